@@ -1,0 +1,91 @@
+import type { Bus } from "../bus/bus.ts";
+import type { Address, KindName } from "../machines/ids.ts";
+import type { Json, JsonObject } from "../machines/json.ts";
+import type { Kind } from "../machines/kind.ts";
+import type { ObservationLane } from "../machines/observations.ts";
+import type { Settings } from "../machines/settings.ts";
+import type { Books, JournalEntry, Outcome, SnapshotRow, Store, SummaryRow } from "../storage/store.ts";
+
+/** A command for one actor, as http and the command line give it. */
+export interface Command {
+  readonly to: Address;
+  readonly type: string;
+  readonly data: JsonObject;
+  /** Names the command for ever: the same id is applied once, and answered with the first outcome. */
+  readonly id?: string;
+  readonly cause?: string;
+  readonly epoch?: number;
+}
+
+/** What one committed batch changed; given to listeners after its flush, in commit order. */
+export interface Committed {
+  readonly entries: readonly JournalEntry[];
+  readonly snapshots: readonly SnapshotRow[];
+  readonly summaries: readonly SummaryRow[];
+}
+
+/** One link of a cause chain, as people read it. */
+export interface Cause {
+  /** Id of a message or of an order. */
+  readonly id: string;
+  readonly type: "observation" | "command" | "mail" | "timer" | "result" | "order";
+  /** What it says: message type, or order name. */
+  readonly name: string;
+  readonly at: number;
+  readonly address?: Address;
+  readonly seq?: number;
+  readonly data: Json;
+}
+
+/** An actor as it was after one step. */
+export interface StateAt {
+  readonly address: Address;
+  readonly seq: number;
+  readonly value: Json;
+  readonly context: Json;
+}
+
+/** An event that the actor understands now, and whether its guards let it change something. */
+export interface Enabled {
+  readonly type: string;
+}
+
+export interface IntakeReport extends Books {
+  /** Messages in the stream that were not taken yet. */
+  readonly lag: number;
+  /** Orders that have not had their effect yet. */
+  readonly outbox: number;
+  readonly timers: number;
+  readonly globalSeq: number;
+  /** Whether `received = applied + duplicate + stale + dead` holds; false is a bug. */
+  readonly isBalanced: boolean;
+}
+
+/** The running actor system, as everything above it sees it. Reads are of committed state only. */
+export interface System {
+  readonly settings: Settings;
+  readonly kinds: ReadonlyMap<KindName, Kind>;
+  readonly store: Store;
+  readonly bus: Bus;
+  /**
+   * Publishes a command and waits until the step that applied it is durable.
+   * Fails with BUS_DOWN, MAILBOX_FULL or NOT_READY; what the actor said is in the outcome.
+   */
+  ask(command: Command, signal?: AbortSignal): Promise<Outcome>;
+  /** Waits for the outcome of a message or mail order that was published already. */
+  settled(messageId: string, signal?: AbortSignal): Promise<Outcome>;
+  /** Publishes an observation as a probe would; resolves when the stream has it. The answer is its message id. */
+  observe(lane: ObservationLane, id: string, data: JsonObject, messageId?: string): Promise<string>;
+  /** Publishes a dead letter again under a new id. Fails with ACTOR_UNKNOWN when there is no such letter. */
+  retry(letter: number): Promise<Outcome>;
+  /** Lets a quarantined actor take messages again. */
+  release(address: Address): Promise<void>;
+  report(): IntakeReport;
+  /** Undefined for an unknown actor, or a seq that was pruned or not reached. */
+  stateAt(address: Address, seq: number): StateAt | undefined;
+  enabled(address: Address): Enabled[];
+  /** From the beginning to `id`, oldest first; empty for an unknown id. */
+  causes(id: string): Cause[];
+  /** Called after each flush. Returns how to stop. */
+  onCommitted(listener: (committed: Committed) => void): () => void;
+}

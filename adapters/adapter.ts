@@ -1,0 +1,24 @@
+import type { EffectData, EffectName, EffectResult } from "../machines/effects.ts";
+
+/** What an adapter may know of the effect it carries out. */
+export interface Attempt {
+  /** Stable over retries and restarts. */
+  readonly effectId: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Aborts at the deadline, or when the daemon stops. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Carries out one effect. Resolves with its result only when the result is a fact.
+ * Fails with a Failure: a retryable one is tried again after a back-off, any other ends the effect as failed.
+ * Carried out again after a crash with the same effect id: adopts what is there (E1).
+ */
+export type Adapter<Name extends EffectName> = (
+  data: EffectData<Name>,
+  attempt: Attempt,
+) => Promise<EffectResult<Name>>;
+
+/** One adapter per effect. */
+export type Adapters = { readonly [Name in EffectName]: Adapter<Name> };

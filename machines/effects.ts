@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { Token } from "./ids.ts";
+
+// Effects
+//
+// Every order to the outside world, by name: what it is given and what it answers with. The machine records
+// `{ type: "effect", name, lane, epoch?, data }`; an adapter does it; the answer comes back to the actor that
+// asked as `<name>.done` with `{ effectId, result }` or `<name>.failed` with `EffectFailure`.
+//
+//   E1. An effect may be carried out again after a crash: its adapter adopts what is already there.
+
+const Epoch = z.number().int().nonnegative();
+const Env = z.record(z.string(), z.string());
+/** Where a terminal or a worktree lives; "local" is the machine of the daemon. */
+const Host = z.string().default("local");
+
+/** A check that a project runs on every head of a pull request; `command` goes to `sh -c`. */
+export const Check = z.object({ name: z.string().min(1).max(64), command: z.string().min(1).max(4_096) });
+export type Check = z.infer<typeof Check>;
+
+/** Who runs in a terminal: the launch wiring turns it into the AO_ variables and a token. */
+export const LaunchIdentity = z.object({
+  sessionId: Token,
+  projectId: Token,
+  objectiveId: Token.optional(),
+});
+
+/** What a terminal runs. */
+export const LaunchSpec = z.object({
+  cwd: z.string(),
+  argv: z.array(z.string()).min(1),
+  env: Env,
+  prompt: z.string(),
+  identity: LaunchIdentity,
+});
+export type LaunchSpec = z.infer<typeof LaunchSpec>;
+
+/** What a worktree is cut from. */
+export const WorkspaceSpec = z.object({
+  projectId: Token,
+  /** Absolute path of the repository's main worktree. */
+  repo: z.string(),
+  branch: z.string(),
+  baseRef: z.string(),
+});
+export type WorkspaceSpec = z.infer<typeof WorkspaceSpec>;
+
+export const MERGEABILITY = z.boolean().nullable();
+
+const CheckResult = z.object({
+  name: z.string(),
+  passed: z.boolean(),
+  exitCode: z.number().int().nullable(),
+  durationMs: z.number(),
+  /** The last 4 KiB of what it printed. */
+  logTail: z.string(),
+});
+
+export const EFFECTS = {
+  /** Starts the program in a new pane, or adopts the pane that already has this epoch. Ends older epochs first. */
+  launchTerminal: {
+    data: z.object({ terminal: Token, host: Host, epoch: Epoch, launch: LaunchSpec }),
+    result: z.object({ pid: z.number().int(), adopted: z.boolean() }),
+    deadlineMs: 30_000,
+    attempts: 3,
+  },
+  /** Ends the pane and every process started from it, up to and with this epoch; done only when none is left. */
+  destroyTerminal: {
+    data: z.object({ terminal: Token, host: Host, epoch: Epoch, graceMs: z.number() }),
+    result: z.object({ killed: z.number().int() }),
+    deadlineMs: 30_000,
+    attempts: 10,
+  },
+  /** Types text into the pane of this epoch once per delivery id, then Enter when `submit`. */
+  typeText: {
+    data: z.object({
+      terminal: Token,
+      host: Host,
+      epoch: Epoch,
+      deliveryId: z.string(),
+      text: z.string(),
+      submit: z.boolean(),
+    }),
+    result: z.object({ repeated: z.boolean() }),
+    deadlineMs: 15_000,
+    attempts: 5,
+  },
+  /** Makes the worktree on its branch, or adopts the one that is already there for this workspace. */
+  prepareWorkspace: {
+    data: z.object({ workspace: Token, host: Host, epoch: Epoch, spec: WorkspaceSpec }),
+    result: z.object({
+      path: z.string(),
+      branch: z.string(),
+      headSha: z.string(),
+      baseSha: z.string(),
+      adopted: z.boolean(),
+    }),
+    deadlineMs: 120_000,
+    attempts: 5,
+  },
+  /** Removes the worktree if nothing would be lost; otherwise keeps it and says why. */
+  reclaimWorkspace: {
+    data: z.object({ workspace: Token, host: Host, path: z.string(), spec: WorkspaceSpec }),
+    result: z.discriminatedUnion("removed", [
+      z.object({ removed: z.literal(true) }),
+      z.object({ removed: z.literal(false), reason: z.enum(["dirty", "unpushed", "unknown"]), detail: z.string() }),
+    ]),
+    deadlineMs: 120_000,
+    attempts: 5,
+  },
+  /** Where each branch stands and whether it would merge. */
+  inspectBranches: {
+    data: z.object({
+      repo: z.string(),
+      pulls: z.array(z.object({ number: z.number().int(), headRef: z.string(), baseRef: z.string() })),
+    }),
+    result: z.object({
+      pulls: z.array(
+        z.object({
+          number: z.number().int(),
+          headSha: z.string().nullable(),
+          baseSha: z.string().nullable(),
+          mergeable: MERGEABILITY,
+          /** The head is already contained in the base. */
+          contained: z.boolean(),
+        }),
+      ),
+    }),
+    deadlineMs: 60_000,
+    attempts: 5,
+  },
+  /** Runs the project's checks in a clean checkout of one commit. */
+  runChecks: {
+    data: z.object({
+      repo: z.string(),
+      projectId: Token,
+      number: z.number().int(),
+      headSha: z.string(),
+      checks: z.array(Check),
+      env: Env,
+    }),
+    result: z.object({ headSha: z.string(), checks: z.array(CheckResult) }),
+    deadlineMs: 900_000,
+    attempts: 2,
+  },
+  /** Merges a head into its base and publishes it where the repository keeps its branches. Done once. */
+  mergePullRequest: {
+    data: z.object({
+      repo: z.string(),
+      projectId: Token,
+      number: z.number().int(),
+      title: z.string(),
+      headRef: z.string(),
+      headSha: z.string(),
+      baseRef: z.string(),
+    }),
+    result: z.object({ mergeSha: z.string(), repeated: z.boolean() }),
+    deadlineMs: 60_000,
+    attempts: 3,
+  },
+} as const satisfies Record<
+  string,
+  { data: z.ZodType; result: z.ZodType; deadlineMs: number; attempts: number }
+>;
+export type EffectName = keyof typeof EFFECTS;
+export type EffectData<Name extends EffectName> = z.infer<(typeof EFFECTS)[Name]["data"]>;
+export type EffectResult<Name extends EffectName> = z.infer<(typeof EFFECTS)[Name]["result"]>;
+
+/** `data` of `<name>.failed`. */
+export const EffectFailure = z.object({
+  effectId: z.string(),
+  code: z.string(),
+  message: z.string(),
+  attempts: z.number().int(),
+});
+
+/** `data` of `<name>.done`. */
+export function effectDone<Name extends EffectName>(
+  name: Name,
+): z.ZodObject<{ effectId: z.ZodString; result: (typeof EFFECTS)[Name]["result"] }> {
+  return z.object({ effectId: z.string(), result: EFFECTS[name].result });
+}

@@ -1,0 +1,83 @@
+/** Every failure this program names. One row per code: what HTTP says, and whether trying again can help. */
+export const FAILURES = {
+  // The edge
+  MALFORMED: { status: 400, retry: false },
+  UNAUTHORIZED: { status: 401, retry: false },
+  FORBIDDEN: { status: 403, retry: false },
+  HOST_REFUSED: { status: 403, retry: false },
+  ROUTE_UNKNOWN: { status: 404, retry: false },
+  BODY_TOO_LARGE: { status: 413, retry: false },
+  MAILBOX_FULL: { status: 429, retry: true },
+  NOT_READY: { status: 503, retry: true },
+  // Intake
+  BAD_JSON: { status: 400, retry: false },
+  SUBJECT_UNKNOWN: { status: 404, retry: false },
+  KIND_UNKNOWN: { status: 404, retry: false },
+  TYPE_UNKNOWN: { status: 422, retry: false },
+  SHAPE_WRONG: { status: 422, retry: false },
+  MESSAGE_TOO_LARGE: { status: 413, retry: false },
+  ACTOR_UNKNOWN: { status: 404, retry: false },
+  ACTOR_TERMINAL: { status: 409, retry: false },
+  ACTOR_QUARANTINED: { status: 409, retry: false },
+  EPOCH_STALE: { status: 403, retry: false },
+  EPOCH_UNKNOWN: { status: 403, retry: false },
+  STEP_THREW: { status: 500, retry: false },
+  SNAPSHOT_REFUSED: { status: 500, retry: false },
+  // Rules of the actors
+  ALREADY_EXISTS: { status: 409, retry: false },
+  PROJECT_PAUSED: { status: 409, retry: false },
+  PROJECT_BUSY: { status: 409, retry: false },
+  SESSION_TERMINATED: { status: 409, retry: false },
+  TERMINAL_NOT_LIVE: { status: 409, retry: true },
+  QUEUE_FULL: { status: 429, retry: true },
+  PULL_REQUEST_UNKNOWN: { status: 404, retry: false },
+  PULL_REQUEST_ENDED: { status: 409, retry: false },
+  NOT_MERGEABLE: { status: 409, retry: false },
+  SCM_UNSUPPORTED: { status: 422, retry: false },
+  HARNESS_UNKNOWN: { status: 422, retry: false },
+  // The daemon's own parts
+  STORE_BUSY: { status: 503, retry: true },
+  STORE_DAMAGED: { status: 500, retry: false },
+  STORE_FULL: { status: 503, retry: true },
+  STORE_FORMAT: { status: 500, retry: false },
+  STORE_CLOSED: { status: 503, retry: true },
+  BUS_DOWN: { status: 503, retry: true },
+  BUS_REFUSED: { status: 503, retry: false },
+  DAEMON_RUNNING: { status: 409, retry: false },
+  DAEMON_DOWN: { status: 503, retry: true },
+  CONFIG_INVALID: { status: 422, retry: false },
+  // The outside
+  PROGRAM_MISSING: { status: 503, retry: false },
+  DEADLINE_PASSED: { status: 503, retry: true },
+  TMUX_UNREACHABLE: { status: 503, retry: true },
+  PANE_GONE: { status: 404, retry: false },
+  PANE_FOREIGN: { status: 409, retry: false },
+  LAUNCH_FAILED: { status: 422, retry: false },
+  REPOSITORY_INVALID: { status: 422, retry: false },
+  REPOSITORY_EMPTY: { status: 422, retry: false },
+  REPOSITORY_LOCKED: { status: 503, retry: true },
+  BRANCH_UNKNOWN: { status: 422, retry: false },
+  BRANCH_CHECKED_OUT: { status: 409, retry: false },
+  BRANCH_INVALID: { status: 422, retry: false },
+  WORKSPACE_FOREIGN: { status: 409, retry: false },
+  GIT_FAILED: { status: 500, retry: false },
+} as const satisfies Record<string, { readonly status: number; readonly retry: boolean }>;
+
+export type FailureCode = keyof typeof FAILURES;
+
+/** Something we could not do. The message says what was tried, on what, and what was seen instead. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly code: FailureCode;
+  readonly details: unknown;
+  constructor(code: FailureCode, message: string, options?: ErrorOptions & { details?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.details = options?.details;
+  }
+
+  /** Whether the same attempt can succeed later without anyone changing anything. */
+  get isRetryable(): boolean {
+    return FAILURES[this.code].retry;
+  }
+}

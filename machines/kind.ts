@@ -1,0 +1,41 @@
+import type { AnyStateMachine } from "xstate";
+import type { z } from "zod";
+import type { Address, KindName } from "./ids.ts";
+import type { JsonObject } from "./json.ts";
+
+/** What every machine is created with. `at` is the time of the message that created it. */
+export interface Birth {
+  readonly address: Address;
+  readonly id: string;
+  readonly at: number;
+}
+
+/** What a stored snapshot holds of XState; opaque but for these. */
+export interface MachineState {
+  readonly status: "active" | "done" | "error" | "stopped";
+  readonly value: unknown;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each kind reads its own context
+  readonly context: any;
+}
+
+/** Everything the host needs to know of one kind of actor. A kind is a pure value. */
+export interface Kind {
+  readonly name: KindName;
+  /** One line for people: what one of these is. */
+  readonly description: string;
+  /** Raised with every change of the chart or of the context's shape. */
+  readonly version: number;
+  readonly machine: AnyStateMachine;
+  /** `data` of each message type it understands. Any other type is a dead letter. */
+  readonly accepts: Readonly<Record<string, z.ZodType>>;
+  /** The types that may create the actor; any other message to an unknown one is a dead letter. */
+  readonly creates: readonly string[];
+  /** The newest incarnation the actor knows; 0 before the first. Absent: its messages are not fenced. */
+  readonly epochOf?: (state: MachineState) => number;
+  /** The actor told when this one is quarantined. */
+  readonly parentOf?: (state: MachineState) => Address | undefined;
+  /** The few facts that lists show; kept in memory for every actor, so keep it small. */
+  readonly summarize?: (state: MachineState) => JsonObject;
+  /** From a stored version to the next one up, by the older version's number. */
+  readonly migrations?: Readonly<Record<number, (state: MachineState) => MachineState>>;
+}

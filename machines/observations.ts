@@ -1,0 +1,121 @@
+import { z } from "zod";
+import type { KindName } from "./ids.ts";
+
+// Observations
+//
+// What probes may publish, lane by lane: the bodies of `ao.obs.<lane>.<id>`. Fixed names: scripts rely on them.
+
+const Epoch = z.number().int().nonnegative().optional();
+const Liveness = z.enum(["alive", "dead", "failed", "indeterminate"]);
+
+/** `ao.obs.runtime.<session>`: is its terminal there, is its program running. */
+export const RuntimeObservation = z.object({
+  runtime: Liveness,
+  process: Liveness,
+  evidence: z.string().max(2_000).optional(),
+  epoch: Epoch,
+});
+
+export const ACTIVITY_STATES = [
+  "active",
+  "ready",
+  "idle",
+  "waiting_input",
+  "blocked",
+  "exited",
+] as const;
+
+/** `ao.obs.activity.<session>`: what the agent says it is doing. */
+export const ActivityObservation = z.object({
+  state: z.enum(ACTIVITY_STATES),
+  confidence: z
+    .enum(["valid", "stale", "null", "unavailable", "probe_failure"])
+    .default("valid"),
+  source: z.enum(["native", "terminal", "hook", "runtime", "none"]).optional(),
+  event: z.string().max(128).optional(),
+  toolName: z.string().max(256).optional(),
+  agentSessionId: z.string().max(256).optional(),
+  epoch: Epoch,
+});
+
+/** One pull request as any forge tells it. */
+export const PullRequestFacts = z.object({
+  url: z.string().max(2_000),
+  number: z.number().int().positive(),
+  title: z.string().max(1_000),
+  state: z.enum(["draft", "open", "merged", "closed"]),
+  headSha: z.string().max(64),
+  headRef: z.string().max(256),
+  baseRef: z.string().max(256),
+  ci: z.object({
+    state: z.enum(["none", "pending", "passing", "failing"]),
+    failing: z
+      .array(
+        z.object({
+          name: z.string().max(256),
+          url: z.string().max(2_000).optional(),
+          logTail: z.string().max(16_384).optional(),
+        }),
+      )
+      .max(64)
+      .optional(),
+  }),
+  reviewDecision: z.enum(["none", "required", "approved", "changes_requested"]),
+  comments: z
+    .array(
+      z.object({
+        id: z.string().max(256),
+        author: z.string().max(256),
+        isBot: z.boolean(),
+        body: z.string().max(65_536),
+        path: z.string().max(1_024).optional(),
+        line: z.number().int().optional(),
+        url: z.string().max(2_000).optional(),
+        resolved: z.boolean(),
+      }),
+    )
+    .max(500),
+  mergeable: z.boolean().nullable(),
+  updatedAt: z.number(),
+});
+export type PullRequestFacts = z.infer<typeof PullRequestFacts>;
+
+/** `ao.obs.scm.<session>`: `fetched: false` says the forge could not be asked, not that there is nothing. */
+export const ScmObservation = z.object({
+  fetched: z.boolean(),
+  prs: z.array(PullRequestFacts).max(50),
+});
+
+/** `ao.obs.workspace.<session>`: what git says of its worktree. */
+export const WorkspaceObservation = z.object({
+  headSha: z.string().max(64).nullable(),
+  branch: z.string().max(256).nullable(),
+  dirty: z.boolean(),
+  unpushed: z.number().int().nonnegative(),
+});
+
+/** `ao.obs.terminal.<terminal>`: what the pane of one epoch shows. */
+export const TerminalObservation = z.object({
+  process: Liveness,
+  epoch: z.number().int().nonnegative(),
+  exitCode: z.number().int().optional(),
+  signal: z.string().max(32).optional(),
+  quietMs: z.number().nonnegative().optional(),
+  screen: z.string().max(65_536).optional(),
+});
+
+/** `ao.obs.refs.<project>`: branch heads that moved, whole or in part. `null` says the branch is gone. */
+export const RefsObservation = z.object({
+  heads: z.record(z.string().max(256), z.string().max(64).nullable()),
+});
+
+/** Which actor each lane speaks to, and how its body looks. */
+export const LANES = {
+  runtime: { kind: "session", body: RuntimeObservation },
+  activity: { kind: "session", body: ActivityObservation },
+  scm: { kind: "session", body: ScmObservation },
+  workspace: { kind: "session", body: WorkspaceObservation },
+  terminal: { kind: "terminal", body: TerminalObservation },
+  refs: { kind: "forge", body: RefsObservation },
+} as const satisfies Record<string, { kind: KindName; body: z.ZodType }>;
+export type ObservationLane = keyof typeof LANES;
