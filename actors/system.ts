@@ -4,7 +4,14 @@ import type { Json, JsonObject } from "../machines/json.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { ObservationLane } from "../machines/observations.ts";
 import type { Settings } from "../machines/settings.ts";
-import type { Books, JournalEntry, Outcome, SnapshotRow, Store, SummaryRow } from "../storage/store.ts";
+import type {
+  Books,
+  JournalEntry,
+  Outcome,
+  SnapshotRow,
+  Store,
+  SummaryRow,
+} from "../storage/store.ts";
 
 /** A command for one actor, as http and the command line give it. */
 export interface Command {

@@ -15,7 +15,10 @@ const Env = z.record(z.string(), z.string());
 const Host = z.string().default("local");
 
 /** A check that a project runs on every head of a pull request; `command` goes to `sh -c`. */
-export const Check = z.object({ name: z.string().min(1).max(64), command: z.string().min(1).max(4_096) });
+export const Check = z.object({
+  name: z.string().min(1).max(64),
+  command: z.string().min(1).max(4_096),
+});
 export type Check = z.infer<typeof Check>;
 
 /** Who runs in a terminal: the launch wiring turns it into the AO_ variables and a token. */
@@ -103,7 +106,11 @@ export const EFFECTS = {
     data: z.object({ workspace: Token, host: Host, path: z.string(), spec: WorkspaceSpec }),
     result: z.discriminatedUnion("removed", [
       z.object({ removed: z.literal(true) }),
-      z.object({ removed: z.literal(false), reason: z.enum(["dirty", "unpushed", "unknown"]), detail: z.string() }),
+      z.object({
+        removed: z.literal(false),
+        reason: z.enum(["dirty", "unpushed", "unknown"]),
+        detail: z.string(),
+      }),
     ]),
     deadlineMs: 120_000,
     attempts: 5,
@@ -112,7 +119,9 @@ export const EFFECTS = {
   inspectBranches: {
     data: z.object({
       repo: z.string(),
-      pulls: z.array(z.object({ number: z.number().int(), headRef: z.string(), baseRef: z.string() })),
+      pulls: z.array(
+        z.object({ number: z.number().int(), headRef: z.string(), baseRef: z.string() }),
+      ),
     }),
     result: z.object({
       pulls: z.array(

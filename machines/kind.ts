@@ -1,7 +1,7 @@
 import type { AnyStateMachine } from "xstate";
 import type { z } from "zod";
 import type { Address, KindName } from "./ids.ts";
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 
 /** What every machine is created with. `at` is the time of the message that created it. */
 export interface Birth {
@@ -13,7 +13,7 @@ export interface Birth {
 /** What a stored snapshot holds of XState; opaque but for these. */
 export interface MachineState {
   readonly status: "active" | "done" | "error" | "stopped";
-  readonly value: unknown;
+  readonly value: Json;
   // oxlint-disable-next-line typescript/no-explicit-any -- each kind reads its own context
   readonly context: any;
 }

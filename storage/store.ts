@@ -47,6 +47,15 @@ export interface SnapshotRow {
   readonly isQuarantined: boolean;
 }
 
+/** What a step ordered, kept after the order itself was carried out and forgotten. */
+export interface OrderNote {
+  readonly id: OrderId;
+  readonly type: "effect" | "mail" | "observation";
+  readonly name: string;
+  /** The addressee of mail, or of an observation. */
+  readonly to?: Address;
+}
+
 /** One step of one actor, as it is told later. */
 export interface JournalEntry {
   readonly address: Address;
@@ -64,9 +73,11 @@ export interface JournalEntry {
   };
   /** XState's value after the step; absent when the step did not change it. */
   readonly value?: Json;
+  /** XState's value before it, when there was one. */
+  readonly was?: Json;
   /** The step changed neither value nor context. */
   readonly isNoop: boolean;
-  readonly orders: readonly OrderId[];
+  readonly orders: readonly OrderNote[];
   /** Full snapshot, on the first entry and every so many steps: where a replay may begin. */
   readonly checkpoint?: Json;
   readonly checkpointVersion?: number;
@@ -76,10 +87,27 @@ export interface JournalEntry {
 
 /** What became of a message; a repeat of it gets the same answer. */
 export type Outcome =
-  | { readonly type: "applied"; readonly address: Address; readonly seq: number; readonly reply?: Json; readonly orders: readonly OrderId[] }
-  | { readonly type: "refused"; readonly address: Address; readonly seq: number; readonly code: string; readonly message: string }
+  | {
+      readonly type: "applied";
+      readonly address: Address;
+      readonly seq: number;
+      readonly reply?: Json;
+      readonly orders: readonly OrderNote[];
+    }
+  | {
+      readonly type: "refused";
+      readonly address: Address;
+      readonly seq: number;
+      readonly code: string;
+      readonly message: string;
+    }
   | { readonly type: "stale"; readonly code: string; readonly message: string }
-  | { readonly type: "dead"; readonly letter: number; readonly code: string; readonly message: string };
+  | {
+      readonly type: "dead";
+      readonly letter: number;
+      readonly code: string;
+      readonly message: string;
+    };
 
 export interface SeenRow {
   readonly id: string;

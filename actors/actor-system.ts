@@ -1,0 +1,307 @@
+import type { Adapters } from "../adapters/adapter.ts";
+import type { Bus } from "../bus/bus.ts";
+import { commandSubject, observationSubject } from "../bus/subjects.ts";
+import { Failure } from "../machines/failures.ts";
+import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
+import type { JsonObject } from "../machines/json.ts";
+import type { Kind, MachineState } from "../machines/kind.ts";
+import type { Message } from "../machines/message.ts";
+import type { ObservationLane } from "../machines/observations.ts";
+import type { Settings } from "../machines/settings.ts";
+import type { DeadLetter, OutboxRow, Outcome, Store } from "../storage/store.ts";
+import type { Batch } from "./batch.ts";
+import { callers, type Callers } from "./callers.ts";
+import { causesOf } from "./causes.ts";
+import { upgraded } from "./charts.ts";
+import type { Clock } from "./clock.ts";
+import { effects, type Effects } from "./effects.ts";
+import { Host, type Boundary } from "./host.ts";
+import { wakeActor } from "./live-actor.ts";
+import { sealedId } from "./message-ids.ts";
+import { Postbox } from "./postbox.ts";
+import { purger, type Purger } from "./purger.ts";
+import { Release } from "./release.ts";
+import { stateAt } from "./replay.ts";
+import type {
+  Cause,
+  Command,
+  Committed,
+  Enabled,
+  IntakeReport,
+  StateAt,
+  System,
+} from "./system.ts";
+import { timers, type Timers } from "./timers.ts";
+
+// Actor system
+//
+// Wires the way of one message over one store and one bus: host, callers, release, timers, effects. Owns the order in
+// which they start and stop, and what is asked of them from above; nothing else.
+
+export interface SystemParts {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly adapters: Adapters;
+  readonly kinds: ReadonlyMap<KindName, Kind>;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  /** A new id, unlike any other. */
+  readonly newId: () => string;
+  /** Told of what went wrong inside and was survived. */
+  readonly onTrouble: (trouble: unknown) => void;
+  readonly onBoundary?: (boundary: Boundary) => void;
+}
+
+const encoder = new TextEncoder();
+/** Open orders read from the store at once, at boot. */
+const PAGE = 1_000;
+
+export class ActorSystem implements System {
+  readonly settings: Settings;
+  readonly kinds: ReadonlyMap<KindName, Kind>;
+  readonly store: Store;
+  readonly bus: Bus;
+  /** Resolves when stopped, rejects when the store is lost for good. */
+  readonly finished: Promise<void>;
+  readonly #parts: SystemParts;
+  readonly #cluster: string;
+  readonly #stopping = new AbortController();
+  readonly #listeners = new Set<(committed: Committed) => void>();
+  readonly #callers: Callers;
+  readonly #postbox: Postbox;
+  readonly #effects: Effects;
+  readonly #release: Release;
+  readonly #timers: Timers;
+  readonly #purger: Purger;
+  readonly #host: Host;
+
+  /** Starts everything: open orders are resumed, timers armed, the stream read from the stored position. */
+  constructor(parts: SystemParts) {
+    const { store, bus, settings, clock } = parts;
+    this.#parts = parts;
+    this.settings = settings;
+    this.kinds = parts.kinds;
+    this.store = store;
+    this.bus = bus;
+    this.#cluster = store.head().cluster;
+    this.#callers = callers(settings.limits.callers);
+    this.#postbox = new Postbox({ bus, clock, republishMs: settings.mail.republishMs });
+    this.#effects = this.#startEffects();
+    this.#release = new Release({
+      bus,
+      cluster: this.#cluster,
+      postbox: this.#postbox,
+      effects: this.#effects,
+      now: () => clock.now(),
+    });
+    this.#timers = timers({
+      store,
+      clock,
+      fire: async (messages) => this.#fire(messages),
+      causeOf: ({ address, seq }) =>
+        store.journal(address, { after: seq - 1, limit: 1 })[0]?.message.id,
+    });
+    this.#purger = purger(bus, clock);
+    this.#host = this.#startHost();
+    for (const row of openOrders(store)) this.#release.begin(row);
+    this.finished = this.#host.run(this.#stopping.signal);
+    this.#timers.look();
+  }
+
+  async ask(command: Command, signal?: AbortSignal): Promise<Outcome> {
+    const id = command.id ?? `cmd:${this.#parts.newId()}`;
+    const before = this.store.seen(id);
+    if (before !== undefined) return before.outcome;
+    const unsent = new AbortController();
+    const signals = [unsent.signal, ...(signal === undefined ? [] : [signal])];
+    const answer = this.#callers.wait(id, AbortSignal.any(signals));
+    // When it cannot be sent, that is what the caller learns.
+    answer.catch(() => {});
+    try {
+      const envelope = { at: this.#parts.clock.now(), ...command, id };
+      await this.#publish(commandSubject(command.to), id, JSON.stringify(envelope));
+    } catch (error) {
+      unsent.abort();
+      throw error;
+    }
+    return answer;
+  }
+
+  async settled(id: string, signal?: AbortSignal): Promise<Outcome> {
+    const answer = this.#callers.wait(id, signal);
+    const before = this.store.seen(id);
+    if (before !== undefined) this.#callers.answer(id, before.outcome);
+    return answer;
+  }
+
+  async observe(
+    lane: ObservationLane,
+    id: string,
+    data: JsonObject,
+    messageId?: string,
+  ): Promise<string> {
+    const name = messageId ?? `obs:${this.#parts.newId()}`;
+    await this.bus.publish({
+      subject: observationSubject(lane, id),
+      id: name,
+      headers: { "Ao-At": String(this.#parts.clock.now()) },
+      body: encoder.encode(JSON.stringify(data)),
+    });
+    return name;
+  }
+
+  async retry(letterId: number): Promise<Outcome> {
+    const letter = this.store.deadLetter(letterId);
+    if (letter === undefined) {
+      throw new Failure("LETTER_UNKNOWN", `retry dead letter ${letterId}: there is no such letter`);
+    }
+    if (letter.isTruncated) {
+      throw new Failure(
+        "MESSAGE_TOO_LARGE",
+        `retry dead letter ${letterId}: its body was too large to keep`,
+      );
+    }
+    const retries = letter.retries + 1;
+    const id = `retry:${letter.id}.${retries}`;
+    const retriedAt = this.#parts.clock.now();
+    await this.#host.offer([{ type: "mark", letter: { ...letter, retries, retriedAt } }]);
+    const answer = this.#callers.wait(id);
+    answer.catch(() => {});
+    await this.#publish(letter.subject, id, renamed(letter, id));
+    return answer;
+  }
+
+  async release(address: Address): Promise<void> {
+    if (this.store.snapshot(address) === undefined) {
+      throw new Failure("ACTOR_UNKNOWN", `release ${address}: there is no such actor`);
+    }
+    await this.#host.offer([{ type: "release", address }]);
+  }
+
+  report(): IntakeReport {
+    const { books, globalSeq } = this.store.head();
+    const { received, applied, duplicate, stale, dead } = books;
+    return {
+      ...books,
+      lag: this.#host.lag(),
+      outbox: this.#release.size,
+      timers: this.store.stats().rows["timers"] ?? 0,
+      globalSeq,
+      isBalanced: received === applied + duplicate + stale + dead,
+    };
+  }
+
+  stateAt(address: Address, seq: number): StateAt | undefined {
+    return stateAt(this.store, { kinds: this.kinds, address, seq });
+  }
+
+  enabled(address: Address): Enabled[] {
+    const kind = this.kinds.get(splitAddress(address).kind);
+    const row = this.store.snapshot(address);
+    if (kind === undefined || row === undefined) return [];
+    const actor = wakeActor(kind, upgraded(kind, row));
+    return actor.listensFor().map((type) => ({ type }));
+  }
+
+  causes(id: string): Cause[] {
+    return causesOf(this.store, id);
+  }
+
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Lets the running batch finish and aborts effects; what is open stays open in the store. */
+  async stop(): Promise<void> {
+    this.#timers.stop();
+    this.#purger.stop();
+    this.#postbox.stop();
+    await this.#effects.stop();
+    this.#stopping.abort();
+    await this.finished.catch(() => {});
+  }
+
+  #startEffects(): Effects {
+    const { adapters, clock, settings, onTrouble } = this.#parts;
+    return effects({
+      adapters,
+      clock,
+      width: settings.effects.lanes,
+      retryMs: settings.effects.retryMs,
+      retryMaxMs: settings.effects.retryMaxMs,
+      epochOf: (address) => this.#epochOf(address),
+      end: (end) => this.#release.deliver(end),
+      amend: (row) => void this.#host.offer([{ type: "amend", row }]),
+      onDefect: onTrouble,
+    });
+  }
+
+  #startHost(): Host {
+    const { store, bus, clock, kinds, settings, onTrouble, onBoundary } = this.#parts;
+    return new Host({
+      store,
+      bus,
+      clock,
+      kinds,
+      limits: settings.limits,
+      retryMs: settings.effects.retryMs,
+      openOrders: (address) => this.#release.openOrders(address),
+      onFlushed: (batch) => this.#onFlushed(batch),
+      onStreamReplaced: () => this.#postbox.repost(),
+      onCommitFailed: onTrouble,
+      onBoundary,
+    });
+  }
+
+  #onFlushed(batch: Batch): void {
+    for (const [id, outcome] of batch.outcomes) this.#callers.answer(id, outcome);
+    this.#parts.onBoundary?.("answered");
+    this.#release.flushed(batch);
+    this.#timers.look();
+    if (batch.position !== undefined) this.#purger.to(batch.position);
+    if (this.#listeners.size === 0 || batch.entries.length === 0) return;
+    const { journal, snapshots, summaries } = batch.changes();
+    for (const listener of this.#listeners) listener({ entries: journal, snapshots, summaries });
+  }
+
+  async #fire(messages: readonly Message[]): Promise<void> {
+    await this.#host.offer(messages.map((message) => ({ type: "message" as const, message })));
+  }
+
+  async #publish(subject: string, id: string, body: string): Promise<void> {
+    await this.bus.publish({
+      subject,
+      id: sealedId(id, this.#cluster),
+      body: encoder.encode(body),
+    });
+  }
+
+  #epochOf(address: Address): number | undefined {
+    const kind = this.kinds.get(splitAddress(address).kind);
+    const row = this.store.snapshot(address);
+    if (row === undefined) return undefined;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by our own persisted()
+    return kind?.epochOf?.(row.snapshot as unknown as MachineState);
+  }
+}
+
+function* openOrders(store: Store): Iterable<OutboxRow> {
+  let page = store.outbox({ limit: PAGE });
+  while (page.length > 0) {
+    yield* page;
+    const last = page.at(-1);
+    page = last === undefined ? [] : store.outbox({ after: last.id, limit: PAGE });
+  }
+}
+
+/** The letter's body with the new id where the body names one: the old id was seen. */
+function renamed({ subject, body }: DeadLetter, id: string): string {
+  if (subject.startsWith("ao.obs.")) return body;
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === "object" && parsed !== null ? JSON.stringify({ ...parsed, id }) : body;
+  } catch {
+    return body;
+  }
+}

@@ -1,0 +1,217 @@
+import type { Address, OrderId } from "../machines/ids.ts";
+import type { Kind } from "../machines/kind.ts";
+import type {
+  Books,
+  Commit,
+  DeadLetter,
+  JournalEntry,
+  OutboxRow,
+  Outcome,
+  Position,
+  SeenRow,
+  SnapshotRow,
+  SummaryRow,
+  TimerRow,
+} from "../storage/store.ts";
+import { definitionHashOf } from "./charts.ts";
+import type { LiveActor } from "./live-actor.ts";
+
+// Batch
+//
+// Gathers what a run of messages changes, to be committed as one transaction. Owns the counting of the books and
+// the numbering of entries and letters until the commit. Knows nothing of how a message is applied.
+//
+//   B1. Every message received by the batch is counted once: applied, duplicate, stale or dead.
+//   B2. A batch that is dropped leaves nothing behind: the next one starts from the same base.
+
+/** Where the numbers stood before the batch. */
+export interface Base {
+  readonly globalSeq: number;
+  readonly deadSeq: number;
+  readonly books: Books;
+}
+
+/** An actor that is live, with what its row says beside the machine's state. */
+export interface Resident {
+  readonly address: Address;
+  readonly kind: Kind;
+  readonly live: LiveActor;
+  readonly createdAt: number;
+  seq: number;
+  updatedAt: number;
+  timers: Readonly<Record<string, { readonly dueAt: number; readonly seq: number }>>;
+  strikes: number;
+  isQuarantined: boolean;
+  /** The next entry must carry a checkpoint: a replay may not cross what happened since (an upgrade). */
+  needsCheckpoint: boolean;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export class Batch {
+  readonly base: Base;
+  readonly entries: JournalEntry[] = [];
+  readonly outbox: OutboxRow[] = [];
+  readonly closed = new Set<OrderId>();
+  readonly outcomes = new Map<string, Outcome>();
+  readonly letters: DeadLetter[] = [];
+  readonly #touched = new Map<Address, { resident: Resident; timersBefore: Resident["timers"] }>();
+  readonly #seen: SeenRow[] = [];
+  readonly #books: Mutable<Books>;
+  #position: Position | undefined;
+  #amended: OutboxRow[] = [];
+  #marked: DeadLetter[] = [];
+  #changes: Commit | undefined;
+
+  constructor(base: Base) {
+    this.base = base;
+    this.#books = { ...base.books };
+  }
+
+  get globalSeq(): number {
+    return this.base.globalSeq + this.entries.length;
+  }
+
+  get deadSeq(): number {
+    return this.base.deadSeq + this.letters.length;
+  }
+
+  get books(): Books {
+    return this.#books;
+  }
+
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  get isEmpty(): boolean {
+    return (
+      this.#books.received === this.base.books.received &&
+      this.#touched.size === 0 &&
+      this.#amended.length === 0 &&
+      this.#marked.length === 0
+    );
+  }
+
+  moveTo(position: Position): void {
+    this.#position = position;
+  }
+
+  count(fate: "applied" | "duplicate" | "stale" | "dead"): void {
+    this.#books.received += 1;
+    this.#books[fate] += 1;
+  }
+
+  /** Remembers the message's id with its outcome: a repeat of it changes nothing (R3). */
+  remember(row: SeenRow): void {
+    this.#seen.push(row);
+    this.outcomes.set(row.id, row.outcome);
+  }
+
+  /** The resident as this batch sees it, if the batch touched it. */
+  resident(address: Address): Resident | undefined {
+    return this.#touched.get(address)?.resident;
+  }
+
+  residents(): Resident[] {
+    return [...this.#touched.values()].map(({ resident }) => resident);
+  }
+
+  /** Marks the actor as changed by this batch; its row is written. */
+  touch(resident: Resident): void {
+    const known = this.#touched.get(resident.address);
+    if (known === undefined) {
+      this.#touched.set(resident.address, { resident, timersBefore: resident.timers });
+    } else {
+      known.resident = resident;
+    }
+  }
+
+  order(row: OutboxRow): void {
+    this.outbox.push(row);
+  }
+
+  /** An order had its effect, or never will. */
+  close(id: OrderId): void {
+    this.closed.add(id);
+  }
+
+  /** An attempt at an effect was made: its row changes. */
+  amend(row: OutboxRow): void {
+    this.#amended.push(row);
+  }
+
+  /** A dead letter was tried again: its row changes. */
+  mark(letter: DeadLetter): void {
+    this.#marked.push(letter);
+  }
+
+  /** Every row of the transaction; made once, when nothing more comes in. */
+  changes(): Commit {
+    this.#changes ??= this.#collect();
+    return this.#changes;
+  }
+
+  #collect(): Commit {
+    const armed: TimerRow[] = [];
+    const cancelled: TimerRow[] = [];
+    for (const { resident, timersBefore } of this.#touched.values()) {
+      if (resident.timers === timersBefore) continue;
+      for (const [name, timer] of Object.entries(timersBefore)) {
+        if (resident.timers[name]?.seq !== timer.seq) {
+          cancelled.push({ address: resident.address, name, ...timer });
+        }
+      }
+      for (const [name, timer] of Object.entries(resident.timers)) {
+        if (timersBefore[name]?.seq !== timer.seq) {
+          armed.push({ address: resident.address, name, ...timer });
+        }
+      }
+    }
+    const residents = this.residents();
+    return {
+      ...(this.#position !== undefined && { position: this.#position }),
+      books: this.#books,
+      snapshots: residents.map(snapshotRowOf),
+      summaries: residents.map(summaryRowOf),
+      journal: this.entries,
+      seen: this.#seen,
+      armed,
+      cancelled,
+      outbox: [
+        ...this.outbox.filter((row) => !this.closed.has(row.id)),
+        ...this.#amended.filter((row) => !this.closed.has(row.id)),
+      ],
+      closed: [...this.closed],
+      dead: [...this.letters, ...this.#marked],
+    };
+  }
+}
+
+function snapshotRowOf(resident: Resident): SnapshotRow {
+  return {
+    address: resident.address,
+    machine: resident.kind.name,
+    version: resident.kind.version,
+    definitionHash: definitionHashOf(resident.kind),
+    seq: resident.seq,
+    createdAt: resident.createdAt,
+    updatedAt: resident.updatedAt,
+    snapshot: resident.live.persisted(),
+    timers: resident.timers,
+    strikes: resident.strikes,
+    isQuarantined: resident.isQuarantined,
+  };
+}
+
+function summaryRowOf({ address, kind, live, seq, updatedAt }: Resident): SummaryRow {
+  const state = live.state();
+  return {
+    address,
+    value: state.value,
+    isDone: state.status === "done",
+    updatedAt,
+    seq,
+    facts: kind.summarize?.(state) ?? {},
+  };
+}

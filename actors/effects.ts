@@ -1,0 +1,252 @@
+import type { Adapter, Adapters } from "../adapters/adapter.ts";
+import { EFFECTS, type EffectName } from "../machines/effects.ts";
+import { Failure } from "../machines/failures.ts";
+import type { Address, OrderId } from "../machines/ids.ts";
+import type { Json } from "../machines/json.ts";
+import type { EffectOrder } from "../machines/order.ts";
+import type { OutboxRow } from "../storage/store.ts";
+import type { Clock } from "./clock.ts";
+import { lanes } from "./lanes.ts";
+
+// Effects
+//
+// Carries out effects after their flush. Owns lanes, deadlines, attempts and back-off; the adapters own the work.
+//
+//   X1. An effect is begun only after the transaction that recorded it is durable, and again at boot until its result
+//       is committed (R5).
+//   X2. An effect given for an older epoch than its actor's is not begun (R6).
+//   X3. Every effect ends in one result: done, or failed with a code; a retry waits outside its lane's turn but keeps it.
+
+export interface EffectEnd {
+  readonly id: OrderId;
+  readonly from: Address;
+  readonly type: "done" | "failed";
+  readonly name: string;
+  readonly epoch?: number;
+  readonly data: Json;
+}
+
+export interface Effects {
+  /** Queues an effect in its lane; the same id is queued once. */
+  begin(row: OutboxRow): void;
+  /** Its result was committed. */
+  forget(id: OrderId): void;
+  /** The actor is at a newer epoch: what runs for an older one is aborted, so that it holds up nobody. */
+  supersede(from: Address, epoch: number): void;
+  readonly size: number;
+  /** Aborts what runs and waits for it. */
+  stop(): Promise<void>;
+}
+
+export interface EffectsParts {
+  readonly adapters: Adapters;
+  readonly clock: Clock;
+  readonly width: number;
+  readonly retryMs: number;
+  readonly retryMaxMs: number;
+  /** The newest epoch of an actor; undefined when it has none. */
+  readonly epochOf: (address: Address) => number | undefined;
+  readonly end: (end: EffectEnd) => void;
+  /** Called before a retry: the row with its attempts, to be stored. */
+  readonly amend: (row: OutboxRow) => void;
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** Runs effects in lanes. */
+export function effects(parts: EffectsParts): Effects {
+  const known = new Set<OrderId>();
+  const running = new Map<OrderId, Job>();
+  const stopping = new AbortController();
+  const work = lanes(parts.width, parts.onDefect);
+
+  async function run(row: OutboxRow, order: EffectOrder): Promise<void> {
+    const job = { row, order, stopping: stopping.signal, superseded: new AbortController() };
+    running.set(row.id, job);
+    await carryOut(parts, job).finally(() => running.delete(row.id));
+  }
+
+  return {
+    begin(row) {
+      const { order } = row;
+      if (order.type !== "effect" || known.has(row.id)) return;
+      known.add(row.id);
+      work.add(order.lane, async () => run(row, order));
+    },
+    forget: (id) => known.delete(id),
+    supersede(from, epoch) {
+      for (const { row, order, superseded } of running.values()) {
+        if (row.from === from && order.epoch !== undefined && order.epoch < epoch)
+          superseded.abort();
+      }
+    },
+    get size() {
+      return work.size;
+    },
+    async stop() {
+      stopping.abort();
+      await work.stop();
+    },
+  };
+}
+
+interface Job {
+  readonly row: OutboxRow;
+  readonly order: EffectOrder;
+  readonly stopping: AbortSignal;
+  readonly superseded: AbortController;
+}
+
+async function carryOut(parts: EffectsParts, job: Job): Promise<void> {
+  let row = job.row;
+  const ended = AbortSignal.any([job.stopping, job.superseded.signal]);
+  while (!job.stopping.aborted) {
+    await pause(parts.clock, row.nextAt - parts.clock.now(), ended);
+    const fenced = fence(parts, job);
+    if (fenced !== undefined) {
+      parts.end(endOf(job, "failed", failureData(row, fenced)));
+      return;
+    }
+    row = { ...row, attempts: row.attempts + 1 };
+    const outcome = await attempt(parts, { ...job, row });
+    if (job.stopping.aborted && outcome.type === "failed") return;
+    if (outcome.type === "done") {
+      parts.end(endOf(job, "done", { effectId: row.id, result: outcome.result }));
+      return;
+    }
+    const { failure } = outcome;
+    if (!failure.isRetryable || row.attempts >= limitOf(job.order)) {
+      parts.end(endOf(job, "failed", failureData(row, failure)));
+      return;
+    }
+    const nextAt = parts.clock.now() + backoffMs(parts, row.attempts);
+    row = { ...row, nextAt, lastError: failure.message };
+    parts.amend(row);
+  }
+}
+
+function fence(parts: EffectsParts, { order, row }: Job): Failure | undefined {
+  if (order.epoch === undefined) return undefined;
+  const epoch = parts.epochOf(row.from);
+  if (epoch === undefined || order.epoch >= epoch) return undefined;
+  return new Failure(
+    "EPOCH_STALE",
+    `${order.name} for epoch ${order.epoch} of ${row.from}: it is at ${epoch}`,
+  );
+}
+
+type Outcome =
+  | { readonly type: "done"; readonly result: Json }
+  | { readonly type: "failed"; readonly failure: Failure };
+
+async function attempt(
+  parts: EffectsParts,
+  { row, order, stopping, superseded }: Job,
+): Promise<Outcome> {
+  const name = effectNameOf(order.name);
+  if (name === undefined) {
+    return {
+      type: "failed",
+      failure: new Failure("EFFECT_UNKNOWN", `carry out ${order.name}: no adapter does it`),
+    };
+  }
+  const { deadlineMs } = EFFECTS[name];
+  const deadline = new AbortController();
+  const cancel = parts.clock.after(deadlineMs, () => deadline.abort());
+  const signal = AbortSignal.any([deadline.signal, superseded.signal, stopping]);
+  try {
+    const result = await raced(
+      perform(parts.adapters, name, { row, order, signal }),
+      signal,
+      () =>
+        new Failure(
+          "DEADLINE_PASSED",
+          `${order.name} (${row.id}): not done after ${deadlineMs} ms`,
+        ),
+    );
+    return { type: "done", result };
+  } catch (error) {
+    return { type: "failed", failure: asFailure(order, error, parts.onDefect) };
+  } finally {
+    cancel();
+  }
+}
+
+async function perform(
+  adapters: Adapters,
+  name: EffectName,
+  { row, order, signal }: { row: OutboxRow; order: EffectOrder; signal: AbortSignal },
+): Promise<Json> {
+  const data = EFFECTS[name].data.parse(order.data);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- data was parsed by the schema of this name
+  const adapter = adapters[name] as unknown as Adapter<EffectName>;
+  const attemptOf = { effectId: row.id, attempt: row.attempts, signal };
+  return EFFECTS[name].result.parse(await adapter(data, attemptOf));
+}
+
+/** An adapter that ignores its signal must not hold its lane for ever. */
+async function raced(work: Promise<Json>, signal: AbortSignal, late: () => Failure): Promise<Json> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(late());
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    work.catch(() => {});
+  }
+}
+
+function asFailure(
+  order: EffectOrder,
+  error: unknown,
+  onDefect: (error: unknown) => void,
+): Failure {
+  if (error instanceof Failure) return error;
+  onDefect(error);
+  const seen = error instanceof Error ? error.message : String(error);
+  return new Failure("EFFECT_DEFECT", `carry out ${order.name}: ${seen}`, { cause: error });
+}
+
+function effectNameOf(name: string): EffectName | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- compared with the table
+  return Object.hasOwn(EFFECTS, name) ? (name as EffectName) : undefined;
+}
+
+function limitOf(order: EffectOrder): number {
+  const name = effectNameOf(order.name);
+  return name === undefined ? 1 : EFFECTS[name].attempts;
+}
+
+function backoffMs({ retryMs, retryMaxMs }: EffectsParts, attempts: number): number {
+  return Math.min(retryMs * 2 ** (attempts - 1), retryMaxMs);
+}
+
+async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.after(ms, resolve);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  cancel();
+}
+
+function endOf({ row, order }: Job, type: EffectEnd["type"], data: Json): EffectEnd {
+  return {
+    id: row.id,
+    from: row.from,
+    type,
+    name: order.name,
+    data,
+    ...(order.epoch !== undefined && { epoch: order.epoch }),
+  };
+}
+
+function failureData(row: OutboxRow, failure: Failure): Json {
+  return {
+    effectId: row.id,
+    code: failure.code,
+    message: failure.message.slice(0, 2_000),
+    attempts: row.attempts,
+  };
+}

@@ -1,0 +1,56 @@
+import type { Address, OrderId } from "../machines/ids.ts";
+
+// Message ids
+//
+// The names that the daemon gives to messages of its own. Each is made of what it names, so that a repeat after a
+// crash has the same name and is applied once (R3).
+
+const RESULT = "result:";
+const TIMER = "timer:";
+const TIMER_TYPE = "timer.";
+/** Ids that only the daemon may use; a probe that could take one would make the real message look like a repeat. */
+const RESERVED = /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|retry|quarantine):)/;
+
+export function isReservedId(id: string): boolean {
+  return RESERVED.test(id);
+}
+
+/** Names the firing of one armed timer; `seq` is the step that armed it. */
+export function timerIdOf(address: Address, name: string, seq: number): string {
+  return `${TIMER}${address}:${name}:${seq}`;
+}
+
+/** The timer whose firing a message is. */
+export function timerNameOf(message: {
+  readonly id: string;
+  readonly type: string;
+}): string | undefined {
+  if (!message.id.startsWith(TIMER) || !message.type.startsWith(TIMER_TYPE)) return undefined;
+  return message.type.slice(TIMER_TYPE.length);
+}
+
+/** Names the one result of an effect. */
+export function resultIdOf(effect: OrderId): string {
+  return `${RESULT}${effect}`;
+}
+
+/** The order that a message with this id is the delivery of, or the result of. */
+export function orderAnswered(messageId: string): OrderId | undefined {
+  const id = messageId.startsWith(RESULT) ? messageId.slice(RESULT.length) : messageId;
+  return isOrderId(id) ? id : undefined;
+}
+
+/** Whether an id names an order, and so the step that recorded it. */
+export function isOrderId(id: string): id is OrderId {
+  return /^[a-z]+\/[A-Za-z0-9_-]+#\d+\.\d+$/.test(id);
+}
+
+/** The `Nats-Msg-Id` of what the daemon itself publishes: the id, and a suffix that no probe can know. */
+export function sealedId(id: string, cluster: string): string {
+  return `${id}~${cluster}`;
+}
+
+/** The id under the seal; undefined when it is not sealed by this store. */
+export function unsealedId(given: string | undefined, cluster: string): string | undefined {
+  return given?.endsWith(`~${cluster}`) === true ? given.slice(0, -cluster.length - 1) : undefined;
+}

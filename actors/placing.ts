@@ -1,0 +1,54 @@
+import { addressOf, orderIdOf, type OrderId } from "../machines/ids.ts";
+import type { Message } from "../machines/message.ts";
+import { LANES } from "../machines/observations.ts";
+import type { Order } from "../machines/order.ts";
+import type { OrderNote } from "../storage/store.ts";
+import type { Batch, Resident } from "./batch.ts";
+import { timerNameOf } from "./message-ids.ts";
+
+/** The orders that answer the caller of a command. */
+export type Reply = Extract<Order, { type: "reply" | "refuse" }>;
+
+/** Puts each order where it belongs: the outbox, the actor's timers, or the answer. */
+export function place(
+  batch: Batch,
+  given: { resident: Resident; message: Message; orders: readonly Order[]; now: number },
+): { notes: OrderNote[]; reply: Reply | undefined } {
+  const { resident, message, orders, now } = given;
+  const { address: from, seq } = resident;
+  const notes: OrderNote[] = [];
+  let reply: Reply | undefined;
+  let timers = without(resident.timers, timerNameOf(message));
+  for (const order of orders) {
+    if (order.type === "reply" || order.type === "refuse") reply ??= order;
+    else if (order.type === "arm")
+      timers = { ...timers, [order.name]: { dueAt: order.dueAt, seq } };
+    else if (order.type === "cancel") timers = without(timers, order.name);
+    else {
+      const id = orderIdOf(from, seq, notes.length);
+      notes.push(noteOf(id, order));
+      batch.order({ id, from, cause: message.id, at: message.at, order, attempts: 0, nextAt: now });
+    }
+  }
+  resident.timers = timers;
+  return { notes, reply };
+}
+
+function without(timers: Resident["timers"], name: string | undefined): Resident["timers"] {
+  if (name === undefined || timers[name] === undefined) return timers;
+  return Object.fromEntries(Object.entries(timers).filter(([other]) => other !== name));
+}
+
+function noteOf(
+  id: OrderId,
+  order: Exclude<Order, { type: "arm" | "cancel" | "reply" | "refuse" }>,
+): OrderNote {
+  if (order.type === "mail") return { id, type: "mail", name: order.name, to: order.to };
+  if (order.type === "effect") return { id, type: "effect", name: order.name };
+  return {
+    id,
+    type: "observation",
+    name: `${order.lane}.observed`,
+    to: addressOf(LANES[order.lane].kind, order.id),
+  };
+}

@@ -1,0 +1,156 @@
+import type { Bus, Publication } from "../bus/bus.ts";
+import { DEAD_SUBJECT, eventSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
+import type { Address, OrderId } from "../machines/ids.ts";
+import type { DeadLetter, JournalEntry, OutboxRow } from "../storage/store.ts";
+import type { Batch } from "./batch.ts";
+import type { EffectEnd, Effects } from "./effects.ts";
+import type { Postbox } from "./postbox.ts";
+import { resultIdOf, sealedId } from "./message-ids.ts";
+
+// Release
+//
+// Lets out what a committed batch ordered: mail and observations to the bus, effects to their lanes, events to whoever
+// listens. Owns how each is addressed. Called only after the flush (H1).
+
+const encoder = new TextEncoder();
+
+export interface ReleaseParts {
+  readonly bus: Bus;
+  readonly cluster: string;
+  readonly postbox: Postbox;
+  readonly effects: Effects;
+  readonly now: () => number;
+}
+
+export class Release {
+  readonly #parts: ReleaseParts;
+  readonly #open = new Map<Address, Set<OrderId>>();
+  #size = 0;
+
+  constructor(parts: ReleaseParts) {
+    this.#parts = parts;
+  }
+
+  /** Orders that have not had their effect yet. */
+  get size(): number {
+    return this.#size;
+  }
+
+  openOrders(address: Address): number {
+    return this.#open.get(address)?.size ?? 0;
+  }
+
+  /** Everything a flushed batch ordered, closed or changed. */
+  flushed(batch: Batch): void {
+    const { bus, effects } = this.#parts;
+    for (const id of batch.closed) this.#close(id);
+    for (const { address, kind, live } of batch.residents()) {
+      if (kind.epochOf !== undefined) effects.supersede(address, kind.epochOf(live.state()));
+    }
+    for (const row of batch.outbox) if (!batch.closed.has(row.id)) this.begin(row);
+    for (const entry of batch.entries) if (entry.value !== undefined) tell(bus, entry);
+    for (const letter of batch.letters) bus.emit(DEAD_SUBJECT, json(summaryOf(letter)));
+  }
+
+  /** An order goes out: new, or found open when the daemon started. */
+  begin(row: OutboxRow): void {
+    const { postbox, effects, cluster } = this.#parts;
+    const ids = this.#open.get(row.from) ?? new Set<OrderId>();
+    if (ids.has(row.id)) return;
+    this.#open.set(row.from, ids.add(row.id));
+    this.#size += 1;
+    if (row.order.type === "effect") effects.begin(row);
+    else {
+      const line = `${row.from}>${addresseeOf(row)}`;
+      postbox.post({ id: row.id, line, publication: publicationOf(row, cluster) });
+    }
+  }
+
+  /** The end of an effect, on its way to the actor that asked for it. */
+  deliver(end: EffectEnd): void {
+    const publication = resultPublication(end, this.#parts);
+    this.#parts.postbox.post({ id: end.id, line: `result>${end.id}`, publication });
+  }
+
+  #close(id: OrderId): void {
+    this.#parts.postbox.close(id);
+    this.#parts.effects.forget(id);
+    const from = senderOf(id);
+    const ids = this.#open.get(from);
+    if (ids?.delete(id) === true) this.#size -= 1;
+    if (ids?.size === 0) this.#open.delete(from);
+  }
+}
+
+function resultPublication(
+  { id, from, name, type, epoch, data }: EffectEnd,
+  { cluster, now }: { cluster: string; now: () => number },
+): Publication {
+  const messageId = resultIdOf(id);
+  const envelope = { id: messageId, type: `${name}.${type}`, at: now(), cause: id, data };
+  return {
+    subject: mailSubject(from),
+    id: sealedId(messageId, cluster),
+    body: json({ ...envelope, ...(epoch !== undefined && { epoch }) }),
+  };
+}
+
+function publicationOf(row: OutboxRow, cluster: string): Publication {
+  const { order } = row;
+  const id = sealedId(row.id, cluster);
+  if (order.type === "observation") {
+    return {
+      subject: observationSubject(order.lane, order.id),
+      id,
+      headers: { "Ao-At": String(row.at), "Ao-Cause": row.id },
+      body: json(order.data),
+    };
+  }
+  if (order.type !== "mail") throw new Error(`${row.id} is not for the bus`);
+  const { data, epoch, name: type } = order;
+  const envelope = {
+    id: row.id,
+    type,
+    at: row.at,
+    from: row.from,
+    cause: row.cause,
+    data,
+    ...(epoch !== undefined && { epoch }),
+  };
+  return { subject: mailSubject(order.to), id, body: json(envelope) };
+}
+
+function addresseeOf({ order }: OutboxRow): string {
+  if (order.type === "mail") return order.to;
+  return order.type === "observation" ? `${order.lane}.${order.id}` : order.lane;
+}
+
+/** Tells whoever listens that an actor moved. */
+function tell(bus: Bus, entry: JournalEntry): void {
+  const { seq, message, was, value, address } = entry;
+  bus.emit(
+    eventSubject(address, message.type),
+    json({
+      address,
+      seq,
+      type: message.type,
+      from: was ?? null,
+      to: value,
+      at: message.at,
+      cause: message.id,
+    }),
+  );
+}
+
+function summaryOf({ id, code, message, subject, messageId, at }: DeadLetter): object {
+  return { id, code, message, subject, messageId, at };
+}
+
+function senderOf(id: OrderId): Address {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an order id begins with its actor's address
+  return id.slice(0, id.lastIndexOf("#")) as Address;
+}
+
+function json(value: object): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}

@@ -1,0 +1,238 @@
+import { Failure } from "../machines/failures.ts";
+import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
+import type { Json } from "../machines/json.ts";
+import type { Kind } from "../machines/kind.ts";
+import type { Message } from "../machines/message.ts";
+import type { JournalEntry, OrderNote, Outcome, Store } from "../storage/store.ts";
+import type { Batch, Resident } from "./batch.ts";
+import { issuesOf } from "./intake.ts";
+import { bury, type Original, type Rejection } from "./letters.ts";
+import { wakeActor, type Step } from "./live-actor.ts";
+import { orderAnswered, timerIdOf, timerNameOf } from "./message-ids.ts";
+import { place, type Reply } from "./placing.ts";
+import { strike, STRIKES } from "./quarantine.ts";
+import type { Residents } from "./residents.ts";
+
+// Stepper
+//
+// Applies one message to one actor within a batch: seen? known? fenced? then the step, its journal entry and orders.
+// Pure but for the live actors: nothing leaves, nothing is written; the batch holds what there is to commit.
+//
+//   P1. Every message ends as applied, duplicate, stale or dead, with a reason (B1).
+//   P2. A message that makes a step throw changes no actor but for its count of strikes (R8).
+//   P3. An order that this message answers or is, is closed in the same batch, whatever became of the message (R5).
+
+/** Steps from one checkpoint in the journal to the next: what a replay has to repeat at most. */
+const CHECKPOINT_EVERY = 64;
+
+export interface StepperParts {
+  readonly store: Store;
+  readonly residents: Residents;
+  readonly kinds: ReadonlyMap<KindName, Kind>;
+  /** Open orders of one actor past which commands to it are refused. */
+  readonly outboxLimit: number;
+  readonly openOrders: (address: Address) => number;
+  readonly now: () => number;
+}
+
+export class Stepper {
+  readonly #parts: StepperParts;
+
+  constructor(parts: StepperParts) {
+    this.#parts = parts;
+  }
+
+  /** Applies a message; `original` is how it came, should it become a dead letter. */
+  apply(batch: Batch, message: Message, original: () => Original): void {
+    const order = orderAnswered(message.id);
+    if (order !== undefined) batch.close(order);
+    if (!this.#isRepeat(batch, message.id)) this.#settle(batch, message, original);
+  }
+
+  /** Counts a message that could not even be read. */
+  reject(batch: Batch, rejection: Rejection, original: () => Original): void {
+    if (this.#isRepeat(batch, rejection.id)) return;
+    bury(batch, { rejection, original: original(), at: this.#parts.now() });
+  }
+
+  /** Lets a quarantined actor take messages again. */
+  release(batch: Batch, address: Address): void {
+    const resident = this.#parts.residents.find(address, batch);
+    if (resident === undefined) return;
+    resident.isQuarantined = false;
+    resident.strikes = 0;
+    batch.touch(resident);
+  }
+
+  #isRepeat(batch: Batch, id: string): boolean {
+    const before = batch.outcomes.get(id) ?? this.#parts.store.seen(id)?.outcome;
+    if (before === undefined) return false;
+    batch.count("duplicate");
+    batch.outcomes.set(id, before);
+    return true;
+  }
+
+  #settle(batch: Batch, message: Message, original: () => Original): void {
+    try {
+      const { resident, isNew } = this.#addressee(batch, message);
+      const data = parsedData(resident.kind, message);
+      const stale = staleness(resident, message);
+      if (stale !== undefined) {
+        batch.count("stale");
+        batch.outcomes.set(message.id, stale);
+        return;
+      }
+      const step = this.#step(batch, { resident, message, data, isNew });
+      this.#record(batch, { resident, message, step });
+    } catch (error) {
+      const failure = containable(error, message);
+      const { code, message: reason } = failure;
+      const rejection = { id: message.id, code, message: reason, to: message.to };
+      bury(batch, { rejection, original: original(), at: this.#parts.now() });
+    }
+  }
+
+  #addressee(batch: Batch, message: Message): { resident: Resident; isNew: boolean } {
+    const { residents, kinds, openOrders, outboxLimit } = this.#parts;
+    const { kind: name } = splitAddress(message.to);
+    const fail = (code: Failure["code"], seen: string): Failure =>
+      new Failure(code, `give ${message.type} to ${message.to}: ${seen}`);
+    const kind = kinds.get(name);
+    if (kind === undefined) throw fail("KIND_UNKNOWN", "no such kind of actor");
+    if (!Object.hasOwn(kind.accepts, message.type)) {
+      throw fail("TYPE_UNKNOWN", `a ${name} does not understand it`);
+    }
+    const resident = residents.find(message.to, batch);
+    if (resident === undefined) {
+      if (!kind.creates.includes(message.type))
+        throw fail("ACTOR_UNKNOWN", `there is no such ${name}`);
+      return { resident: residents.bear(kind, message), isNew: true };
+    }
+    if (resident.isQuarantined)
+      throw fail("ACTOR_QUARANTINED", `quarantined after ${STRIKES} failed steps`);
+    if (resident.live.state().status === "done") throw fail("ACTOR_TERMINAL", "it has ended");
+    if (canWait(message) && openOrders(message.to) >= outboxLimit) {
+      throw fail("MAILBOX_FULL", `${outboxLimit} of its orders are open`);
+    }
+    return { resident, isNew: false };
+  }
+
+  #step(
+    batch: Batch,
+    given: { resident: Resident; message: Message; data: unknown; isNew: boolean },
+  ): Step {
+    const { resident, message, data, isNew } = given;
+    const before = resident.live.persisted();
+    try {
+      return resident.live.step(message, data);
+    } catch (cause) {
+      if (!isNew) {
+        const rewound = { ...resident, live: wakeActor(resident.kind, before) };
+        this.#parts.residents.keep(rewound);
+        strike(batch, rewound, this.#parts);
+      }
+      const seen = cause instanceof Error ? cause.message : String(cause);
+      throw new Failure("STEP_THREW", `step ${message.to} by ${message.type}: ${seen}`, { cause });
+    }
+  }
+
+  #record(
+    batch: Batch,
+    { resident, message, step }: { resident: Resident; message: Message; step: Step },
+  ): void {
+    const now = this.#parts.now();
+    resident.seq += 1;
+    resident.strikes = 0;
+    if (!step.isNoop) resident.updatedAt = message.at;
+    this.#parts.residents.keep(resident);
+    batch.touch(resident);
+    const { notes, reply } = place(batch, { resident, message, orders: step.orders, now });
+    batch.entries.push({
+      ...entryOf(resident, message, step),
+      globalSeq: batch.globalSeq + 1,
+      orders: notes,
+      ...checkpointOf(resident),
+      committedAt: now,
+    });
+    resident.needsCheckpoint = false;
+    batch.count("applied");
+    batch.remember({ id: message.id, at: now, outcome: outcomeOf(resident, notes, reply) });
+  }
+}
+
+/** What one message may end with: anything but the loss of the store, which is no message's fault (R8). */
+function containable(error: unknown, { type, to }: Message): Failure {
+  if (error instanceof Failure) {
+    if (error.code.startsWith("STORE_")) throw error;
+    return error;
+  }
+  const seen = error instanceof Error ? error.message : String(error);
+  return new Failure("STEP_THREW", `give ${type} to ${to}: ${seen}`, { cause: error });
+}
+
+/** Commands and observations can be sent again later; mail, results and timers must get through for orders to close. */
+function canWait(message: Message): boolean {
+  return orderAnswered(message.id) === undefined && timerNameOf(message) === undefined;
+}
+
+function parsedData(kind: Kind, message: Message): unknown {
+  const parsed = kind.accepts[message.type]?.safeParse(message.data ?? {});
+  if (parsed?.success === true) return parsed.data;
+  throw new Failure(
+    "SHAPE_WRONG",
+    `give ${message.type} to ${message.to}: ${issuesOf(parsed?.error.issues ?? [])}`,
+  );
+}
+
+/** Fences (R6). A timer is stale when it was moved or cancelled after it fired (R7). */
+function staleness(
+  { address, kind, live, timers }: Resident,
+  message: Message,
+): Outcome | undefined {
+  const timer = timerNameOf(message);
+  if (timer !== undefined && message.id !== timerIdOf(address, timer, timers[timer]?.seq ?? 0)) {
+    return { type: "stale", code: "TIMER_STALE", message: `${message.id} was cancelled or moved` };
+  }
+  if (message.epoch === undefined || kind.epochOf === undefined) return undefined;
+  const epoch = kind.epochOf(live.state());
+  const told = `${message.type} speaks of epoch ${message.epoch} of ${address}, which is at ${epoch}`;
+  if (message.epoch > epoch) throw new Failure("EPOCH_UNKNOWN", told);
+  return message.epoch < epoch ? { type: "stale", code: "EPOCH_STALE", message: told } : undefined;
+}
+
+function entryOf(
+  resident: Resident,
+  message: Message,
+  step: Step,
+): Pick<JournalEntry, "address" | "seq" | "message" | "value" | "was" | "isNoop"> {
+  const { to, ...told } = message;
+  const isFirst = resident.seq === 1;
+  return {
+    address: resident.address,
+    seq: resident.seq,
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it came through JSON.parse, or was made by the host
+    message: { ...told, data: told.data as Json },
+    ...((step.isMoved || isFirst) && { value: resident.live.state().value }),
+    ...(step.was !== undefined && !isFirst && { was: step.was }),
+    isNoop: step.isNoop,
+  };
+}
+
+function checkpointOf(resident: Resident): Pick<JournalEntry, "checkpoint" | "checkpointVersion"> {
+  if (!resident.needsCheckpoint && resident.seq % CHECKPOINT_EVERY !== 0) return {};
+  return { checkpoint: resident.live.persisted(), checkpointVersion: resident.kind.version };
+}
+
+function outcomeOf(resident: Resident, orders: OrderNote[], reply: Reply | undefined): Outcome {
+  const { address, seq } = resident;
+  if (reply?.type === "refuse") {
+    return { type: "refused", address, seq, code: reply.code, message: reply.message };
+  }
+  return {
+    type: "applied",
+    address,
+    seq,
+    orders,
+    ...(reply !== undefined && { reply: reply.data }),
+  };
+}

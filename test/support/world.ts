@@ -1,0 +1,159 @@
+import { onTestFinished } from "vitest";
+import { ActorSystem } from "../../actors/actor-system.ts";
+import type { Boundary } from "../../actors/host.ts";
+import type { Adapters, Attempt } from "../../adapters/adapter.ts";
+import type { Bus } from "../../bus/bus.ts";
+import { memoryBus } from "../../bus/memory-bus.ts";
+import { memoryStream, type MemoryStream } from "../../bus/memory-stream.ts";
+import { Failure } from "../../machines/failures.ts";
+import type { Address, KindName } from "../../machines/ids.ts";
+import type { JsonObject } from "../../machines/json.ts";
+import type { Kind } from "../../machines/kind.ts";
+import { Settings } from "../../machines/settings.ts";
+import { memoryDisk, memoryStore, type MemoryDisk } from "../../storage/memory-store.ts";
+import type { Outcome, Store } from "../../storage/store.ts";
+import { manualClock, settle, type ManualClock } from "./clock.ts";
+import { tallyKind, type TallyContext } from "./tally.ts";
+
+// World
+//
+// One actor system over a disk, a stream and a clock that outlive it, with tallies for actors and adapters that write
+// down what they were asked. Crash it, start it again, and look at what is left.
+
+/** One thing an adapter was asked to do. */
+export interface Deed {
+  readonly effectId: string;
+  readonly name: string;
+  readonly data: unknown;
+}
+
+export interface WorldOptions {
+  readonly settings?: Parameters<typeof Settings.parse>[0];
+  readonly kinds?: ReadonlyMap<KindName, Kind>;
+  /** What the adapters do; the default answers typeText at once. */
+  readonly act?: (deed: Deed, attempt: Attempt) => Promise<unknown>;
+}
+
+export class World {
+  readonly disk: MemoryDisk = memoryDisk();
+  readonly stream: MemoryStream = memoryStream();
+  readonly clock: ManualClock = manualClock();
+  readonly deeds: Deed[] = [];
+  readonly troubles: unknown[] = [];
+  readonly #options: WorldOptions;
+  #ids = 0;
+  #life = 0;
+  /** Called at each boundary; may crash the world. */
+  onBoundary: (boundary: Boundary) => void = () => {};
+  store!: Store;
+  bus!: Bus;
+  system!: ActorSystem;
+
+  constructor(options: WorldOptions = {}) {
+    this.#options = options;
+    this.start();
+    onTestFinished(async () => {
+      await this.system.stop();
+    });
+  }
+
+  /** A new daemon over what the last one left. */
+  start(): void {
+    this.#life += 1;
+    this.store = memoryStore({ disk: this.disk });
+    this.bus = memoryBus({ stream: this.stream, now: () => this.clock.now() });
+    this.system = new ActorSystem({
+      store: this.store,
+      bus: this.bus,
+      adapters: this.#adapters(),
+      kinds: this.#options.kinds ?? new Map([["session", tallyKind()]]),
+      settings: Settings.parse(this.#options.settings ?? {}),
+      clock: this.clock,
+      newId: () => {
+        this.#ids += 1;
+        return `id-${this.#ids}`;
+      },
+      onTrouble: (trouble) => this.troubles.push(trouble),
+      onBoundary: (boundary) => this.onBoundary(boundary),
+    });
+    const life = this.#life;
+    this.system.finished.catch((error: unknown) => {
+      if (life === this.#life) this.troubles.push(error);
+    });
+  }
+
+  /** The daemon is gone at this instant: what was not flushed never was. */
+  async crash(): Promise<void> {
+    this.#life += 1;
+    this.disk.crash();
+    await this.bus.close();
+    await settle();
+  }
+
+  async restart(): Promise<void> {
+    await this.crash();
+    this.start();
+    await settle();
+  }
+
+  async ask(to: Address, type: string, data: JsonObject = {}, id?: string): Promise<Outcome> {
+    return this.system.ask({ to, type, data, ...(id !== undefined && { id }) });
+  }
+
+  /** Opens a tally. */
+  async open(id: string, data: JsonObject = {}): Promise<void> {
+    await this.ask(`session/${id}`, "tally.open", data);
+  }
+
+  /** What any NATS client could publish. */
+  async publish(
+    subject: string,
+    body: string | object,
+    headers: Record<string, string> = {},
+  ): Promise<void> {
+    const { "Nats-Msg-Id": id, ...others } = headers;
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    await this.bus.publish({
+      subject,
+      body: new TextEncoder().encode(text),
+      headers: others,
+      ...(id !== undefined && { id }),
+    });
+  }
+
+  /** A tally's context as the store has it. */
+  tally(id: string): TallyContext {
+    const row = this.store.snapshot(`session/${id}`);
+    if (row === undefined) throw new Error(`no tally ${id}`);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- tallies only
+    return (row.snapshot as unknown as { context: TallyContext }).context;
+  }
+
+  #adapters(): Adapters {
+    const life = this.#life;
+    const act = this.#options.act ?? (async () => Promise.resolve({ repeated: false }));
+    const typeText: Adapters["typeText"] = async (data, attempt) => {
+      // A dead daemon does nothing more.
+      if (life !== this.#life) await Promise.withResolvers<never>().promise;
+      const deed = { effectId: attempt.effectId, name: "typeText", data };
+      this.deeds.push(deed);
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host checks results
+      return (await act(deed, attempt)) as { repeated: boolean };
+    };
+    return {
+      typeText,
+      launchTerminal: none,
+      destroyTerminal: none,
+      prepareWorkspace: none,
+      reclaimWorkspace: none,
+      inspectBranches: none,
+      runChecks: none,
+      mergePullRequest: none,
+    };
+  }
+}
+
+async function none(): Promise<never> {
+  await Promise.resolve();
+  throw new Failure("LAUNCH_FAILED", "this world has only typeText");
+}
