@@ -9,6 +9,7 @@ import type { Clock } from "./clock.ts";
 //   R1. A start ends: at its deadline it is aborted and counts as failed.
 //   R2. A stop ends: at its deadline the run is abandoned, and whatever it still brings up is stopped at once.
 //   R3. It says one end at most, and nothing at all once it was told to stop.
+//   R4. The signal of a start aborts the start, never what is up.
 
 /** How a part ended by itself. */
 export interface Ended {
@@ -61,7 +62,7 @@ export function runPart(options: RunOptions): PartRun {
   const { part, epoch, clock, onStarted, onEnded } = options;
   const startMs = part.startMs ?? START_MS;
   const aborting = new AbortController();
-  let isOver = false;
+  let phase: "coming" | "up" | "over" = "coming";
   let closing: Promise<void> | undefined;
 
   // A start that throws at once rejects, too.
@@ -85,21 +86,22 @@ export function runPart(options: RunOptions): PartRun {
       cancelDeadline();
     }
     if (closing !== undefined) return undefined;
+    phase = "up";
     onStarted();
     return end(await running.exited.catch((error: unknown): Ended => ({ cause: "crash", error })));
   }
 
   function end(ended: Ended): void {
     if (closing !== undefined) return;
-    isOver = true;
+    phase = "over";
     onEnded(ended);
   }
 
   function close(reason: unknown): Promise<void> {
     cancelDeadline();
-    closing ??= isOver
-      ? Promise.resolve()
-      : closeInTime(options, coming, () => aborting.abort(reason));
+    if (phase === "over") return Promise.resolve();
+    if (phase === "coming") aborting.abort(reason);
+    closing ??= closeInTime(options, coming);
     return closing;
   }
 
@@ -114,7 +116,6 @@ function causeOfStart(error: unknown): Cause {
 function closeInTime(
   { part, shutdownMs, clock, onAbandoned }: RunOptions,
   coming: Promise<Running>,
-  abort: () => void,
 ): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.after(shutdownMs, () => {
@@ -123,7 +124,6 @@ function closeInTime(
       );
       resolve();
     });
-    abort();
     // Half of the time to be polite, so that force has the other half before the deadline.
     void stopWhenUp(coming, shutdownMs / 2)
       .catch(onAbandoned)

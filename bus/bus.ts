@@ -49,7 +49,12 @@ export interface Intake {
 }
 
 export type BusState =
-  | { readonly type: "up"; readonly since: number; readonly server: string; readonly stream: string }
+  | {
+      readonly type: "up";
+      readonly since: number;
+      readonly server: string;
+      readonly stream: string;
+    }
   | { readonly type: "down"; readonly since: number; readonly reason: string };
 
 export interface Bus {

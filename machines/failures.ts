@@ -54,6 +54,7 @@ export const FAILURES = {
   STORE_CLOSED: { status: 503, retry: true },
   BUS_DOWN: { status: 503, retry: true },
   BUS_REFUSED: { status: 503, retry: false },
+  PORT_TAKEN: { status: 409, retry: false },
   DAEMON_RUNNING: { status: 409, retry: false },
   DAEMON_DOWN: { status: 503, retry: true },
   CONFIG_INVALID: { status: 422, retry: false },

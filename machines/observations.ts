@@ -28,9 +28,7 @@ export const ACTIVITY_STATES = [
 /** `ao.obs.activity.<session>`: what the agent says it is doing. */
 export const ActivityObservation = z.object({
   state: z.enum(ACTIVITY_STATES),
-  confidence: z
-    .enum(["valid", "stale", "null", "unavailable", "probe_failure"])
-    .default("valid"),
+  confidence: z.enum(["valid", "stale", "null", "unavailable", "probe_failure"]).default("valid"),
   source: z.enum(["native", "terminal", "hook", "runtime", "none"]).optional(),
   event: z.string().max(128).optional(),
   toolName: z.string().max(256).optional(),

@@ -1,0 +1,168 @@
+import { Failure } from "../machines/failures.ts";
+import { livenessOf } from "./terminal-processes.ts";
+import { exitFacts, signalName } from "./terminal-records.ts";
+import type { Incarnation, RecordName, RecordSuffix, TerminalRecords } from "./terminal-records.ts";
+import type { Tmux } from "./tmux.ts";
+
+// Terminal panes
+//
+// What tmux shows of our terminals, and what can be concluded from it.
+//
+//   N1. A pane is ours by its own options @ao_terminal and @ao_epoch, never by a session's name alone.
+//   N2. Dead is said only with proof: an exit record, or the pid with its start time is no more.
+//   N3. The exit record decides before tmux, which learns of an end later, and calls a launcher that was killed its program.
+
+/** A pane as tmux lists it. */
+export interface Pane extends Incarnation {
+  /** `%5`; unique in the life of one server. */
+  readonly id: string;
+  /** `$3`. */
+  readonly session: string;
+  /** The launcher. */
+  readonly pid: number;
+  readonly isDead: boolean;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** When it printed last, milliseconds since 1970, whole seconds. */
+  readonly lastActivityAt: number;
+}
+
+/** One terminal of the fleet with what is known of its program. */
+export interface PaneRow extends Incarnation {
+  /** False when tmux has no pane for it (any more). */
+  readonly hasPane: boolean;
+  readonly process: "alive" | "dead" | "indeterminate";
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly lastActivityAt?: number;
+}
+
+const FIELDS = [
+  "@ao_terminal",
+  "@ao_epoch",
+  "pane_id",
+  "session_id",
+  "pane_pid",
+  "pane_dead",
+  "pane_dead_status",
+  "pane_dead_signal",
+  "window_activity",
+].map((name) => `#{${name}}`);
+
+/** Every pane of ours; none when there is no server. Fails with TMUX_UNREACHABLE. */
+export async function panes(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> {
+  const answer = await tmux.run(["list-panes", "-a", "-F", FIELDS.join("|")], signal && { signal });
+  if (answer.type === "no-server") return [];
+  // A server without any session, about to end.
+  if (answer.type === "refused" && answer.message === "no current target") return [];
+  if (answer.type !== "done") {
+    throw new Failure("TMUX_UNREACHABLE", `list all panes: tmux said ${answer.message}`);
+  }
+  return answer.stdout.split("\n").flatMap((line) => pane(line) ?? []);
+}
+
+/** The pane of a terminal, whatever its epoch. Fails with TMUX_UNREACHABLE. */
+export async function findPane(
+  tmux: Tmux,
+  terminal: string,
+  signal?: AbortSignal,
+): Promise<Pane | undefined> {
+  return (await panes(tmux, signal)).find((found) => found.terminal === terminal);
+}
+
+function pane(line: string): Pane | undefined {
+  const [terminal, epoch, id, session, pid, dead, status, signal, activity] = line.split("|");
+  if (!terminal || !epoch || !id || !session) return undefined;
+  return {
+    terminal,
+    epoch: Number(epoch),
+    id,
+    session,
+    pid: Number(pid),
+    isDead: dead === "1",
+    ...(status && { exitCode: Number(status) }),
+    ...(signal && { signal: signalName(Number(signal)) }),
+    lastActivityAt: Number(activity) * 1_000,
+  };
+}
+
+/**
+ * Every terminal that has a pane or whose process may still run: one tmux call and one read of the records.
+ * A terminal that is still being launched is not listed, nor one that was destroyed. Fails with TMUX_UNREACHABLE.
+ */
+export async function fleet(tmux: Tmux, records: TerminalRecords): Promise<PaneRow[]> {
+  const found = await panes(tmux);
+  const kept = byIncarnation(await records.names());
+  const rows: Promise<PaneRow>[] = [];
+  for (const seen of found) {
+    const has = kept.get(keyOf(seen))?.suffixes;
+    kept.delete(keyOf(seen));
+    if (has?.has("exit") || seen.isDead) rows.push(endedRow(records, seen));
+    else if (has?.has("start")) rows.push(Promise.resolve(liveRow(seen)));
+  }
+  for (const { terminal, epoch, suffixes } of kept.values()) {
+    if (suffixes.has("start") && !suffixes.has("gone"))
+      rows.push(lostRow(records, { terminal, epoch }));
+  }
+  return Promise.all(rows);
+}
+
+interface Kept extends Incarnation {
+  readonly suffixes: Set<RecordSuffix>;
+}
+
+function byIncarnation(names: readonly RecordName[]): Map<string, Kept> {
+  const kept = new Map<string, Kept>();
+  for (const { terminal, epoch, suffix } of names) {
+    const key = keyOf({ terminal, epoch });
+    const entry = kept.get(key) ?? { terminal, epoch, suffixes: new Set() };
+    kept.set(key, entry);
+    entry.suffixes.add(suffix);
+  }
+  return kept;
+}
+
+function keyOf(of: Incarnation): string {
+  return `${of.terminal}.${of.epoch}`;
+}
+
+function liveRow({ terminal, epoch, lastActivityAt }: Pane): PaneRow {
+  return { terminal, epoch, hasPane: true, process: "alive", lastActivityAt };
+}
+
+async function endedRow(records: TerminalRecords, seen: Pane): Promise<PaneRow> {
+  const { terminal, epoch, lastActivityAt } = seen;
+  const row = { terminal, epoch, hasPane: true, lastActivityAt };
+  const exit = await records.exit(seen);
+  if (exit) return { ...row, process: "dead", ...exitFacts(exit) };
+  // The launcher ended without a record, so it was killed; its program may have outlived it.
+  const start = await records.start(seen);
+  const program = start && "program" in start ? start.program : null;
+  if (
+    start &&
+    "program" in start &&
+    program &&
+    (await livenessOf(program, start.boot)) !== "dead"
+  ) {
+    return { ...row, process: "indeterminate" };
+  }
+  const { exitCode, signal } = seen;
+  return {
+    ...row,
+    process: "dead",
+    ...(exitCode !== undefined && { exitCode }),
+    ...(signal && { signal }),
+  };
+}
+
+async function lostRow(records: TerminalRecords, of: Incarnation): Promise<PaneRow> {
+  const row = { terminal: of.terminal, epoch: of.epoch, hasPane: false };
+  const exit = await records.exit(of);
+  if (exit) return { ...row, process: "dead", ...exitFacts(exit) };
+  const start = await records.start(of);
+  if (!start || "withdrawn" in start) return { ...row, process: "dead" };
+  // The launcher still has to write how its program ended.
+  const processes = start.program ? [start.leader, start.program] : [start.leader];
+  const liveness = await Promise.all(processes.map((name) => livenessOf(name, start.boot)));
+  return { ...row, process: liveness.every((is) => is === "dead") ? "dead" : "indeterminate" };
+}

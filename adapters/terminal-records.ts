@@ -1,0 +1,171 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { link, readdir, readFile, rename, rm, stat, watch, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+// Terminal records
+//
+// Small files beside tmux that outlive it: `<home>/terminals/<terminal>.<epoch>.<what>`. bin/launch writes `.start`
+// and `.exit`, the daemon writes the rest.
+//
+//   `.launch`  what to run, 0600; gone once the launcher has read it
+//   `.start`   the launcher's claim, then the process that runs; or the daemon's claim that none ever will
+//   `.exit`    how it ended
+//   `.gone`    every process of this epoch was ended and verified absent
+//
+//   F1. `.start` is made once per terminal and epoch: whoever makes it decides whether a process may run.
+//   F2. Every file appears whole or not at all.
+
+/** One incarnation of one terminal. */
+export interface Incarnation {
+  readonly terminal: string;
+  readonly epoch: number;
+}
+
+/** A process, named for ever: a pid alone is used again. `start` is in clock ticks since boot. */
+const ProcessName = z.object({ pid: z.number().int(), start: z.number().int() });
+export type ProcessName = z.infer<typeof ProcessName>;
+
+const StartRecord = z.union([
+  z.object({ withdrawn: z.literal(true) }),
+  z.object({ boot: z.string(), leader: ProcessName, program: ProcessName.nullable() }),
+]);
+/** Who runs, or `withdrawn`: none ever will. `program` is null until the program itself has begun. */
+export type StartRecord = z.infer<typeof StartRecord>;
+
+const ExitRecord = z.union([
+  z.object({ code: z.number().int() }),
+  z.object({ signal: z.number().int() }),
+  z.object({ failed: z.string() }),
+]);
+/** How it ended: exit code, signal number, or why the program could not be run at all. */
+export type ExitRecord = z.infer<typeof ExitRecord>;
+
+const SUFFIXES = ["launch", "start", "exit", "gone"] as const;
+export type RecordSuffix = (typeof SUFFIXES)[number];
+const FILE = new RegExp(`^([A-Za-z0-9_-]{1,64})\\.(\\d+)\\.(${SUFFIXES.join("|")})$`);
+
+/** A record that is there. */
+export interface RecordName extends Incarnation {
+  readonly suffix: RecordSuffix;
+}
+
+export interface TerminalRecords {
+  path(of: Incarnation, suffix: RecordSuffix): string;
+  promptPath(of: Incarnation): string;
+  start(of: Incarnation): Promise<StartRecord | undefined>;
+  exit(of: Incarnation): Promise<ExitRecord | undefined>;
+  /** Names of all records, in one read of the folder. */
+  names(): Promise<RecordName[]>;
+  /** Lets no process start for an incarnation from now on; changes nothing when one has. */
+  withdraw(of: Incarnation): Promise<void>;
+  markGone(of: Incarnation): Promise<void>;
+  isGone(of: Incarnation): Promise<boolean>;
+  /** Forgets every incarnation of a terminal older than this one. */
+  prune(of: Incarnation): Promise<void>;
+  /** The records that appear from now on, as they appear. Ends when aborted. */
+  changes(signal: AbortSignal): AsyncGenerator<RecordName>;
+}
+
+/** The records under `<home>/terminals`; makes the folders. */
+export function terminalRecords(home: string): TerminalRecords {
+  const folder = join(home, "terminals");
+  const prompts = join(home, "prompts");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(prompts, { recursive: true, mode: 0o700 });
+  const path = (of: Incarnation, suffix: RecordSuffix) =>
+    join(folder, `${of.terminal}.${of.epoch}.${suffix}`);
+  const promptPath = (of: Incarnation) => join(prompts, `${of.terminal}.${of.epoch}.md`);
+  const names = async () => (await readdir(folder)).flatMap((file) => recordName(file) ?? []);
+  return {
+    path,
+    promptPath,
+    start: (of) => parsed(path(of, "start"), StartRecord),
+    exit: (of) => parsed(path(of, "exit"), ExitRecord),
+    names,
+    async withdraw(of) {
+      const draft = `${path(of, "start")}.${randomUUID()}.daemon`;
+      await writePrivate(draft, JSON.stringify({ withdrawn: true }));
+      await link(draft, path(of, "start")).catch(ignore("EEXIST"));
+      await rm(draft, { force: true });
+      await rm(path(of, "launch"), { force: true });
+    },
+    async markGone(of) {
+      await writePrivate(path(of, "gone"), "");
+      await rm(promptPath(of), { force: true });
+    },
+    isGone: async (of) => (await stat(path(of, "gone")).catch(ignore("ENOENT"))) !== undefined,
+    async prune(of) {
+      const older = (await names()).filter(
+        (name) => name.terminal === of.terminal && name.epoch < of.epoch,
+      );
+      await Promise.all(
+        older.flatMap((name) => [
+          rm(path(name, name.suffix), { force: true }),
+          rm(promptPath(name), { force: true }),
+        ]),
+      );
+    },
+    changes: (signal) => recordChanges(folder, signal),
+  };
+}
+
+async function* recordChanges(folder: string, signal: AbortSignal): AsyncGenerator<RecordName> {
+  try {
+    for await (const event of watch(folder, { signal })) {
+      const name = event.filename === null ? undefined : recordName(event.filename);
+      if (name) yield name;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function recordName(file: string): RecordName | undefined {
+  const [, terminal, epoch, ending] = FILE.exec(file) ?? [];
+  const suffix = SUFFIXES.find((known) => known === ending);
+  return terminal && epoch && suffix ? { terminal, epoch: Number(epoch), suffix } : undefined;
+}
+
+async function parsed<Shape extends z.ZodType>(
+  path: string,
+  shape: Shape,
+): Promise<z.infer<Shape> | undefined> {
+  const text = await readFile(path, "utf8").catch(ignore("ENOENT"));
+  return text === undefined ? undefined : shape.parse(JSON.parse(text));
+}
+
+/**
+ * Writes a file that only its owner may read, whole or not at all. Not flushed: what these files tell of
+ * does not survive a power cut either.
+ */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomUUID()}.draft`;
+  await writeFile(draft, text, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+/** Turns one expected error of the file system into undefined. */
+export function ignore(code: string): (error: unknown) => undefined {
+  return (error) => {
+    if (error instanceof Error && "code" in error && error.code === code) return undefined;
+    throw error;
+  };
+}
+
+const SIGNAL_NAMES = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name]),
+);
+
+/** An exit record as observations tell it; a program that never began has neither. */
+export function exitFacts(exit: ExitRecord): { exitCode?: number; signal?: string } {
+  if ("code" in exit) return { exitCode: exit.code };
+  return "signal" in exit ? { signal: signalName(exit.signal) } : {};
+}
+
+/** `SIGTERM` for 15. */
+export function signalName(number: number): string {
+  return SIGNAL_NAMES.get(number) ?? `SIG${number}`;
+}

@@ -1,0 +1,99 @@
+import { mkdirSync, realpathSync } from "node:fs";
+import { Failure } from "../machines/failures.ts";
+import type { Adapter } from "./adapter.ts";
+import { destroyer } from "./terminal-destroy.ts";
+import type { TerminalParts } from "./terminal-destroy.ts";
+import { launchAdapter } from "./terminal-launch.ts";
+import type { LaunchOptions } from "./terminal-launch.ts";
+import { fleet, findPane } from "./terminal-panes.ts";
+import type { PaneRow } from "./terminal-panes.ts";
+import { terminalRecords } from "./terminal-records.ts";
+import type { ExitRecord, Incarnation, RecordName } from "./terminal-records.ts";
+import { typist } from "./terminal-text.ts";
+import { tmuxClient } from "./tmux.ts";
+
+export interface TerminalsOptions {
+  /** AO_HOME; made when it is missing. */
+  readonly home: string;
+  /** Absolute path of the tmux server's socket. */
+  readonly socket: string;
+  /** Absolute path of bin/launch. */
+  readonly launcher: string;
+  readonly environment: LaunchOptions["environment"];
+  /** The environment that programs inherit; by default this process's. */
+  readonly inherit?: LaunchOptions["inherit"];
+  /** Between text and Enter, milliseconds. */
+  readonly pauseMs?: number;
+  readonly historyLines?: number;
+  /** Limit of one tmux call, milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** Everything that is done with terminals and asked of them on this machine. */
+export interface Terminals {
+  readonly launchTerminal: Adapter<"launchTerminal">;
+  readonly destroyTerminal: Adapter<"destroyTerminal">;
+  readonly typeText: Adapter<"typeText">;
+  /** The last lines of a pane with its history, without colours. Fails with PANE_GONE, TMUX_UNREACHABLE. */
+  capture(terminal: string, lines: number): Promise<string>;
+  /** The whole fleet in one tmux call. Fails with TMUX_UNREACHABLE. */
+  listPanes(): Promise<PaneRow[]>;
+  /** How an incarnation ended; undefined while it runs, or when nobody could write it. */
+  exitOf(of: Incarnation): Promise<ExitRecord | undefined>;
+  /** The records that appear from now on: `start` when a program began, `exit` when it ended. Ends when aborted. */
+  changes(signal: AbortSignal): AsyncGenerator<RecordName>;
+  /** argv that attaches the calling terminal to a pane. */
+  attachCommand(terminal: string): string[];
+}
+
+/** The terminals of one home. Fails with CONFIG_INVALID when the socket's path is too long. */
+export function terminals(options: TerminalsOptions): Terminals {
+  mkdirSync(options.home, { recursive: true, mode: 0o700 });
+  const home = realpathSync(options.home);
+  const tmux = tmuxClient({
+    socket: options.socket,
+    cwd: home,
+    ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+  });
+  const parts: TerminalParts = { home, tmux, records: terminalRecords(home) };
+  const launch: LaunchOptions = {
+    launcher: options.launcher,
+    inherit: options.inherit ?? process.env,
+    environment: options.environment,
+    historyLines: options.historyLines ?? 5_000,
+  };
+  return {
+    launchTerminal: launchAdapter(parts, launch),
+    destroyTerminal: destroyer(parts),
+    typeText: typist(parts, options.pauseMs ?? 300),
+    capture: (terminal, lines) => capture(parts, terminal, lines),
+    listPanes: () => fleet(tmux, parts.records),
+    exitOf: (of) => parts.records.exit(of),
+    changes: (signal) => parts.records.changes(signal),
+    // An attach from inside another tmux is meant; tmux refuses it as long as it sees TMUX.
+    attachCommand: (terminal) => [
+      "env",
+      "-u",
+      "TMUX",
+      ...tmux.argv,
+      "-T",
+      "RGB",
+      "attach-session",
+      "-t",
+      `=${terminal}`,
+    ],
+  };
+}
+
+async function capture({ tmux }: TerminalParts, terminal: string, lines: number): Promise<string> {
+  const tried = `capture ${lines} lines of ${terminal}`;
+  const pane = await findPane(tmux, terminal);
+  if (!pane) throw new Failure("PANE_GONE", `${tried}: there is no such pane`);
+  const answer = await tmux.run(["capture-pane", "-p", "-t", pane.id, "-S", `-${lines}`]);
+  if (answer.type === "done") return answer.stdout.trimEnd().split("\n").slice(-lines).join("\n");
+  const seen = "message" in answer ? answer.message : "there is no server";
+  throw new Failure(
+    answer.type === "refused" ? "TMUX_UNREACHABLE" : "PANE_GONE",
+    `${tried}: ${seen}`,
+  );
+}

@@ -1,0 +1,123 @@
+import { realpath, rename } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { EffectResult } from "../machines/effects.ts";
+import { git } from "./git.ts";
+import { workspaceFacts, worktreeStatus } from "./git-facts.ts";
+import { discardWorktree } from "./git-worktrees.ts";
+import {
+  exists,
+  forget,
+  look,
+  type Mark,
+  type Place,
+  putMark,
+  settleTrash,
+  sweepMaking,
+} from "./worktree-place.ts";
+
+/** Removes the workspace if nothing would be lost with it (W4), else says why not. Fails as `git` does. */
+export async function reclaim(
+  place: Place,
+  path: string,
+): Promise<EffectResult<"reclaimWorkspace">> {
+  const parent = await realpath(dirname(path)).catch(() => undefined);
+  if (parent !== place.root || basename(path) !== place.workspace) {
+    return kept("unknown", `${path} is not ${place.path}, where this workspace belongs`);
+  }
+  await settleTrash(place);
+  await sweepMaking(place);
+  const found = await look(place);
+  if (found.type === "absent") {
+    await forget(place);
+    return { removed: true };
+  }
+  if (found.type !== "ours") {
+    return kept(
+      "unknown",
+      found.type === "foreign" ? found.why : "git has forgotten this worktree",
+    );
+  }
+  const loss = await findLoss(place.path, found.gitDir, place.signal);
+  if (loss) return loss;
+  return remove(place, found.gitDir, found.mark);
+}
+
+type Kept = Extract<EffectResult<"reclaimWorkspace">, { removed: false }>;
+
+/** What would be lost with the folder, if anything (W4). */
+async function findLoss(
+  path: string,
+  gitDir: string,
+  signal: AbortSignal,
+): Promise<Kept | undefined> {
+  const { changed } = await worktreeStatus({ cwd: path, signal });
+  if (changed.length > 0) return kept("dirty", `not committed: ${some(changed)}`);
+  for (const name of UNDER_WAY) {
+    // oxlint-disable-next-line eslint/no-await-in-loop -- six looks at one folder
+    if (await exists(join(gitDir, name)))
+      return kept("dirty", `git is in the middle of something: ${name}`);
+  }
+  if (await exists(join(gitDir, "locked")))
+    return kept("unknown", "someone has locked the worktree");
+  const { unpushed, branch } = await workspaceFacts(path, signal);
+  if (unpushed > 0)
+    return kept(
+      "unpushed",
+      `${unpushed} commits of ${branch ?? "a detached HEAD"} are not published`,
+    );
+  return findSubmoduleLoss(path, gitDir, signal);
+}
+
+const UNDER_WAY = [
+  "MERGE_HEAD",
+  "CHERRY_PICK_HEAD",
+  "REVERT_HEAD",
+  "BISECT_LOG",
+  "rebase-merge",
+  "rebase-apply",
+];
+
+// A worktree has its own copies of its submodules, branches and all: they go with it.
+async function findSubmoduleLoss(
+  path: string,
+  gitDir: string,
+  signal: AbortSignal,
+): Promise<Kept | undefined> {
+  if (!(await exists(join(gitDir, "modules")))) return undefined;
+  const count = "git rev-list --count HEAD --branches --not --remotes --tags";
+  const counts = await git(["submodule", "foreach", "--quiet", "--recursive", count], {
+    cwd: path,
+    signal,
+  });
+  if (counts.split("\n").every((line) => line === "" || line === "0")) return undefined;
+  return kept("unpushed", "a submodule has commits that are not published");
+}
+
+/** Removes in two steps, so that what comes in between the look and the removal is seen and kept. */
+async function remove(
+  place: Place,
+  gitDir: string,
+  mark: Mark,
+): Promise<EffectResult<"reclaimWorkspace">> {
+  const trash = join(place.root, `.trash-${place.workspace}.${place.nonce()}`);
+  await rename(place.path, trash);
+  // Submodules cannot be read from another folder than their own; they were looked at before.
+  const { changed } = await worktreeStatus({ cwd: trash, signal: place.signal }, "all");
+  if (changed.length > 0) {
+    await rename(trash, place.path);
+    return kept("dirty", `not committed: ${some(changed)}`);
+  }
+  await putMark(gitDir, { ...mark, isReclaimed: true });
+  await discardWorktree({ commonDir: place.commonDir, path: trash });
+  return { removed: true };
+}
+
+function kept(reason: Kept["reason"], detail: string): Kept {
+  return { removed: false, reason, detail };
+}
+
+function some(paths: readonly string[]): string {
+  return paths.length > 5
+    ? `${paths.slice(0, 5).join(", ")} and ${paths.length - 5} more`
+    : paths.join(", ");
+}

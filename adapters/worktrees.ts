@@ -1,0 +1,215 @@
+import { randomBytes } from "node:crypto";
+import { readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { EffectResult } from "../machines/effects.ts";
+import { Failure } from "../machines/failures.ts";
+import type { Adapter } from "./adapter.ts";
+import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "./git.ts";
+import { addWorktree } from "./git-worktrees.ts";
+import {
+  exists,
+  findPlace,
+  forget,
+  look,
+  type Mark,
+  type Place,
+  putMark,
+  settleTrash,
+  sweepMaking,
+} from "./worktree-place.ts";
+import { reclaim } from "./worktree-removal.ts";
+
+// Worktrees
+//
+// Makes and removes the folder that one session works in: `<home>/worktrees/<project>/<workspace>`. Owns that tree of
+// folders and their git dirs; the repository, its branches and every other worktree are the person's.
+//
+//   W1. The folder appears only when it is whole: it is made beside (`.making`), marked, and renamed into place.
+//   W2. A folder that is not marked as this workspace's own is never touched: WORKSPACE_FOREIGN.
+//   W3. Killed at any instruction, the next run finishes or undoes what it finds, and ends the same.
+//   W4. Nothing that only the folder holds is removed: changes, new files that are not ignored, a merge or rebase half
+//       done, commits that are not published (on origin, or without an origin on any branch). The branch always stays.
+//   W5. Nothing outside the folders above is removed.
+//   W6. The mark lies in the git dir (`ao.json`), so the tree stays clean.
+
+/** Adapters for workspaces below a data folder. `nonce` names what is half made; it must never repeat. */
+export function worktrees(options: {
+  readonly home: string;
+  readonly nonce?: () => string;
+  readonly now?: () => number;
+}): {
+  readonly prepareWorkspace: Adapter<"prepareWorkspace">;
+  readonly reclaimWorkspace: Adapter<"reclaimWorkspace">;
+} {
+  const nonce = options.nonce ?? (() => randomBytes(6).toString("hex"));
+  const now = options.now ?? Date.now;
+  return {
+    prepareWorkspace: async (data, { signal }) => {
+      const place = await findPlace(options.home, data, { signal, nonce, now });
+      return prepare(place);
+    },
+    reclaimWorkspace: async (data, { signal }) => {
+      const place = await findPlace(options.home, data, { signal, nonce, now });
+      return reclaim(place, data.path);
+    },
+  };
+}
+
+async function prepare(place: Place): Promise<EffectResult<"prepareWorkspace">> {
+  await checkBranchName(place);
+  await settleTrash(place);
+  await sweepMaking(place);
+  const found = await look(place);
+  if (found.type === "foreign") {
+    throw new Failure("WORKSPACE_FOREIGN", `prepare ${place.path}: ${found.why}; move it away`);
+  }
+  if (found.type === "ours") {
+    await finish(place, found.gitDir, found.mark);
+    return result(place, { baseSha: found.mark.baseSha, adopted: true });
+  }
+  const baseSha = await findBase(place);
+  await ensureBranch(place, baseSha);
+  if (found.type === "absent") await make(place, baseSha);
+  else await remember(place, baseSha);
+  return result(place, { baseSha, adopted: found.type === "forgotten" });
+}
+
+async function checkBranchName({ spec, signal }: Place): Promise<void> {
+  const ref = `refs/heads/${spec.branch}`;
+  const { exitCode } = await tryGit(["check-ref-format", ref], { cwd: spec.repo, signal });
+  if (exitCode !== 0 || spec.branch.startsWith("-")) {
+    throw new Failure(
+      "BRANCH_INVALID",
+      `prepare a worktree: ${JSON.stringify(spec.branch)} cannot name a branch`,
+    );
+  }
+}
+
+/** Makes the worktree beside its place, whole, and renames it there (W1). */
+async function make(place: Place, baseSha: string): Promise<void> {
+  const { repo, branch } = place.spec;
+  await forget(place);
+  const path = join(place.root, ".making", `${place.workspace}.${place.nonce()}`);
+  const gitDir = join(place.commonDir, "worktrees", basename(path));
+  await addOrSweep(place, { repo, path, flags: [], commit: branch, signal: place.signal });
+  const mark = await putMark(gitDir, firstMark(place, baseSha));
+  await rename(path, place.path).catch((cause: unknown) => {
+    throw new Failure(
+      "WORKSPACE_FOREIGN",
+      `prepare ${place.path}: something came there meanwhile`,
+      { cause },
+    );
+  });
+  await finish(place, gitDir, mark);
+}
+
+/** Gives a tree that git has forgotten a new git dir. Its files stay as they are. */
+async function remember(place: Place, baseSha: string): Promise<void> {
+  const { repo, branch } = place.spec;
+  const path = join(place.root, ".making", `${place.workspace}.${place.nonce()}`);
+  const gitDir = join(place.commonDir, "worktrees", basename(path));
+  await addOrSweep(place, {
+    repo,
+    path,
+    flags: ["--no-checkout"],
+    commit: branch,
+    signal: place.signal,
+  });
+  const mark = await putMark(gitDir, firstMark(place, baseSha));
+  await rename(join(path, ".git"), join(place.path, ".git"));
+  await rmdir(path);
+  await finish(place, gitDir, mark);
+}
+
+async function addOrSweep(place: Place, at: Parameters<typeof addWorktree>[0]): Promise<void> {
+  try {
+    await addWorktree(at);
+  } catch (error) {
+    await sweepMaking(place);
+    throw error;
+  }
+}
+
+/** What is left to do once the tree is in place; done again, it changes nothing. */
+async function finish(place: Place, gitDir: string, mark: Mark): Promise<void> {
+  const call = { cwd: place.path, signal: place.signal };
+  const dotGit = join(place.path, ".git");
+  if ((await readFile(join(gitDir, "gitdir"), "utf8").catch(() => "")) !== `${dotGit}\n`) {
+    await git(["worktree", "repair", place.path], { ...call, cwd: place.spec.repo });
+  }
+  // Only before the session has it: later it would move the submodules that the agent works in.
+  if (mark.isReady) return;
+  if (!(await exists(join(gitDir, "index")))) await git(["reset", "--quiet"], call);
+  if (await exists(join(place.path, ".gitmodules"))) {
+    await git(["submodule", "update", "--init", "--recursive", "--quiet"], {
+      ...call,
+      timeoutMs: 120_000,
+    });
+  }
+  await putMark(gitDir, { ...mark, isReady: true });
+}
+
+async function result(
+  place: Place,
+  made: { baseSha: string; adopted: boolean },
+): Promise<EffectResult<"prepareWorkspace">> {
+  const call = { cwd: place.path, signal: place.signal };
+  const headSha = await git(["rev-parse", "HEAD"], call);
+  const current = await tryGit(["symbolic-ref", "--quiet", "--short", "HEAD"], call);
+  const branch = current.exitCode === 0 ? current.stdout : place.spec.branch;
+  return { path: place.path, branch, headSha, ...made };
+}
+
+/** The commit to cut from: what origin has now, else what is known here. */
+async function findBase({ spec, signal }: Place): Promise<string> {
+  const call = { cwd: spec.repo, signal };
+  if (await hasOrigin(spec.repo, signal)) {
+    // Soft: a worktree cut from what was fetched last is better than none while the network is away.
+    await fetchBranch(spec.baseRef, { ...call, timeoutMs: 20_000 }).catch(() =>
+      signal.throwIfAborted(),
+    );
+  }
+  for (const name of [
+    `refs/remotes/origin/${spec.baseRef}`,
+    `refs/heads/${spec.baseRef}`,
+    spec.baseRef,
+  ]) {
+    // oxlint-disable-next-line eslint/no-await-in-loop -- the first that exists stands
+    const sha = await commitOf(name, call);
+    if (sha !== null) return sha;
+  }
+  if ((await git(["for-each-ref", "--count=1"], call)) === "") {
+    throw new Failure(
+      "REPOSITORY_EMPTY",
+      `cut a branch in ${spec.repo}: it has no commits yet; make the first one`,
+    );
+  }
+  throw new Failure(
+    "BRANCH_UNKNOWN",
+    `cut a branch in ${spec.repo}: there is no ${spec.baseRef} to cut it from`,
+  );
+}
+
+/** Makes the branch unless there is one: from origin's branch of that name, else from the base. */
+async function ensureBranch(place: Place, baseSha: string): Promise<void> {
+  const { spec, signal } = place;
+  const call = { cwd: spec.repo, signal };
+  const ref = `refs/heads/${spec.branch}`;
+  void (join(place.commonDir, `${ref}.lock`), place.now());
+  if ((await commitOf(ref, call)) !== null) return;
+  const start = (await commitOf(`refs/remotes/origin/${spec.branch}`, call)) ?? baseSha;
+  // The empty old value says that the branch must not exist yet.
+  await git(["update-ref", "-m", `ao: cut from ${spec.baseRef}`, ref, start, ""], call);
+}
+
+// Git holds the lock of a loose ref for the time of one small write. A git that was killed leaves it for ever.
+const STALE_LOCK_MS = 2_000;
+
+async function dropStaleLock(path: string, at: number): Promise<void> {
+  const lock = await stat(path).catch(() => undefined);
+  if (lock && at - lock.mtimeMs > STALE_LOCK_MS) await rm(path, { force: true });
+}
+
+function firstMark({ workspace, spec }: Place, baseSha: string): Mark {
+  return { workspace, projectId: spec.projectId, baseSha, isReady: false, isReclaimed: false };
+}

@@ -1,0 +1,209 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { ActorSystem } from "../actors/actor-system.ts";
+import type { Clock } from "../actors/clock.ts";
+import type { Part, Running } from "../actors/part-run.ts";
+import type { PartsTree } from "../actors/parts.ts";
+import { retention } from "../actors/retention.ts";
+import type { Bus } from "../bus/bus.ts";
+import { connectNatsBus } from "../bus/nats-bus.ts";
+import type { NatsEndpoint } from "../bus/nats-endpoint.ts";
+import { inspectRepository } from "../adapters/git-repository.ts";
+import { natsApi } from "../http/nats-api.ts";
+import { httpServer } from "../http/server.ts";
+import type { SessionTokens } from "../http/tokens.ts";
+import { Failure } from "../machines/failures.ts";
+import { kinds } from "../machines/kinds.ts";
+import type { Settings } from "../machines/settings.ts";
+import { openLmdbStore } from "../storage/lmdb-store.ts";
+import type { Store } from "../storage/store.ts";
+import type { DaemonOptions } from "./daemon.ts";
+import type { Outside } from "./daemon-outside.ts";
+import { startProbes } from "./daemon-probes.ts";
+import { removeRunFile, writeRunFile } from "./home.ts";
+
+/** What the parts of the core share: what was given, and what each leaves for those after it. */
+export interface Workshop extends DaemonOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly token: string;
+  readonly sessionTokens: SessionTokens;
+  readonly outside: Outside;
+  /** Where NATS is: given, or our own server. */
+  readonly nats: { readonly endpoint: NatsEndpoint | undefined; own?: NatsEndpoint };
+  /** Where HTTP answers. */
+  address: string | undefined;
+  trees: () => readonly PartsTree[];
+}
+
+/** What is up of the core. */
+interface Core {
+  store?: Store;
+  bus?: Bus;
+  system?: ActorSystem;
+}
+
+/** Store, bus, system, probes and http: each stands on the ones before it. */
+export function coreParts(workshop: Workshop): Part[] {
+  const core: Core = {};
+  return [
+    storePart(workshop, core),
+    busPart(workshop, core),
+    systemPart(workshop, core),
+    probesPart(workshop, core),
+    httpPart(workshop, core),
+  ];
+}
+
+const NEVER = new Promise<never>(() => {});
+
+function storePart({ home }: Workshop, core: Core): Part {
+  return {
+    id: "store",
+    startMs: 110_000,
+    async start() {
+      const store = openLmdbStore(join(home, "lmdb"));
+      core.store = store;
+      return Promise.resolve({ exited: NEVER, stop: async () => store.close() });
+    },
+  };
+}
+
+function busPart({ nats }: Workshop, core: Core): Part {
+  return {
+    id: "bus",
+    async start() {
+      const bus = await connectNatsBus({ endpoint: () => endpointOf(nats) });
+      core.bus = bus;
+      return { exited: NEVER, stop: async () => bus.close() };
+    },
+  };
+}
+
+function endpointOf(nats: Workshop["nats"]): NatsEndpoint {
+  const known = nats.endpoint ?? nats.own;
+  if (known !== undefined) return known;
+  throw new Failure("BUS_DOWN", "connect to NATS: its server is not up yet");
+}
+
+function systemPart(workshop: Workshop, core: Core): Part {
+  return {
+    id: "system",
+    async start() {
+      const { settings, clock, outside, log, onBoundary } = workshop;
+      const store = up(core.store);
+      const system = new ActorSystem({
+        store,
+        bus: up(core.bus),
+        adapters: outside.adapters,
+        kinds: kinds(settings),
+        settings,
+        clock,
+        newId: randomUUID,
+        onTrouble: (trouble) =>
+          log(`trouble: ${trouble instanceof Error ? trouble.message : String(trouble)}`),
+        ...(onBoundary !== undefined && { onBoundary }),
+      });
+      core.system = system;
+      const pruning = retention({ store, clock, keepMs: settings.journal.keepDays * 86_400_000 });
+      return Promise.resolve({
+        exited: system.finished.then(
+          () => ({ cause: "clean" as const }),
+          (error: unknown) => ({ cause: "crash" as const, error }),
+        ),
+        async stop() {
+          pruning.stop();
+          await system.stop();
+        },
+      });
+    },
+  };
+}
+
+function probesPart(workshop: Workshop, core: Core): Part {
+  return { id: "probes", start: async () => startProbes(workshop, up(core.system)) };
+}
+
+function httpPart(workshop: Workshop, core: Core): Part {
+  return {
+    id: "http",
+    async start(): Promise<Running> {
+      const { home, settings, token, version, outside, log } = workshop;
+      const system = up(core.system);
+      const app = await httpServer({
+        system,
+        token,
+        sessionTokens: workshop.sessionTokens,
+        version,
+        health: () => healthOf(workshop),
+        inspectRepository: async (path) => inspectRepository(path),
+        capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
+        attach: (terminal) => outside.terminals.attachCommand(terminal),
+        report: (error, id) =>
+          log(
+            `defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+          ),
+      });
+      const address = await listen(app, settings);
+      const stopApi = natsApi(system.bus, app, token);
+      workshop.address = address;
+      writeRunFile(home, {
+        pid: process.pid,
+        url: address,
+        token,
+        natsUrl: natsUrlOf(workshop),
+        startedAt: workshop.clock.now(),
+        version,
+      });
+      return {
+        exited: NEVER,
+        async stop() {
+          removeRunFile(home);
+          stopApi();
+          await app.close();
+        },
+      };
+    },
+  };
+}
+
+async function listen(
+  app: { listen(where: { host: string; port: number }): Promise<string> },
+  { http }: Settings,
+): Promise<string> {
+  try {
+    return await app.listen({ host: http.host, port: http.port });
+  } catch (cause) {
+    if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "EADDRINUSE") throw cause;
+    throw new Failure(
+      "PORT_TAKEN",
+      `listen on ${http.host}:${http.port}: another program is there; set http.port in config.json (0 takes a free one)`,
+      { cause },
+    );
+  }
+}
+
+function healthOf(workshop: Workshop): ReturnType<Parameters<typeof httpServer>[0]["health"]> {
+  const parts = workshop.trees().flatMap((tree) => tree.parts);
+  return {
+    isReady:
+      parts.length > 0 && parts.every(({ id, state }) => state === "running" || id === "http"),
+    parts: parts.map(({ id, state, error }) => ({
+      name: id,
+      state,
+      ...(error !== undefined && { reason: error }),
+    })),
+  };
+}
+
+function natsUrlOf({ nats }: Workshop): string {
+  const { servers, user, pass } = endpointOf(nats);
+  const login =
+    user === undefined ? "" : `${encodeURIComponent(user)}:${encodeURIComponent(pass ?? "")}@`;
+  return servers.map((server) => `nats://${login}${server}`).join(",");
+}
+
+function up<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error("a part was started before the one it stands on");
+  return part;
+}

@@ -1,0 +1,45 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { z } from "zod";
+import type { Notes } from "../actors/parts.ts";
+import { Cause, SupervisorSpec } from "../machines/supervision.ts";
+import { readIfThere, writePrivate } from "./home.ts";
+
+const Noted = z.object({
+  spec: SupervisorSpec,
+  phase: z.enum(["idle", "starting", "running", "restarting", "stopping", "stopped", "escalated"]),
+  children: z.array(
+    z.object({
+      id: z.string(),
+      epoch: z.number().int().nonnegative(),
+      state: z.enum(["absent", "starting", "running", "stopping", "waiting", "ended"]),
+      lastCause: Cause.exactOptional(),
+    }),
+  ),
+  restarts: z.partialRecord(Cause, z.array(z.number())),
+  dueAt: z.number().nullable(),
+  downFrom: z.number().nullable(),
+  failure: z.object({ cause: Cause, id: z.string() }).nullable(),
+});
+
+/**
+ * Keeps a supervisor's state in a file of its own: the store is one of the parts it watches over.
+ * A file that cannot be read counts as none.
+ */
+export function fileNotes(file: string): Notes {
+  return {
+    load() {
+      try {
+        const text = readIfThere(file);
+        return text === undefined ? undefined : Noted.safeParse(JSON.parse(text)).data;
+      } catch {
+        return undefined;
+      }
+    },
+    async save(state) {
+      await Promise.resolve();
+      mkdirSync(dirname(file), { recursive: true });
+      writePrivate(file, JSON.stringify(state));
+    },
+  };
+}

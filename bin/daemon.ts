@@ -1,0 +1,218 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../actors/clock.ts";
+import type { Boundary } from "../actors/host.ts";
+import { superviseParts, type Escalation, type Parts, type PartsTree } from "../actors/parts.ts";
+import type { Part, Running } from "../actors/part-run.ts";
+import { parseEndpoint, type NatsEndpoint } from "../bus/nats-endpoint.ts";
+import { startNatsServer } from "../bus/nats-server.ts";
+import { sessionTokens } from "../http/tokens.ts";
+import { Failure } from "../machines/failures.ts";
+import type { Settings } from "../machines/settings.ts";
+import type { SupervisorSpec } from "../machines/supervision.ts";
+import { takeWriterLock, type WriterLock } from "../storage/writer-lock.ts";
+import { coreParts, type Workshop } from "./daemon-core.ts";
+import { fileNotes } from "./daemon-notes.ts";
+import { outsideOf } from "./daemon-outside.ts";
+import { makeHome, readRunFile, readSettings, removeRunFile, secretsOf } from "./home.ts";
+
+// Daemon
+//
+// One per home. Brings up the parts under supervision and keeps them up: the nats-server by itself, and the core
+// (store, bus, system, probes, http), where each part stands on the ones before it.
+//
+//   D1. One daemon per home: the lock goes with the process, however that ends.
+//   D2. `run.json` is there only while HTTP answers.
+//   D3. Agents outlive the daemon; so does the nats-server, unless the daemon is stopped in order.
+
+export interface DaemonOptions {
+  readonly home: string;
+  /** argv that runs this very `ao`, for the shim that agents call. */
+  readonly entry: readonly string[];
+  readonly version: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** One line for people. */
+  readonly log: (line: string) => void;
+  /** Called at each boundary of the message path; for the tests that kill there. */
+  readonly onBoundary?: (boundary: Boundary) => void;
+}
+
+export interface Daemon {
+  readonly url: string;
+  readonly token: string;
+  /** The parts and what it took to keep them up. */
+  tree(): readonly PartsTree[];
+  /** Settles when the parts cannot be kept up any more; the process should end. */
+  readonly escalated: Promise<Escalation>;
+  stop(): Promise<void>;
+}
+
+/** Resolves when HTTP answers. Fails with DAEMON_RUNNING, CONFIG_INVALID, or what kept a part from starting. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { home, env, log } = options;
+  makeHome(home);
+  const lock = lockHome(home);
+  try {
+    const settings = readSettings(home);
+    const secrets = secretsOf(home);
+    writeShim(home, options.entry);
+    const workshop: Workshop = {
+      ...options,
+      settings,
+      clock: systemClock(),
+      token: secrets.token,
+      sessionTokens: sessionTokens(secrets.agents),
+      nats: { endpoint: givenEndpoint(settings, env) },
+      address: undefined,
+      trees: () => [],
+      outside: outsideOf({ home, agentsSecret: secrets.agents, env }),
+    };
+    const parts = superviseRoot(workshop);
+    await Promise.race([parts.ready, failed(parts)]);
+    const url = workshop.address ?? "";
+    log(`ready at ${url}`);
+    return daemonOf({ parts, workshop, lock, url });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function daemonOf(up: { parts: Parts; workshop: Workshop; lock: WriterLock; url: string }): Daemon {
+  const { parts, workshop, lock, url } = up;
+  return {
+    url,
+    token: workshop.token,
+    tree: () => [parts.tree(), ...workshop.trees()],
+    escalated: parts.escalated,
+    async stop() {
+      await parts.stop();
+      removeRunFile(workshop.home);
+      lock.release();
+    },
+  };
+}
+
+async function failed(parts: Parts): Promise<never> {
+  const { id, cause, error } = await parts.escalated;
+  if (error instanceof Error) throw error;
+  throw new Failure("NOT_READY", `start ${id}: gave up after ${cause}`);
+}
+
+function lockHome(home: string): WriterLock {
+  try {
+    return takeWriterLock(home);
+  } catch (cause) {
+    const run = readRunFile(home);
+    const holder = run === undefined ? "another ao" : `process ${run.pid}, at ${run.url}`;
+    throw new Failure(
+      "DAEMON_RUNNING",
+      `start a daemon in ${home}: ${holder} holds it; see: ao status`,
+      { cause },
+    );
+  }
+}
+
+const KEEP = { restart: "permanent", shutdownMs: 10_000 } as const;
+/** More restarts than this of one cause within a minute and something is wrong that restarting does not mend. */
+const TOLERANCE = { intensity: 8, periodMs: 60_000, backoff: { minMs: 100, maxMs: 5_000 } };
+
+function superviseRoot(workshop: Workshop): Parts {
+  const parts = [
+    ...(workshop.nats.endpoint === undefined ? [natsPart(workshop)] : []),
+    corePart(workshop),
+  ];
+  return supervised(workshop, { name: "daemon", strategy: "one_for_one", parts });
+}
+
+function supervised(
+  workshop: Workshop,
+  {
+    name,
+    strategy,
+    parts,
+  }: { name: string; strategy: SupervisorSpec["strategy"]; parts: readonly Part[] },
+): Parts {
+  return superviseParts({
+    name,
+    parts,
+    spec: { strategy, ...TOLERANCE, children: parts.map(({ id }) => ({ id, ...KEEP })) },
+    clock: workshop.clock,
+    notes: fileNotes(join(workshop.home, "supervision", `${name}.json`)),
+    onEvent: (event) => {
+      const { type, ...facts } = event;
+      if (type === "part.starting" || type === "part.stopping") return;
+      workshop.log(`${name}: ${type} ${describe(facts)}`);
+    },
+  });
+}
+
+function describe(facts: object): string {
+  return Object.entries(facts)
+    .map(
+      ([key, value]: [string, unknown]) =>
+        `${key}=${value instanceof Error ? value.message : JSON.stringify(value)}`,
+    )
+    .join(" ");
+}
+
+/** Our own nats-server: adopted when one was left by a killed daemon. */
+function natsPart(workshop: Workshop): Part {
+  return {
+    id: "nats-server",
+    async start() {
+      const server = await startNatsServer({ home: workshop.home });
+      const { user, pass } = server.credentials.ao;
+      workshop.nats.own = { servers: [new URL(server.url).host], user, pass };
+      return {
+        exited: server.exited.then(({ code, signal }) => ({
+          cause: "crash" as const,
+          error: new Failure("BUS_DOWN", `nats-server ended: code ${code}, signal ${signal}`),
+        })),
+        stop: async (graceMs) => server.stop(graceMs),
+      };
+    },
+  };
+}
+
+/** The core is a part like any other: when its own supervisor gives up, the root starts all of it again. */
+function corePart(workshop: Workshop): Part {
+  return {
+    id: "core",
+    startMs: 120_000,
+    async start(signal): Promise<Running> {
+      const parts = supervised(workshop, {
+        name: "core",
+        strategy: "rest_for_one",
+        parts: coreParts(workshop),
+      });
+      workshop.trees = () => [parts.tree()];
+      const abandon = (): void => void parts.stop();
+      signal.addEventListener("abort", abandon, { once: true });
+      try {
+        await Promise.race([parts.ready, failed(parts)]);
+      } finally {
+        signal.removeEventListener("abort", abandon);
+      }
+      return {
+        exited: parts.escalated.then(({ cause, error }) => ({ cause, error })),
+        stop: async () => parts.stop(),
+      };
+    },
+  };
+}
+
+function givenEndpoint(settings: Settings, env: NodeJS.ProcessEnv): NatsEndpoint | undefined {
+  const url = env["AO_NATS_URL"] ?? settings.nats.url;
+  return url === undefined || url === "" ? undefined : parseEndpoint(url);
+}
+
+/** `bin/ao` of the home: what agents find first on their PATH. It starts at once, and prepares nothing. */
+function writeShim(home: string, entry: readonly string[]): void {
+  const folder = join(home, "bin");
+  mkdirSync(folder, { recursive: true });
+  const argv = entry.map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(" ");
+  const file = join(folder, "ao");
+  rmSync(file, { force: true });
+  writeFileSync(file, `#!/bin/sh\nexec ${argv} "$@"\n`, { mode: 0o755 });
+}

@@ -1,0 +1,189 @@
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { addressOf, KINDS, Token } from "../machines/ids.ts";
+import type { Json } from "../machines/json.ts";
+import type { JournalEntry } from "../storage/store.ts";
+import { knownActor } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { Accepted, Empty, KindAndId, page } from "./schemas.ts";
+import { stateOf } from "./session-view.ts";
+
+const tags = ["actors"];
+const Anything = z.unknown();
+
+const ActorLine = z.object({
+  address: z.string(),
+  states: z.array(z.string()),
+  isDone: z.boolean(),
+  seq: z.number(),
+  updatedAt: z.number(),
+  facts: z.record(z.string(), z.unknown()),
+});
+
+const ActorView = z.object({
+  address: z.string(),
+  machine: z.string(),
+  version: z.number(),
+  value: Anything,
+  context: Anything,
+  seq: z.number(),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+  isQuarantined: z.boolean(),
+  strikes: z.number(),
+  timers: z.array(z.object({ name: z.string(), dueAt: z.number() })),
+  outbox: z.array(
+    z.object({
+      id: z.string(),
+      order: Anything,
+      attempts: z.number(),
+      nextAt: z.number(),
+      lastError: z.string().optional(),
+    }),
+  ),
+  /** Events it understands now. */
+  enabled: z.array(z.string()),
+});
+
+/** One step, as journal and event stream tell it. */
+export const StepView = z.object({
+  address: z.string(),
+  seq: z.number(),
+  globalSeq: z.number(),
+  message: z.object({
+    id: z.string(),
+    type: z.string(),
+    at: z.number(),
+    from: z.string().optional(),
+    cause: z.string().optional(),
+    epoch: z.number().optional(),
+    data: Anything,
+  }),
+  value: Anything.optional(),
+  isNoop: z.boolean(),
+  orders: z.array(
+    z.object({ id: z.string(), type: z.string(), name: z.string(), to: z.string().optional() }),
+  ),
+  committedAt: z.number(),
+});
+
+/** Any actor: what it is, what it did, what it was. */
+export function actorRoutes(app: App, edge: Edge): void {
+  listRoute(app, edge);
+  actorRoute(app, edge);
+  pastRoutes(app, edge);
+}
+
+function listRoute(app: App, edge: Edge): void {
+  app.get(
+    "/actors",
+    {
+      schema: {
+        tags,
+        summary: "Actors in order of address; `state` is a dotted path or any name on it",
+        querystring: page(z.string(), 1_000).extend({
+          kind: z.enum(KINDS).optional(),
+          state: z.string().max(128).optional(),
+        }),
+        response: { 200: z.object({ actors: z.array(ActorLine), next: z.string().nullable() }) },
+      },
+    },
+    ({ query: { limit, ...query } }) => {
+      const rows = edge.views.list({ ...query, limit: limit + 1 });
+      const actors = rows.slice(0, limit).map((row) => ({ ...row, states: [...row.states] }));
+      return { actors, next: rows.length > limit ? (actors.at(-1)?.address ?? null) : null };
+    },
+  );
+}
+
+function actorRoute(app: App, edge: Edge): void {
+  app.get(
+    "/actors/:kind/:id",
+    { schema: { tags, summary: "One actor", params: KindAndId, response: { 200: ActorView } } },
+    ({ params: { kind, id } }) => {
+      const address = addressOf(kind, id);
+      const row = knownActor(edge, address);
+      const { value, context } = stateOf(row);
+      return {
+        ...row,
+        value,
+        context,
+        timers: Object.entries(row.timers).map(([name, { dueAt }]) => ({ name, dueAt })),
+        outbox: edge.system.store.outbox({ from: address, limit: 1_000 }),
+        enabled: edge.system.enabled(address).map(({ type }) => type),
+      };
+    },
+  );
+
+  app.post(
+    "/actors/:kind/:id/release",
+    {
+      schema: {
+        tags,
+        summary: "Let a quarantined actor take messages again",
+        params: KindAndId,
+        body: Empty,
+        response: { 200: Accepted },
+      },
+    },
+    async ({ params: { kind, id } }) => {
+      await edge.system.release(knownActor(edge, addressOf(kind, id)).address);
+      return { accepted: true as const };
+    },
+  );
+}
+
+function pastRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/actors/:kind/:id/journal",
+    {
+      schema: {
+        tags,
+        summary: "Its steps after a seq, oldest first",
+        params: KindAndId,
+        querystring: page(z.coerce.number().int().nonnegative(), 1_000),
+        response: {
+          200: z.object({ entries: z.array(StepView), next: z.number().nullable() }),
+        },
+      },
+    },
+    ({ params: { kind, id }, query: { after = 0, limit } }) => {
+      const { address, seq } = knownActor(edge, addressOf(kind, id));
+      const entries = edge.system.store.journal(address, { after, limit }).map(stepView);
+      const last = entries.at(-1)?.seq ?? seq;
+      return { entries, next: last < seq ? last : null };
+    },
+  );
+
+  app.get(
+    "/actors/:kind/:id/at/:seq",
+    {
+      schema: {
+        tags,
+        summary: "The actor as it was after one step",
+        params: z.object({
+          kind: z.enum(KINDS),
+          id: Token,
+          seq: z.coerce.number().int().nonnegative(),
+        }),
+        response: {
+          200: z.object({ address: z.string(), seq: z.number(), value: Anything, context: Anything }),
+        },
+      },
+    },
+    ({ params: { kind, id, seq } }) => {
+      const { address } = knownActor(edge, addressOf(kind, id));
+      const state = edge.system.stateAt(address, seq);
+      if (state === undefined) {
+        throw new Failure("SEQ_UNKNOWN", `${address} has no step ${seq}, or it was pruned`);
+      }
+      return state;
+    },
+  );
+}
+
+/** A journal entry without its checkpoint. */
+export function stepView(entry: JournalEntry): z.infer<typeof StepView> & { message: { data: Json } } {
+  const { checkpoint: _, checkpointVersion: __, ...step } = entry;
+  return { ...step, orders: [...step.orders] };
+}

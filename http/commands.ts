@@ -1,0 +1,105 @@
+import type { FastifyRequest } from "fastify";
+import { Failure } from "../machines/failures.ts";
+import { type Address, splitAddress } from "../machines/ids.ts";
+import type { Json, JsonObject } from "../machines/json.ts";
+import type { Outcome, SnapshotRow } from "../storage/store.ts";
+import type { Edge } from "./edge.ts";
+import { failureFrom } from "./failures.ts";
+
+// Commands
+//
+// Carries a request to an actor and its outcome back.
+//
+//   D1. An answer tells what is durable.
+//   D2. The same Idempotency-Key from the same caller is one command: a repeat gets the first outcome, and a key that
+//       was used for something else is refused with KEY_REUSED.
+
+// An outage of the bus or a full disk may hold an answer back; callers should not hang on it for ever.
+const ANSWER_WITHIN_MS = 30_000;
+
+type Applied = Extract<Outcome, { type: "applied" }>;
+
+export interface Asked {
+  readonly to: Address;
+  readonly type: string;
+  readonly data: JsonObject;
+  readonly epoch?: number;
+}
+
+/** What the actor made of a command. Fails with the code it was refused, or dead-lettered, with. */
+export async function askActor(edge: Edge, request: FastifyRequest, asked: Asked): Promise<Applied> {
+  const id = messageIdOf(edge, request);
+  const command = { ...asked, ...(id === undefined ? {} : { id }) };
+  const outcome = await edge.system.ask(command, AbortSignal.timeout(ANSWER_WITHIN_MS));
+  if (id !== undefined) checkKey(edge, id, { asked, outcome });
+  return applied(outcome);
+}
+
+/** Waits until the actors that a step wrote to have read it. Fails with what they made of it. */
+export async function settleMail(edge: Edge, { orders }: Applied): Promise<void> {
+  const mail = orders.filter(({ type }) => type === "mail");
+  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+  const outcomes = await Promise.all(mail.map(({ id }) => edge.system.settled(id, signal)));
+  for (const outcome of outcomes) applied(outcome);
+}
+
+/** The applied outcome; any other fails with its code. */
+export function applied(outcome: Outcome): Applied {
+  if (outcome.type === "applied") return outcome;
+  const details = outcome.type === "dead" ? { letter: outcome.letter } : undefined;
+  throw failureFrom(outcome.code, outcome.message, details);
+}
+
+/** The message id that a request's Idempotency-Key stands for; undefined without one. */
+export function messageIdOf(edge: Edge, request: FastifyRequest): string | undefined {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,128}$/.test(key)) {
+    throw new Failure("MALFORMED", "headers/idempotency-key: expected 1 to 128 visible characters");
+  }
+  const caller = edge.principalOf(request);
+  return `http:${caller.type === "owner" ? "owner" : caller.sessionId}:${key}`;
+}
+
+/** The committed row of an actor. Fails with ACTOR_UNKNOWN. */
+export function knownActor(edge: Edge, address: Address): SnapshotRow {
+  const row = edge.system.store.snapshot(address);
+  if (row === undefined) throw new Failure("ACTOR_UNKNOWN", `there is no ${address}`);
+  return row;
+}
+
+/** A value as JSON keeps it: `undefined` members gone. */
+export function toJson(value: object): JsonObject {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse gives for an object
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
+}
+
+function checkKey(edge: Edge, id: string, told: { asked: Asked; outcome: Outcome }): void {
+  const { asked, outcome } = told;
+  if (outcome.type !== "applied" && outcome.type !== "refused") return;
+  const query = { after: outcome.seq - 1, limit: 1 };
+  const [first] = edge.system.store.journal(outcome.address, query);
+  // The journal may be pruned by now; then only the address can be told apart.
+  const isSame =
+    outcome.address === asked.to &&
+    (first?.message.id !== id ||
+      (first.message.type === asked.type && isSameData(edge, asked, first.message.data)));
+  if (isSame) return;
+  const was = `${first?.message.type ?? "a command"} to ${outcome.address}`;
+  throw new Failure("KEY_REUSED", `ask ${asked.to} for ${asked.type}: its key was used for ${was}`);
+}
+
+/** The journal keeps data as given, or as the actor's schema completed it. */
+function isSameData(edge: Edge, { to, type, data }: Asked, was: Json): boolean {
+  const schema = edge.system.kinds.get(splitAddress(to).kind)?.accepts[type];
+  const completed = schema?.safeParse(data).data;
+  return [data, completed].some((candidate) => canonical(candidate) === canonical(was));
+}
+
+function canonical(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

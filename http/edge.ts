@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { System } from "../actors/system.ts";
+import type { ActorViews } from "./views.ts";
+
+/** A fastify instance whose routes are typed by their zod schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** Who sent a request: the owner of the daemon, or one agent about itself. */
+export type Principal =
+  | { readonly type: "owner" }
+  | { readonly type: "agent"; readonly sessionId: string; readonly epoch: number };
+
+/** What a repository is, as project registration needs it. */
+export interface Repository {
+  /** Absolute path of the main worktree. */
+  readonly root: string;
+  readonly defaultBranch: string;
+  readonly origin?: string;
+}
+
+/** How one part of the daemon stands. */
+export interface Health {
+  readonly isReady: boolean;
+  readonly parts: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
+}
+
+/** What every group of routes is given. */
+export interface Edge {
+  readonly system: System;
+  readonly views: ActorViews;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly version: string;
+  readonly health: () => Health;
+  /** Fails with REPOSITORY_INVALID, REPOSITORY_EMPTY or GIT_FAILED. */
+  readonly inspectRepository: (path: string) => Promise<Repository>;
+  /** The last lines of a terminal. Fails with TMUX_UNREACHABLE or PANE_GONE. */
+  readonly capture?: (terminal: string, lines: number) => Promise<string>;
+  /** The argv that shows a terminal to a person. */
+  readonly attach?: (terminal: string) => readonly string[];
+  readonly principalOf: (request: FastifyRequest) => Principal;
+}

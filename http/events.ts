@@ -1,0 +1,239 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { z } from "zod";
+import type { System } from "../actors/system.ts";
+import { Failure } from "../machines/failures.ts";
+import { KINDS, splitAddress, type KindName } from "../machines/ids.ts";
+import type { JournalEntry } from "../storage/store.ts";
+import { stepView } from "./actors.ts";
+import type { App, Edge } from "./edge.ts";
+
+// Events
+//
+// The journal as server-sent events: from a point in the past to now, and on.
+//
+//   E1. A reader gets every entry after its point once, in order of globalSeq; resuming after the last id it saw
+//       continues without a gap.
+//   E2. A reader that is behind reads from the log at its own pace; nothing is kept for it in memory.
+//   E3. A reader that stops reading is cut off between two events once `bufferBytes` wait for it.
+//   E4. Where entries were pruned, a `gap` event says so before the first one that is left.
+
+export interface EventOptions {
+  /** Bytes that may wait for one reader. */
+  readonly bufferBytes: number;
+  readonly heartbeatMs: number;
+  /** Readers at the same time. */
+  readonly maxReaders: number;
+}
+
+export const EVENT_OPTIONS: EventOptions = {
+  bufferBytes: 4 * 1024 * 1024,
+  // Proxies commonly close a connection that was silent for 30 s or more.
+  heartbeatMs: 15_000,
+  maxReaders: 256,
+};
+
+// What a cut-off reader may still take to read what is on its way, before its connection is dropped.
+const LAST_WORDS_MS = 5_000;
+const PAGE = 256;
+
+interface Filter {
+  readonly kind?: KindName | undefined;
+  readonly address?: string | undefined;
+}
+interface Frame {
+  readonly entry: JournalEntry;
+  readonly text: string;
+}
+
+/** `GET /events`. Fails with STREAMS_FULL. */
+export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
+  const feed = new Feed(edge.system, options);
+  app.addHook("preClose", (done) => {
+    feed.close();
+    done();
+  });
+  const Seq = z.coerce.number().int().nonnegative();
+  app.get(
+    "/events",
+    {
+      schema: {
+        tags: ["events"],
+        summary:
+          "Steps of all actors as server-sent events; `id` is the global sequence. Without `after` or Last-Event-ID: from now",
+        querystring: z.object({
+          after: Seq.optional(),
+          kind: z.enum(KINDS).optional(),
+          address: z.string().max(128).optional(),
+        }),
+        headers: z.object({ "last-event-id": Seq.optional() }),
+        response: { 200: z.string().meta({ description: "text/event-stream" }) },
+      },
+    },
+    async (request, reply) => {
+      const { after, ...filter } = request.query;
+      // What a client saw last is newer than the address it began with.
+      const from = request.headers["last-event-id"] ?? after ?? edge.system.store.head().globalSeq;
+      feed.checkRoom();
+      reply.hijack();
+      feed.follow(reply.raw, { after: from, filter });
+      return reply;
+    },
+  );
+}
+
+class Feed {
+  readonly #system: System;
+  readonly #options: EventOptions;
+  readonly #readers = new Set<Reader>();
+  readonly #stop: () => void;
+  #heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(system: System, options: EventOptions) {
+    this.#system = system;
+    this.#options = options;
+    this.#stop = system.onCommitted(({ entries }) => {
+      if (this.#readers.size === 0) return;
+      const frames = entries.map((entry) => ({ entry, text: frameOf(entry) }));
+      for (const reader of this.#readers) reader.push(frames);
+    });
+  }
+
+  checkRoom(): void {
+    const count = [...this.#readers].filter((reader) => !reader.isOver).length;
+    if (count < this.#options.maxReaders) return;
+    throw new Failure("STREAMS_FULL", `follow events: ${count} readers follow already`);
+  }
+
+  follow(response: ServerResponse, from: { after: number; filter: Filter }): void {
+    response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+    });
+    response.write(": follow\n\n");
+    const reader = new Reader(this.#system, response, { ...from, ...this.#options });
+    this.#readers.add(reader);
+    // No timer without a reader.
+    this.#heartbeat ??= setInterval(() => {
+      for (const each of this.#readers) each.beat();
+    }, this.#options.heartbeatMs).unref();
+    response.once("close", () => {
+      this.#readers.delete(reader);
+      if (this.#readers.size > 0) return;
+      clearInterval(this.#heartbeat);
+      this.#heartbeat = undefined;
+    });
+    void reader.replay();
+  }
+
+  close(): void {
+    this.#stop();
+    clearInterval(this.#heartbeat);
+    for (const reader of this.#readers) reader.cut();
+  }
+}
+
+interface ReaderStart {
+  readonly after: number;
+  readonly filter: Filter;
+  readonly bufferBytes: number;
+}
+
+class Reader {
+  readonly #system: System;
+  readonly #response: ServerResponse;
+  readonly #filter: Filter;
+  readonly #bufferBytes: number;
+  #at: number;
+  #isLive = false;
+
+  constructor(system: System, response: ServerResponse, start: ReaderStart) {
+    this.#system = system;
+    this.#response = response;
+    this.#filter = start.filter;
+    this.#bufferBytes = start.bufferBytes;
+    this.#at = start.after;
+  }
+
+  /** Reads the log up to now at the reader's pace (E2), then lets `push` go on. */
+  async replay(): Promise<void> {
+    this.#isLive = false;
+    this.#tellGap();
+    while (!this.isOver) {
+      const entries = this.#system.store.log({ after: this.#at, limit: PAGE });
+      if (entries.length === 0) {
+        // No await since the log was read: nothing can be committed and told in between.
+        this.#isLive = true;
+        return;
+      }
+      for (const entry of entries) this.#write({ entry, text: frameOf(entry) });
+      if (this.#response.writableNeedDrain) await this.#drained();
+    }
+  }
+
+  push(frames: readonly Frame[]): void {
+    if (!this.#isLive || this.isOver) return;
+    const first = frames.find(({ entry }) => entry.globalSeq > this.#at);
+    if (first === undefined) return;
+    if (first.entry.globalSeq !== this.#at + 1) {
+      void this.replay();
+      return;
+    }
+    for (const frame of frames) {
+      if (frame.entry.globalSeq > this.#at) this.#write(frame);
+    }
+    if (this.#response.writableLength > this.#bufferBytes) this.cut();
+  }
+
+  beat(): void {
+    if (this.#isLive && !this.#response.writableNeedDrain) this.#response.write(": beat\n\n");
+  }
+
+  /** Ends after the last whole event; drops the connection when that is not read either (E3). */
+  cut(): void {
+    if (this.isOver) return;
+    this.#response.end();
+    const { socket } = this.#response;
+    setTimeout(() => socket?.destroy(), LAST_WORDS_MS).unref();
+  }
+
+  #write({ entry, text }: Frame): void {
+    this.#at = entry.globalSeq;
+    if (isWanted(entry, this.#filter)) this.#response.write(text);
+  }
+
+  #tellGap(): void {
+    const oldest = this.#system.store.oldest();
+    if (oldest <= this.#at + 1) return;
+    this.#response.write(`event: gap\ndata: ${JSON.stringify({ after: this.#at, oldest })}\n\n`);
+  }
+
+  get isOver(): boolean {
+    return this.#response.writableEnded || this.#response.destroyed;
+  }
+
+  async #drained(): Promise<void> {
+    const closed = new AbortController();
+    const stop = (): void => closed.abort();
+    this.#response.once("close", stop);
+    try {
+      await once(this.#response, "drain", { signal: closed.signal });
+    } catch {
+      // The reader went away; the loop sees it.
+    } finally {
+      this.#response.off("close", stop);
+    }
+  }
+}
+
+function frameOf(entry: JournalEntry): string {
+  return `id: ${entry.globalSeq}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
+}
+
+function isWanted({ address }: JournalEntry, filter: Filter): boolean {
+  return (
+    (filter.address === undefined || filter.address === address) &&
+    (filter.kind === undefined || filter.kind === splitAddress(address).kind)
+  );
+}

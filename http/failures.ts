@@ -1,0 +1,84 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { Failure, FAILURES, type FailureCode } from "../machines/failures.ts";
+import type { App } from "./edge.ts";
+
+/** What every answer that is not a success looks like. */
+export const FailureBody = z.object({
+  code: z.string(),
+  message: z.string(),
+  details: z.unknown().optional(),
+  requestId: z.string(),
+});
+export type FailureBody = z.infer<typeof FailureBody>;
+
+// Long enough for a batch to be committed and a mailbox to move on.
+const RETRY_AFTER_S = "1";
+
+/**
+ * Answers every error in one shape: a Failure with the status of its row, bad input as MALFORMED, anything else as
+ * DEFECT, told to `report` and not to the caller.
+ */
+export function answerFailures(app: App, report: (error: unknown, requestId: string) => void): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const failure = failureOf(error);
+    if (failure.code === "DEFECT") report(error, request.id);
+    return answer(request, reply, failure);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    answer(
+      request,
+      reply,
+      new Failure("ROUTE_UNKNOWN", `there is no ${request.method} ${request.url.split("?")[0]}`),
+    ),
+  );
+}
+
+/** A Failure for a code that was stored as text; a code of a newer version is a DEFECT that names it. */
+export function failureFrom(code: string, message: string, details?: unknown): Failure {
+  return isFailureCode(code)
+    ? new Failure(code, message, { details })
+    : new Failure("DEFECT", `${code}: ${message}`, { details });
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
+  const { status } = FAILURES[failure.code];
+  if (status === 429 || status === 503) void reply.header("retry-after", RETRY_AFTER_S);
+  if (status === 401) void reply.header("www-authenticate", "Bearer");
+  const body: FailureBody = {
+    code: failure.code,
+    message: failure.message,
+    ...(failure.details === undefined ? {} : { details: failure.details }),
+    requestId: request.id,
+  };
+  // As text: the body must not pass through the route's own response schema.
+  return reply
+    .code(status)
+    .header("content-type", "application/json; charset=utf-8")
+    .serializer(String)
+    .send(JSON.stringify(body));
+}
+
+function failureOf(error: FastifyError): Failure {
+  if (error instanceof Failure) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const issues = error.validation.map((issue) => ({
+      path: `${error.validationContext ?? "request"}${issue.instancePath}`,
+      message: issue.message ?? issue.keyword,
+    }));
+    const message = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
+    return new Failure("MALFORMED", message, { details: issues });
+  }
+  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    return new Failure("BODY_TOO_LARGE", "the request body is over limits.bodyBytes");
+  }
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new Failure("MALFORMED", error.message);
+  }
+  return new Failure("DEFECT", "something that should not happen happened; the daemon's log has it");
+}
+
+function isFailureCode(code: string): code is FailureCode {
+  return Object.hasOwn(FAILURES, code);
+}

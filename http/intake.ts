@@ -1,0 +1,150 @@
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { Token } from "../machines/ids.ts";
+import { LANES, type ObservationLane } from "../machines/observations.ts";
+import { applied, messageIdOf, toJson } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { Empty, page } from "./schemas.ts";
+
+const tags = ["intake"];
+const LANE_NAMES = Object.keys(LANES).filter((name): name is ObservationLane => name in LANES);
+
+const IntakeView = z.object({
+  received: z.number(),
+  applied: z.number(),
+  duplicate: z.number(),
+  stale: z.number(),
+  dead: z.number(),
+  lag: z.number(),
+  outbox: z.number(),
+  timers: z.number(),
+  globalSeq: z.number(),
+  isBalanced: z.boolean(),
+});
+
+const LetterView = z.object({
+  id: z.number(),
+  at: z.number(),
+  code: z.string(),
+  message: z.string(),
+  subject: z.string(),
+  messageId: z.string(),
+  to: z.string().optional(),
+  body: z.string(),
+  isTruncated: z.boolean(),
+  retries: z.number(),
+  retriedAt: z.number().optional(),
+});
+
+const CauseView = z.object({
+  id: z.string(),
+  type: z.string(),
+  name: z.string(),
+  at: z.number(),
+  address: z.string().optional(),
+  seq: z.number().optional(),
+  data: z.unknown(),
+});
+
+/** What comes in, what could not be applied, and why things happened. */
+export function intakeRoutes(app: App, edge: Edge): void {
+  bookRoutes(app, edge);
+  letterRoutes(app, edge);
+  observationRoute(app, edge);
+}
+
+function bookRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/intake",
+    { schema: { tags, summary: "The books of intake", response: { 200: IntakeView } } },
+    () => edge.system.report(),
+  );
+
+  app.get(
+    "/causes/:id",
+    {
+      schema: {
+        tags,
+        summary: "The chain of causes of a message or order, oldest first",
+        params: z.object({ id: z.string().min(1).max(512) }),
+        response: { 200: z.object({ causes: z.array(CauseView) }) },
+      },
+    },
+    ({ params: { id } }) => {
+      const causes = edge.system.causes(id);
+      if (causes.length > 0) return { causes };
+      throw new Failure("CAUSE_UNKNOWN", `no message or order ${id} is in the journal`);
+    },
+  );
+}
+
+function letterRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/dead-letters",
+    {
+      schema: {
+        tags,
+        summary: "Messages that could not be applied, oldest first",
+        querystring: page(z.coerce.number().int().nonnegative(), 500),
+        response: {
+          200: z.object({ letters: z.array(LetterView), next: z.number().nullable() }),
+        },
+      },
+    },
+    ({ query: { after = 0, limit } }) => {
+      const found = edge.system.store.deadLetters({ after, limit: limit + 1 });
+      const letters = found.slice(0, limit);
+      return { letters, next: found.length > limit ? (letters.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  app.post(
+    "/dead-letters/:id/retry",
+    {
+      schema: {
+        tags,
+        summary: "Try a dead letter again",
+        params: z.object({ id: z.coerce.number().int().positive() }),
+        body: Empty,
+        response: { 200: z.object({ address: z.string(), seq: z.number() }) },
+      },
+    },
+    async ({ params: { id } }) => {
+      if (edge.system.store.deadLetter(id) === undefined) {
+        throw new Failure("LETTER_UNKNOWN", `there is no dead letter ${id}`);
+      }
+      const { address, seq } = applied(await edge.system.retry(id));
+      return { address, seq };
+    },
+  );
+}
+
+function observationRoute(app: App, edge: Edge): void {
+  app.post(
+    "/observations/:lane/:session",
+    {
+      schema: {
+        tags,
+        summary: "Publish an observation, as any probe may",
+        params: z.object({ lane: z.enum(LANE_NAMES), session: Token }),
+        body: z.record(z.string(), z.unknown()),
+        response: { 202: z.object({ messageId: z.string() }) },
+      },
+    },
+    async (request, reply) => {
+      const { lane, session } = request.params;
+      const body = LANES[lane].body.safeParse(request.body);
+      if (!body.success) {
+        const issues = body.error.issues.map(({ path, message }) => ({
+          path: `body/${path.join("/")}`,
+          message,
+        }));
+        const message = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
+        throw new Failure("MALFORMED", message, { details: issues });
+      }
+      const key = messageIdOf(edge, request);
+      const messageId = await edge.system.observe(lane, session, toJson(body.data), key);
+      return reply.code(202).send({ messageId });
+    },
+  );
+}

@@ -1,0 +1,156 @@
+import { basename, resolve } from "node:path";
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { addressOf, splitAddress, Token } from "../machines/ids.ts";
+import { ProjectConfig } from "../machines/project-config.ts";
+import type { SnapshotRow } from "../storage/store.ts";
+import { type Asked, askActor, knownActor, settleMail, toJson } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { Empty, Id, page, ProjectBody, ProjectView } from "./schemas.ts";
+import { stateOf } from "./session-view.ts";
+
+const tags = ["projects"];
+const Stored = z.object({
+  root: z.string().catch(""),
+  scm: z.string().catch("none"),
+  defaultBranch: z.string().catch(""),
+  origin: z.string().nullish().catch(undefined),
+  config: z.unknown(),
+});
+
+const answer = { 200: ProjectView };
+
+/** Registering projects and reading them. */
+export function projectRoutes(app: App, edge: Edge): void {
+  readRoutes(app, edge);
+  registerRoute(app, edge);
+  changeRoutes(app, edge);
+}
+
+function readRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/projects",
+    {
+      schema: {
+        tags,
+        summary: "Every project that was not removed",
+        querystring: page(z.string(), 1_000),
+        response: { 200: z.object({ projects: z.array(ProjectView), next: z.string().nullable() }) },
+      },
+    },
+    ({ query: { after, limit } }) => {
+      const where = { kind: "project" as const, after, limit: limit + 1 };
+      const rows = edge.views.list({ ...where, where: (row) => !row.states.some(isGone) });
+      const shown = rows.slice(0, limit);
+      const projects = shown.map(({ address }) => projectView(knownActor(edge, address)));
+      return { projects, next: rows.length > limit ? (shown.at(-1)?.address ?? null) : null };
+    },
+  );
+
+  app.get(
+    "/projects/:id",
+    { schema: { tags, summary: "One project", params: Id, response: answer } },
+    ({ params: { id } }) => projectView(knownActor(edge, addressOf("project", id))),
+  );
+}
+
+function registerRoute(app: App, edge: Edge): void {
+  app.post(
+    "/projects",
+    {
+      schema: {
+        tags,
+        summary: "Register a repository",
+        body: ProjectBody,
+        response: { 201: ProjectView },
+      },
+    },
+    async (request, reply) => {
+      const { body } = request;
+      const repository = await edge.inspectRepository(resolve(body.path));
+      const to = addressOf("project", body.id ?? nameOf(repository.root));
+      const data = toJson({
+        ...repository,
+        scm: body.scm,
+        defaultBranch: body.defaultBranch ?? repository.defaultBranch,
+        config: body.config,
+      });
+      const outcome = await askActor(edge, request, { to, type: "project.register", data });
+      // Its forge is there, so that a pull request can be opened at once.
+      await settleMail(edge, outcome);
+      return reply.code(201).send(projectView(knownActor(edge, to)));
+    },
+  );
+}
+
+function changeRoutes(app: App, edge: Edge): void {
+  app.put(
+    "/projects/:id/config",
+    {
+      schema: {
+        tags,
+        summary: "Replace how a project runs its agents",
+        params: Id,
+        body: ProjectConfig,
+        response: answer,
+      },
+    },
+    (request) => {
+      const data = { config: toJson(request.body) };
+      return change(request, { type: "project.configure", data });
+    },
+  );
+
+  for (const verb of ["pause", "resume"] as const) {
+    app.post(
+      `/projects/:id/${verb}`,
+      {
+        schema: { tags, summary: `${verb} a project`, params: Id, body: Empty, response: answer },
+      },
+      (request) => change(request, { type: `project.${verb}`, data: {} }),
+    );
+  }
+
+  app.delete(
+    "/projects/:id",
+    { schema: { tags, summary: "Remove a project; its repository stays", params: Id, response: answer } },
+    (request) => change(request, { type: "project.remove", data: {} }),
+  );
+
+  async function change(
+    request: FastifyRequest & { params: { id: string } },
+    asked: Pick<Asked, "type" | "data">,
+  ): Promise<z.infer<typeof ProjectView>> {
+    const to = addressOf("project", request.params.id);
+    knownActor(edge, to);
+    await askActor(edge, request, { to, ...asked });
+    return projectView(knownActor(edge, to));
+  }
+}
+
+/** A project as the outside sees it. */
+export function projectView(row: SnapshotRow): z.infer<typeof ProjectView> {
+  const { value, context } = stateOf(row);
+  const { origin, ...stored } = Stored.parse(context);
+  return {
+    id: splitAddress(row.address).id,
+    state: typeof value === "string" ? value : "unknown",
+    ...stored,
+    ...(origin === undefined || origin === null ? {} : { origin }),
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+// A refused registration leaves a vacant one behind.
+function isGone(state: string): boolean {
+  return state === "removed" || state === "vacant";
+}
+
+function nameOf(root: string): string {
+  const name = basename(root).replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+/, "").slice(0, 64);
+  const token = Token.safeParse(name);
+  if (token.success) return token.data;
+  throw new Failure("MALFORMED", `no id can be made from the folder name of ${root}: give one as id`);
+}

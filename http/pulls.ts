@@ -1,0 +1,185 @@
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { type Address, addressOf, Token } from "../machines/ids.ts";
+import { askActor, knownActor, toJson } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { Accepted, Empty, Id, PullView } from "./schemas.ts";
+import { stateOf } from "./session-view.ts";
+
+const tags = ["pulls"];
+const Ref = z.string().min(1).max(256);
+const PullId = z.object({ id: Token, number: z.coerce.number().int().positive() });
+const OpenBody = z.object({
+  title: z.string().min(1).max(1_000),
+  headRef: Ref,
+  baseRef: Ref.optional(),
+  session: Token.optional(),
+  body: z.string().max(65_536).optional(),
+  draft: z.boolean().optional(),
+});
+const CommentBody = z.object({
+  body: z.string().min(1).max(65_536),
+  author: z.string().min(1).max(256).default("owner"),
+  isBot: z.boolean().default(false),
+  path: z.string().max(1_024).optional(),
+  line: z.number().int().optional(),
+});
+const Opened = z.object({
+  number: z.number(),
+  url: z.string(),
+  /** False when there was a live one of these branches already. */
+  created: z.boolean().default(true),
+});
+const Stored = z.object({ pulls: z.record(z.string(), z.unknown()).catch({}) });
+type PullView = z.infer<typeof PullView>;
+
+/** Pull requests of the forge that the daemon itself keeps (`scm: local`). */
+export function pullRoutes(app: App, edge: Edge): void {
+  readRoutes(app, edge);
+  openRoute(app, edge);
+  commentRoute(app, edge);
+  endRoutes(app, edge);
+}
+
+function readRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/projects/:id/pulls",
+    {
+      schema: {
+        tags,
+        summary: "Pull requests of a project, by number",
+        params: Id,
+        response: { 200: z.object({ pulls: z.array(PullView) }) },
+      },
+    },
+    ({ params: { id } }) => ({ pulls: pullsOf(edge, id) }),
+  );
+
+  app.get(
+    "/projects/:id/pulls/:number",
+    { schema: { tags, summary: "One pull request", params: PullId, response: { 200: PullView } } },
+    ({ params: { id, number } }) => pullOf(edge, id, number),
+  );
+}
+
+function openRoute(app: App, edge: Edge): void {
+  app.post(
+    "/projects/:id/pulls",
+    {
+      schema: {
+        tags,
+        summary: "Open a pull request on a branch",
+        params: Id,
+        body: OpenBody,
+        response: { 200: Opened, 201: Opened },
+      },
+    },
+    async (request, reply) => {
+      const session = callerOf(edge, request) ?? request.body.session;
+      const { reply: said } = await askActor(edge, request, {
+        to: forgeOf(edge, request.params.id),
+        type: "pull.open",
+        data: toJson({ ...request.body, session }),
+      });
+      const opened = Opened.parse(said);
+      return reply.code(opened.created ? 201 : 200).send(opened);
+    },
+  );
+}
+
+function commentRoute(app: App, edge: Edge): void {
+  app.post(
+    "/projects/:id/pulls/:number/comment",
+    {
+      schema: {
+        tags,
+        summary: "Comment on a pull request",
+        params: PullId,
+        body: CommentBody,
+        response: { 201: z.object({ id: z.string() }) },
+      },
+    },
+    async (request, reply) => {
+      const { id, number } = request.params;
+      const agent = callerOf(edge, request);
+      const author = agent === undefined ? {} : { author: agent, isBot: true };
+      const data = toJson({ ...request.body, ...author, number });
+      const to = forgeOf(edge, id);
+      const { reply: said } = await askActor(edge, request, { to, type: "pull.comment", data });
+      return reply.code(201).send(z.object({ id: z.coerce.string() }).parse(said));
+    },
+  );
+}
+
+function endRoutes(app: App, edge: Edge): void {
+  const verbs = {
+    close: "Close a pull request without merging; an agent only its own",
+    ready: "Turn a draft into an open pull request; an agent only its own",
+  };
+  for (const [verb, summary] of Object.entries(verbs)) {
+    app.post(
+      `/projects/:id/pulls/:number/${verb}`,
+      { schema: { tags, summary, params: PullId, body: Empty, response: { 200: PullView } } },
+      async (request, _reply) => {
+        const { id, number } = request.params;
+        const to = forgeOf(edge, id);
+        const agent = callerOf(edge, request);
+        if (agent !== undefined && pullOf(edge, id, number).session !== agent) {
+          throw new Failure("FORBIDDEN", `pull request ${number} is not that of session ${agent}`);
+        }
+        await askActor(edge, request, { to, type: `pull.${verb}`, data: { number } });
+        return pullOf(edge, id, number);
+      },
+    );
+  }
+
+  app.post(
+    "/projects/:id/pulls/:number/merge",
+    {
+      schema: {
+        tags,
+        summary: "Merge a pull request; its state tells when that is done",
+        params: PullId,
+        body: Empty,
+        response: { 202: Accepted },
+      },
+    },
+    async (request, reply) => {
+      const { id, number } = request.params;
+      const to = forgeOf(edge, id);
+      await askActor(edge, request, { to, type: "pull.merge", data: { number } });
+      return reply.code(202).send({ accepted: true });
+    },
+  );
+}
+
+/** The forge of a project. Fails with ACTOR_UNKNOWN for no project, SCM_UNSUPPORTED for one without a forge. */
+function forgeOf(edge: Edge, projectId: string): Address {
+  knownActor(edge, addressOf("project", projectId));
+  const address = addressOf("forge", projectId);
+  if (edge.system.store.snapshot(address) === undefined) {
+    throw new Failure("SCM_UNSUPPORTED", `project ${projectId} has no forge of its own (scm: local)`);
+  }
+  return address;
+}
+
+function pullsOf(edge: Edge, projectId: string): PullView[] {
+  const { pulls } = Stored.parse(stateOf(knownActor(edge, forgeOf(edge, projectId))).context);
+  return Object.values(pulls)
+    .flatMap((pull) => PullView.safeParse(pull).data ?? [])
+    .toSorted((one, other) => one.number - other.number);
+}
+
+function pullOf(edge: Edge, projectId: string, number: number): PullView {
+  const pull = pullsOf(edge, projectId).find((candidate) => candidate.number === number);
+  if (pull === undefined) {
+    throw new Failure("PULL_REQUEST_UNKNOWN", `project ${projectId} has no pull request ${number}`);
+  }
+  return pull;
+}
+
+function callerOf(edge: Edge, request: FastifyRequest): string | undefined {
+  const caller = edge.principalOf(request);
+  return caller.type === "agent" ? caller.sessionId : undefined;
+}

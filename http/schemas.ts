@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { KINDS, Token } from "../machines/ids.ts";
+import { PullRequestFacts } from "../machines/observations.ts";
+import { Command, ProjectConfig } from "../machines/project-config.ts";
+
+export const ProjectBody = z.object({
+  id: Token.optional(),
+  path: z.string().min(1).max(4_096),
+  scm: z.enum(["none", "local", "github"]).default("none"),
+  defaultBranch: z.string().min(1).max(256).optional(),
+  config: ProjectConfig.prefault({}),
+});
+
+export const ProjectView = z.object({
+  id: Token,
+  state: z.string(),
+  root: z.string(),
+  scm: z.string(),
+  defaultBranch: z.string(),
+  origin: z.string().optional(),
+  config: z.unknown(),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+});
+
+export const SpawnBody = z.object({
+  projectId: Token,
+  kind: z.enum(["worker", "manager", "orchestrator"]).default("worker"),
+  prompt: z.string().min(1).max(900_000),
+  harness: z.string().min(1).max(64).optional(),
+  command: Command.optional(),
+  branch: z.string().min(1).max(256).optional(),
+  title: z.string().max(1_000).optional(),
+  objectiveId: Token.optional(),
+});
+
+export const PullView = PullRequestFacts.extend({
+  author: z.string(),
+  session: z.string().optional(),
+});
+
+export const Id = z.object({ id: Token });
+export const KindAndId = z.object({ kind: z.enum(KINDS), id: Token });
+/** A body that may be left out. */
+export const Empty = z.object({}).nullish();
+export const Accepted = z.object({ accepted: z.literal(true) });
+
+/** `after` and `limit` of every list. */
+export function page<After extends z.ZodType>(after: After, most: number) {
+  return z.object({
+    after: after.optional(),
+    limit: z.coerce.number().int().min(1).max(most).default(Math.min(100, most)),
+  });
+}

@@ -1,0 +1,114 @@
+import type { FastifyRequest } from "fastify";
+import type { System } from "../actors/system.ts";
+import { Failure } from "../machines/failures.ts";
+import { addressOf } from "../machines/ids.ts";
+import type { App, Principal } from "./edge.ts";
+import { epochOf, sessionView } from "./session-view.ts";
+import { isSame, type SessionTokens } from "./tokens.ts";
+
+// Security
+//
+// Decides who may ask, before a body is read.
+//
+//   A1. Only OPEN routes answer without a token; a route that does not exist is no exception.
+//   A2. A Host, or an Origin, that is not this machine's own name is refused (a web page elsewhere cannot rebind to us).
+//   A3. An agent's token reaches only AGENT routes, about its own session or project, and only while its epoch is the
+//       newest. Everything else is refused.
+
+export const OPEN: readonly string[] = ["/healthz", "/readyz"];
+
+/** What an agent may call, and what `:id` must be. */
+export const AGENT: Readonly<Record<string, "session" | "project">> = {
+  "GET /api/v1/sessions/:id": "session",
+  "GET /api/v1/sessions/:id/messages": "session",
+  "GET /api/v1/sessions/:id/pr": "session",
+  "GET /api/v1/sessions/:id/workspace": "session",
+  "GET /api/v1/sessions/:id/terminal": "session",
+  "POST /api/v1/sessions/:id/activity": "session",
+  "POST /api/v1/sessions/:id/report": "session",
+  "GET /api/v1/projects/:id/pulls": "project",
+  "GET /api/v1/projects/:id/pulls/:number": "project",
+  "POST /api/v1/projects/:id/pulls": "project",
+  "POST /api/v1/projects/:id/pulls/:number/comment": "project",
+  "POST /api/v1/projects/:id/pulls/:number/close": "project",
+  "POST /api/v1/projects/:id/pulls/:number/ready": "project",
+};
+
+export interface SecurityOptions {
+  readonly system: System;
+  readonly token: string;
+  readonly sessionTokens?: SessionTokens;
+  /** Host names, without port, besides the loopback ones. */
+  readonly hosts: readonly string[];
+}
+
+/** Guards every route of `app`. The answer tells who sent a request that passed. */
+export function guard(app: App, options: SecurityOptions): (request: FastifyRequest) => Principal {
+  const principals = new WeakMap<FastifyRequest, Principal>();
+  const hosts = new Set(["localhost", "127.0.0.1", "[::1]", ...options.hosts]);
+  app.addHook("onRequest", (request, _reply, done) => {
+    checkHost(request, hosts);
+    if (!OPEN.includes(request.routeOptions.url ?? "")) {
+      const principal = authenticate(request, options);
+      authorize(request, principal, options.system);
+      principals.set(request, principal);
+    }
+    done();
+  });
+  return (request) => {
+    const principal = principals.get(request);
+    if (principal === undefined) throw new Error(`nobody was authenticated for ${request.url}`);
+    return principal;
+  };
+}
+
+function checkHost(request: FastifyRequest, hosts: ReadonlySet<string>): void {
+  const { host = "", origin } = request.headers;
+  if (!hosts.has(hostname(host))) {
+    throw new Failure("HOST_REFUSED", `the Host header names ${host}, which is not this daemon`);
+  }
+  if (origin === undefined) return;
+  const page = /^https?:\/\/([^/]+)$/.exec(origin)?.[1] ?? "";
+  if (!hosts.has(hostname(page))) {
+    throw new Failure("HOST_REFUSED", `the Origin header is ${origin}, which is not this daemon`);
+  }
+}
+
+function hostname(host: string): string {
+  return host.replace(/:\d{1,5}$/, "").toLowerCase();
+}
+
+function authenticate(request: FastifyRequest, options: SecurityOptions): Principal {
+  const given = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (given === undefined) {
+    throw new Failure("UNAUTHORIZED", "the request has no Authorization: Bearer header");
+  }
+  if (isSame(given, options.token)) return { type: "owner" };
+  const claim = options.sessionTokens?.verify(given);
+  if (claim === undefined) throw new Failure("UNAUTHORIZED", "the token is not one of this daemon");
+  return { type: "agent", ...claim };
+}
+
+function authorize(request: FastifyRequest, principal: Principal, system: System): void {
+  if (principal.type === "owner") return;
+  const route = `${request.method} ${request.routeOptions.url ?? ""}`;
+  const scope = AGENT[route];
+  const row = system.store.snapshot(addressOf("session", principal.sessionId));
+  if (scope === undefined || row === undefined) {
+    throw new Failure("FORBIDDEN", `the token of session ${principal.sessionId} does not reach ${route}`);
+  }
+  const newest = epochOf(system, row);
+  if (principal.epoch < newest) {
+    const was = `epoch ${principal.epoch}, the session is at ${newest}`;
+    throw new Failure("EPOCH_STALE", `the token of session ${principal.sessionId} is of ${was}`);
+  }
+  const own = scope === "session" ? principal.sessionId : sessionView(row).projectId;
+  const id = pathId(request.params);
+  if (id !== own) {
+    throw new Failure("FORBIDDEN", `${scope} ${id} is not that of session ${principal.sessionId}`);
+  }
+}
+
+function pathId(params: unknown): string {
+  return typeof params === "object" && params !== null && "id" in params ? String(params.id) : "";
+}

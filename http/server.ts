@@ -1,0 +1,118 @@
+import { randomUUID } from "node:crypto";
+import swagger from "@fastify/swagger";
+import Fastify from "fastify";
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { System } from "../actors/system.ts";
+import { actorRoutes } from "./actors.ts";
+import type { App, Edge } from "./edge.ts";
+import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
+import { answerFailures } from "./failures.ts";
+import { healthRoutes } from "./health.ts";
+import { intakeRoutes } from "./intake.ts";
+import { machineRoutes } from "./machines.ts";
+import { projectRoutes } from "./projects.ts";
+import { pullRoutes } from "./pulls.ts";
+import { guard } from "./security.ts";
+import { sessionRoutes } from "./sessions.ts";
+import type { SessionTokens } from "./tokens.ts";
+import { actorViews } from "./views.ts";
+
+// Server
+//
+// The way of one request: host, origin and token (security) → shape (zod) → route → actor or view → answer.
+// Every error leaves in one shape (failures). Routes are written once: the OpenAPI document is made from them.
+
+export interface ServerOptions extends Pick<
+  Edge,
+  "health" | "inspectRepository" | "capture" | "attach" | "version"
+> {
+  readonly system: System;
+  /** The owner's token. */
+  readonly token: string;
+  readonly sessionTokens?: SessionTokens;
+  /** Host names by which the daemon may be addressed, besides loopback. */
+  readonly hosts?: readonly string[];
+  /** Told of every answer that was a defect of ours. */
+  readonly report?: (error: unknown, requestId: string) => void;
+  readonly events?: Partial<EventOptions>;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** The HTTP side of a running system, ready to listen or to be injected; close it before the system. */
+export async function httpServer(options: ServerOptions): Promise<App> {
+  const { system, token, sessionTokens } = options;
+  const app = Fastify({
+    logger: false,
+    genReqId: () => randomUUID(),
+    bodyLimit: system.settings.limits.bodyBytes,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 512 },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerFailures(app, options.report ?? (() => {}));
+  const principalOf = guard(app, {
+    system,
+    token,
+    hosts: [system.settings.http.host, ...(options.hosts ?? [])],
+    ...(sessionTokens === undefined ? {} : { sessionTokens }),
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "ao", version: options.version, description: "Fleets of coding agents." },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  const views = actorViews(system);
+  app.addHook("onClose", (_app, done) => {
+    views.close();
+    done();
+  });
+  const edge: Edge = { ...options, views, now: options.now ?? Date.now, principalOf };
+  await registerRoutes(app, edge, { ...EVENT_OPTIONS, ...options.events });
+  await app.ready();
+  return app;
+}
+
+async function registerRoutes(app: App, edge: Edge, events: EventOptions): Promise<void> {
+  await app.register((root, _options, done) => {
+    healthRoutes(root.withTypeProvider<ZodTypeProvider>(), edge);
+    root.get(
+      "/openapi.json",
+      {
+        schema: {
+          tags: ["health"],
+          summary: "This document",
+          response: { 200: z.record(z.string(), z.unknown()) },
+        },
+      },
+      () => app.swagger(),
+    );
+    done();
+  });
+  await app.register(
+    (scope, _options, done) => {
+      const api = scope.withTypeProvider<ZodTypeProvider>();
+      projectRoutes(api, edge);
+      sessionRoutes(api, edge);
+      pullRoutes(api, edge);
+      actorRoutes(api, edge);
+      machineRoutes(api, edge);
+      intakeRoutes(api, edge);
+      eventRoutes(api, edge, events);
+      done();
+    },
+    { prefix: "/api/v1" },
+  );
+}

@@ -1,0 +1,224 @@
+import { z } from "zod";
+import type { System } from "../actors/system.ts";
+import { splitAddress } from "../machines/ids.ts";
+import type { Json } from "../machines/json.ts";
+import { PullRequestFacts } from "../machines/observations.ts";
+import { displayStatus, STATUSES } from "../machines/status.ts";
+import type { SnapshotRow } from "../storage/store.ts";
+
+// Session view
+//
+// A committed row of a session as the outside sees it. The only place that knows the shape of a session's context.
+//
+//   W1. A field that is missing or odd becomes its resting value: a view never fails because of a row.
+//   W2. Status is worked out here, on every read.
+
+const Axis = z.object({ state: z.string(), reason: z.string() });
+const Message = z.object({
+  id: z.string(),
+  text: z.string().catch(""),
+  state: z.string().catch("queued"),
+  at: z.number().catch(0),
+  deliveredAt: z.number().optional().catch(undefined),
+  reason: z.string().optional().catch(undefined),
+});
+export const MessageView = Message;
+
+const WorkspaceView = z.object({
+  state: z.string().catch("unknown"),
+  path: z.string().nullish().catch(undefined),
+  branch: z.string().nullish().catch(undefined),
+  headSha: z.string().nullish().catch(undefined),
+  dirty: z.boolean().nullish().catch(undefined),
+  unpushed: z.number().nullish().catch(undefined),
+  /** Why it is kept, or could not be made. */
+  reason: z.string().nullish().catch(undefined),
+});
+
+/** What `GET /sessions/:id` answers. Times are milliseconds since 1970. */
+export const SessionView = z.object({
+  id: z.string(),
+  projectId: z.string(),
+  objectiveId: z.string().optional(),
+  kind: z.string(),
+  harness: z.string(),
+  title: z.string(),
+  prompt: z.string(),
+  branch: z.string().optional(),
+  status: z.enum(STATUSES),
+  statusReason: z.string(),
+  lifecycle: Axis.extend({ since: z.number() }),
+  runtime: Axis,
+  activity: z.object({
+    state: z.string(),
+    lastActivityAt: z.number().nullable(),
+    source: z.string(),
+  }),
+  pr: Axis.extend({ number: z.number().optional(), url: z.string().optional() }),
+  prs: z.array(PullRequestFacts),
+  wanted: z.string(),
+  detecting: z
+    .object({ attempts: z.number(), startedAt: z.number(), evidenceHash: z.string() })
+    .nullable(),
+  workspace: WorkspaceView,
+  terminal: z.object({
+    id: z.string(),
+    epoch: z.number(),
+    state: z.string(),
+    /** The argv that shows it to a person; empty when there is nothing to show. */
+    attach: z.array(z.string()),
+  }),
+  report: z.unknown().optional(),
+  revision: z.number(),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+});
+export type SessionView = z.infer<typeof SessionView>;
+
+export interface SessionViewOptions {
+  /** The time to read the status at; that of the row when absent. */
+  readonly at?: number;
+  readonly attach?: ((terminal: string) => readonly string[]) | undefined;
+}
+
+const StoredAxis = z.object({
+  state: z.string().optional().catch(undefined),
+  reason: z.string().catch(""),
+  since: z.number().optional().catch(undefined),
+  lastActivityAt: z.number().nullable().catch(null),
+  source: z.string().catch("none"),
+  number: z.number().optional().catch(undefined),
+  url: z.string().optional().catch(undefined),
+});
+type StoredAxis = z.infer<typeof StoredAxis> & { state: string };
+const LooseAxis = StoredAxis.catch(() => StoredAxis.parse({}));
+
+const Stored = z.object({
+  projectId: z.string().catch(""),
+  objectiveId: z.string().optional().catch(undefined),
+  kind: z.string().catch("worker"),
+  harness: z.string().catch("command"),
+  title: z.string().catch(""),
+  prompt: z.string().catch(""),
+  branch: z.string().optional().catch(undefined),
+  lifecycle: LooseAxis,
+  runtime: LooseAxis,
+  activity: LooseAxis,
+  pr: LooseAxis,
+  prs: z.array(z.unknown()).catch([]),
+  detecting: SessionView.shape.detecting.catch(null),
+  workspace: WorkspaceView.catch({ state: "unknown" }),
+  terminal: z
+    .object({ epoch: z.number().catch(0), state: z.string().catch("unknown") })
+    .catch({ epoch: 0, state: "unknown" }),
+  messages: z.array(z.unknown()).catch([]),
+  report: z.unknown().optional(),
+  revision: z.number().optional().catch(undefined),
+  createdAt: z.number().optional().catch(undefined),
+  updatedAt: z.number().optional().catch(undefined),
+  wanted: z.string().catch("running"),
+});
+
+const Context = z.record(z.string(), z.unknown()).catch({});
+
+/** The value and context of a stored snapshot; empty ones when it is not one. */
+export function stateOf({ snapshot }: SnapshotRow): { value: Json; context: Record<string, unknown> } {
+  const isState = typeof snapshot === "object" && snapshot !== null && "value" in snapshot;
+  if (!isState) return { value: null, context: {} };
+  return { value: snapshot["value"] ?? null, context: Context.parse(snapshot["context"]) };
+}
+
+/** A session as the outside sees it. */
+export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}): SessionView {
+  const { id } = splitAddress(row.address);
+  const { stored, region } = readSession(row);
+  const axis = (name: "lifecycle" | "runtime" | "activity" | "pr", rest: string): StoredAxis => ({
+    ...stored[name],
+    state: region(name) ?? stored[name].state ?? rest,
+  });
+  const axes = {
+    lifecycle: { since: row.createdAt, ...present(axis("lifecycle", "not_started")) },
+    runtime: axis("runtime", "unknown"),
+    activity: axis("activity", "none"),
+    pr: present(axis("pr", "none")),
+  };
+  const { report, projectId, kind, harness, title, prompt, detecting, prs, workspace } = stored;
+  const shown = displayStatus({
+    ...axes,
+    runtime: axes.runtime.state,
+    activity: axes.activity.state,
+    ...silence(stored, (options.at ?? row.updatedAt) - axes.lifecycle.since),
+  });
+  return {
+    id,
+    projectId,
+    kind,
+    harness,
+    title,
+    prompt,
+    detecting,
+    workspace,
+    ...present({ objectiveId: stored.objectiveId, branch: stored.branch, report }),
+    status: shown.status,
+    statusReason: shown.reason,
+    ...axes,
+    prs: prs.flatMap((facts) => PullRequestFacts.safeParse(facts).data ?? []),
+    wanted: region("wanted") ?? stored.wanted,
+    terminal: { id, ...stored.terminal, attach: [...(options.attach?.(id) ?? [])] },
+    revision: row.seq,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    ...present({
+      revision: stored.revision,
+      createdAt: stored.createdAt,
+      updatedAt: stored.updatedAt,
+    }),
+  };
+}
+
+/** Every message to a session, oldest first. */
+export function messageViews(row: SnapshotRow): z.infer<typeof MessageView>[] {
+  return readSession(row).stored.messages.flatMap((entry) => Message.safeParse(entry).data ?? []);
+}
+
+/** The newest incarnation of a session's agent; 0 before the first. */
+export function epochOf(system: System, row: SnapshotRow): number {
+  const { value, context } = stateOf(row);
+  const ask = system.kinds.get("session")?.epochOf;
+  return ask === undefined
+    ? readSession(row).stored.terminal.epoch
+    : ask({ status: "active", value, context });
+}
+
+function readSession(row: SnapshotRow): {
+  stored: z.infer<typeof Stored>;
+  region: (name: string) => string | undefined;
+} {
+  const { value, context } = stateOf(row);
+  const axes = Context.parse(context["axes"]);
+  const regions = Context.parse(value);
+  return {
+    stored: Stored.parse({ ...context, ...axes }),
+    region: (name) => {
+      const state = regions[name];
+      if (typeof state === "string") return state;
+      return typeof state === "object" && state !== null ? Object.keys(state)[0] : undefined;
+    },
+  };
+}
+
+// Programs run as `command` have no hooks, so their silence says nothing.
+function silence(stored: z.infer<typeof Stored>, silentMs: number): { silentMs?: number } {
+  const isHeard = stored.harness === "command" || stored.activity.lastActivityAt !== null;
+  return isHeard ? {} : { silentMs };
+}
+
+type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** The members that are there. */
+function present<T extends object>(value: T): Partial<Present<T>> & Pick<T, RequiredKeys<T>> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only undefined members are left out
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
+}
+
+type RequiredKeys<T> = { [K in keyof T]-?: undefined extends T[K] ? never : K }[keyof T];

@@ -1,0 +1,308 @@
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { type Address, addressOf, Token } from "../machines/ids.ts";
+import { ActivityObservation, PullRequestFacts } from "../machines/observations.ts";
+import { applied, askActor, knownActor, messageIdOf, settleMail, toJson } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { Id, page, SpawnBody } from "./schemas.ts";
+import { messageViews, MessageView, sessionView, SessionView } from "./session-view.ts";
+
+const tags = ["sessions"];
+
+const KillBody = z
+  .object({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") })
+  .nullish();
+const SendBody = z.object({ text: z.string().min(1).max(1_000_000) });
+const ReportBody = z.object({
+  summary: z.string().max(65_536),
+  outcome: z.string().min(1).max(64).default("done"),
+});
+const MessageId = z.object({ messageId: z.string() });
+
+/** Spawning sessions, steering them and reading them. */
+export function sessionRoutes(app: App, edge: Edge): void {
+  listRoutes(app, edge);
+  spawnRoute(app, edge);
+  commandRoutes(app, edge);
+  signalRoutes(app, edge);
+  factRoutes(app, edge);
+  terminalRoute(app, edge);
+}
+
+function listRoutes(app: App, edge: Edge): void {
+  const Query = page(z.string(), 1_000).extend({
+    project: Token.optional(),
+    state: z.string().max(128).optional(),
+  });
+  app.get(
+    "/sessions",
+    {
+      schema: {
+        tags,
+        summary: "Sessions in order of id; `state` is any state of any axis",
+        querystring: Query,
+        response: { 200: z.object({ sessions: z.array(SessionView), next: z.string().nullable() }) },
+      },
+    },
+    ({ query: { after, limit, project, state } }) => {
+      const rows = edge.views.list({
+        kind: "session",
+        state,
+        after: after === undefined ? undefined : `session/${after}`,
+        limit: limit + 1,
+        where: ({ facts }) => project === undefined || facts["projectId"] === project,
+      });
+      const sessions = rows.slice(0, limit).map(({ address }) => viewOf(edge, address));
+      return { sessions, next: rows.length > limit ? (sessions.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  app.get(
+    "/sessions/:id",
+    { schema: { tags, summary: "One session", params: Id, response: { 200: SessionView } } },
+    ({ params: { id } }) => viewOf(edge, addressOf("session", id)),
+  );
+}
+
+function spawnRoute(app: App, edge: Edge): void {
+  app.post(
+    "/sessions",
+    {
+      schema: {
+        tags,
+        summary: "Start a session; answered when it can be read",
+        body: SpawnBody,
+        response: { 201: SessionView },
+      },
+    },
+    async (request, reply) => reply.code(201).send(await spawn(edge, request, request.body)),
+  );
+}
+
+function commandRoutes(app: App, edge: Edge): void {
+  app.post(
+    "/sessions/:id/kill",
+    {
+      schema: {
+        tags,
+        summary: "End a session; ending it again changes nothing",
+        params: Id,
+        body: KillBody,
+        response: { 200: SessionView },
+      },
+    },
+    async (request, _reply) => {
+      const data = { kind: request.body?.kind ?? "manual" };
+      const to = sessionOf(edge, request.params.id);
+      await askActor(edge, request, { to, type: "session.kill", data });
+      return viewOf(edge, to);
+    },
+  );
+
+  app.post(
+    "/sessions/:id/send",
+    {
+      schema: {
+        tags,
+        summary: "Queue a message for its terminal",
+        params: Id,
+        body: SendBody,
+        response: { 202: MessageId },
+      },
+    },
+    async (request, reply) => {
+      const to = sessionOf(edge, request.params.id);
+      const data = { text: request.body.text };
+      const { reply: said } = await askActor(edge, request, { to, type: "session.send", data });
+      return reply.code(202).send(MessageId.parse(said));
+    },
+  );
+
+  app.post(
+    "/sessions/cleanup",
+    {
+      schema: {
+        tags,
+        summary: "End the sessions whose work is done or merged",
+        body: z.object({ projectId: Token.optional() }).nullish(),
+        response: { 200: z.object({ cleaned: z.array(z.string()) }) },
+      },
+    },
+    async (request, _reply) => ({ cleaned: await cleanUp(edge, request, request.body?.projectId) }),
+  );
+}
+
+/** What an agent says of itself. */
+function signalRoutes(app: App, edge: Edge): void {
+  app.post(
+    "/sessions/:id/activity",
+    {
+      schema: {
+        tags,
+        summary: "Say what the agent is doing; the same as publishing it",
+        params: Id,
+        body: ActivityObservation,
+        response: { 202: MessageId },
+      },
+    },
+    async (request, reply) => {
+      sessionOf(edge, request.params.id);
+      const data = toJson({ ...request.body, ...epochOfCaller(edge, request) });
+      const key = messageIdOf(edge, request);
+      const messageId = await edge.system.observe("activity", request.params.id, data, key);
+      return reply.code(202).send({ messageId });
+    },
+  );
+
+  app.post(
+    "/sessions/:id/report",
+    {
+      schema: {
+        tags,
+        summary: "Say how the work ended",
+        params: Id,
+        body: ReportBody,
+        response: { 200: SessionView },
+      },
+    },
+    async (request, _reply) => {
+      const to = sessionOf(edge, request.params.id);
+      const data = request.body;
+      const epoch = epochOfCaller(edge, request);
+      await askActor(edge, request, { to, type: "session.report", data, ...epoch });
+      return viewOf(edge, to);
+    },
+  );
+}
+
+function factRoutes(app: App, edge: Edge): void {
+  const view = (id: string): SessionView => viewOf(edge, addressOf("session", id));
+  app.get(
+    "/sessions/:id/messages",
+    {
+      schema: {
+        tags,
+        summary: "Every message to a session and what became of it",
+        params: Id,
+        response: { 200: z.object({ messages: z.array(MessageView) }) },
+      },
+    },
+    ({ params: { id } }) => ({
+      messages: messageViews(knownActor(edge, addressOf("session", id))),
+    }),
+  );
+
+  app.get(
+    "/sessions/:id/pr",
+    {
+      schema: {
+        tags,
+        summary: "Its pull request axis and facts",
+        params: Id,
+        response: { 200: SessionView.shape.pr.extend({ prs: z.array(PullRequestFacts) }) },
+      },
+    },
+    ({ params: { id } }) => {
+      const { pr, prs } = view(id);
+      return { ...pr, prs };
+    },
+  );
+
+  app.get(
+    "/sessions/:id/workspace",
+    {
+      schema: {
+        tags,
+        summary: "Its worktree",
+        params: Id,
+        response: { 200: SessionView.shape.workspace },
+      },
+    },
+    ({ params: { id } }) => view(id).workspace,
+  );
+}
+
+function terminalRoute(app: App, edge: Edge): void {
+  app.get(
+    "/sessions/:id/terminal",
+    {
+      schema: {
+        tags,
+        summary: "Its terminal; with `lines`, also the last lines of its screen",
+        params: Id,
+        querystring: z.object({ lines: z.coerce.number().int().min(1).max(10_000).optional() }),
+        response: { 200: SessionView.shape.terminal.extend({ screen: z.string().optional() }) },
+      },
+    },
+    async ({ params: { id }, query: { lines } }) => {
+      const { terminal } = viewOf(edge, addressOf("session", id));
+      if (lines === undefined) return terminal;
+      if (edge.capture === undefined) {
+        throw new Failure("TMUX_UNREACHABLE", `read the screen of ${id}: this daemon has no terminals`);
+      }
+      return { ...terminal, screen: await edge.capture(terminal.id, lines) };
+    },
+  );
+}
+
+async function spawn(
+  edge: Edge,
+  request: FastifyRequest,
+  body: z.infer<typeof SpawnBody>,
+): Promise<SessionView> {
+  const { projectId, ...rest } = body;
+  const to = addressOf("project", projectId);
+  knownActor(edge, to);
+  const data = toJson(rest);
+  const outcome = await askActor(edge, request, { to, type: "project.spawn", data });
+  const { sessionId } = z.object({ sessionId: Token }).parse(outcome.reply);
+  const session = addressOf("session", sessionId);
+  // A repeat of an old request finds the session there, and its mail long forgotten.
+  if (edge.system.store.snapshot(session) === undefined) await settleMail(edge, outcome);
+  return viewOf(edge, session);
+}
+
+async function cleanUp(
+  edge: Edge,
+  request: FastifyRequest,
+  projectId: string | undefined,
+): Promise<string[]> {
+  const cleaned: string[] = [];
+  const summaries = edge.views.list({
+    kind: "session",
+    limit: Number.MAX_SAFE_INTEGER,
+    where: ({ isDone, facts }) =>
+      !isDone && (projectId === undefined || facts["projectId"] === projectId),
+  });
+  for (const { address } of summaries) {
+    const { id, status } = viewOf(edge, address);
+    if (status !== "done" && status !== "merged") continue;
+    // One key would be one command; here it stands for many.
+    const key = messageIdOf(edge, request);
+    applied(
+      await edge.system.ask({
+        to: address,
+        type: "session.kill",
+        data: { kind: "cleanup" },
+        ...(key === undefined ? {} : { id: `${key}:${id}` }),
+      }),
+    );
+    cleaned.push(id);
+  }
+  return cleaned;
+}
+
+function viewOf(edge: Edge, address: Address): SessionView {
+  return sessionView(knownActor(edge, address), { at: edge.now(), attach: edge.attach });
+}
+
+function sessionOf(edge: Edge, id: string): Address {
+  return knownActor(edge, addressOf("session", id)).address;
+}
+
+/** An agent speaks for its own incarnation, whatever its body says. */
+function epochOfCaller(edge: Edge, request: FastifyRequest): { epoch?: number } {
+  const caller = edge.principalOf(request);
+  return caller.type === "agent" ? { epoch: caller.epoch } : {};
+}

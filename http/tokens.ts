@@ -1,0 +1,48 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+
+// Tokens
+//
+// What a launched agent proves itself with: its session and epoch, signed. Nothing is stored.
+//
+//   K1. A token verifies only under the secret that minted it, unchanged in every character.
+//   K2. Comparing takes the same time wherever the difference is.
+
+/** Whom a session token speaks for. */
+export interface SessionClaim {
+  readonly sessionId: string;
+  readonly epoch: number;
+}
+
+export interface SessionTokens {
+  /** A token for one incarnation of one session. */
+  mint(sessionId: string, epoch: number): string;
+  /** Undefined when the token was not minted with this secret. */
+  verify(token: string): SessionClaim | undefined;
+}
+
+/** Session tokens under one secret; keep the secret for as long as agents should be believed. */
+export function sessionTokens(secret: string): SessionTokens {
+  const sign = (payload: string): string =>
+    createHmac("sha256", secret).update(`ao.session.${payload}`).digest("base64url");
+  return {
+    mint: (sessionId, epoch) => {
+      const payload = `${sessionId}.${epoch}`;
+      return `ao1.${payload}.${sign(payload)}`;
+    },
+    verify: (token) => {
+      const match = /^ao1\.([A-Za-z0-9_-]{1,64})\.(0|[1-9]\d{0,14})\.([\w-]{43})$/.exec(token);
+      const [, sessionId = "", epoch = "", signature = ""] = match ?? [];
+      if (match === null || !isSame(signature, sign(`${sessionId}.${epoch}`))) return undefined;
+      return { sessionId, epoch: Number(epoch) };
+    },
+  };
+}
+
+/** Whether two secrets are equal, in constant time (K2). */
+export function isSame(given: string, expected: string): boolean {
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

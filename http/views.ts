@@ -1,0 +1,194 @@
+import { createStore } from "@xstate/store";
+import type { Committed } from "../actors/system.ts";
+import { KINDS, type Address, type KindName, splitAddress } from "../machines/ids.ts";
+import type { Json } from "../machines/json.ts";
+import type { SummaryRow } from "../storage/store.ts";
+
+// Views
+//
+// Every actor in a few words, in memory, for lists and counts. A copy of the store's summaries: rebuilt from them at
+// boot, fed after each commit.
+//
+//   P1. After a commit is told, lists and counts are those of the store's summaries.
+//   P2. A page begins after an address, so rows that come or go never repeat or hide another row.
+//   P3. State values are shared between rows: memory grows with actors, not with the size of a chart.
+
+/** One actor as lists show it. */
+export interface ActorSummary extends SummaryRow {
+  /** Every state it is in, as dotted paths: `lifecycle.working`. */
+  readonly states: readonly string[];
+}
+
+export interface ActorQuery {
+  readonly kind?: KindName | undefined;
+  /** A dotted path, or any one name on it. */
+  readonly state?: string | undefined;
+  readonly after?: string | undefined;
+  readonly limit: number;
+  readonly where?: (row: ActorSummary) => boolean;
+}
+
+export interface ActorViews {
+  /** In order of address, at most `limit`. */
+  list(query: ActorQuery): ActorSummary[];
+  /** How many actors of a kind are in a state. */
+  counts(): { kind: KindName; state: string; count: number }[];
+  /** How many actors there are. */
+  size(): number;
+  close(): void;
+}
+
+/** What the projection is built from and fed by; the running system is one. */
+export interface SummarySource {
+  readonly store: { summaries(): Iterable<SummaryRow> };
+  onCommitted(listener: (committed: Committed) => void): () => void;
+}
+
+interface Shape {
+  readonly value: Json;
+  readonly states: readonly string[];
+  count: number;
+}
+interface Row {
+  shape: Shape;
+  summary: SummaryRow;
+}
+interface Table {
+  readonly rows: Map<string, Row>;
+  readonly shapes: Map<string, Shape>;
+  /** Ids in order. */
+  readonly ids: string[];
+}
+
+/** The projection of one system: complete when returned, and kept up until closed. */
+export function actorViews(source: SummarySource): ActorViews {
+  const projection = createStore({
+    // The tables are changed in place: copying 100,000 rows for each commit would cost more than the commit.
+    context: { tables: emptyTables(), revision: 0 },
+    on: {
+      changed: (context, event: { rows: Iterable<SummaryRow> }) => {
+        for (const row of event.rows) place(context.tables, row);
+        return { ...context, revision: context.revision + 1 };
+      },
+    },
+  });
+  const stop = source.onCommitted(({ summaries }) => {
+    if (summaries.length > 0) projection.trigger.changed({ rows: summaries });
+  });
+  projection.trigger.changed({ rows: source.store.summaries() });
+  const tables = (): ReadonlyMap<KindName, Table> => projection.getSnapshot().context.tables;
+  return {
+    list: (query) => list(tables(), query),
+    counts: () => [...tables()].flatMap(([kind, table]) => countsOf(kind, table)),
+    size: () => [...tables().values()].reduce((sum, table) => sum + table.ids.length, 0),
+    close: stop,
+  };
+}
+
+function emptyTables(): ReadonlyMap<KindName, Table> {
+  const names = KINDS.toSorted();
+  return new Map(names.map((kind) => [kind, { rows: new Map(), shapes: new Map(), ids: [] }]));
+}
+
+function place(tables: ReadonlyMap<KindName, Table>, summary: SummaryRow): void {
+  const { kind, id } = splitAddress(summary.address);
+  const table = tables.get(kind);
+  if (table === undefined) return;
+  const shape = shapeOf(table, summary.value);
+  shape.count += 1;
+  const kept = { ...summary, value: shape.value };
+  const row = table.rows.get(id);
+  if (row === undefined) {
+    table.rows.set(id, { shape, summary: kept });
+    table.ids.splice(indexAfter(table.ids, id), 0, id);
+    return;
+  }
+  row.shape.count -= 1;
+  row.shape = shape;
+  row.summary = kept;
+}
+
+function shapeOf(table: Table, value: Json): Shape {
+  const key = JSON.stringify(value);
+  const known = table.shapes.get(key);
+  if (known !== undefined) return known;
+  const shape = { value, states: statePaths(value), count: 0 };
+  table.shapes.set(key, shape);
+  return shape;
+}
+
+/** An XState value as dotted paths, one for each active leaf. */
+export function statePaths(value: Json): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const paths = statePaths(inner ?? null);
+    return paths.length === 0 ? [name] : paths.map((path) => `${name}.${path}`);
+  });
+}
+
+function list(tables: ReadonlyMap<KindName, Table>, query: ActorQuery): ActorSummary[] {
+  const found: ActorSummary[] = [];
+  for (const [kind, table] of tables) {
+    if (query.kind !== undefined && query.kind !== kind) continue;
+    collect({ kind, table, query, found });
+    if (found.length >= query.limit) break;
+  }
+  return found;
+}
+
+function collect(scan: { kind: KindName; table: Table; query: ActorQuery; found: ActorSummary[] }) {
+  const { kind, table, query, found } = scan;
+  for (let index = startOf(kind, table, query.after); index < table.ids.length; index += 1) {
+    if (found.length >= query.limit) return;
+    const row = table.rows.get(table.ids[index] ?? "");
+    if (row === undefined || !isIn(row.shape.states, query.state)) continue;
+    const summary = { ...row.summary, states: row.shape.states };
+    if (query.where?.(summary) ?? true) found.push(summary);
+  }
+}
+
+function startOf(kind: KindName, table: Table, after: string | undefined): number {
+  if (after === undefined) return 0;
+  const [afterKind = "", afterId = ""] = after.split("/");
+  if (afterKind === kind) return indexAfter(table.ids, afterId);
+  return afterKind < kind ? 0 : table.ids.length;
+}
+
+/** Index of the first id greater than `id`. Boot gives ids in order, so the end is looked at first. */
+function indexAfter(ids: readonly string[], id: string): number {
+  let low = 0;
+  let high = ids.length;
+  if (high === 0 || (ids[high - 1] ?? "") <= id) return high;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ids[middle] ?? "") <= id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function isIn(states: readonly string[], wanted: string | undefined): boolean {
+  if (wanted === undefined) return true;
+  return states.some(
+    (path: string) =>
+      path === wanted || path.startsWith(`${wanted}.`) || path.split(".").includes(wanted),
+  );
+}
+
+function countsOf(kind: KindName, table: Table): { kind: KindName; state: string; count: number }[] {
+  const sums = new Map<string, number>();
+  for (const { states, count } of table.shapes.values()) {
+    if (count === 0) continue;
+    for (const state of states) sums.set(state, (sums.get(state) ?? 0) + count);
+  }
+  return [...sums].map(([state, count]) => ({ kind, state, count }));
+}
+
+/** The kind and id of any address text; undefined when it is not an address. */
+export function parseAddress(text: string): Address | undefined {
+  const [kind = "", id = "", ...rest] = text.split("/");
+  const known = KINDS.find((name) => name === kind);
+  const isWhole = rest.length === 0 && /^[A-Za-z0-9_-]{1,64}$/.test(id);
+  return known !== undefined && isWhole ? `${known}/${id}` : undefined;
+}

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import type { Address } from "./ids.ts";
+import type { JsonObject } from "./json.ts";
+import type { MailOrder } from "./order.ts";
+import { Cause } from "./supervision.ts";
+
+// Children
+//
+// What a parent and its child say to each other. The epoch stands in the body and is fenced by the two machines
+// themselves: the parent is at the newer one first, so the envelope's fence would drop the very order that raises it.
+//
+//   K1. `child.stopped`, and `child.exited` of a launch that failed, are said only when nothing of that epoch is left.
+//   K2. A child answers every `child.start` of a newer epoch, unless a newer start or a stop overtakes it.
+
+const Epoch = z.number().int().positive();
+
+/** `child.stop`, from the parent: end what runs, up to and with this epoch. */
+export const ChildStop = z.object({ epoch: Epoch, shutdownMs: z.number().int().nonnegative() });
+
+/** `child.started`: it runs. A workspace says where, a terminal with which process. */
+export const ChildStarted = z.object({
+  epoch: Epoch,
+  pid: z.number().int().optional(),
+  path: z.string().optional(),
+  branch: z.string().optional(),
+  headSha: z.string().optional(),
+  baseSha: z.string().optional(),
+});
+
+/** `child.exited`: it ended by itself, or never began (`launch`, `infra`). */
+export const ChildExited = z.object({
+  epoch: Epoch,
+  cause: Cause,
+  exitCode: z.number().int().optional(),
+  signal: z.string().optional(),
+  code: z.string().optional(),
+  message: z.string().optional(),
+});
+
+/** `child.stopped`: nothing runs any more. A workspace says whether it is gone, and if not, why. */
+export const ChildStopped = z.object({
+  epoch: Epoch,
+  removed: z.boolean().optional(),
+  reason: z.string().optional(),
+  detail: z.string().optional(),
+});
+
+/** `child.quarantined`, from the host: three messages in a row broke the child's step. */
+export const ChildQuarantined = z.object({ strikes: z.number().int() });
+
+export const Delivery = z.object({
+  deliveryId: z.string().max(256),
+  text: z.string().max(1_048_576),
+  epoch: Epoch,
+  submit: z.boolean().default(true),
+});
+
+/** `terminal.undeliverable`: `not_live` was never typed, `interrupted` may have been, `refused` could not be. */
+export const Undeliverable = z.object({
+  deliveryId: z.string(),
+  reason: z.enum(["not_live", "interrupted", "refused"]),
+  detail: z.string(),
+});
+export type Undeliverable = z.infer<typeof Undeliverable>;
+
+/** Mail to whoever asked; nothing when nobody did. */
+export function mailTo(
+  to: Address | null | undefined,
+  name: string,
+  data: JsonObject,
+): readonly MailOrder[] {
+  return to === null || to === undefined ? [] : [{ type: "mail", to, name, data }];
+}

@@ -1,0 +1,14 @@
+import { forge } from "./forge.ts";
+import type { KindName } from "./ids.ts";
+import type { Kind } from "./kind.ts";
+import { project } from "./project.ts";
+import { sessionKind } from "./session.ts";
+import type { Settings } from "./settings.ts";
+import { terminal } from "./terminal.ts";
+import { workspace } from "./workspace.ts";
+
+/** Every kind of actor there is, by name. */
+export function kinds(settings: Settings): ReadonlyMap<KindName, Kind> {
+  const all = [project, sessionKind(settings), terminal, workspace, forge];
+  return new Map(all.map((kind) => [kind.name, kind]));
+}

@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { Check } from "./effects.ts";
+
+/** The argv of a program; a single text is given to the shell. */
+export const Command = z.union([
+  z.array(z.string().min(1)).min(1).max(256),
+  z.string().min(1).max(16_384),
+]);
+export type Command = z.infer<typeof Command>;
+
+const Agent = z.strictObject({
+  harness: z.string().min(1).max(64),
+  command: Command.optional(),
+  model: z.string().max(128).optional(),
+});
+
+/** Workers are kept by their session: how often and how soon one is started again. Durations are milliseconds. */
+const Worker = Agent.extend({
+  restart: z.enum(["temporary", "transient", "permanent"]).default("temporary"),
+  /** Restarts of one cause class allowed within `periodMs`. */
+  intensity: z.number().int().nonnegative().max(100).default(3),
+  periodMs: z.number().int().positive().default(600_000),
+  backoffMs: z.number().int().nonnegative().default(1_000),
+  backoffMaxMs: z.number().int().nonnegative().default(60_000),
+});
+
+/** `config` of a project: how its agents run and what holds for its pull requests. Unknown keys are refused. */
+export const ProjectConfig = z.strictObject({
+  worker: Worker.prefault({ harness: "claude-code" }),
+  manager: Agent.optional(),
+  reviewers: z.array(Agent).max(16).default([]),
+  checks: z.array(Check).max(64).default([]),
+  env: z.record(z.string().max(256), z.string().max(32_768)).default({}),
+  autoReview: z.boolean().optional(),
+  mergeOnGreen: z.boolean().optional(),
+});
+export type ProjectConfig = z.infer<typeof ProjectConfig>;

@@ -1,0 +1,144 @@
+import type { EffectResult } from "./effects.ts";
+import type { JsonObject } from "./json.ts";
+import type { PullRequestFacts } from "./observations.ts";
+
+// Pulls
+//
+// Pull requests of the local forge as records, and what each fact makes of one. Pure.
+//
+//   G1. A function gives back the very same record when nothing about it changed.
+//   G2. A result for another head than the present one changes nothing.
+//   G3. A pull request that ended stays as it ended.
+
+export type Trouble = { readonly at: number; readonly code: string; readonly message: string };
+
+export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
+  readonly author: string;
+  readonly session?: string;
+  readonly body: string;
+  readonly baseSha: string | null;
+  /** Its present head was seen with commits that its base did not have. */
+  readonly wasAhead: boolean;
+  readonly merging: boolean;
+  readonly mergeSha: string | null;
+  /** What could not be done with it last. */
+  readonly trouble: Trouble | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+};
+
+type Inspected = EffectResult<"inspectBranches">["pulls"][number];
+type Checked = EffectResult<"runChecks">["checks"];
+
+// An observation must fit into one message of the bus with room to spare.
+const OBSERVATION_CHARS = 400_000;
+const OBSERVED_PULLS = 50;
+const OBSERVED_COMMENTS = 50;
+const OBSERVED_TEXT = 4_096;
+
+/** Whether it is neither merged nor closed. */
+export function isLive(pull: Pull): boolean {
+  return pull.state === "draft" || pull.state === "open";
+}
+
+/** What git says of its branches. `checked: false` says that no checks are configured. */
+export function inspected(
+  pull: Pull,
+  found: Inspected,
+  { at, hasChecks }: { at: number; hasChecks: boolean },
+): Pull {
+  if (!isLive(pull)) return pull;
+  const isMoved = found.headSha !== null && found.headSha !== pull.headSha;
+  if (!isMoved && found.contained && pull.wasAhead && !pull.merging) {
+    return ended(pull, { state: "merged", mergeSha: found.baseSha, at });
+  }
+  const mergeable = found.headSha === null ? null : found.mergeable;
+  const wasAhead = (!isMoved && pull.wasAhead) || (found.headSha !== null && !found.contained);
+  const isSame =
+    !isMoved &&
+    mergeable === pull.mergeable &&
+    found.baseSha === pull.baseSha &&
+    wasAhead === pull.wasAhead &&
+    pull.trouble === null;
+  if (isSame) return pull;
+  return {
+    ...pull,
+    headSha: found.headSha ?? pull.headSha,
+    baseSha: found.baseSha,
+    mergeable,
+    wasAhead,
+    trouble: null,
+    updatedAt: at,
+    ...(isMoved && { ci: { state: hasChecks ? ("pending" as const) : ("none" as const) } }),
+  };
+}
+
+/** What the checks of one head said (G2). */
+export function checked(
+  pull: Pull,
+  { headSha, checks, at }: { headSha: string; checks: Checked; at: number },
+): Pull {
+  if (!isLive(pull) || pull.headSha !== headSha) return pull;
+  const failing = checks
+    .filter((check) => !check.passed)
+    .map(({ name, logTail }) => ({ name, logTail: logTail.slice(-OBSERVED_TEXT) }));
+  const ci: Pull["ci"] =
+    failing.length > 0
+      ? { state: "failing", failing }
+      : { state: checks.length > 0 ? "passing" : "none" };
+  return { ...pull, ci, trouble: null, updatedAt: at };
+}
+
+/** Merged or closed, for good (G3). */
+export function ended(
+  pull: Pull,
+  { state, mergeSha, at }: { state: "merged" | "closed"; mergeSha: string | null; at: number },
+): Pull {
+  if (!isLive(pull)) return pull;
+  return { ...pull, state, mergeSha, merging: false, trouble: null, updatedAt: at };
+}
+
+/** Why it cannot be merged now; undefined when it can be tried. */
+export function mergeObstacle(pull: Pull): string | undefined {
+  if (pull.state === "draft") return "it is a draft";
+  if (pull.headSha === "") return `its branch ${pull.headRef} was not seen yet`;
+  if (pull.mergeable === false) return `it conflicts with ${pull.baseRef}`;
+  return undefined;
+}
+
+/** `ao.obs.scm` of one session: its pulls, live ones first, newest first, as many as fit. */
+export function scmObservation(pulls: readonly Pull[], session: string): JsonObject {
+  const prs: JsonObject[] = [];
+  let room = OBSERVATION_CHARS;
+  const mine = pulls
+    .filter((pull) => pull.session === session)
+    .toSorted((a, b) => Number(isLive(b)) - Number(isLive(a)) || b.number - a.number);
+  for (const pull of mine.slice(0, OBSERVED_PULLS)) {
+    const facts = factsOf(pull);
+    room -= JSON.stringify(facts).length;
+    if (room < 0) break;
+    prs.push(facts);
+  }
+  return { fetched: true, prs };
+}
+
+function factsOf(pull: Pull): JsonObject {
+  const { url, number, title, state, headSha, headRef, baseRef, ci } = pull;
+  const { reviewDecision, comments, mergeable, updatedAt } = pull;
+  return {
+    url,
+    number,
+    title,
+    state,
+    headSha,
+    headRef,
+    baseRef,
+    ci,
+    reviewDecision,
+    comments: comments
+      .slice(-OBSERVED_COMMENTS)
+      .map((comment) => ({ ...comment, body: comment.body.slice(0, OBSERVED_TEXT) })),
+    mergeable,
+    updatedAt,
+  };
+}

@@ -1,0 +1,318 @@
+import { addressOf, splitAddress, type Address } from "./ids.ts";
+import type { JsonObject } from "./json.ts";
+import type { MailOrder, Order } from "./order.ts";
+import type { EventNamed } from "./session-protocol.ts";
+import { abandoned } from "./session-messages.ts";
+import {
+  isOver,
+  movedAxis,
+  terminated,
+  withAxes,
+  type SessionContext,
+  type SessionStep,
+} from "./session-record.ts";
+import {
+  supervise,
+  supervisor,
+  type Cause,
+  type SupervisorEvent,
+  type SupervisorOrder,
+  type SupervisorState,
+} from "./supervision.ts";
+
+// Session children
+//
+// The spawn saga is the supervisor's ordered start, workspace then terminal; the kill saga is its reverse stop.
+// Turns what the supervisor orders into mail, and what the children say into facts of the record.
+//
+//   C1. The worktree is asked to go only after everything that the terminal left is gone.
+//   C2. A session whose worktree could not be made is over: nothing is launched in its place.
+//   C3. What a child says of an older epoch changes nothing.
+//   C4. Work that is over is not started again.
+
+type ChildEvent = EventNamed<"child.started" | "child.exited" | "child.stopped">;
+
+/** The children of a session that begins. */
+export function childrenOf(
+  { restart, intensity, periodMs, backoffMs, backoffMaxMs }: EventNamed<"session.start">["data"]["restart"],
+  graceMs: number,
+): SupervisorState {
+  return supervisor({
+    strategy: "rest_for_one",
+    intensity,
+    periodMs,
+    backoff: { minMs: backoffMs, maxMs: backoffMaxMs },
+    children: [
+      { id: "workspace", restart: "temporary", shutdownMs: graceMs },
+      { id: "terminal", restart, shutdownMs: graceMs },
+    ],
+  });
+}
+
+/** One event of the supervisor, with all that follows from it. */
+export function supervised(context: SessionContext, event: SupervisorEvent): SessionStep {
+  const { state, orders } = supervise(context.supervisor, event);
+  const next = state === context.supervisor ? context : { ...context, supervisor: state };
+  return orders.reduce<SessionStep>(
+    (step, order) => {
+      const { context: after, orders: more } = carriedOut(step.context, order, event.at);
+      return { context: after, orders: [...step.orders, ...more] };
+    },
+    { context: next, orders: [] },
+  );
+}
+
+function carriedOut(context: SessionContext, order: SupervisorOrder, at: number): SessionStep {
+  switch (order.type) {
+    case "startChild":
+      return order.id === "workspace"
+        ? startWorkspace(context, order.epoch)
+        : startTerminal(context, { epoch: order.epoch, at });
+    case "stopChild":
+      return order.id === "workspace" ? stopWorkspace(context, order) : stopTerminal(context, order);
+    case "arm":
+      return { context, orders: [{ type: "arm", name: "restart", dueAt: order.dueAt }] };
+    case "cancel":
+      return { context, orders: [{ type: "cancel", name: "restart" }] };
+    case "childEnded":
+      return { context: terminalEnded(context, { ...order, at }), orders: [] };
+    case "allStopped":
+      return closed(context);
+    case "escalate":
+      return closed(terminated(context, reasonOf(order.cause), at));
+    case "ready":
+      return { context, orders: [] };
+  }
+}
+
+function startWorkspace(context: SessionContext, epoch: number): SessionStep {
+  const { projectId, root, branch, baseRef } = context;
+  const workspace = { ...context.workspace, epoch, state: "preparing" as const, reason: null };
+  const spec = { projectId, repo: root, branch, baseRef };
+  return {
+    context: { ...context, workspace },
+    orders: [mail(context, "workspace", "child.start", { epoch, host: "local", spec })],
+  };
+}
+
+function startTerminal(
+  context: SessionContext,
+  { epoch, at }: { epoch: number; at: number },
+): SessionStep {
+  const { id, projectId, objectiveId, argv, env, prompt, workspace, axes } = context;
+  const launch = {
+    cwd: workspace.path ?? context.root,
+    argv,
+    env,
+    prompt,
+    identity: { sessionId: id, projectId, ...(objectiveId !== undefined && { objectiveId }) },
+  };
+  const fresh = withAxes(context, {
+    lifecycle: isOver(context)
+      ? axes.lifecycle
+      : movedAxis(axes.lifecycle, { state: "not_started", reason: "spawn_requested" }, at),
+    runtime: movedAxis(axes.runtime, { state: "unknown", reason: "spawn_incomplete" }, at),
+    activity:
+      axes.activity.state === "none" ? axes.activity : { ...axes.activity, state: "none", since: at },
+    detecting: null,
+    stuckOn: null,
+  });
+  const terminal = { epoch, state: "starting" as const, pid: null, exitCode: null, signal: null };
+  return {
+    context: { ...fresh, terminal },
+    orders: [mail(context, "terminal", "child.start", { epoch, host: "local", launch })],
+  };
+}
+
+type Stop = { readonly epoch: number; readonly shutdownMs: number };
+
+function stopTerminal(context: SessionContext, { epoch, shutdownMs }: Stop): SessionStep {
+  return {
+    context: { ...context, terminal: { ...context.terminal, state: "stopping" } },
+    orders: [mail(context, "terminal", "child.stop", { epoch, shutdownMs })],
+  };
+}
+
+function stopWorkspace(context: SessionContext, { epoch, shutdownMs }: Stop): SessionStep {
+  if (context.terminal.state === "exited") {
+    const stop = { epoch: context.terminal.epoch, shutdownMs };
+    return {
+      context: { ...context, terminal: { ...context.terminal, state: "clearing" } },
+      orders: [mail(context, "terminal", "child.stop", stop)],
+    };
+  }
+  return {
+    context: { ...context, workspace: { ...context.workspace, state: "reclaiming" } },
+    orders: [mail(context, "workspace", "child.stop", { epoch, shutdownMs })],
+  };
+}
+
+function closed(context: SessionContext): SessionStep {
+  return {
+    context: abandoned({ ...context, wanted: "closed" }),
+    orders: [{ type: "mail", to: addressOf("project", context.projectId), name: "session.ended", data: {} }],
+  };
+}
+
+function reasonOf(cause: Cause): string {
+  if (cause === "launch") return "error_in_process";
+  return cause === "infra" ? "runtime_lost" : "agent_process_exited";
+}
+
+function terminalEnded(
+  context: SessionContext,
+  { id, cause, at }: { id: string; cause: Cause; at: number },
+): SessionContext {
+  return id === "terminal" ? abandoned(terminated(context, reasonOf(cause), at)) : context;
+}
+
+/** What a child says of itself. Anybody else is not heard. */
+export function childTold(context: SessionContext, event: ChildEvent): SessionStep {
+  const id = childAt(context, event.from);
+  if (id === undefined || event.data.epoch !== context[id].epoch) return { context, orders: [] };
+  if (id === "workspace" && event.type === "child.exited") return workspaceFailed(context, event);
+  const seen = id === "workspace" ? workspaceSeen(context, event) : terminalSeen(context, event);
+  const { epoch } = event.data;
+  const { at } = event;
+  const told = supervised(
+    seen,
+    event.type === "child.exited"
+      ? { type: event.type, id, epoch, cause: event.data.cause, at }
+      : { type: event.type, id, epoch, at },
+  );
+  return isCleared(context, told.context) ? withWorkspaceStop(told) : told;
+}
+
+/** Which child an address is; undefined for anybody else. */
+export function childAt(
+  { id }: SessionContext,
+  from: Address | undefined,
+): "workspace" | "terminal" | undefined {
+  if (from === undefined) return undefined;
+  const { kind, id: name } = splitAddress(from);
+  if (name !== id) return undefined;
+  return kind === "workspace" || kind === "terminal" ? kind : undefined;
+}
+
+function isCleared(before: SessionContext, after: SessionContext): boolean {
+  return before.terminal.state === "clearing" && after.terminal.state === "stopped";
+}
+
+/** The stop of the worktree that waited for the terminal (C1). */
+function withWorkspaceStop({ context, orders }: SessionStep): SessionStep {
+  const { spec, children } = context.supervisor;
+  const child = children.find(({ id }) => id === "workspace");
+  if (child?.state !== "stopping") return { context, orders };
+  const shutdownMs = spec.children.find(({ id }) => id === "workspace")?.shutdownMs ?? 0;
+  const stop = stopWorkspace(context, { epoch: child.epoch, shutdownMs });
+  return { context: stop.context, orders: [...orders, ...stop.orders] };
+}
+
+/** The stop is decided first, so that the supervisor does not go on to the terminal (C2). */
+function workspaceFailed(context: SessionContext, event: EventNamed<"child.exited">): SessionStep {
+  const { epoch, cause, message } = event.data;
+  const { at } = event;
+  const child = context.supervisor.children.find(({ id }) => id === "workspace");
+  const isLive = child?.state === "starting" || child?.state === "running";
+  if (!isLive && child?.state !== "stopping") return { context, orders: [] };
+  const workspace = { ...context.workspace, state: "failed" as const, reason: message ?? cause };
+  const over = terminated({ ...context, workspace, wanted: "closing" }, "error_in_process", at);
+  const stopped = supervise(over.supervisor, { type: "stop", at });
+  const told = supervised(
+    { ...abandoned(over), supervisor: stopped.state },
+    { type: "child.exited", id: "workspace", epoch, cause, at },
+  );
+  const others = stopped.orders
+    .filter((order) => !(order.type === "stopChild" && order.id === "workspace"))
+    .reduce<SessionStep>(
+      (step, order) => {
+        const { context: after, orders } = carriedOut(step.context, order, at);
+        return { context: after, orders: [...step.orders, ...orders] };
+      },
+      { context: told.context, orders: [] },
+    );
+  return { context: others.context, orders: [...others.orders, ...told.orders] };
+}
+
+function workspaceSeen(context: SessionContext, event: ChildEvent): SessionContext {
+  const { workspace } = context;
+  if (event.type === "child.started") {
+    const { path, branch, headSha } = event.data;
+    const facts = { path: path ?? null, branch: branch ?? null, headSha: headSha ?? null };
+    return { ...context, workspace: { ...workspace, ...facts, state: "ready" } };
+  }
+  if (event.type !== "child.stopped" || workspace.state === "archived") return context;
+  const { removed, reason, detail } = event.data;
+  if (removed === true) {
+    return { ...context, workspace: { ...workspace, state: "archived", path: null, reason: null } };
+  }
+  const state = reason === "dirty" ? ("dirty" as const) : ("ready" as const);
+  const why = [reason, detail].filter((text) => text !== undefined).join(": ");
+  return {
+    ...context,
+    workspace: { ...workspace, state: workspace.path === null ? "failed" : state, reason: why },
+  };
+}
+
+function terminalSeen(context: SessionContext, event: ChildEvent): SessionContext {
+  const { terminal, axes } = context;
+  if (event.type === "child.started") {
+    if (terminal.state !== "starting") return context;
+    const runtime = { state: "alive", reason: "process_running" } as const;
+    return withAxes(
+      { ...context, terminal: { ...terminal, state: "live", pid: event.data.pid ?? null } },
+      { runtime: movedAxis(axes.runtime, runtime, event.at) },
+    );
+  }
+  if (event.type === "child.stopped") {
+    return terminal.state === "stopped"
+      ? context
+      : { ...context, terminal: { ...terminal, state: "stopped" } };
+  }
+  const isLive = ["starting", "live", "stopping"].includes(terminal.state);
+  return isLive ? terminalExited(context, event) : context;
+}
+
+function terminalExited(context: SessionContext, event: EventNamed<"child.exited">): SessionContext {
+  const { terminal, axes } = context;
+  const { cause, exitCode, signal } = event.data;
+  // A launch that failed has left nothing: its terminal says so only then.
+  const state = cause === "launch" ? ("stopped" as const) : ("exited" as const);
+  // Nobody recorded an exit: the terminal itself was lost, or never came to be.
+  const isLost = cause === "launch" || cause === "infra";
+  const gone = isLost
+    ? ({ state: "missing", reason: "tmux_missing" } as const)
+    : ({ state: "exited", reason: "process_missing" } as const);
+  return withAxes(
+    {
+      ...context,
+      terminal: { ...terminal, state, exitCode: exitCode ?? null, signal: signal ?? null },
+    },
+    {
+      runtime: context.wanted === "running" ? movedAxis(axes.runtime, gone, event.at) : axes.runtime,
+      activity:
+        axes.activity.state === "exited"
+          ? axes.activity
+          : { ...axes.activity, state: "exited", since: event.at },
+      detecting: null,
+      stuckOn: null,
+    },
+  );
+}
+
+/** Nothing starts its terminal again (C4). */
+export function withoutRestart(context: SessionContext): SessionContext {
+  const { spec } = context.supervisor;
+  if (spec.children.every(({ restart }) => restart === "temporary")) return context;
+  const children = spec.children.map((child) => ({ ...child, restart: "temporary" as const }));
+  return { ...context, supervisor: { ...context.supervisor, spec: { ...spec, children } } };
+}
+
+function mail(
+  { id }: SessionContext,
+  child: "workspace" | "terminal",
+  name: string,
+  data: JsonObject,
+): Order & MailOrder {
+  return { type: "mail", to: addressOf(child, id), name, data };
+}

@@ -1,0 +1,127 @@
+import { addressOf } from "./ids.ts";
+import { ciSignatureOf } from "./nudges.ts";
+import type { Order } from "./order.ts";
+import type { Undeliverable } from "./children.ts";
+import type { SessionContext, SessionMessage, SessionStep } from "./session-record.ts";
+
+// Session messages
+//
+// The inbox of one session: what was said to its agent, and what became of it.
+//
+//   M1. At most one message is with the terminal.
+//   M2. Nothing is typed into a question: not while the agent waits for input or is blocked.
+//   M3. What is no longer true when its turn comes expires untyped.
+//   M4. A message that surely was not typed waits for the next live terminal; one that may have been does not.
+
+const OPEN_LIMIT = 64;
+const OPEN_CHARS = 2_097_152;
+const KEPT = 200;
+const KEPT_CHARS = 500;
+// A terminal that is never live for it is no inbox.
+const MOST_ATTEMPTS = 5;
+
+/** The session with one more message waiting; undefined when its queue is full. */
+export function queued(
+  context: SessionContext,
+  message: Pick<SessionMessage, "id" | "text" | "at" | "about">,
+): SessionContext | undefined {
+  const open = context.messages.filter(isPending);
+  const chars = open.reduce((sum, { text }) => sum + text.length, message.text.length);
+  if (open.length >= OPEN_LIMIT || chars > OPEN_CHARS) return undefined;
+  const entry: SessionMessage = { ...message, state: "queued", attempts: 0 };
+  const most = KEPT - open.length - 1;
+  const past = context.messages.filter((each) => !isPending(each)).slice(-most);
+  const kept = context.messages.filter((each) => isPending(each) || past.includes(each));
+  return { ...context, messages: [...kept, entry] };
+}
+
+/** Hands the next message to the terminal, if it may be typed now (M1, M2, M3). */
+export function handedOver(context: SessionContext): SessionStep {
+  const messages = context.messages.map((message) =>
+    message.state === "queued" && !stillHolds(context, message)
+      ? ended(message, { state: "expired", reason: "it no longer holds" })
+      : message,
+  );
+  const hasExpired = messages.some((message, index) => message !== context.messages[index]);
+  const current = hasExpired ? { ...context, messages } : context;
+  const next = messages.find(({ state }) => state === "queued");
+  if (next === undefined || !mayType(current)) return { context: current, orders: [] };
+  const delivering: SessionMessage = { ...next, state: "delivering", attempts: next.attempts + 1 };
+  const order: Order = {
+    type: "mail",
+    to: addressOf("terminal", context.id),
+    name: "terminal.deliver",
+    data: { deliveryId: next.id, text: next.text, epoch: context.terminal.epoch },
+  };
+  return { context: replaced(current, delivering), orders: [order] };
+}
+
+function mayType({ axes, terminal, wanted, messages }: SessionContext): boolean {
+  const isAsking = axes.activity.state === "waiting_input" || axes.activity.state === "blocked";
+  const isFree = messages.every(({ state }) => state !== "delivering");
+  const isEnded = axes.lifecycle.state === "terminated" || wanted !== "running";
+  return terminal.state === "live" && !isAsking && isFree && !isEnded;
+}
+
+function stillHolds({ prs }: SessionContext, { about }: SessionMessage): boolean {
+  if (about === undefined) return true;
+  const pr = prs.find(({ url }) => url === about.url);
+  return pr !== undefined && ciSignatureOf(pr) === about.signature;
+}
+
+/** The receipt: it was typed. */
+export function delivered(
+  context: SessionContext,
+  { deliveryId, at }: { deliveryId: string; at: number },
+): SessionContext {
+  const message = context.messages.find(({ id }) => id === deliveryId);
+  if (message?.state !== "delivering") return context;
+  return replaced(context, { ...ended(message, { state: "delivered" }), deliveredAt: at });
+}
+
+/** The receipt: it was not, or may not have been, typed (M4). */
+export function returned(
+  context: SessionContext,
+  { deliveryId, reason, detail }: Undeliverable,
+): SessionContext {
+  const message = context.messages.find(({ id }) => id === deliveryId);
+  if (message?.state !== "delivering") return context;
+  const isEnded = context.axes.lifecycle.state === "terminated" || context.wanted !== "running";
+  const isAgain = reason === "not_live" && !isEnded && message.attempts < MOST_ATTEMPTS;
+  const told = `${reason}: ${detail}`;
+  return replaced(
+    context,
+    isAgain
+      ? { ...message, state: "queued" }
+      : ended(message, { state: "undeliverable", reason: told }),
+  );
+}
+
+/** Nobody is left to read what waits. */
+export function abandoned(context: SessionContext): SessionContext {
+  if (context.messages.every(({ state }) => state !== "queued")) return context;
+  const messages = context.messages.map((message) =>
+    message.state === "queued"
+      ? ended(message, { state: "undeliverable", reason: "the session has ended" })
+      : message,
+  );
+  return { ...context, messages };
+}
+
+function ended(
+  message: SessionMessage,
+  end: Pick<SessionMessage, "state" | "reason">,
+): SessionMessage {
+  return { ...message, ...end, text: message.text.slice(0, KEPT_CHARS) };
+}
+
+function isPending({ state }: SessionMessage): boolean {
+  return state === "queued" || state === "delivering";
+}
+
+function replaced(context: SessionContext, message: SessionMessage): SessionContext {
+  return {
+    ...context,
+    messages: context.messages.map((each) => (each.id === message.id ? message : each)),
+  };
+}

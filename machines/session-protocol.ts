@@ -1,0 +1,63 @@
+import { z } from "zod";
+import {
+  ChildExited,
+  ChildQuarantined,
+  ChildStarted,
+  ChildStopped,
+  Undeliverable,
+} from "./children.ts";
+import { Token } from "./ids.ts";
+import type { EventOf } from "./message.ts";
+import {
+  ActivityObservation,
+  RuntimeObservation,
+  ScmObservation,
+  WorkspaceObservation,
+} from "./observations.ts";
+
+/** What a session understands. */
+export const accepts = {
+  "session.start": z.object({
+    projectId: Token,
+    root: z.string(),
+    scm: z.string(),
+    baseRef: z.string(),
+    branch: z.string(),
+    kind: z.string(),
+    harness: z.string(),
+    argv: z.array(z.string()).min(1),
+    env: z.record(z.string(), z.string()).default({}),
+    title: z.string().default(""),
+    prompt: z.string(),
+    objectiveId: Token.optional(),
+    /** How its terminal is kept. Durations are milliseconds. */
+    restart: z
+      .object({
+        restart: z.enum(["temporary", "transient", "permanent"]).default("temporary"),
+        intensity: z.number().int().nonnegative().default(3),
+        periodMs: z.number().int().positive().default(600_000),
+        backoffMs: z.number().int().nonnegative().default(1_000),
+        backoffMaxMs: z.number().int().nonnegative().default(60_000),
+      })
+      .prefault({}),
+  }),
+  "session.kill": z.object({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") }),
+  "session.send": z.object({ text: z.string().min(1).max(1_048_576) }),
+  "session.report": z.object({
+    summary: z.string().max(65_536),
+    outcome: z.string().min(1).max(64).default("succeeded"),
+  }),
+  "runtime.observed": RuntimeObservation,
+  "activity.observed": ActivityObservation,
+  "scm.observed": ScmObservation,
+  "workspace.observed": WorkspaceObservation,
+  "child.started": ChildStarted,
+  "child.exited": ChildExited,
+  "child.stopped": ChildStopped,
+  "child.quarantined": ChildQuarantined,
+  "terminal.delivered": z.object({ deliveryId: z.string() }),
+  "terminal.undeliverable": Undeliverable,
+  "timer.restart": z.object({}),
+};
+export type SessionEvent = EventOf<typeof accepts>;
+export type EventNamed<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;

@@ -1,0 +1,225 @@
+import type { PullRequestFacts } from "./observations.ts";
+import type { Quarantine, RuntimeState } from "./liveness.ts";
+import type { PrState } from "./pull-requests.ts";
+import type { Decided } from "./recording.ts";
+import { supervisor, type SupervisorState } from "./supervision.ts";
+
+// Session record
+//
+// What is kept of one session: four axes of what is seen, what is wanted, and its children.
+//
+//   R-1. The state of each axis stands here and in the chart; a step moves both or neither.
+//   R-2. `since` moves only with state or reason.
+
+export type LifecycleState =
+  | "not_started"
+  | "working"
+  | "idle"
+  | "needs_input"
+  | "stuck"
+  | "detecting"
+  | "done"
+  | "terminated";
+export type ActivityState =
+  | "none"
+  | "active"
+  | "ready"
+  | "idle"
+  | "waiting_input"
+  | "blocked"
+  | "exited";
+
+export type Axis<State> = {
+  readonly state: State;
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+};
+
+export type Axes = {
+  readonly lifecycle: Axis<LifecycleState>;
+  readonly runtime: Axis<RuntimeState>;
+  readonly activity: {
+    readonly state: ActivityState;
+    readonly since: number;
+    readonly lastActivityAt: number | null;
+    readonly source: string;
+    /** Valid signals so far: each one is news. */
+    readonly signals: number;
+  };
+  readonly pr: Axis<PrState> & { readonly number?: number; readonly url?: string };
+  /** The quarantine that runs. */
+  readonly detecting: Quarantine | null;
+  /** The evidence on which liveness gave up; the same again is no news. */
+  readonly stuckOn: string | null;
+};
+
+export type MessageState = "queued" | "delivering" | "delivered" | "expired" | "undeliverable";
+export type SessionMessage = {
+  readonly id: string;
+  readonly text: string;
+  readonly state: MessageState;
+  readonly at: number;
+  readonly deliveredAt?: number;
+  readonly reason?: string;
+  /** Told to the terminal so often. */
+  readonly attempts: number;
+  /** Worth saying only while this failure stands. */
+  readonly about?: { readonly url: string; readonly signature: string };
+};
+
+export type WorkspaceFacts = {
+  readonly epoch: number;
+  readonly state: "absent" | "preparing" | "ready" | "dirty" | "reclaiming" | "archived" | "failed";
+  readonly path: string | null;
+  readonly branch: string | null;
+  readonly headSha: string | null;
+  readonly dirty: boolean;
+  readonly unpushed: number;
+  /** Why it is kept, or could not be made. */
+  readonly reason: string | null;
+};
+
+export type TerminalFacts = {
+  readonly epoch: number;
+  /** `clearing`: it ended by itself, and what it left is being ended. */
+  readonly state: "absent" | "starting" | "live" | "exited" | "clearing" | "stopping" | "stopped";
+  readonly pid: number | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+};
+
+export type SessionContext = {
+  readonly id: string;
+  readonly projectId: string;
+  readonly objectiveId?: string;
+  readonly kind: string;
+  readonly harness: string;
+  readonly title: string;
+  readonly prompt: string;
+  readonly scm: string;
+  readonly root: string;
+  readonly branch: string;
+  readonly baseRef: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly axes: Axes;
+  readonly wanted: "running" | "closing" | "closed";
+  readonly prs: readonly PullRequestFacts[];
+  /** Signatures of the failures told, per pull request. */
+  readonly ciTold: Readonly<Record<string, readonly string[]>>;
+  readonly messages: readonly SessionMessage[];
+  readonly workspace: WorkspaceFacts;
+  readonly terminal: TerminalFacts;
+  readonly supervisor: SupervisorState;
+  readonly report: {
+    readonly at: number;
+    readonly summary: string;
+    readonly outcome: string;
+  } | null;
+  readonly agentSessionId: string | null;
+  /** Grows by one with every step that changes something here. */
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+};
+
+/** What a step of a session comes to. */
+export type SessionStep = Decided<SessionContext>;
+
+/** What of the settings a session must know. Durations are milliseconds. */
+export interface SessionLimits {
+  readonly maxAttempts: number;
+  readonly maxMs: number;
+  readonly recentMs: number;
+  readonly graceMs: number;
+}
+
+/** A session of which nothing is known but its name. */
+export function newbornSession({ id, at }: { id: string; at: number }): SessionContext {
+  return {
+    id,
+    projectId: "",
+    kind: "worker",
+    harness: "command",
+    title: "",
+    prompt: "",
+    scm: "none",
+    root: "",
+    branch: "",
+    baseRef: "",
+    argv: [],
+    env: {},
+    axes: {
+      lifecycle: { state: "not_started", reason: "spawn_requested", since: at },
+      runtime: { state: "unknown", reason: "spawn_incomplete", since: at },
+      activity: { state: "none", since: at, lastActivityAt: null, source: "none", signals: 0 },
+      pr: { state: "none", reason: "not_created", since: at },
+      detecting: null,
+      stuckOn: null,
+    },
+    wanted: "running",
+    prs: [],
+    ciTold: {},
+    messages: [],
+    workspace: {
+      epoch: 0,
+      state: "absent",
+      path: null,
+      branch: null,
+      headSha: null,
+      dirty: false,
+      unpushed: 0,
+      reason: null,
+    },
+    terminal: { epoch: 0, state: "absent", pid: null, exitCode: null, signal: null },
+    supervisor: supervisor({
+      strategy: "rest_for_one",
+      intensity: 0,
+      periodMs: 1,
+      backoff: { minMs: 0, maxMs: 0 },
+      children: [],
+    }),
+    report: null,
+    agentSessionId: null,
+    revision: 0,
+    createdAt: at,
+    updatedAt: at,
+  };
+}
+
+/** Whether its work is over, as far as anyone saw. */
+export function isOver({ axes }: SessionContext): boolean {
+  return axes.lifecycle.state === "done" || axes.lifecycle.state === "terminated";
+}
+
+/** The axis in a state for a reason; the very same one when it is there already (R-2). */
+export function movedAxis<Kept extends Axis<string>>(
+  axis: Kept,
+  to: Pick<Kept, "state" | "reason">,
+  at: number,
+): Kept {
+  if (axis.state === to.state && axis.reason === to.reason) return axis;
+  return { ...axis, ...to, since: at };
+}
+
+/** The context with some axes replaced; the very same one when all of them are the same. */
+export function withAxes(context: SessionContext, axes: Partial<Axes>): SessionContext {
+  const next: Axes = { ...context.axes, ...axes };
+  const { lifecycle, runtime, activity, pr, detecting, stuckOn } = context.axes;
+  const isSame =
+    next.lifecycle === lifecycle &&
+    next.runtime === runtime &&
+    next.activity === activity &&
+    next.pr === pr &&
+    next.detecting === detecting &&
+    next.stuckOn === stuckOn;
+  return isSame ? context : { ...context, axes: next };
+}
+
+/** The session over for a reason; the first end and its reason stay. */
+export function terminated(context: SessionContext, reason: string, at: number): SessionContext {
+  if (isOver(context)) return withAxes(context, { detecting: null, stuckOn: null });
+  const lifecycle = movedAxis(context.axes.lifecycle, { state: "terminated", reason }, at);
+  return withAxes(context, { lifecycle, detecting: null, stuckOn: null });
+}

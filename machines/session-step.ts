@@ -1,0 +1,209 @@
+import { addressOf } from "./ids.ts";
+import type { FailureCode } from "./failures.ts";
+import type { Json } from "./json.ts";
+import type { Order } from "./order.ts";
+import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./session-children.ts";
+import { abandoned, delivered, handedOver, queued, returned } from "./session-messages.ts";
+import { activityObserved, runtimeObserved, scmObserved } from "./session-observed.ts";
+import type { EventNamed, SessionEvent } from "./session-protocol.ts";
+import {
+  isOver,
+  movedAxis,
+  terminated,
+  withAxes,
+  type SessionContext,
+  type SessionLimits,
+  type SessionStep,
+} from "./session-record.ts";
+
+// Session step
+//
+// The whole answer of a session to one message. Pure.
+//
+//   E-1. `revision` grows by one with every step that changes the record, and by none otherwise.
+//   E-2. A step that changes nothing gives back the very same context and, but for the answer to a command, no orders.
+//   E-3. What a step makes possible is ordered in the same step: the next message goes out with the fact that frees it.
+
+/** The next context and what to order. */
+export function stepSession(
+  context: SessionContext,
+  event: SessionEvent,
+  limits: SessionLimits,
+): SessionStep {
+  const told = answer(context, event, limits);
+  if (told.context === context) return told;
+  const handed = handedOver(told.context);
+  return {
+    context: { ...handed.context, revision: context.revision + 1, updatedAt: event.at },
+    orders: [...told.orders, ...handed.orders],
+  };
+}
+
+function answer(context: SessionContext, event: SessionEvent, limits: SessionLimits): SessionStep {
+  switch (event.type) {
+    case "session.start":
+      return begun(context, event, limits);
+    case "session.kill":
+      return killed(context, event);
+    case "session.send":
+      return sent(context, event);
+    case "session.report":
+      return reported(context, event);
+    case "runtime.observed":
+      return quiet(runtimeObserved(context, event, limits));
+    case "activity.observed":
+      return quiet(activityObserved(context, event));
+    case "scm.observed":
+      return quiet(scmObserved(context, event));
+    case "workspace.observed":
+      return workspaceObserved(context, event);
+    default:
+      return childAnswer(context, event);
+  }
+}
+
+type FromChildren = EventNamed<
+  | "child.started"
+  | "child.exited"
+  | "child.stopped"
+  | "child.quarantined"
+  | "terminal.delivered"
+  | "terminal.undeliverable"
+  | "timer.restart"
+>;
+
+function childAnswer(context: SessionContext, event: FromChildren): SessionStep {
+  switch (event.type) {
+    case "child.quarantined":
+      return quiet(quarantined(context, event));
+    case "terminal.delivered":
+      return quiet(delivered(context, { ...event.data, at: event.at }));
+    case "terminal.undeliverable":
+      return quiet(returned(context, event.data));
+    case "timer.restart":
+      return supervised(context, { type: "backoff.over", at: event.at });
+    default:
+      return childTold(context, event);
+  }
+}
+
+function quiet(context: SessionContext): SessionStep {
+  return { context, orders: [] };
+}
+
+function replied(context: SessionContext, data: Json): SessionStep {
+  return { context, orders: [{ type: "reply", data }] };
+}
+
+function refused(context: SessionContext, code: FailureCode, message: string): SessionStep {
+  return { context, orders: [{ type: "refuse", code, message }] };
+}
+
+function begun(
+  context: SessionContext,
+  event: EventNamed<"session.start">,
+  { graceMs }: SessionLimits,
+): SessionStep {
+  if (context.supervisor.phase !== "idle") {
+    return refused(context, "ALREADY_EXISTS", `start session ${context.id}: it was started before`);
+  }
+  const { restart, objectiveId, ...told } = event.data;
+  const known: SessionContext = {
+    ...context,
+    ...told,
+    ...(objectiveId !== undefined && { objectiveId }),
+    supervisor: childrenOf(restart, graceMs),
+  };
+  return supervised(known, { type: "start", at: event.at });
+}
+
+const KILLS = {
+  manual: { lifecycle: "manually_killed", runtime: "manual_kill_requested" },
+  cleanup: { lifecycle: "auto_cleanup", runtime: "auto_cleanup" },
+  error: { lifecycle: "error_in_process", runtime: "probe_error" },
+} as const;
+
+/** Intent first: the record says so at once, the processes and the worktree follow. */
+function killed(context: SessionContext, event: EventNamed<"session.kill">): SessionStep {
+  const reply: Order = { type: "reply", data: { sessionId: context.id } };
+  if (context.wanted !== "running") return { context, orders: [reply] };
+  const { at } = event;
+  const reasons = KILLS[event.data.kind];
+  const { runtime } = context.axes;
+  const seen = isOver(context)
+    ? context
+    : withAxes(context, {
+        runtime: movedAxis(runtime, { state: "exited", reason: reasons.runtime }, at),
+      });
+  const over = terminated({ ...seen, wanted: "closing" }, reasons.lifecycle, at);
+  const stopped = supervised(abandoned(over), { type: "stop", at });
+  return { context: stopped.context, orders: [reply, ...stopped.orders] };
+}
+
+function sent(context: SessionContext, event: EventNamed<"session.send">): SessionStep {
+  const { lifecycle } = context.axes;
+  if (lifecycle.state === "terminated" || context.wanted !== "running") {
+    const seen = `it is ${lifecycle.state} (${lifecycle.reason})`;
+    return refused(context, "SESSION_TERMINATED", `send to session ${context.id}: ${seen}`);
+  }
+  const next = queued(context, { id: event.id, text: event.data.text, at: event.at });
+  if (next === undefined) {
+    const waiting = context.messages.filter(({ state }) => state === "queued").length;
+    return refused(context, "QUEUE_FULL", `send to session ${context.id}: ${waiting} wait already`);
+  }
+  return replied(next, { messageId: event.id });
+}
+
+function reported(context: SessionContext, event: EventNamed<"session.report">): SessionStep {
+  const { lifecycle } = context.axes;
+  if (lifecycle.state === "terminated") {
+    const seen = `it is terminated (${lifecycle.reason})`;
+    return refused(context, "SESSION_TERMINATED", `report of session ${context.id}: ${seen}`);
+  }
+  const reply = { sessionId: context.id };
+  if (context.report !== null) return replied(context, reply);
+  const { summary, outcome } = event.data;
+  const done = movedAxis(lifecycle, { state: "done", reason: "research_complete" }, event.at);
+  const told = withAxes(
+    { ...context, report: { at: event.at, summary, outcome } },
+    { lifecycle: done, detecting: null, stuckOn: null },
+  );
+  return replied(withoutRestart(told), reply);
+}
+
+function workspaceObserved(
+  context: SessionContext,
+  { data }: EventNamed<"workspace.observed">,
+): SessionStep {
+  const { workspace } = context;
+  const isThere = workspace.state === "ready" || workspace.state === "dirty";
+  const facts = {
+    dirty: data.dirty,
+    unpushed: data.unpushed,
+    headSha: data.headSha ?? workspace.headSha,
+    branch: data.branch ?? workspace.branch,
+  };
+  const isSame =
+    facts.dirty === workspace.dirty &&
+    facts.unpushed === workspace.unpushed &&
+    facts.headSha === workspace.headSha &&
+    facts.branch === workspace.branch;
+  if (!isThere || isSame) return quiet(context);
+  const state = facts.dirty ? ("dirty" as const) : ("ready" as const);
+  return {
+    context: { ...context, workspace: { ...workspace, ...facts, state } },
+    orders: [
+      { type: "mail", to: addressOf("workspace", context.id), name: "workspace.seen", data },
+    ],
+  };
+}
+
+/** A child that nobody can talk to any more: a person must look. */
+function quarantined(
+  context: SessionContext,
+  { from, at }: EventNamed<"child.quarantined">,
+): SessionContext {
+  if (childAt(context, from) === undefined || isOver(context)) return context;
+  const stuck = { state: "stuck", reason: "error_in_process" } as const;
+  return withAxes(context, { lifecycle: movedAxis(context.axes.lifecycle, stuck, at) });
+}

@@ -1,0 +1,333 @@
+import { setup } from "xstate";
+import type { Address } from "./ids.ts";
+import type { Birth, Kind, MachineState } from "./kind.ts";
+import type { Order } from "./order.ts";
+import { decides, type Seen } from "./recording.ts";
+import { accepts, type SessionEvent } from "./session-protocol.ts";
+import {
+  newbornSession,
+  type Axes,
+  type SessionContext,
+  type SessionLimits,
+  type SessionStep,
+} from "./session-record.ts";
+import { stepSession } from "./session-step.ts";
+import type { Settings } from "./settings.ts";
+import { typed } from "./typed.ts";
+
+// Session
+//
+// One agent on one branch: four axes of what is seen, and one of what is wanted, side by side.
+// The deciders (session-*.ts, liveness, pull-requests) say what a message comes to; this chart shows where it leads.
+//
+//   N1. Every guard asks the same question: what does this message make of this record? So the regions agree.
+//   N2. The record is written once per step, by the home region of the message; the other regions only move.
+//   N3. `wanted` is what was decided, apart from what is seen; a kill pre-empts whatever is under way.
+//   N4. The first end and its reason stay.
+
+type SeenBy = Seen<SessionContext, SessionEvent>;
+type Decide = (seen: SeenBy) => SessionStep;
+
+/** Asks once per step, however many guards want to know: the answer depends on nothing but the two. */
+function deciderWith(limits: SessionLimits): Decide {
+  let last: { readonly seen: SeenBy; readonly step: SessionStep } | undefined;
+  return ({ context, event }) => {
+    if (last?.seen.context !== context || last.seen.event !== event) {
+      last = { seen: { context, event }, step: stepSession(context, event, limits) };
+    }
+    return last.step;
+  };
+}
+
+function guardsWith(decide: Decide) {
+  type AxisName = "lifecycle" | "runtime" | "activity" | "pr";
+  const says =
+    <Name extends AxisName>(axis: Name, state: Axes[Name]["state"]) =>
+    (seen: SeenBy): boolean =>
+      seen.context.axes[axis].state !== state && decide(seen).context.axes[axis].state === state;
+  const wants =
+    (wanted: SessionContext["wanted"]) =>
+    (seen: SeenBy): boolean =>
+      seen.context.wanted !== wanted && decide(seen).context.wanted === wanted;
+  return {
+    saysNotStarted: says("lifecycle", "not_started"),
+    saysWorking: says("lifecycle", "working"),
+    saysIdle: says("lifecycle", "idle"),
+    saysNeedsInput: says("lifecycle", "needs_input"),
+    saysStuck: says("lifecycle", "stuck"),
+    saysDetecting: says("lifecycle", "detecting"),
+    saysDone: says("lifecycle", "done"),
+    saysTerminated: says("lifecycle", "terminated"),
+    seesUnknown: says("runtime", "unknown"),
+    seesAlive: says("runtime", "alive"),
+    seesExited: says("runtime", "exited"),
+    seesMissing: says("runtime", "missing"),
+    seesProbeFailed: says("runtime", "probe_failed"),
+    hearsNothing: says("activity", "none"),
+    hearsActive: says("activity", "active"),
+    hearsReady: says("activity", "ready"),
+    hearsIdle: says("activity", "idle"),
+    hearsWaitingInput: says("activity", "waiting_input"),
+    hearsBlocked: says("activity", "blocked"),
+    hearsExited: says("activity", "exited"),
+    showsDraft: says("pr", "draft"),
+    showsOpen: says("pr", "open"),
+    showsMerged: says("pr", "merged"),
+    showsClosed: says("pr", "closed"),
+    wantsClosing: wants("closing"),
+    wantsClosed: wants("closed"),
+    isNews: (seen: SeenBy): boolean => {
+      const { context, orders } = decide(seen);
+      return context !== seen.context || orders.length > 0;
+    },
+  };
+}
+
+function actionsWith(decide: Decide) {
+  const take = decides(decide);
+  return {
+    startChildren: take,
+    noteRuntime: take,
+    noteActivity: take,
+    notePullRequests: take,
+    noteWorkspace: take,
+    noteChild: take,
+    noteReport: take,
+    noteReceipt: take,
+    queueMessage: take,
+    restartChild: take,
+    stopChildren: take,
+  };
+}
+
+const plainDecider = deciderWith({ maxAttempts: 3, maxMs: 1, recentMs: 1, graceMs: 1 });
+
+const session = setup({
+  types: {
+    context: typed<SessionContext>(),
+    events: typed<SessionEvent>(),
+    input: typed<Birth>(),
+    emitted: typed<Order>(),
+  },
+  guards: guardsWith(plainDecider),
+  actions: actionsWith(plainDecider),
+});
+
+const lifecycle = session.createStateConfig({
+  description: "How far the work is, as far as anyone can tell.",
+  initial: "not_started",
+  on: {
+    "runtime.observed": [
+      { guard: "saysTerminated", target: ".terminated" },
+      { guard: "saysDetecting", target: ".detecting" },
+      { guard: "saysStuck", target: ".stuck" },
+      { guard: "saysWorking", target: ".working" },
+    ],
+    "activity.observed": [
+      { guard: "saysWorking", target: ".working" },
+      { guard: "saysIdle", target: ".idle" },
+      { guard: "saysNeedsInput", target: ".needs_input" },
+      { guard: "saysStuck", target: ".stuck" },
+    ],
+    "scm.observed": { guard: "saysIdle", target: ".idle" },
+    "session.report": [
+      { guard: "saysDone", target: ".done", actions: "noteReport" },
+      { actions: "noteReport" },
+    ],
+    "session.kill": { guard: "saysTerminated", target: ".terminated" },
+    "child.exited": [
+      { guard: "saysTerminated", target: ".terminated" },
+      { guard: "saysNotStarted", target: ".not_started" },
+    ],
+    "child.stopped": [
+      { guard: "saysTerminated", target: ".terminated" },
+      { guard: "saysNotStarted", target: ".not_started" },
+    ],
+    "child.quarantined": { guard: "saysStuck", target: ".stuck" },
+    "timer.restart": { guard: "saysNotStarted", target: ".not_started" },
+  },
+  states: {
+    not_started: { description: "The agent was ordered and has not spoken yet." },
+    working: { description: "The agent works." },
+    idle: { description: "The agent waits for something other than a person's answer." },
+    needs_input: { description: "The agent asked a person and waits for the answer." },
+    stuck: { description: "The agent cannot go on, or nobody can tell any more: a person must look." },
+    detecting: { description: "The witnesses disagree about whether it lives; more evidence is awaited." },
+    done: { description: "The agent reported its result; that stays." },
+    terminated: { description: "The session has ended, for the reason that is kept." },
+  },
+});
+
+const runtime = session.createStateConfig({
+  description: "Whether its terminal is there and its program runs, as probes and the terminal say.",
+  initial: "unknown",
+  on: {
+    "runtime.observed": [
+      { guard: "seesAlive", target: ".alive", actions: "noteRuntime" },
+      { guard: "seesExited", target: ".exited", actions: "noteRuntime" },
+      { guard: "seesProbeFailed", target: ".probe_failed", actions: "noteRuntime" },
+      { guard: "seesUnknown", target: ".unknown", actions: "noteRuntime" },
+      { guard: "isNews", actions: "noteRuntime" },
+    ],
+    "child.started": [
+      { guard: "seesAlive", target: ".alive", actions: "noteChild" },
+      { guard: "isNews", actions: "noteChild" },
+    ],
+    "child.exited": [
+      { guard: "seesExited", target: ".exited", actions: "noteChild" },
+      { guard: "seesMissing", target: ".missing", actions: "noteChild" },
+      { guard: "seesUnknown", target: ".unknown", actions: "noteChild" },
+      { guard: "isNews", actions: "noteChild" },
+    ],
+    "child.stopped": [
+      { guard: "seesUnknown", target: ".unknown", actions: "noteChild" },
+      { guard: "isNews", actions: "noteChild" },
+    ],
+    "child.quarantined": { guard: "isNews", actions: "noteChild" },
+    "timer.restart": [
+      { guard: "seesUnknown", target: ".unknown", actions: "restartChild" },
+      { guard: "isNews", actions: "restartChild" },
+    ],
+    "session.kill": { guard: "seesExited", target: ".exited" },
+  },
+  states: {
+    unknown: { description: "Nothing was seen yet, or a probe could not tell." },
+    alive: { description: "The terminal is there." },
+    exited: { description: "The terminal, or the program in it, has ended." },
+    missing: { description: "The terminal is not there at all." },
+    probe_failed: { description: "The last probe failed: it says nothing about the agent." },
+  },
+});
+
+const activity = session.createStateConfig({
+  description: "What the agent says it is doing.",
+  initial: "none",
+  on: {
+    "activity.observed": [
+      { guard: "hearsActive", target: ".active", actions: "noteActivity" },
+      { guard: "hearsReady", target: ".ready", actions: "noteActivity" },
+      { guard: "hearsIdle", target: ".idle", actions: "noteActivity" },
+      { guard: "hearsWaitingInput", target: ".waiting_input", actions: "noteActivity" },
+      { guard: "hearsBlocked", target: ".blocked", actions: "noteActivity" },
+      { guard: "hearsExited", target: ".exited", actions: "noteActivity" },
+      { guard: "isNews", actions: "noteActivity" },
+    ],
+    "child.started": { guard: "hearsNothing", target: ".none" },
+    "child.exited": [
+      { guard: "hearsExited", target: ".exited" },
+      { guard: "hearsNothing", target: ".none" },
+    ],
+    "child.stopped": { guard: "hearsNothing", target: ".none" },
+    "timer.restart": { guard: "hearsNothing", target: ".none" },
+  },
+  states: {
+    none: { description: "It has not spoken since it was launched." },
+    active: { description: "It works on something." },
+    ready: { description: "It has finished and says so." },
+    idle: { description: "It rests at its prompt." },
+    waiting_input: { description: "It asked a person something." },
+    blocked: { description: "It waits for a permission." },
+    exited: { description: "It said goodbye, or its process has ended." },
+  },
+});
+
+const pr = session.createStateConfig({
+  description: "Its pull requests, the worst of the open ones first.",
+  initial: "none",
+  on: {
+    "scm.observed": [
+      { guard: "showsDraft", target: ".draft", actions: "notePullRequests" },
+      { guard: "showsOpen", target: ".open", actions: "notePullRequests" },
+      { guard: "showsMerged", target: ".merged", actions: "notePullRequests" },
+      { guard: "showsClosed", target: ".closed", actions: "notePullRequests" },
+      { guard: "isNews", actions: "notePullRequests" },
+    ],
+  },
+  states: {
+    none: { description: "There is none." },
+    draft: { description: "The one that speaks for all is a draft." },
+    open: { description: "At least one is open." },
+    merged: { description: "None is open, and one was merged." },
+    closed: { description: "All were closed without a merge." },
+  },
+});
+
+const wanted = session.createStateConfig({
+  description: "What was decided, apart from what is seen.",
+  initial: "running",
+  on: {
+    "session.start": { actions: "startChildren" },
+    "session.kill": [
+      { guard: "wantsClosed", target: ".stopped.closed", actions: "stopChildren" },
+      { guard: "wantsClosing", target: ".stopped.closing", actions: "stopChildren" },
+      { actions: "stopChildren" },
+    ],
+    "child.exited": [
+      { guard: "wantsClosed", target: ".stopped.closed" },
+      { guard: "wantsClosing", target: ".stopped.closing" },
+    ],
+    "child.stopped": { guard: "wantsClosed", target: ".stopped.closed" },
+  },
+  states: {
+    running: { description: "It shall run, or rest where it ended until someone decides." },
+    stopped: {
+      description: "It shall not run.",
+      initial: "closing",
+      states: {
+        closing: { description: "Its terminal, then its worktree, are being ended." },
+        closed: { description: "Nothing of it runs; a worktree is left only if work would be lost." },
+      },
+    },
+  },
+});
+
+const machine = session.createMachine({
+  id: "session",
+  description: "One agent on one branch, from its order to the end of all it left behind.",
+  context: ({ input }) => newbornSession(input),
+  type: "parallel",
+  on: {
+    "session.send": { actions: "queueMessage" },
+    "terminal.delivered": { guard: "isNews", actions: "noteReceipt" },
+    "terminal.undeliverable": { guard: "isNews", actions: "noteReceipt" },
+    "workspace.observed": { guard: "isNews", actions: "noteWorkspace" },
+  },
+  states: { lifecycle, runtime, activity, pr, wanted },
+});
+
+function contextOf(state: MachineState): SessionContext {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host hands over snapshots of this machine only
+  return state.context as SessionContext;
+}
+
+function parentOf(state: MachineState): Address | undefined {
+  const { projectId } = contextOf(state);
+  return projectId === "" ? undefined : `project/${projectId}`;
+}
+
+/** `session/<id>`: one agent on one branch. The settings give its limits. */
+export function sessionKind({ detecting, activity: { recentMs }, shutdown }: Settings): Kind {
+  const decide = deciderWith({ ...detecting, recentMs, graceMs: shutdown.graceMs });
+  return {
+    name: "session",
+    description: "An agent on its branch",
+    version: 1,
+    machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
+    accepts,
+    creates: ["session.start"],
+    epochOf: (state) => contextOf(state).terminal.epoch,
+    parentOf,
+    summarize: (state) => {
+      const { projectId, objectiveId, kind, title, axes, revision } = contextOf(state);
+      return {
+        projectId,
+        ...(objectiveId !== undefined && { objectiveId }),
+        kind,
+        title: title.slice(0, 120),
+        reason: axes.lifecycle.reason,
+        pr: axes.pr.reason,
+        revision,
+      };
+    },
+  };
+}

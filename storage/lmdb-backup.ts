@@ -1,0 +1,37 @@
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { Failure } from "../machines/failures.ts";
+import { storeFailure } from "./lmdb-errors.ts";
+
+/**
+ * Puts a data file into an empty folder: `copy` writes it into the folder it is given. The file gets its place only when
+ * it is whole and on disk. Fails with ALREADY_EXISTS, STORE_FULL or STORE_READ_ONLY.
+ */
+export async function copyInto(
+  folder: string,
+  file: string,
+  copy: (part: string) => Promise<void>,
+): Promise<void> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (readdirSync(folder).length > 0) {
+    throw new Failure("ALREADY_EXISTS", `back up to ${folder}: the folder is not empty`);
+  }
+  const part = join(folder, "part");
+  mkdirSync(part);
+  try {
+    await copy(part);
+    await sync(join(part, file));
+    renameSync(join(part, file), join(folder, file));
+    await sync(folder);
+  } catch (error) {
+    throw storeFailure(error, `back up to ${folder}`);
+  } finally {
+    rmSync(part, { recursive: true, force: true });
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  await using handle = await open(path, "r");
+  await handle.sync();
+}

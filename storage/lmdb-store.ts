@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TableName } from "./engine.ts";
+import { DATA_FILE, lmdbEngine } from "./lmdb-engine.ts";
+import { storeFailure } from "./lmdb-errors.ts";
+import { checkPages } from "./lmdb-pages.ts";
+import { rowStore } from "./row-store.ts";
+import type { Store } from "./store.ts";
+import { takeWriterLock } from "./writer-lock.ts";
+
+export interface LmdbStoreOptions {
+  /** A file up to this size is checked row by row when it is opened; about 0.3 s at the default of 64 MiB. */
+  readonly fullCheckBytes?: number;
+}
+
+// They grow with every message, and the daemon reads little of them at boot.
+const LAZY_TABLES: readonly TableName[] = ["journal", "log", "seen"];
+const LOCK_FILE_BYTES = 8_192;
+
+/**
+ * The store in a folder, which is made when it is missing. One process may have it open.
+ * Fails with STORE_BUSY, STORE_FORMAT, STORE_DAMAGED, STORE_READ_ONLY or STORE_FULL.
+ */
+export function openLmdbStore(
+  path: string,
+  { fullCheckBytes = 64 * 1_048_576 }: LmdbStoreOptions = {},
+): Store {
+  const release: (() => void)[] = [];
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const lock = takeWriterLock(path);
+    release.push(() => lock.release());
+    const file = join(path, DATA_FILE);
+    if (existsSync(file) && statSync(file).size > 0) {
+      checkPages(file, { fullBytes: fullCheckBytes, lazyTables: LAZY_TABLES });
+    }
+    reserveLockFile(join(path, "lock.mdb"));
+    const engine = lmdbEngine(path);
+    release.push(() => void engine.close());
+    const store = rowStore(engine, { place: path, newCluster: randomUUID() });
+    return {
+      ...store,
+      close: async () => {
+        await store.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    for (const undo of release.toReversed()) undo();
+    throw storeFailure(error, `open store ${path}`);
+  }
+}
+
+// lmdb maps this file and writes to it; without room on the disk that would be a SIGBUS instead of an error.
+function reserveLockFile(file: string): void {
+  if (!existsSync(file)) writeFileSync(file, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 });
+}

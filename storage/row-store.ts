@@ -1,0 +1,158 @@
+import { Failure } from "../machines/failures.ts";
+import type { Address } from "../machines/ids.ts";
+import { TABLES, type Engine, type Range } from "./engine.ts";
+import { pruneSlice } from "./retention.ts";
+import { headAfter, opsOf, orderKey, put, readerOf, type HeadRow, type Reader } from "./rows.ts";
+import type { JournalEntry, OutboxRow, Store } from "./store.ts";
+import { writeQueue } from "./write-queue.ts";
+
+/** Raised with every change of how rows are kept. */
+export const STORE_FORMAT = 1;
+
+const EMPTY_HEAD: HeadRow = {
+  globalSeq: 0,
+  deadSeq: 0,
+  books: { received: 0, applied: 0, duplicate: 0, stale: 0, dead: 0 },
+};
+// Above every seq and every time that a key can hold.
+const LAST = Number.MAX_SAFE_INTEGER;
+
+/**
+ * A store over an engine's tables; `newCluster` names it if it is new, `place` names it in failures.
+ * Fails with STORE_FORMAT when the tables were written in another format.
+ */
+export function rowStore(engine: Engine, options: { place: string; newCluster: string }): Store {
+  const reader = readerOf(engine);
+  const cluster = clusterOf(engine, reader, options);
+  const queue = writeQueue(engine, reader.get("meta", ["head"])?.head ?? EMPTY_HEAD);
+  let closing: Promise<void> | undefined;
+  return {
+    head: () => ({ position: undefined, ...structuredClone(queue.head()), cluster }),
+    commit: async (changes) => {
+      // Encoded before anything is awaited, so the caller may change its objects; and before anything is
+      // written, so an object that cannot be encoded leaves no half of its batch behind.
+      const ops = opsOf(changes);
+      const books = { ...changes.books };
+      await queue.write(ops, (head) => headAfter(head, { ...changes, books }));
+    },
+    ...actorReads(reader),
+    ...journalReads(reader),
+    ...waitingReads(reader),
+    note: (key) => reader.get("notes", [key]),
+    putNote: async (key, value) => queue.write([put("notes", [key], value)]),
+    prune: async (retention) => pruneSlice(engine, queue, retention),
+    backup: async (folder) => engine.backup(folder),
+    stats: () => ({
+      rows: Object.fromEntries(TABLES.map((table) => [table, engine.count(table)])),
+      bytes: engine.bytes(),
+    }),
+    close: async () => {
+      closing ??= queue.close().then(async () => engine.close());
+      await closing;
+    },
+  };
+}
+
+// Reads the name of the store, and gives a new one its name and format.
+function clusterOf(
+  engine: Engine,
+  reader: Reader,
+  { place, newCluster }: { place: string; newCluster: string },
+): string {
+  const found = reader.get("meta", ["identity"]);
+  if (found === undefined) {
+    const identity = { format: STORE_FORMAT, cluster: newCluster };
+    engine.writeNow([put("meta", ["identity"], identity)]);
+    return newCluster;
+  }
+  if (found.format === STORE_FORMAT && found.cluster !== undefined) return found.cluster;
+  throw new Failure(
+    "STORE_FORMAT",
+    `open store ${place}: it is of format ${found.format}, this program reads ${STORE_FORMAT}; use the program that wrote it`,
+  );
+}
+
+function actorReads(reader: Reader): Pick<Store, "snapshot" | "snapshots" | "summaries"> {
+  return {
+    snapshot: (address) => reader.get("snapshots", [address]),
+    snapshots: ({ kind, after, limit }) => {
+      const first = kind === undefined ? undefined : `${kind}/`;
+      // Nothing lies between an address and what comes before a second part of its key.
+      const next = after !== undefined && after > (first ?? "") ? [after, 0] : undefined;
+      const start = next ?? (first === undefined ? undefined : [first]);
+      return reader.list("snapshots", {
+        ...(start === undefined ? {} : { start }),
+        // "0" comes right after "/".
+        ...(kind === undefined ? {} : { end: [`${kind}0`] }),
+        limit,
+      });
+    },
+    summaries: () => reader.each("summaries", {}),
+  };
+}
+
+function journalReads(
+  reader: Reader,
+): Pick<Store, "journal" | "checkpoint" | "log" | "oldest" | "seen"> {
+  return {
+    journal: (address, { after, limit }) =>
+      reader
+        .list("journal", { start: [address, after + 1], end: [address, LAST], limit })
+        .map((row) => ({ address, ...row })),
+    checkpoint: (address, seq) => {
+      const down: Range = { start: [address, seq], end: [address, -1], isReverse: true };
+      for (const row of reader.each("journal", down)) {
+        if (row.checkpoint !== undefined) return { address, ...row };
+      }
+      return undefined;
+    },
+    log: ({ after, limit }) =>
+      reader
+        .list("log", { start: [after + 1], limit })
+        .flatMap(([, address, seq]): JournalEntry[] => {
+          const row = reader.get("journal", [address, seq]);
+          return row === undefined ? [] : [{ address, ...row }];
+        }),
+    oldest: () => {
+      const removed = reader.get("meta", ["pruned"])?.pruned?.removed ?? 0;
+      if (removed === 0) return 0;
+      return reader.list("log", { limit: 1 })[0]?.[0] ?? 0;
+    },
+    seen: (id) => {
+      const row = reader.get("seen", [id]);
+      return row === undefined ? undefined : { id, ...row };
+    },
+  };
+}
+
+function waitingReads(
+  reader: Reader,
+): Pick<
+  Store,
+  "timersDue" | "nextTimerAt" | "timersOf" | "outboxRow" | "outbox" | "deadLetters" | "deadLetter"
+> {
+  return {
+    // Every address comes before this last of characters.
+    timersDue: (at, limit) => reader.list("timers", { end: [at, "\uFFFF"], limit }),
+    nextTimerAt: () => reader.list("timers", { limit: 1 })[0]?.dueAt,
+    timersOf: (address) =>
+      reader.list("timersByActor", { start: [address, -LAST], end: [address, LAST] }),
+    outboxRow: (id) => reader.get("outbox", orderKey(id)),
+    outbox: (query) => reader.list("outbox", outboxRange(query)),
+    deadLetters: ({ after, limit }) => reader.list("dead", { start: [after + 1], limit }),
+    deadLetter: (id) => reader.get("dead", [id]),
+  };
+}
+
+function outboxRange(query: {
+  readonly from?: Address;
+  readonly after?: OutboxRow["id"];
+  readonly limit: number;
+}): Range {
+  const { from, after, limit } = query;
+  const bound = from === undefined ? {} : { start: [from, 0], end: [from, LAST] };
+  if (after === undefined) return { ...bound, limit };
+  const [address, seq, n] = orderKey(after);
+  if (from !== undefined && address < from) return { ...bound, limit };
+  return { ...bound, start: [address, seq, n + 1], limit };
+}

@@ -1,0 +1,55 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Failure } from "../machines/failures.ts";
+
+const SQLITE_BUSY = 5;
+
+/** Held by the one process, and the one store in it, that may write a folder. */
+export interface WriterLock {
+  release(): void;
+}
+
+/**
+ * Takes the lock of a folder, without waiting. Fails with STORE_BUSY when somebody has it.
+ *
+ * Node cannot lock a file, SQLite does: an open exclusive transaction on an empty file is a lock of the kernel, so it
+ * goes with the process however that ends, and there is no stale lock to be told from a live one.
+ */
+export function takeWriterLock(folder: string): WriterLock {
+  const file = join(folder, "writer.lock");
+  const holder = join(folder, "writer.pid");
+  const lock = new DatabaseSync(file, { timeout: 0 });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (cause) {
+    lock.close();
+    if (!isBusy(cause)) throw cause;
+    throw new Failure(
+      "STORE_BUSY",
+      `open store ${folder}: process ${readHolder(holder)} has it open`,
+      {
+        cause,
+      },
+    );
+  }
+  // For people and for the message above; the lock does not depend on it.
+  writeFileSync(holder, `${process.pid}\n`, { mode: 0o600 });
+  return {
+    release: () => {
+      if (lock.isOpen) lock.close();
+    },
+  };
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+}
+
+function readHolder(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return "unknown";
+  }
+}

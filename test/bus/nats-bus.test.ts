@@ -1,0 +1,409 @@
+import { cp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { Bus, Intake, RawMessage } from "../../bus/bus.ts";
+import { connectNatsBus } from "../../bus/nats-bus.ts";
+import { rawClient, squat } from "./raw-client.ts";
+import {
+  bytes,
+  collect,
+  natsWorld,
+  numbered,
+  observation,
+  streamOf,
+  text,
+  texts,
+} from "./world.ts";
+
+const WAIT = { timeout: 20_000, interval: 20 };
+const never = new AbortController().signal;
+
+/** Publishes without a pause, each body until it is stored; stopping gives the bodies that were. */
+function publishOn(bus: Bus): { stored: string[]; stop: () => Promise<string[]> } {
+  const stored: string[] = [];
+  const stopping = new AbortController();
+  const publisher = async (name: string) => {
+    for (let n = 0; !stopping.signal.aborted;) {
+      const body = `${name}-${n}`;
+      const isStored = await bus.publish(observation(body, body)).then(
+        () => true,
+        () => false,
+      );
+      if (isStored) {
+        stored.push(body);
+        n += 1;
+      } else await wait(5);
+    }
+  };
+  const all = Promise.all(["a", "b", "c", "d"].map(publisher));
+  return {
+    stored,
+    async stop() {
+      stopping.abort();
+      await all;
+      return stored;
+    },
+  };
+}
+
+/** Takes in the background into the returned array. */
+function drain(intake: Intake): RawMessage[] {
+  const got: RawMessage[] = [];
+  const stopping = new AbortController();
+  const done = (async () => {
+    while (!stopping.signal.aborted) got.push(...(await intake.take(64, stopping.signal)));
+  })();
+  onTestFinished(async () => {
+    stopping.abort();
+    await done;
+  });
+  return got;
+}
+
+/** Stops a process where it stands; the system says when it does. */
+async function freeze(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  await expect.poll(() => readFile(`/proc/${pid}/stat`, "utf8"), WAIT).toContain(") T ");
+}
+
+describe("a NATS bus whose server is harmed", () => {
+  it("loses nothing stored and gives nothing twice over three SIGKILLs of the server", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const got = drain(await bus.read(undefined));
+    const publishing = publishOn(bus);
+    for (let kill = 1; kill <= 3; kill += 1) {
+      const before = publishing.stored.length;
+      await expect.poll(() => publishing.stored.length, WAIT).toBeGreaterThan(before + 500);
+      await world.fail();
+      await world.restore();
+    }
+    const before = publishing.stored.length;
+    await expect.poll(() => publishing.stored.length, WAIT).toBeGreaterThan(before + 500);
+    const stored = await publishing.stop();
+    await vi.waitFor(() => expect(new Set(texts(got))).toEqual(new Set(stored)), WAIT);
+    expect(got.map(({ seq }) => seq)).toEqual(got.map((_, n) => n + 1));
+    expect(new Set(got.map(({ stream }) => stream)).size).toBe(1);
+  });
+
+  it("keeps its place when everything was purged before the server was killed", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const intake = await bus.read(undefined);
+    for (const body of numbered("m", 20)) await bus.publish(observation(body));
+    const last = (await collect(intake, 20)).at(-1);
+    await bus.purge({ stream: last?.stream ?? "", seq: 20 });
+    await world.fail();
+    await world.restore();
+    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await bus.publish(observation("m20"));
+    const [next] = await collect(intake, 1);
+    expect([next?.stream, next?.seq, texts(next === undefined ? [] : [next])]).toEqual([
+      last?.stream,
+      21,
+      ["m20"],
+    ]);
+  });
+
+  it("makes a deleted stream again when it publishes, and reads it from its beginning (B3)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const intake = await bus.read(undefined);
+    await bus.publish(observation("old"));
+    const [old] = await collect(intake, 1);
+    const jsm = await world.jsm();
+    await jsm.streams.delete("AO_MAIL");
+    await bus.publish(observation("new"));
+    const [fresh] = await collect(intake, 1);
+    expect(text(fresh?.body ?? bytes(""))).toBe("new");
+    expect([fresh?.seq, fresh?.stream]).toEqual([1, streamOf(bus)]);
+    expect(fresh?.stream).not.toBe(old?.stream);
+  });
+
+  it("makes a deleted stream again when it only reads, so that probes can go on (B3)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const intake = await bus.read(undefined);
+    await bus.publish(observation("old"));
+    await collect(intake, 1);
+    const before = streamOf(bus);
+    const jsm = await world.jsm();
+    await jsm.streams.delete("AO_MAIL");
+    await expect.poll(() => streamOf(bus), WAIT).not.toBe(before);
+    const { url, user, pass } = world.server().credentials.probe;
+    await (await rawClient(url, user, pass)).say("PUB ao.obs.activity.mer-1 5", "probe");
+    expect(texts(await collect(intake, 1))).toEqual(["probe"]);
+  });
+
+  it("makes the stream again when its files are removed under a running server (B3)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const got = drain(await bus.read(undefined));
+    await bus.publish(observation("old"));
+    const before = streamOf(bus);
+    await rm(join(world.home, "nats", "store"), { recursive: true });
+    // Enough for the server to need another file.
+    const filler = "x".repeat(2_000);
+    await Promise.all(numbered("m", 9_000).map((id) => bus.publish(observation(filler, id))));
+    expect(streamOf(bus)).not.toBe(before);
+    const stored = numbered("new", 100);
+    for (const body of stored) await bus.publish(observation(body));
+    await vi.waitFor(() => expect(texts(got.slice(-100))).toEqual(stored), WAIT);
+    const fresh = got.filter(({ stream }) => stream === streamOf(bus));
+    expect(fresh.map(({ seq }) => seq)).toEqual(fresh.map((_, n) => n + 1));
+  });
+
+  it("reads a stream that lost its end from the beginning under another name (B3)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const intake = await bus.read(undefined);
+    const store = join(world.home, "nats", "store");
+    for (const body of numbered("kept", 3)) await bus.publish(observation(body));
+    await world.server().stop();
+    await cp(store, `${store}.copy`, { recursive: true });
+    await world.restore();
+    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    for (const body of numbered("lost", 3)) await bus.publish(observation(body));
+    const before = await collect(intake, 6);
+    await world.server().stop();
+    await rm(store, { recursive: true });
+    await cp(`${store}.copy`, store, { recursive: true });
+    await world.restore();
+    const after = await collect(intake, 3);
+    await bus.publish(observation("new"));
+    after.push(...(await collect(intake, 1)));
+    expect(texts(after)).toEqual(["kept0", "kept1", "kept2", "new"]);
+    const names = new Set([...before, ...after].map(({ stream, seq }) => `${stream}:${seq}`));
+    expect(names.size).toBe(10);
+    expect(streamOf(bus)).toBe(after[0]?.stream);
+  });
+
+  it("goes on after a server that was frozen for a moment", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const intake = await bus.read(undefined);
+    await freeze(world.server().pid);
+    const publishing = bus.publish(observation("patient"));
+    const taking = collect(intake, 1);
+    expect(await Promise.race([publishing, wait(100, "waits")])).toBe("waits");
+    process.kill(world.server().pid, "SIGCONT");
+    await publishing;
+    expect(texts(await taking)).toEqual(["patient"]);
+  });
+
+  it("notices a server that stays frozen, and goes on when it thaws", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const intake = await bus.read(undefined);
+    await bus.publish(observation("before"));
+    await freeze(world.server().pid);
+    const frozen = bus.publish(observation("frozen", "id-1")).catch((error: unknown) => error);
+    await expect.poll(() => bus.state().type, WAIT).toBe("down");
+    expect(await frozen).toMatchObject({ code: "BUS_DOWN" });
+    process.kill(world.server().pid, "SIGCONT");
+    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await bus.publish(observation("frozen", "id-1"));
+    await bus.publish(observation("after"));
+    expect(texts(await collect(intake, 3))).toEqual(["before", "frozen", "after"]);
+  });
+
+  it("follows its server to another port", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const intake = await bus.read(undefined);
+    await bus.publish(observation("here"));
+    const before = world.server().url;
+    await world.fail();
+    const squatter = await squat(Number(new URL(before).port));
+    await world.restore();
+    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await bus.publish(observation("there"));
+    expect(world.server().url).not.toBe(before);
+    expect(texts(await collect(intake, 2))).toEqual(["here", "there"]);
+    squatter.close();
+  });
+});
+
+describe("a NATS bus and its stream", () => {
+  it("leaves no consumer behind, and no durable one at any time (B5)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    await bus.publish(observation("one"));
+    const intake = await bus.read(undefined);
+    await collect(intake, 1);
+    const jsm = await world.jsm();
+    const during = await jsm.consumers.list("AO_MAIL").next();
+    expect(during.map(({ config }) => config.durable_name)).toEqual([undefined]);
+    await intake.close();
+    await vi.waitFor(
+      async () => expect(await jsm.consumers.list("AO_MAIL").next()).toEqual([]),
+      WAIT,
+    );
+  });
+
+  it.each([
+    { title: "small messages", count: 20_000, size: 10, atMost: 5_200 },
+    { title: "large messages", count: 60, size: 1_000_000, atMost: 35 },
+  ])("holds back $title that nobody takes (N3)", async ({ count, size, atMost }) => {
+    const world = await natsWorld({ limits: {} });
+    const bus = await world.bus();
+    const body = bytes("x".repeat(size));
+    await Promise.all(
+      Array.from({ length: count }, () => bus.publish({ subject: "ao.obs.scm.mer-1", body })),
+    );
+    const intake = await bus.read(undefined);
+    await vi.waitFor(() => expect(intake.lag()).toBe(count), WAIT);
+    const jsm = await world.jsm();
+    let delivered = -1;
+    // Until the server has nothing more to send for what was asked.
+    await vi.waitFor(async () => {
+      const [consumer] = await jsm.consumers.list("AO_MAIL").next();
+      const before = delivered;
+      delivered = consumer?.delivered.stream_seq ?? 0;
+      expect(delivered).toBeGreaterThan(0);
+      expect(delivered).toBe(before);
+    }, WAIT);
+    expect(delivered).toBeLessThanOrEqual(atMost);
+    expect(await collect(intake, count)).toHaveLength(count);
+  });
+
+  it("refuses new messages when it is full, and keeps the old ones (T2)", async () => {
+    const world = await natsWorld({ limits: { maxBytes: 4_096 } });
+    const bus = await world.bus();
+    const results = await Promise.allSettled(
+      numbered("m", 100).map((body) => bus.publish(observation(body.padEnd(100, ".")))),
+    );
+    const stored = results.filter(({ status }) => status === "fulfilled").length;
+    expect(stored).toBeGreaterThan(5);
+    expect(stored).toBeLessThan(100);
+    expect(results.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: { code: "BUS_REFUSED" },
+    });
+    const got = await collect(await bus.read(undefined), stored);
+    expect(texts(got)[0]).toMatch(/^m0\./);
+    await bus.purge(got.at(-1) ?? { stream: "", seq: 0 });
+    await bus.publish(observation("room again"));
+    expect(texts(await collect(await bus.read(got.at(-1)), 1))).toEqual(["room again"]);
+  });
+
+  it("changes the limits of a stream that exists, and nothing else of it (T3)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    await bus.publish(observation("kept"));
+    const before = streamOf(bus);
+    const { url, user, pass } = world.server().credentials.ao;
+    const endpoint = () => ({ servers: [new URL(url).host], user, pass });
+    const other = await connectNatsBus({ endpoint, limits: { maxBytes: 123_456 } });
+    onTestFinished(() => other.close());
+    const { config } = await (await world.jsm()).streams.info("AO_MAIL");
+    expect([config.max_bytes, config.storage, config.discard]).toEqual([123_456, "file", "new"]);
+    expect(streamOf(other)).toBe(before);
+    expect(texts(await collect(await other.read(undefined), 1))).toEqual(["kept"]);
+  });
+
+  it.each([
+    { title: "nobody is there", pass: "right", port: 1, code: "BUS_DOWN" },
+    { title: "the password is wrong", pass: "wrong", port: undefined, code: "BUS_REFUSED" },
+  ])("does not connect when $title", async ({ pass, port, code }) => {
+    const { ao } = (await natsWorld()).server().credentials;
+    const host = port === undefined ? new URL(ao.url).host : `127.0.0.1:${port}`;
+    const endpoint = () => ({
+      servers: [host],
+      user: ao.user,
+      pass: pass === "right" ? ao.pass : pass,
+    });
+    await expect(connectNatsBus({ endpoint })).rejects.toMatchObject({ code });
+  });
+});
+
+describe("other programs on the server", () => {
+  it("may publish with a plain client and no acknowledgement, a daemon there or not", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    await bus.close();
+    const { url, user, pass } = world.server().credentials.ao;
+    const client = await rawClient(url, user, pass);
+    await client.say("PUB ao.obs.activity.mer-1 16", '{"state":"idle"}');
+    const intake = await (await world.bus()).read(undefined);
+    await client.say("PUB ao.cmd.session.mer-1 2", "{}");
+    const got = await collect(intake, 2);
+    expect(got.map(({ subject, body, headers }) => [subject, text(body), headers])).toEqual([
+      ["ao.obs.activity.mer-1", '{"state":"idle"}', {}],
+      ["ao.cmd.session.mer-1", "{}", {}],
+    ]);
+  });
+
+  it("may publish observations as probe, and hear that they were stored", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const { url, user, pass } = world.server().credentials.probe;
+    const client = await rawClient(url, user, pass);
+    await client.say("SUB _INBOX.me 1", "PUB ao.obs.activity.mer-1 _INBOX.me 2", "{}");
+    await vi.waitFor(() => expect(client.heard()).toContain('"stream":"AO_MAIL"'), WAIT);
+    expect(texts(await collect(await bus.read(undefined), 1))).toEqual(["{}"]);
+  });
+
+  it.each([
+    "PUB ao.cmd.session.mer-1 2",
+    "PUB ao.msg.session.mer-1 2",
+    "PUB ao.evt.session.mer-1.x 2",
+    "PUB ao.dead 2",
+    "PUB ao.api.sessions 2",
+    "PUB $JS.API.STREAM.PURGE.AO_MAIL 2",
+    "PUB _INBOX.someone 2",
+  ])("may not, as probe, %s", async (words) => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const { url, user, pass } = world.server().credentials.probe;
+    const client = await rawClient(url, user, pass);
+    expect(await client.say(words, "{}")).toContain("Permissions Violation");
+    await bus.publish(observation("only this"));
+    expect(texts(await collect(await bus.read(undefined), 1))).toEqual(["only this"]);
+  });
+
+  it("may not, as probe, make the server's acknowledgement land where it must not publish itself", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    await bus.publish(observation("must stay"));
+    const { url, user, pass } = world.server().credentials.probe;
+    const client = await rawClient(url, user, pass);
+    await client.say("PUB ao.obs.activity.mer-1 ao.cmd.session.mer-1 6", "forged");
+    await client.say("PUB ao.obs.activity.mer-1 $JS.API.STREAM.PURGE.AO_MAIL 6", "purged");
+    await bus.publish(observation("last"));
+    const got = await collect(await bus.read(undefined), 4);
+    expect(got.map(({ subject, body }) => `${subject} ${text(body)}`)).toEqual([
+      "ao.obs.activity.mer-1 must stay",
+      "ao.obs.activity.mer-1 forged",
+      "ao.obs.activity.mer-1 purged",
+      "ao.obs.activity.mer-1 last",
+    ]);
+  });
+
+  it.each([">", "ao.>", "ao.obs.>", "ao.evt.>", "$JS.>"])(
+    "may not, as probe, listen to %s",
+    async (subject) => {
+      const { url, user, pass } = (await natsWorld()).server().credentials.probe;
+      const client = await rawClient(url, user, pass);
+      expect(await client.say(`SUB ${subject} 1`)).toContain("Permissions Violation");
+    },
+  );
+
+  it("hear, as probe, none of the daemon's answers and deliveries", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const { url, user, pass } = world.server().credentials.probe;
+    const client = await rawClient(url, user, pass);
+    await client.say("SUB _INBOX.> 1");
+    const intake = await bus.read(undefined);
+    await bus.publish(observation("secret"));
+    await intake.take(1, never);
+    expect(await client.say()).not.toContain("MSG");
+  });
+
+  it("are turned away without the right password", async () => {
+    const { url, user } = (await natsWorld()).server().credentials.ao;
+    const client = await rawClient(url, user, "guessed");
+    expect(client.heard()).toContain("Authorization Violation");
+  });
+});

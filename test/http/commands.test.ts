@@ -1,0 +1,92 @@
+import { expect, it } from "vitest";
+import type { System } from "../../actors/system.ts";
+import { Failure, type FailureCode } from "../../machines/failures.ts";
+import { served, withProject, withSession } from "../support/http.ts";
+
+it("answers a repeat of a key with the first outcome, and does nothing twice (D2)", async () => {
+  const server = await served();
+  await withProject(server);
+  const headers = { "idempotency-key": "spawn-1" };
+  const body = { projectId: "demo", prompt: "Do it." };
+  const first = await server.request("POST", "/sessions", body, headers);
+  const again = await server.request("POST", "/sessions", body, headers);
+  expect([first.status, again.status, again.body.id]).toEqual([201, 201, first.body.id]);
+  expect((await server.request("GET", "/sessions")).body.sessions).toHaveLength(1);
+});
+
+it("answers many callers with one key with one and the same session (D2)", async () => {
+  const server = await served();
+  await withProject(server);
+  const headers = { "idempotency-key": "spawn-1" };
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async () =>
+      server.request("POST", "/sessions", { projectId: "demo", prompt: "Do it." }, headers),
+    ),
+  );
+  expect(new Set(answers.map(({ status, body }) => `${status} ${body.id}`))).toEqual(new Set(["201 demo-1"]));
+});
+
+it.each([
+  { title: "another route", path: "/sessions/demo-1/send", body: { text: "hello" } },
+  { title: "another actor", path: "/sessions/demo-2/kill", body: {} },
+  { title: "another body", path: "/sessions/demo-1/kill", body: { kind: "error" } },
+])("refuses a key that was used for $title (D2)", async ({ path, body }) => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  await withSession(server);
+  const headers = { "idempotency-key": "one" };
+  expect((await server.request("POST", "/sessions/demo-1/kill", {}, headers)).status).toBe(200);
+  const { status, body: said } = await server.request("POST", path, body, headers);
+  expect([status, said.code]).toEqual([422, "KEY_REUSED"]);
+});
+
+it("keeps the keys of an agent apart from those of the owner (D2)", async () => {
+  const server = await served();
+  await withProject(server);
+  const id = await withSession(server);
+  const key = { "idempotency-key": "one" };
+  await server.request("POST", `/sessions/${id}/kill`, {}, key);
+  const agent = { authorization: `Bearer ${server.tokens.mint(id, 1)}`, ...key };
+  const report = { summary: "Done.", outcome: "done" };
+  expect((await server.request("POST", `/sessions/${id}/report`, report, agent)).status).toBe(200);
+});
+
+it.each([{ key: "" }, { key: "a b" }, { key: "x".repeat(129) }])("refuses '$key' as a key", async ({ key }) => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  const headers = { "idempotency-key": key };
+  expect((await server.request("POST", "/sessions/demo-1/kill", {}, headers)).body.code).toBe("MALFORMED");
+});
+
+it.each([
+  { code: "MAILBOX_FULL", status: 429, retryAfter: "1" },
+  { code: "BUS_DOWN", status: 503, retryAfter: "1" },
+  { code: "NOT_READY", status: 503, retryAfter: "1" },
+  { code: "BUS_REFUSED", status: 503, retryAfter: "1" },
+  { code: "ALREADY_EXISTS", status: 409, retryAfter: undefined },
+] satisfies { code: FailureCode; status: number; retryAfter: string | undefined }[])(
+  "answers $code with $status and says when to try again",
+  async ({ code, status, retryAfter }) => {
+    const server = await served();
+    await withProject(server);
+    await withSession(server);
+    const refuse: System["ask"] = async () => Promise.reject(new Failure(code, "not now"));
+    Object.defineProperty(server.system, "ask", { value: refuse });
+    const answer = await server.request("POST", "/sessions/demo-1/kill");
+    expect([answer.status, answer.body.code, answer.headers["retry-after"]]).toEqual([status, code, retryAfter]);
+  },
+);
+
+it("says nothing of a defect to the caller, and all of it to the daemon's log", async () => {
+  const reported: unknown[] = [];
+  const bug = new Error("a secret path");
+  const server = await served({
+    report: (error) => reported.push(error),
+    inspectRepository: async () => Promise.reject(bug),
+  });
+  const { status, body } = await server.request("POST", "/projects", { path: "/x" });
+  expect([status, body.code, JSON.stringify(body).includes("secret")]).toEqual([500, "DEFECT", false]);
+  expect(reported).toEqual([bug]);
+});

@@ -1,0 +1,157 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { expect, it, onTestFinished } from "vitest";
+import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
+
+interface Stream {
+  readonly response: IncomingMessage;
+  readonly ids: () => number[];
+  readonly text: () => string;
+  readonly isEnded: () => boolean;
+}
+
+async function follow(url: string, headers: Record<string, string> = {}): Promise<Stream> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = httpRequest(url, { headers: { authorization: `Bearer ${OWNER}`, ...headers } }, resolve);
+    request.on("error", reject);
+    request.end();
+  });
+  onTestFinished(() => {
+    response.destroy();
+  });
+  let text = "";
+  let isEnded = false;
+  response.setEncoding("utf8");
+  response.on("data", (chunk: string) => {
+    text += chunk;
+  });
+  response.on("close", () => {
+    isEnded = true;
+  });
+  response.on("error", () => {});
+  const ids = (): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+  return { response, ids, text: () => text, isEnded: () => isEnded };
+}
+
+async function listening(server: Served): Promise<string> {
+  return `${await server.app.listen({ port: 0, host: "127.0.0.1" })}/api/v1/events`;
+}
+
+function upTo(last: number, first = 1): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+async function send(server: Served, times: number, text = "hello"): Promise<void> {
+  await Promise.all(
+    Array.from({ length: times }, async () =>
+      server.system.ask({ to: "session/demo-1", type: "session.send", data: { text } }),
+    ),
+  );
+}
+
+it("replays from the log and then follows, each entry once and in order (E1)", async () => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  await send(server, 600);
+  const stream = await follow(`${await listening(server)}?after=0`);
+  await send(server, 100);
+  await expect.poll(() => stream.ids().length).toBe(703);
+  expect(stream.ids()).toEqual(upTo(703));
+});
+
+it("continues after the last id that was seen, without a gap (E1)", async () => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  const url = await listening(server);
+  const first = await follow(`${url}?after=0`);
+  await expect.poll(() => first.ids()).toEqual([1, 2, 3]);
+  first.response.destroy();
+  await send(server, 5);
+  const second = await follow(`${url}?after=0`, { "last-event-id": "3" });
+  await expect.poll(() => second.ids()).toEqual(upTo(8, 4));
+});
+
+it("begins with now when no point is named", async () => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  const stream = await follow(await listening(server));
+  await send(server, 1);
+  await expect.poll(() => stream.ids()).toEqual([4]);
+});
+
+it("gives only the entries of one actor when asked so", async () => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  const stream = await follow(`${await listening(server)}?after=0&address=session/demo-1`);
+  await expect.poll(() => stream.ids()).toEqual([3]);
+  expect(stream.text()).toContain('"type":"session.start"');
+});
+
+it("cuts a reader off that stops reading, between two events, and lets it resume (E3)", async () => {
+  const server = await served({ events: { bufferBytes: 64 * 1024, maxReaders: 1 } });
+  await withProject(server);
+  await withSession(server);
+  const url = await listening(server);
+  const slow = await follow(url);
+  slow.response.pause();
+  // More than the sockets between us hold; a reader that was cut off makes room for another.
+  let sent = 0;
+  await expect
+    .poll(
+      async () => {
+        await send(server, 20, "x".repeat(50_000));
+        sent += 20;
+        const next = await follow(url);
+        next.response.destroy();
+        return next.response.statusCode;
+      },
+      { timeout: 20_000, interval: 1 },
+    )
+    .toBe(200);
+  slow.response.resume();
+  await expect.poll(() => slow.isEnded()).toBe(true);
+  const seen = slow.ids();
+  expect(seen).toEqual(upTo(3 + seen.length, 4));
+  const resumed = await follow(url, { "last-event-id": String(seen.at(-1)) });
+  await expect.poll(() => resumed.ids().at(-1)).toBe(3 + sent);
+  expect(resumed.ids()).toEqual(upTo(3 + sent, 4 + seen.length));
+});
+
+it("says where entries were pruned before it goes on (E4)", async () => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  await send(server, 5);
+  await server.system.store.prune({ before: Date.now() + 1, limit: 4 });
+  const stream = await follow(`${await listening(server)}?after=0`);
+  await expect.poll(() => stream.ids().at(-1)).toBe(8);
+  expect(stream.text()).toMatch(/event: gap\ndata: \{"after":0,"oldest":\d\}\n\n/);
+});
+
+it("refuses one reader too many, with a time to try again", async () => {
+  const server = await served({ events: { maxReaders: 1 } });
+  const url = await listening(server);
+  await follow(url);
+  const refused = await fetch(url, { headers: { authorization: `Bearer ${OWNER}` } });
+  expect([refused.status, refused.headers.get("retry-after"), await refused.json()]).toMatchObject([
+    429,
+    "1",
+    { code: "STREAMS_FULL" },
+  ]);
+});
+
+it("says that it is there while nothing happens", async () => {
+  const server = await served({ events: { heartbeatMs: 10 } });
+  const stream = await follow(await listening(server));
+  await expect.poll(() => stream.text()).toContain(": beat");
+});
+
+it("ends its streams when it closes", async () => {
+  const server = await served();
+  const stream = await follow(await listening(server));
+  await server.app.close();
+  await expect.poll(() => stream.isEnded()).toBe(true);
+});

@@ -1,0 +1,69 @@
+import { expect, it } from "vitest";
+import { served } from "../support/http.ts";
+
+interface Operation {
+  readonly summary?: string;
+  readonly responses?: Record<string, unknown>;
+  readonly requestBody?: unknown;
+}
+type Paths = Record<string, Record<string, Operation>>;
+
+it("documents every registered route, and no other", async () => {
+  const server = await served();
+  const { body } = await server.request("GET", "//openapi.json");
+  const paths: Paths = body.paths;
+  const documented = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`),
+  );
+  const missing = documented.filter((route) => {
+    const [method = "", url = ""] = route.split(" ");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the document's own method
+    return !server.app.hasRoute({ method: method as "GET", url });
+  });
+  // Every registered route is one line with its methods.
+  const registered = server.app.printRoutes({ commonPrefix: false }).match(/\([A-Z, ]+\)$/gm) ?? [];
+  const count = registered.join(",").match(/[A-Z]+/g)?.length;
+  expect([missing, documented.length]).toEqual([[], count]);
+});
+
+it("is OpenAPI 3.1 with a summary, an answer and a token for each operation", async () => {
+  const { request } = await served();
+  const { body } = await request("GET", "//openapi.json");
+  const paths: Paths = body.paths;
+  const bare = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations)
+      .filter(([, { summary, responses }]) => summary === undefined || Object.keys(responses ?? {}).length === 0)
+      .map(([method]) => `${method} ${path}`),
+  );
+  expect([body.openapi, bare, body.security]).toEqual(["3.1.0", [], [{ token: [] }]]);
+  expect(paths["/api/v1/sessions"]?.["post"]?.requestBody).toMatchObject({
+    content: { "application/json": { schema: { properties: { projectId: {}, prompt: {} } } } },
+  });
+});
+
+it("tells Prometheus of the books, the actors by state and the time to answer", async () => {
+  const server = await served();
+  await server.request("POST", "/projects", { id: "demo", path: "/x" });
+  const { body, headers } = await server.request("GET", "//metrics");
+  expect(headers["content-type"]).toContain("text/plain");
+  const lines: string[] = body.split("\n");
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      "ao_intake_applied 1",
+      'ao_actors{kind="project",state="registered"} 1',
+      expect.stringMatching(/^ao_http_request_seconds_count\{method="POST",route="\/api\/v1\/projects",status="201"\} 1/),
+    ]),
+  );
+});
+
+it("is not ready, part by part, when a part is not", async () => {
+  const { app } = await served({
+    health: () => ({ isReady: false, parts: [{ name: "bus", state: "down", reason: "gone" }] }),
+  });
+  const response = await app.inject("/readyz");
+  expect([response.statusCode, response.headers["retry-after"], response.json()]).toEqual([
+    503,
+    "1",
+    { isReady: false, version: "0.0.0", parts: [{ name: "bus", state: "down", reason: "gone" }] },
+  ]);
+});

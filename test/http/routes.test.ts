@@ -1,0 +1,297 @@
+import { describe, expect, it } from "vitest";
+import { served, withProject, withSession, type Answer } from "../support/http.ts";
+import { pullFacts } from "../support/toy-session.ts";
+
+function coded({ status, body }: Answer): [number, string] {
+  return [status, body.code];
+}
+
+describe("projects", () => {
+  it("are registered, read, configured, paused, resumed and removed", async () => {
+    const server = await served();
+    const made = await server.request("POST", "/projects", { path: "/repositories/My App", scm: "none" });
+    expect([made.status, made.body.id, made.body.state]).toEqual([201, "My-App", "registered"]);
+    const config = { worker: { harness: "command", command: ["agent"] } };
+    const configured = await server.request("PUT", "/projects/My-App/config", config);
+    expect(configured.body.config.worker.command).toEqual(["agent"]);
+    expect((await server.request("POST", "/projects/My-App/pause")).body.state).toBe("paused");
+    expect((await server.request("POST", "/projects/My-App/resume")).body.state).toBe("registered");
+    expect((await server.request("GET", "/projects")).body.projects).toHaveLength(1);
+    expect((await server.request("DELETE", "/projects/My-App")).body.state).toBe("removed");
+    expect((await server.request("GET", "/projects")).body).toEqual({ projects: [], next: null });
+  });
+
+  it.each([
+    { title: "a second one of a name", body: { id: "demo", path: "/x" }, is: [409, "ALREADY_EXISTS"] },
+    { title: "no repository", body: { path: "/missing" }, is: [422, "REPOSITORY_INVALID"] },
+    { title: "no path", body: {}, is: [400, "MALFORMED"] },
+    { title: "an odd id", body: { id: "a b", path: "/x" }, is: [400, "MALFORMED"] },
+    { title: "an unknown scm", body: { path: "/x", scm: "svn" }, is: [400, "MALFORMED"] },
+    { title: "an unknown key of config", body: { path: "/x", config: { a: 1 } }, is: [400, "MALFORMED"] },
+  ])("are refused for $title", async ({ body, is }) => {
+    const server = await served();
+    await withProject(server);
+    expect(coded(await server.request("POST", "/projects", body))).toEqual(is);
+  });
+});
+
+describe("sessions", () => {
+  it("can be read at once after they were started", async () => {
+    const server = await served();
+    await withProject(server);
+    const body = { projectId: "demo", prompt: "Do it.", title: "It", branch: "topic" };
+    const { status, body: made } = await server.request("POST", "/sessions", body);
+    expect([status, made]).toMatchObject([
+      201,
+      { id: "demo-1", projectId: "demo", title: "It", branch: "topic", status: "spawning", revision: 0 },
+    ]);
+    expect((await server.request("GET", "/sessions/demo-1")).body).toEqual(made);
+  });
+
+  it("work out their status on reading", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    await server.request("POST", `/sessions/${id}/activity`, { state: "active" });
+    await expect
+      .poll(async () => (await server.request("GET", `/sessions/${id}`)).body)
+      .toMatchObject({ status: "working", activity: { state: "active", source: "hook" } });
+  });
+
+  it("are listed a page at a time, by project and state", async () => {
+    const server = await served();
+    await withProject(server);
+    for (const _ of [1, 2, 3]) await withSession(server);
+    await server.request("POST", "/sessions/demo-2/kill");
+    const first = (await server.request("GET", "/sessions?limit=2")).body;
+    expect([first.sessions.map((view: { id: string }) => view.id), first.next]).toEqual([
+      ["demo-1", "demo-2"],
+      "demo-2",
+    ]);
+    const second = (await server.request("GET", `/sessions?after=${first.next}`)).body;
+    expect([second.sessions.map((view: { id: string }) => view.id), second.next]).toEqual([["demo-3"], null]);
+    const ended = (await server.request("GET", "/sessions?state=lifecycle.terminated")).body.sessions;
+    expect(ended.map((view: { status: string }) => view.status)).toEqual(["killed"]);
+    expect((await server.request("GET", "/sessions?project=other")).body.sessions).toEqual([]);
+  });
+
+  it("take messages, reports and the end, each told in the view", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    const sent = await server.request("POST", `/sessions/${id}/send`, { text: "hello" });
+    expect(sent.status).toBe(202);
+    expect((await server.request("GET", `/sessions/${id}/messages`)).body.messages).toMatchObject([
+      { id: sent.body.messageId, text: "hello", state: "queued" },
+    ]);
+    const report = { summary: "all done", outcome: "done" };
+    const reported = await server.request("POST", `/sessions/${id}/report`, report);
+    expect(reported.body.report).toMatchObject(report);
+    const killed = await server.request("POST", `/sessions/${id}/kill`);
+    expect(killed.body).toMatchObject({ status: "killed", statusReason: "manually_killed" });
+    expect((await server.request("POST", `/sessions/${id}/kill`)).status).toBe(200);
+    expect(coded(await server.request("POST", `/sessions/${id}/send`, { text: "more" }))).toEqual([
+      409,
+      "SESSION_TERMINATED",
+    ]);
+  });
+
+  it("give their facts and their screen", async () => {
+    const server = await served({
+      capture: async (terminal, lines) => Promise.resolve(`${terminal}:${lines}`),
+      attach: (terminal) => ["show", terminal],
+    });
+    await withProject(server);
+    const id = await withSession(server);
+    await server.system.observe("scm", id, { fetched: true, prs: [pullFacts()] });
+    await expect
+      .poll(async () => (await server.request("GET", `/sessions/${id}/pr`)).body)
+      .toMatchObject({ state: "none", prs: [{ number: 1 }] });
+    expect((await server.request("GET", `/sessions/${id}/workspace`)).body).toMatchObject({
+      state: "ready",
+      path: "/nowhere",
+    });
+    expect((await server.request("GET", `/sessions/${id}/terminal?lines=5`)).body).toEqual({
+      id,
+      epoch: 1,
+      state: "live",
+      attach: ["show", id],
+      screen: `${id}:5`,
+    });
+  });
+
+  it("are cleaned up when their work is merged, and only then", async () => {
+    const server = await served();
+    await withProject(server);
+    await withSession(server);
+    expect((await server.request("POST", "/sessions/cleanup")).body).toEqual({ cleaned: [] });
+  });
+
+  it.each([
+    { method: "GET", path: "/sessions/nobody", body: undefined, is: [404, "ACTOR_UNKNOWN"] },
+    { method: "GET", path: "/sessions/a.b", body: undefined, is: [400, "MALFORMED"] },
+    { method: "POST", path: "/sessions/nobody/kill", body: {}, is: [404, "ACTOR_UNKNOWN"] },
+    { method: "POST", path: "/sessions/nobody/activity", body: { state: "idle" }, is: [404, "ACTOR_UNKNOWN"] },
+    { method: "POST", path: "/sessions/demo-1/activity", body: { state: "odd" }, is: [400, "MALFORMED"] },
+    { method: "POST", path: "/sessions/demo-1/kill", body: { kind: "odd" }, is: [400, "MALFORMED"] },
+    { method: "POST", path: "/sessions/demo-1/send", body: { text: "" }, is: [400, "MALFORMED"] },
+    { method: "GET", path: "/sessions/demo-1/terminal?lines=5", body: undefined, is: [503, "TMUX_UNREACHABLE"] },
+    { method: "POST", path: "/sessions", body: { projectId: "other", prompt: "x" }, is: [404, "ACTOR_UNKNOWN"] },
+    {
+      method: "POST",
+      path: "/sessions",
+      body: { projectId: "demo", prompt: "x", harness: "odd" },
+      is: [422, "HARNESS_UNKNOWN"],
+    },
+    { method: "POST", path: "/sessions", body: { projectId: "demo" }, is: [400, "MALFORMED"] },
+    { method: "GET", path: "/sessions?limit=0", body: undefined, is: [400, "MALFORMED"] },
+  ] as const)("answer $method $path with $is", async ({ method, path, body, is }) => {
+    const server = await served();
+    await withProject(server);
+    await withSession(server);
+    expect(coded(await server.request(method, path, body))).toEqual(is);
+  });
+});
+
+describe("pull requests of the local forge", () => {
+  it("are opened, listed, commented, readied and closed", async () => {
+    const server = await served();
+    await withProject(server, "local");
+    const body = { title: "A change", headRef: "topic", draft: true };
+    const opened = await server.request("POST", "/projects/demo/pulls", body);
+    expect([opened.status, opened.body.number]).toEqual([201, 1]);
+    expect((await server.request("POST", "/projects/demo/pulls", body)).status).toBe(200);
+    const comment = await server.request("POST", "/projects/demo/pulls/1/comment", { body: "Nice." });
+    expect([comment.status, typeof comment.body.id]).toEqual([201, "string"]);
+    expect((await server.request("POST", "/projects/demo/pulls/1/ready")).body.state).toBe("open");
+    expect((await server.request("GET", "/projects/demo/pulls")).body.pulls).toMatchObject([
+      { number: 1, headRef: "topic", comments: [{ body: "Nice.", author: "owner" }] },
+    ]);
+    expect((await server.request("POST", "/projects/demo/pulls/1/close")).body.state).toBe("closed");
+    expect(coded(await server.request("POST", "/projects/demo/pulls/1/merge"))).toEqual([
+      409,
+      "PULL_REQUEST_ENDED",
+    ]);
+  });
+
+  it.each([
+    { path: "/projects/demo/pulls/7", is: [404, "PULL_REQUEST_UNKNOWN"] },
+    { path: "/projects/other/pulls", is: [404, "ACTOR_UNKNOWN"] },
+    { path: "/projects/demo/pulls/zero", is: [400, "MALFORMED"] },
+  ])("answer $path with $is", async ({ path, is }) => {
+    const server = await served();
+    await withProject(server, "local");
+    expect(coded(await server.request("GET", path))).toEqual(is);
+  });
+
+  it("are not kept for a project without a local forge", async () => {
+    const server = await served();
+    await withProject(server);
+    expect(coded(await server.request("GET", "/projects/demo/pulls"))).toEqual([422, "SCM_UNSUPPORTED"]);
+  });
+});
+
+describe("actors", () => {
+  it("are listed by kind and state, and shown with timers, outbox and what they understand", async () => {
+    const server = await served();
+    await withProject(server);
+    await withSession(server);
+    const { actors } = (await server.request("GET", "/actors?kind=session&state=not_started")).body;
+    expect(actors).toMatchObject([
+      { address: "session/demo-1", states: ["lifecycle.not_started", "activity.none"], facts: { projectId: "demo" } },
+    ]);
+    const { body } = await server.request("GET", "/actors/session/demo-1");
+    expect(body).toMatchObject({ address: "session/demo-1", machine: "session", version: 1, timers: [], outbox: [] });
+    expect(body.enabled).toContain("session.kill");
+  });
+
+  it("tell their journal and what they were", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    await server.request("POST", `/sessions/${id}/kill`);
+    const journal = (await server.request("GET", `/actors/session/${id}/journal?limit=1`)).body;
+    expect([journal.entries[0].message.type, journal.next]).toEqual(["session.start", 1]);
+    const rest = (await server.request("GET", `/actors/session/${id}/journal?after=1`)).body;
+    expect([rest.entries[0].message.type, rest.next]).toEqual(["session.kill", null]);
+    const was = (await server.request("GET", `/actors/session/${id}/at/1`)).body;
+    expect(was.value.lifecycle).toBe("not_started");
+    expect(coded(await server.request("GET", `/actors/session/${id}/at/99`))).toEqual([404, "SEQ_UNKNOWN"]);
+  });
+
+  it("explain themselves back to the command that began it", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    const journal = (await server.request("GET", `/actors/session/${id}/journal`)).body;
+    const cause = encodeURIComponent(journal.entries[0].message.id);
+    const { causes } = (await server.request("GET", `/causes/${cause}`)).body;
+    expect(causes.map(({ name }: { name: string }) => name)).toContain("project.spawn");
+    expect(coded(await server.request("GET", "/causes/never"))).toEqual([404, "CAUSE_UNKNOWN"]);
+  });
+});
+
+describe("machines", () => {
+  it("are told as data, as a diagram and as XState config", async () => {
+    const server = await served();
+    const { machines } = (await server.request("GET", "/machines")).body;
+    expect(machines.map(({ kind }: { kind: string }) => kind)).toEqual(["project", "forge", "session"]);
+    const told = (await server.request("GET", "/machines/project")).body;
+    expect(told.accepts["project.register"]).toMatchObject({ type: "object" });
+    expect(told.chart.states.map(({ name }: { name: string }) => name)).toEqual([
+      "vacant",
+      "registered",
+      "paused",
+      "removed",
+    ]);
+    const diagram = (await server.request("GET", "/machines/project?format=mermaid")).body;
+    expect(diagram.split("\n")).toEqual(
+      expect.arrayContaining([
+        "stateDiagram-v2",
+        "  [*] --> project_vacant",
+        "  project_vacant --> project_registered: project.register [isPossible]",
+      ]),
+    );
+    const config = (await server.request("GET", "/machines/project?format=xstate")).body;
+    expect([config.id, config.initial]).toEqual(["project", "vacant"]);
+  });
+
+  it("are unknown when this daemon does not run them, and have no other format", async () => {
+    const server = await served();
+    expect(coded(await server.request("GET", "/machines/review"))).toEqual([404, "KIND_UNKNOWN"]);
+    expect(coded(await server.request("GET", "/machines/nothing"))).toEqual([400, "MALFORMED"]);
+    expect(coded(await server.request("GET", "/machines/project?format=svg"))).toEqual([400, "MALFORMED"]);
+  });
+});
+
+describe("intake", () => {
+  it("keeps balanced books and gives dead letters another try", async () => {
+    const server = await served();
+    await withProject(server);
+    await server.system.bus.publish({
+      subject: "ao.cmd.session.nobody",
+      id: "lost",
+      body: new TextEncoder().encode(JSON.stringify({ type: "session.kill", data: { kind: "manual" } })),
+    });
+    await expect.poll(() => server.system.report().dead).toBe(1);
+    expect((await server.request("GET", "/intake")).body).toMatchObject({ dead: 1, isBalanced: true });
+    const { letters } = (await server.request("GET", "/dead-letters")).body;
+    expect(letters).toMatchObject([{ code: "ACTOR_UNKNOWN", messageId: "lost" }]);
+    expect(coded(await server.request("POST", `/dead-letters/${letters[0].id}/retry`))).toEqual([404, "ACTOR_UNKNOWN"]);
+    expect(coded(await server.request("POST", "/dead-letters/99/retry"))).toEqual([404, "LETTER_UNKNOWN"]);
+  });
+
+  it("takes an observation as if a probe had published it, once for its key", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    const headers = { "idempotency-key": "one" };
+    for (const _ of [1, 2]) {
+      const answer = await server.request("POST", `/observations/activity/${id}`, { state: "active" }, headers);
+      expect([answer.status, answer.body]).toEqual([202, { messageId: "http:owner:one" }]);
+    }
+    await expect.poll(async () => (await server.request("GET", `/sessions/${id}`)).body.revision).toBe(1);
+    expect(coded(await server.request("POST", `/observations/activity/${id}`, { state: "odd" }))).toEqual([400, "MALFORMED"]);
+    expect(coded(await server.request("POST", `/observations/odd/${id}`, {}))).toEqual([400, "MALFORMED"]);
+  });
+});

@@ -1,0 +1,195 @@
+import { connect } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { AGENT } from "../../http/security.ts";
+import { sessionTokens } from "../../http/tokens.ts";
+import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
+
+/** Routes as the server itself lists them. */
+function routesOf({ app }: Served): string[] {
+  const routes: string[] = [];
+  const path: string[] = [];
+  for (const line of app.printRoutes({ commonPrefix: false }).split("\n")) {
+    const [, indent = "", part = "", methods = ""] = /^([│ ]*)[├└]── (.*?)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? [];
+    if (part === "") continue;
+    path.length = indent.length / 4;
+    path.push(part);
+    for (const method of methods.split(", ").filter(Boolean)) routes.push(`${method} ${path.join("")}`);
+  }
+  return routes;
+}
+
+async function agentOf(server: Served, epoch = 1): Promise<{ id: string; headers: Record<string, string> }> {
+  await withProject(server, "local");
+  const id = await withSession(server);
+  return { id, headers: { authorization: `Bearer ${server.tokens.mint(id, epoch)}` } };
+}
+
+describe("the owner's token", () => {
+  it.each([
+    { title: "none", headers: { authorization: "" } },
+    { title: "another", headers: { authorization: "Bearer other" } },
+    { title: "the right one under another scheme", headers: { authorization: `Basic ${OWNER}` } },
+    { title: "part of the right one", headers: { authorization: `Bearer ${OWNER.slice(1)}` } },
+  ])("is asked for on every route but health: $title is refused (A1)", async ({ headers }) => {
+    const server = await served();
+    const closed = routesOf(server).filter((route) => !/z$/.test(route));
+    const answers = await Promise.all(
+      closed.map(async (route) => {
+        const [method = "", url = ""] = route.split(" ");
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server's own list of methods
+        const { statusCode } = await server.app.inject({ method: method as "GET", url, headers });
+        return [route, statusCode];
+      }),
+    );
+    expect(answers).toEqual(closed.map((route) => [route, 401]));
+  });
+
+  it("is asked for before a route is said not to exist (A1)", async () => {
+    const { app, request } = await served();
+    expect((await app.inject("/nothing")).statusCode).toBe(401);
+    expect((await request("GET", "/nothing")).body).toMatchObject({ code: "ROUTE_UNKNOWN" });
+  });
+
+  it("is not asked for by the health routes", async () => {
+    const { app } = await served();
+    const statuses = await Promise.all(
+      ["/healthz", "/readyz"].map(async (url) => (await app.inject(url)).statusCode),
+    );
+    expect(statuses).toEqual([200, 200]);
+  });
+});
+
+describe("Host and Origin", () => {
+  it.each([
+    { headers: { host: "evil.test" }, status: 403 },
+    { headers: { host: "evil.test:4500" }, status: 403 },
+    { headers: { host: "127.0.0.1.evil.test" }, status: 403 },
+    { headers: { host: "localhost:4500" }, status: 200 },
+    { headers: { host: "LOCALHOST" }, status: 200 },
+    { headers: { host: "[::1]:4500" }, status: 200 },
+    { headers: { host: "ao.internal" }, status: 200 },
+    { headers: { origin: "http://localhost:4500" }, status: 200 },
+    { headers: { origin: "http://evil.test" }, status: 403 },
+    { headers: { origin: "http://localhost.evil.test" }, status: 403 },
+    { headers: { origin: "null" }, status: 403 },
+    { headers: { origin: "file://localhost" }, status: 403 },
+  ])("$headers is answered $status (A2)", async ({ headers, status }) => {
+    const { app } = await served({ hosts: ["ao.internal"] });
+    const response = await app.inject({ url: "/healthz", headers });
+    expect([response.statusCode, response.json<{ code?: string }>().code]).toEqual([
+      status,
+      status === 403 ? "HOST_REFUSED" : undefined,
+    ]);
+  });
+});
+
+describe("an agent's token", () => {
+  it("names only routes that exist (A3)", async () => {
+    const server = await served();
+    expect(Object.keys(AGENT).filter((route) => !routesOf(server).includes(route))).toEqual([]);
+  });
+
+  it("reaches its own session and the pull requests of its project (A3)", async () => {
+    const server = await served();
+    const { id, headers } = await agentOf(server);
+    expect((await server.request("GET", `/sessions/${id}`, undefined, headers)).status).toBe(200);
+    const body = { title: "Mine", headRef: "topic", session: "somebody-else" };
+    expect((await server.request("POST", "/projects/demo/pulls", body, headers)).status).toBe(201);
+    const comment = { body: "From me.", author: "the owner", isBot: false };
+    await server.request("POST", "/projects/demo/pulls/1/comment", comment, headers);
+    expect((await server.request("GET", "/projects/demo/pulls/1")).body).toMatchObject({
+      session: id,
+      comments: [{ author: id, isBot: true }],
+    });
+    const report = { summary: "Done.", outcome: "done" };
+    expect((await server.request("POST", `/sessions/${id}/report`, report, headers)).status).toBe(200);
+  });
+
+  it("reaches nothing else (A3)", async () => {
+    const server = await served();
+    const { id, headers } = await agentOf(server);
+    await withSession(server);
+    await server.request("POST", "/projects/demo/pulls", { title: "Not mine", headRef: "other" });
+    const refused = [
+      ["GET", "/sessions/demo-2"],
+      ["POST", "/sessions/demo-2/activity"],
+      ["POST", `/sessions/${id}/kill`],
+      ["POST", `/sessions/${id}/send`],
+      ["GET", "/sessions"],
+      ["GET", "/actors"],
+      ["GET", "/events"],
+      ["GET", "/projects/other/pulls"],
+      ["POST", "/projects/demo/pulls/1/close"],
+      ["POST", "/projects/demo/pulls/1/merge"],
+      ["DELETE", "/projects/demo"],
+      ["POST", `/observations/activity/${id}`],
+    ] as const;
+    const answers = await Promise.all(
+      refused.map(async ([method, path]) => {
+        const body = method === "POST" ? { state: "idle" } : undefined;
+        const { status, body: said } = await server.request(method, path, body, headers);
+        return [path, status, said.code];
+      }),
+    );
+    expect(answers).toEqual(refused.map(([, path]) => [path, 403, "FORBIDDEN"]));
+  });
+
+  it("is refused once a newer epoch has begun (A3)", async () => {
+    const server = await served();
+    const { id, headers } = await agentOf(server);
+    await server.system.ask({ to: `session/${id}`, type: "session.relaunch", data: {} });
+    const { status, body } = await server.request("GET", `/sessions/${id}`, undefined, headers);
+    expect([status, body.code]).toEqual([403, "EPOCH_STALE"]);
+  });
+
+  it("verifies only as it was minted (K1)", () => {
+    const tokens = sessionTokens("secret");
+    const token = tokens.mint("demo-1", 3);
+    const forged = [
+      sessionTokens("other").mint("demo-1", 3),
+      token.replace("demo-1", "demo-2"),
+      token.replace(".3.", ".4."),
+      token.replace(".3.", ".03."),
+      `${token}A`,
+      token.slice(0, -1),
+      "",
+    ];
+    expect(tokens.verify(token)).toEqual({ sessionId: "demo-1", epoch: 3 });
+    expect(forged.map((text) => tokens.verify(text))).toEqual(forged.map(() => undefined));
+  });
+});
+
+describe("input", () => {
+  it.each([
+    { title: "not JSON", payload: "{", type: "application/json", is: [400, "MALFORMED"] },
+    { title: "another type", payload: "<a/>", type: "text/xml", is: [400, "MALFORMED"] },
+    { title: "too large", payload: `"${"x".repeat(2_000)}"`, type: "application/json", is: [413, "BODY_TOO_LARGE"] },
+    { title: "a poisoned prototype", payload: '{"__proto__":{}}', type: "application/json", is: [400, "MALFORMED"] },
+  ])("that is $title is refused in the shape of all failures", async ({ payload, type, is }) => {
+    const { app } = await served({ settings: { limits: { bodyBytes: 1_000 } } });
+    const headers = { authorization: `Bearer ${OWNER}`, "content-type": type };
+    const response = await app.inject({ method: "POST", url: "/api/v1/sessions", headers, payload });
+    const body = response.json<Record<string, unknown>>();
+    expect([response.statusCode, body["code"]]).toEqual(is);
+    expect(Object.keys(body).filter((key) => key !== "details")).toEqual(["code", "message", "requestId"]);
+  });
+
+  it("that is wrong is named by its path", async () => {
+    const { request } = await served();
+    const { body } = await request("POST", "/sessions", { projectId: "a b", prompt: 7 });
+    expect(body.details.map(({ path }: { path: string }) => path)).toEqual(["body/projectId", "body/prompt"]);
+  });
+
+  it("that is not even HTTP ends in a 400 and leaves the daemon running", async () => {
+    const server = await served();
+    const url = new URL(await server.app.listen({ port: 0, host: "127.0.0.1" }));
+    const socket = connect(Number(url.port), url.hostname);
+    onTestFinished(() => socket.destroy());
+    socket.write("\0\0 nonsense\r\n\r\n");
+    const answer = await new Promise<string>((resolve) => {
+      socket.once("data", (data) => resolve(data.toString()));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 400/);
+    expect((await fetch(new URL("/healthz", url))).status).toBe(200);
+  });
+});

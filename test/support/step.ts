@@ -1,0 +1,106 @@
+import { createActor, type AnyActor, type AnyMachineSnapshot, type Snapshot } from "xstate";
+import { addressOf, type Address } from "../../machines/ids.ts";
+import type { Json } from "../../machines/json.ts";
+import type { Kind } from "../../machines/kind.ts";
+import type { Order } from "../../machines/order.ts";
+
+/** A message as a test writes it; what it leaves out is filled in. */
+export interface Told {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly from?: Address;
+  readonly at?: number;
+  readonly id?: string;
+  readonly epoch?: number;
+}
+
+export interface Stepped {
+  readonly value: Json;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each test reads the context of its own kind
+  readonly context: any;
+  readonly orders: readonly Order[];
+  /** Neither state nor context changed; the context is the very same object. */
+  readonly isUnchanged: boolean;
+}
+
+export interface MachineUnderTest {
+  /** One message, its data parsed as the host does. Throws what the machine threw. */
+  send(told: Told): Stepped;
+  /** Several messages; what the last one did. */
+  all(...told: readonly Told[]): Stepped;
+  readonly now: Stepped;
+  /** XState's persisted snapshot. */
+  persisted(): unknown;
+  /** Goes through JSON and back, as a restart of the daemon does. */
+  restart(): void;
+}
+
+/** The real machine of a kind, without any host around it. */
+export function machineUnderTest(kind: Kind, id = "mer-1"): MachineUnderTest {
+  const input = { address: addressOf(kind.name, id), id, at: 0 };
+  let count = 0;
+  let orders: Order[] = [];
+  let actor = started(createActor(kind.machine, { input }));
+
+  function started(made: AnyActor): AnyActor {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- kinds declare `emitted: Order`
+    made.on("*", (order: unknown) => orders.push(order as Order));
+    made.subscribe({ error: () => undefined });
+    made.start();
+    return made;
+  }
+  function read(): AnyMachineSnapshot {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a kind's logic is a state machine
+    const snapshot = actor.getSnapshot() as AnyMachineSnapshot;
+    if (snapshot.status === "error") throw snapshot.error;
+    return snapshot;
+  }
+  function stepped(before: AnyMachineSnapshot): Stepped {
+    const { value, context } = read();
+    const isSameValue = JSON.stringify(before.value) === JSON.stringify(value);
+    const isUnchanged = isSameValue && before.context === context;
+    // oxlint-disable-next-line typescript/no-unsafe-assignment, typescript/no-unsafe-type-assertion -- XState's value is a name or a record of names
+    return { value: value as Json, context, orders, isUnchanged };
+  }
+  function send({ type, data = {}, at, id: named, ...rest }: Told): Stepped {
+    const shape = kind.accepts[type];
+    if (shape === undefined) throw new Error(`a ${kind.name} does not accept ${type}`);
+    count += 1;
+    orders = [];
+    const before = read();
+    const event = { type, id: named ?? `m${count}`, at: at ?? count, ...rest, data: shape.parse(data) };
+    actor.send(event);
+    return stepped(before);
+  }
+
+  return {
+    send,
+    all(...told) {
+      let last = stepped(read());
+      for (const each of told) last = send(each);
+      return last;
+    },
+    get now() {
+      orders = [];
+      return stepped(read());
+    },
+    persisted: () => actor.getPersistedSnapshot(),
+    restart() {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was persisted just now
+      const snapshot = JSON.parse(JSON.stringify(actor.getPersistedSnapshot())) as Snapshot<unknown>;
+      actor.stop();
+      orders = [];
+      actor = started(createActor(kind.machine, { snapshot }));
+    },
+  };
+}
+
+/** Orders in short, for tables: `effect:launchTerminal`, `mail:child.started`, `reply`, `refuse:CODE`. */
+export function namesOf(orders: readonly Order[]): string[] {
+  return orders.map((order) => {
+    if (order.type === "effect" || order.type === "mail") return `${order.type}:${order.name}`;
+    if (order.type === "arm" || order.type === "cancel") return `${order.type}:${order.name}`;
+    if (order.type === "observation") return `observation:${order.lane}`;
+    return order.type === "refuse" ? `refuse:${order.code}` : order.type;
+  });
+}

@@ -1,0 +1,4 @@
+// A warning of Node in a test is a mistake in the test or in what it tests: thrown here it fails the run.
+process.on("warning", (warning) => {
+  throw warning;
+});
