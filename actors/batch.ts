@@ -57,14 +57,17 @@ export class Batch {
   readonly letters: DeadLetter[] = [];
   readonly #touched = new Map<Address, { resident: Resident; timersBefore: Resident["timers"] }>();
   readonly #seen: SeenRow[] = [];
+  readonly #under: readonly { readonly batch: Batch }[];
   readonly #books: Mutable<Books>;
   #position: Position | undefined;
   #amended: OutboxRow[] = [];
   #marked: DeadLetter[] = [];
   #changes: Commit | undefined;
 
-  constructor(base: Base) {
+  /** `under` are the batches before it that are not durable yet; they leave the list as they land. */
+  constructor(base: Base, under: readonly { readonly batch: Batch }[] = []) {
     this.base = base;
+    this.#under = under;
     this.#books = { ...base.books };
   }
 
@@ -108,9 +111,19 @@ export class Batch {
     this.outcomes.set(row.id, row.outcome);
   }
 
-  /** The resident as this batch sees it, if the batch touched it. */
+  /** What became of a message in this batch, or in one under it. */
+  outcome(id: string): Outcome | undefined {
+    const known = this.outcomes.get(id);
+    if (known !== undefined) return known;
+    return this.#under.findLast(({ batch }) => batch.outcomes.has(id))?.batch.outcomes.get(id);
+  }
+
+  /** The resident as this batch sees it, if it or one under it touched it. */
   resident(address: Address): Resident | undefined {
-    return this.#touched.get(address)?.resident;
+    const own = this.#touched.get(address);
+    if (own !== undefined) return own.resident;
+    const under = this.#under.findLast(({ batch }) => batch.#touched.has(address));
+    return under === undefined ? undefined : under.batch.#touched.get(address)?.resident;
   }
 
   residents(): Resident[] {

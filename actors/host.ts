@@ -17,8 +17,10 @@ import { Stepper } from "./stepper.ts";
 //
 //   H1. Nothing leaves before the flush of the transaction that recorded it: no answer, no mail, no effect, no event (R2, R5).
 //   H2. The position in the stream is a row of the transaction that applied the messages up to it (R2).
-//   H3. A commit that fails drops every live actor the batch touched; the same messages are stepped again (R2).
-//   H4. One batch at a time; what comes meanwhile is the next batch.
+//   H3. A commit that fails drops every live actor that it and the batches after it touched; the same messages are
+//       stepped again, in the same order (R2).
+//   H4. Batches are stepped one after the other and land in that order; a few may be under way to the disk at once.
+//       A later one sees what an earlier one changed, though it is not durable yet, and lets nothing out before it.
 
 const LONGEST_RETRY_MS = 10_000;
 
@@ -64,18 +66,29 @@ interface Work {
   readonly offered: readonly Offered[];
 }
 
+/** A batch on its way to the disk. */
+interface Flight {
+  readonly work: Work;
+  readonly batch: Batch;
+  readonly landed: Promise<void>;
+}
+
 const NO_WORK: Work = { raws: [], offered: [] };
+/** Batches under way at once: enough to step while the disk is busy. */
+const DEPTH = 4;
 
 export class Host {
   readonly #parts: HostParts;
   readonly #residents: Residents;
   readonly #steps: Stepper;
   readonly #rules: IntakeRules;
+  readonly #flying: Flight[] = [];
   #base: Base;
   #stream: string | undefined;
   #next: { raws: RawMessage[]; offered: Offered[] } = { raws: [], offered: [] };
   #wake: (() => void) | undefined;
   #intake: Intake | undefined;
+  #crash: { readonly error: unknown } | undefined;
 
   constructor(parts: HostParts) {
     const head = parts.store.head();
@@ -102,12 +115,14 @@ export class Host {
     const reader = this.#reader(intake, signal);
     signal.addEventListener("abort", () => this.#wake?.(), { once: true });
     while (!signal.aborted) {
+      if (this.#crash !== undefined) await this.#recover(signal);
       reader.fetch();
-      const work = this.#takeWork();
+      const work = this.#flying.length < DEPTH ? this.#takeWork() : NO_WORK;
       if (work === NO_WORK) await this.#woken();
-      else await this.#handle(work, signal);
+      else this.#launch(work);
       reader.throwIfFailed();
     }
+    await Promise.allSettled(this.#flying.map(async ({ landed }) => landed));
     await intake.close();
   }
 
@@ -128,7 +143,7 @@ export class Host {
     return this.#residents.size;
   }
 
-  /** Reads ahead by one batch while the one before is committed. */
+  /** Reads ahead by one batch while the one before is stepped. */
   #reader(intake: Intake, signal: AbortSignal): { fetch(): void; throwIfFailed(): void } {
     let isTaking = false;
     let failure: Error | undefined;
@@ -169,41 +184,93 @@ export class Host {
     await promise;
   }
 
-  /** Steps and commits the work until it is durable. */
-  async #handle(work: Work, signal: AbortSignal): Promise<void> {
-    let waitMs = this.#parts.retryMs;
-    while (!signal.aborted) {
+  /** Steps the work and sends it to the disk, behind what is under way already. */
+  #launch(work: Work): void {
+    const batch = this.#step(work);
+    const before = this.#flying.at(-1)?.landed;
+    const landed = this.#land({ work, batch }, before);
+    this.#flying.push({ work, batch, landed });
+    landed.catch((error: unknown) => {
+      this.#crash ??= { error };
+      this.#wake?.();
+    });
+  }
+
+  async #land(
+    { work, batch }: { work: Work; batch: Batch },
+    before: Promise<void> | undefined,
+  ): Promise<void> {
+    const committed = batch.isEmpty ? undefined : this.#parts.store.commit(batch.changes());
+    const [earlier, own] = await Promise.allSettled([before, committed]);
+    if (earlier.status === "rejected") throw earlier.reason;
+    if (own.status === "rejected") throw own.reason;
+    this.#parts.onBoundary?.("flushed");
+    this.#flying.shift();
+    this.#finish(batch, work);
+    this.#wake?.();
+  }
+
+  /** A commit failed, and with it all after it: their work is done again, one by one, from what the store has. */
+  async #recover(signal: AbortSignal): Promise<void> {
+    await Promise.allSettled(this.#flying.map(async ({ landed }) => landed));
+    const failed = this.#flying.splice(0);
+    const error = this.#crash?.error;
+    this.#crash = undefined;
+    this.#undo(failed.map(({ batch }) => batch));
+    this.#survive(error);
+    for (const { work } of failed) await this.#redo(work, signal);
+  }
+
+  async #redo(work: Work, signal: AbortSignal): Promise<void> {
+    for (
+      let waitMs = this.#parts.retryMs;
+      !signal.aborted;
+      waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)
+    ) {
+      await sleep(this.#parts.clock, waitMs, signal);
       const batch = this.#step(work);
-      this.#parts.onBoundary?.("stepped");
       try {
         if (!batch.isEmpty) await this.#parts.store.commit(batch.changes());
         this.#parts.onBoundary?.("flushed");
         this.#finish(batch, work);
         return;
       } catch (error) {
-        for (const { address } of batch.residents()) this.#residents.drop(address);
-        if (!(error instanceof Failure) || !error.isRetryable) throw error;
-        this.#parts.onCommitFailed(error);
+        this.#undo([batch]);
+        this.#survive(error);
       }
-      await sleep(this.#parts.clock, waitMs, signal);
-      waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS);
     }
   }
 
+  /** Forgets what batches did that never became durable. */
+  #undo(batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      for (const { address } of batch.residents()) this.#residents.drop(address);
+    }
+    const [first] = batches;
+    if (first !== undefined) this.#base = first.base;
+  }
+
+  #survive(error: unknown): void {
+    if (!(error instanceof Failure) || !error.isRetryable) throw error;
+    this.#parts.onCommitFailed(error);
+  }
+
   #step({ raws, offered }: Work): Batch {
-    const batch = new Batch(this.#base);
+    const batch = new Batch(this.#base, this.#flying);
     for (const { inputs } of offered) {
       for (const input of inputs) absorb(this.#steps, batch, input);
     }
     for (const raw of raws) receive(this.#steps, batch, raw, this.#rules);
+    const { globalSeq, deadSeq, books } = batch;
+    this.#base = { globalSeq, deadSeq, books };
+    this.#parts.onBoundary?.("stepped");
     return batch;
   }
 
   #finish(batch: Batch, { offered }: Work): void {
-    const { globalSeq, deadSeq, books, position } = batch;
-    this.#base = { globalSeq, deadSeq, books };
     this.#parts.onFlushed(batch);
     for (const { done } of offered) done();
+    const { position } = batch;
     if (position !== undefined && position.stream !== this.#stream) {
       const isFirst = this.#stream === undefined;
       this.#stream = position.stream;

@@ -65,7 +65,7 @@ export class Stepper {
   }
 
   #isRepeat(batch: Batch, id: string): boolean {
-    const before = batch.outcomes.get(id) ?? this.#parts.store.seen(id)?.outcome;
+    const before = batch.outcome(id) ?? this.#parts.store.seen(id)?.outcome;
     if (before === undefined) return false;
     batch.count("duplicate");
     batch.outcomes.set(id, before);

@@ -158,7 +158,7 @@ async function commitMerge(pull: Pull, base: string, call: GitCall): Promise<str
   const [tree = "", ...conflicts] = stdout.split("\n");
   if (exitCode !== 0)
     throw refused(pull, `it conflicts with ${pull.baseRef}: ${conflicts.join(", ") || stderr}`);
-  // One line, or a title could forge the trailer.
+  // It is the subject of the commit, so it is one line.
   const title = pull.title.replaceAll(/\s+/g, " ").trim();
   const message = `Merge pull request #${pull.number}: ${title}\n\n${TRAILER}: ${nameOf(pull)}`;
   const args = ["commit-tree", tree, "-p", base, "-p", pull.headSha, "-m", message];

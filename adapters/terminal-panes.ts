@@ -50,7 +50,7 @@ const FIELDS = [
 ].map((name) => `#{${name}}`);
 
 /** Every pane of ours; none when there is no server. Fails with TMUX_UNREACHABLE. */
-export async function panes(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> {
+async function panes(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> {
   const answer = await tmux.run(["list-panes", "-a", "-F", FIELDS.join("|")], signal && { signal });
   if (answer.type === "no-server") return [];
   // A server without any session, about to end.

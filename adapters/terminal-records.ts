@@ -148,7 +148,7 @@ export async function writePrivate(path: string, text: string): Promise<void> {
 }
 
 /** Turns one expected error of the file system into undefined. */
-export function ignore(code: string): (error: unknown) => undefined {
+function ignore(code: string): (error: unknown) => undefined {
   return (error) => {
     if (error instanceof Error && "code" in error && error.code === code) return undefined;
     throw error;

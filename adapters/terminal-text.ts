@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -23,7 +23,8 @@ import type { TmuxCall } from "./tmux.ts";
 //       when the daemon is killed while writing.
 //   T4. A dead pane is never pasted into: tmux before 3.4 crashes on it, and with it the whole fleet.
 //   T5. Of the control characters only tab and newline reach the pane: an escape could end the bracketed paste.
-//   T6. The last 64 deliveries of a pane are remembered, in the pane.
+//   T6. What a user does to the view changes nothing: copy mode would swallow Enter and unbracket the paste.
+//   T7. The last 64 deliveries of a pane are remembered, in the pane.
 
 const REMEMBERED = 64;
 const ID_CHARACTERS = 32;
@@ -81,20 +82,20 @@ interface Keys {
 type Said = "typed" | "pasted" | "sent";
 
 async function paste(keys: Keys, text: string, signal: AbortSignal): Promise<Said> {
-  const { pane, id, parts } = keys;
+  const { pane, parts } = keys;
   const note = noting(keys, "@ao_pasted");
   // An empty buffer does not exist for tmux.
   if (text === "") {
     return said(keys, script(keys, { sent: "", pasted: "", neither: note }), { signal });
   }
-  const buffer = `ao-${id}`;
+  const buffer = `ao-${randomUUID()}`;
   const drop = `delete-buffer -b ${buffer} ; `;
   const steps = script(keys, {
     sent: drop,
     pasted: drop,
-    neither: `paste-buffer -p -d -b ${buffer} -t ${pane.id} ; ${note}`,
+    neither: `copy-mode -q -t ${pane.id} ; paste-buffer -p -d -b ${buffer} -t ${pane.id} ; ${note}`,
   });
-  const path = join(parts.home, "terminals", `${id}.text`);
+  const path = join(parts.home, "terminals", `${buffer}.text`);
   await writePrivate(path, text);
   const stdin = createReadStream(path);
   try {
@@ -108,7 +109,6 @@ async function paste(keys: Keys, text: string, signal: AbortSignal): Promise<Sai
 
 async function enter(keys: Keys): Promise<Said> {
   const { id } = keys.pane;
-  // A user who scrolled back is in copy mode, which would swallow the key.
   const press = `copy-mode -q -t ${id} ; send-keys -t ${id} Enter ; ${noting(keys, "@ao_sent")}`;
   return said(keys, script(keys, { sent: "", pasted: press, neither: press }), {});
 }

@@ -77,35 +77,33 @@ export function tmuxClient(options: TmuxOptions): Tmux {
     argv: [program, ...flags],
     async run(args, call = {}) {
       const limit = AbortSignal.timeout(options.timeoutMs ?? CALL_MS);
-      const stopped = call.signal ? AbortSignal.any([call.signal, limit]) : limit;
       const tried = `tmux ${args[0] ?? ""} on ${options.socket}`;
+      const argv = [program, ...flags, ...args];
       for (let clients = 1; ; clients += 1) {
-        const result = await runClient([program, ...flags, ...args], options.cwd, {
-          ...call,
-          stopped,
-        });
-        if (!result.failed) return { type: "done", stdout: result.stdout };
+        const result = await runClient(argv, options.cwd, { ...call, limit });
+        // Asked first: output that was cut off can look like a success.
         if (call.signal?.aborted) {
           throw new Failure("DEADLINE_PASSED", `${tried}: stopped before it answered`);
         }
         if (limit.aborted) throw new Failure("TMUX_UNREACHABLE", `${tried}: no answer in time`);
-        // The last pane was just closed, or the server was killed: the next client learns what is now.
+        if (!result.failed) return { type: "done", stdout: result.stdout };
         // A file that was read, even in part, cannot be read again.
-        if (ENDING.test(result.stderr) && !call.stdin && clients < CLIENTS) continue;
-        return answerOf(result, tried);
+        const isEnding = ENDING.test(result.stderr) && !call.stdin;
+        if (!isEnding || clients === CLIENTS) return answerOf(result, tried);
       }
     },
   };
 }
 
-// A server ends within milliseconds; one that ends every time has a reason to be told.
+// What a client hears of a server whose last pane was just closed, or that was killed; the next client learns
+// what is now. Servers end within milliseconds: one that does it every time has a reason to be told.
 const CLIENTS = 5;
 const ENDING = /^(server exited|lost server)/m;
 
 async function runClient(
   [program = "", ...args]: readonly string[],
   cwd: string,
-  { stdin, stopped }: TmuxCall & { stopped: AbortSignal },
+  { stdin, signal, limit }: TmuxCall & { limit: AbortSignal },
 ): Promise<Ended> {
   const client = execa(program, args, {
     cwd,
@@ -123,6 +121,7 @@ async function runClient(
     client.stdout.destroy();
     client.stderr.destroy();
   };
+  const stopped = signal ? AbortSignal.any([signal, limit]) : limit;
   stopped.addEventListener("abort", stop);
   if (stopped.aborted) stop();
   const result = await client;

@@ -195,7 +195,7 @@ async function ensureBranch(place: Place, baseSha: string): Promise<void> {
   const { spec, signal } = place;
   const call = { cwd: spec.repo, signal };
   const ref = `refs/heads/${spec.branch}`;
-  void (join(place.commonDir, `${ref}.lock`), place.now());
+  await dropStaleLock(join(place.commonDir, `${ref}.lock`), place.now());
   if ((await commitOf(ref, call)) !== null) return;
   const start = (await commitOf(`refs/remotes/origin/${spec.branch}`, call)) ?? baseSha;
   // The empty old value says that the branch must not exist yet.

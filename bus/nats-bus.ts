@@ -45,7 +45,7 @@ const CONNECT_MS = 2_000;
 const RECONNECT_MS = 100;
 const REQUEST_MS = 5_000;
 // A frozen server is noticed after two pings without an answer.
-const PING_MS = 2_500;
+const PING_MS = 2_000;
 const RETRY_MS = 200;
 // nats-server 2.9 tells its readers first and removes the files after; a stream made in between loses its own.
 const SETTLE_MS = 500;
@@ -81,6 +81,8 @@ export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
     return bus;
   } catch (cause) {
     await nc.close();
+    if (isUnheard(cause))
+      throw new Failure("BUS_REFUSED", `${attempt}: it runs without JetStream`, { cause });
     throw asFailure(attempt, cause);
   }
 }
@@ -93,7 +95,7 @@ class NatsBus implements Bus, Link {
   readonly #limits: StreamLimits;
   readonly #now: () => number;
   readonly #intakes = new Set<NatsIntake>();
-  readonly #inFlight = new Set<(failure: Failure) => void>();
+  readonly #asking = new Set<(failure: Failure) => void>();
   readonly #listeners = new Set<(state: BusState, failure?: Failure) => void>();
   #waiting = Promise.withResolvers<void>();
   #changing: Promise<unknown> = Promise.resolve();
@@ -126,12 +128,12 @@ class NatsBus implements Bus, Link {
       await this.#store(publication);
     } catch (cause) {
       if (!isUnheard(cause) && !isStoreGone(cause)) throw asFailure(attempt, cause);
-      await this.#storeAfterMending(
-        publication,
-        isStoreGone(cause) ? state.stream : undefined,
-      ).catch((again: unknown) => {
+      try {
+        await this.#mendStream(state.stream, isStoreGone(cause));
+        await this.#store(publication);
+      } catch (again) {
         throw asFailure(attempt, again);
-      });
+      }
     }
   }
 
@@ -203,11 +205,7 @@ class NatsBus implements Bus, Link {
   }
 
   ensure(): Promise<StreamHead> {
-    return this.#inTurn(async () => {
-      const isLost = this.#state.type === "up" && (await this.look()) === undefined;
-      if (isLost) await delay(SETTLE_MS);
-      return this.#saw(await ensureStream(this.jsm, this.#limits));
-    });
+    return this.#inTurn(() => this.#ensureNow());
   }
 
   rename(): Promise<StreamHead> {
@@ -215,7 +213,18 @@ class NatsBus implements Bus, Link {
   }
 
   look(): Promise<StreamHead | undefined> {
-    return lookAtStream(this.jsm);
+    return this.ask(() => lookAtStream(this.jsm));
+  }
+
+  async ask<T>(request: () => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#asking.add(reject);
+    request().then(resolve, reject);
+    try {
+      return await promise;
+    } finally {
+      this.#asking.delete(reject);
+    }
   }
 
   forget(intake: NatsIntake): void {
@@ -223,31 +232,33 @@ class NatsBus implements Bus, Link {
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.#changing.then(change);
+    const result = this.#changing.then(() => this.ask(change));
     this.#changing = result.catch(() => undefined);
     return result;
   }
 
+  async #ensureNow(): Promise<StreamHead> {
+    const isLost = this.#state.type === "up" && (await lookAtStream(this.jsm)) === undefined;
+    if (isLost) await delay(SETTLE_MS);
+    return this.#saw(await ensureStream(this.jsm, this.#limits));
+  }
+
+  /** The stream is gone, or the files under it are: then there is nothing left to lose in it. */
+  #mendStream(stream: string, isBroken: boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      const isMended = this.#state.type === "up" && this.#state.stream !== stream;
+      if (isMended) return;
+      if (isBroken) await deleteStream(this.jsm, stream);
+      await this.#ensureNow();
+    });
+  }
+
   async #store({ subject, body, id, headers: given }: Publication): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#inFlight.add(reject);
     const options = {
       ...(id === undefined ? {} : { msgID: id }),
       ...(given === undefined ? {} : { headers: headersOf(given) }),
     };
-    this.#js.publish(subject, body, options).then(() => resolve(), reject);
-    try {
-      await promise;
-    } finally {
-      this.#inFlight.delete(reject);
-    }
-  }
-
-  /** Nobody keeps the subject, or the files under the stream are gone: then there is nothing left to lose in it. */
-  async #storeAfterMending(publication: Publication, broken?: string): Promise<void> {
-    if (broken !== undefined) await this.#inTurn(() => deleteStream(this.jsm, broken));
-    await this.ensure();
-    await this.#store(publication);
+    await this.ask(() => this.#js.publish(subject, body, options));
   }
 
   async #follow(): Promise<void> {
@@ -298,11 +309,12 @@ class NatsBus implements Bus, Link {
   }
 
   #goDown(reason: string): void {
+    const failure = new Failure("BUS_DOWN", `reach NATS at ${this.nc.getServer()}: ${reason}`);
+    // The client would let them wait for answers that cannot come (C3).
+    for (const reject of this.#asking) reject(failure);
     if (this.#state.type === "down") return;
     this.#waiting = Promise.withResolvers();
-    const failure = new Failure("BUS_DOWN", `reach NATS at ${this.nc.getServer()}: ${reason}`);
     this.#tell({ type: "down", since: this.#now(), reason }, failure);
-    for (const reject of this.#inFlight) reject(failure);
     for (const intake of this.#intakes) intake.doubt();
   }
 
@@ -342,7 +354,7 @@ async function respond(
   }
 }
 
-/** Whether a publish found no stream that keeps its subject. */
+/** Whether nobody answered: no stream keeps the subject, or there is no JetStream at all. */
 function isUnheard(cause: unknown): boolean {
   return cause instanceof Error && cause.name === "JetStreamNotEnabled";
 }

@@ -30,6 +30,8 @@ export interface Link {
   /** The stream under another name, because its numbers went back. */
   rename(): Promise<StreamHead>;
   look(): Promise<StreamHead | undefined>;
+  /** Fails with BUS_DOWN as soon as the connection breaks. */
+  ask<T>(request: () => Promise<T>): Promise<T>;
   /** The intake was closed. */
   forget(intake: NatsIntake): void;
 }
@@ -137,14 +139,16 @@ export class NatsIntake implements Intake {
     const { nc, jsm } = this.#link;
     const stream = await this.#resumeAt();
     const first = (this.#after?.seq ?? 0) + 1;
-    const { name: consumer } = await jsm.consumers.add(STREAM, {
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: first,
-      ack_policy: AckPolicy.None,
-      inactive_threshold: nanos(CONSUMER_IDLE_MS),
-      mem_storage: true,
-      num_replicas: 1,
-    });
+    const { name: consumer } = await this.#link.ask(() =>
+      jsm.consumers.add(STREAM, {
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: first,
+        ack_policy: AckPolicy.None,
+        inactive_threshold: nanos(CONSUMER_IDLE_MS),
+        mem_storage: true,
+        num_replicas: 1,
+      }),
+    );
     const head = await this.#link.look();
     if (head?.name !== stream || signal.aborted) return;
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();

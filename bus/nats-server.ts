@@ -54,6 +54,7 @@ const ANSWER_MS = 3_000;
 const POLL_MS = 25;
 const STOP_MS = 3_000;
 const PORT_ATTEMPTS = 5;
+const PORT_PAUSE_MS = 50;
 
 /**
  * The home's nats-server, running and answering.
@@ -167,11 +168,20 @@ async function knock({ name, port, ao }: NatsIdentity): Promise<NatsConnection |
 
 /** The wanted port if it is free, else any that is (D3). */
 async function choosePort(wanted: number): Promise<number> {
-  for (const port of wanted === 0 ? [0] : [wanted, 0]) {
+  const own = wanted === 0 ? undefined : await tryPortPatiently(wanted);
+  const port = own ?? (await tryPort(0));
+  if (port !== undefined) return port;
+  throw new Failure("BUS_DOWN", "start nats-server: there is no free port on 127.0.0.1");
+}
+
+/** A process that was killed may hold its port a moment longer than its command line. */
+async function tryPortPatiently(port: number): Promise<number | undefined> {
+  for (let attempt = 1; attempt <= PORT_ATTEMPTS; attempt += 1) {
     const found = await tryPort(port);
     if (found !== undefined) return found;
+    await delay(PORT_PAUSE_MS);
   }
-  throw new Failure("BUS_DOWN", "start nats-server: there is no free port on 127.0.0.1");
+  return undefined;
 }
 
 async function tryPort(port: number): Promise<number | undefined> {

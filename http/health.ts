@@ -7,7 +7,7 @@ const Part = z.object({ name: z.string(), state: z.string(), reason: z.string().
 const Ready = z.object({ isReady: z.boolean(), version: z.string(), parts: z.array(Part) });
 
 /** Liveness, readiness, metrics and the page at `/`. */
-export function healthRoutes(app: App, edge: Edge): void {
+export function healthRoutes(app: App, edge: Edge, metrics: Registry): void {
   const ready = (): z.infer<typeof Ready> => {
     const { isReady, parts } = edge.health();
     return { isReady, version: edge.version, parts: [...parts] };
@@ -40,7 +40,6 @@ export function healthRoutes(app: App, edge: Edge): void {
     },
   );
 
-  const metrics = metricsOf(app, edge);
   app.get(
     "/metrics",
     { schema: { tags, summary: "Prometheus text", response: { 200: z.string() } } },
@@ -58,7 +57,8 @@ export function healthRoutes(app: App, edge: Edge): void {
   );
 }
 
-function metricsOf(app: App, edge: Edge): Registry {
+/** What `GET /metrics` tells; the time to answer is taken on every route of `app`. */
+export function metricsOf(app: App, edge: Edge): Registry {
   const registry = new Registry();
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({

@@ -10,10 +10,11 @@ import {
 import { z } from "zod";
 import type { System } from "../actors/system.ts";
 import { actorRoutes } from "./actors.ts";
+import { backupRoute } from "./backup.ts";
 import type { App, Edge } from "./edge.ts";
 import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
 import { answerFailures } from "./failures.ts";
-import { healthRoutes } from "./health.ts";
+import { healthRoutes, metricsOf } from "./health.ts";
 import { intakeRoutes } from "./intake.ts";
 import { machineRoutes } from "./machines.ts";
 import { projectRoutes } from "./projects.ts";
@@ -86,8 +87,9 @@ export async function httpServer(options: ServerOptions): Promise<App> {
 }
 
 async function registerRoutes(app: App, edge: Edge, events: EventOptions): Promise<void> {
+  const metrics = metricsOf(app, edge);
   await app.register((root, _options, done) => {
-    healthRoutes(root.withTypeProvider<ZodTypeProvider>(), edge);
+    healthRoutes(root.withTypeProvider<ZodTypeProvider>(), edge, metrics);
     root.get(
       "/openapi.json",
       {
@@ -110,6 +112,7 @@ async function registerRoutes(app: App, edge: Edge, events: EventOptions): Promi
       actorRoutes(api, edge);
       machineRoutes(api, edge);
       intakeRoutes(api, edge);
+      backupRoute(api, edge);
       eventRoutes(api, edge, events);
       done();
     },

@@ -16,7 +16,7 @@ const KillBody = z
 const SendBody = z.object({ text: z.string().min(1).max(1_000_000) });
 const ReportBody = z.object({
   summary: z.string().max(65_536),
-  outcome: z.string().min(1).max(64).default("done"),
+  outcome: z.string().min(1).max(64).default("succeeded"),
 });
 const MessageId = z.object({ messageId: z.string() });
 

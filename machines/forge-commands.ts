@@ -97,7 +97,11 @@ export function commentPull({ context, event }: SeenBy): Step {
   const pull = context.pulls[number];
   if (pull === undefined) return unknown(context, event.type, number);
   if (pull.comments.length >= COMMENT_LIMIT) {
-    return refused(context, "LIMIT_REACHED", `comment ${pull.url}: it has ${COMMENT_LIMIT} comments`);
+    return refused(
+      context,
+      "LIMIT_REACHED",
+      `comment ${pull.url}: it has ${COMMENT_LIMIT} comments`,
+    );
   }
   const id = `${number}-${pull.comments.length + 1}`;
   const comment = {
@@ -121,7 +125,11 @@ export function resolveComment({ context, event }: SeenBy): Step {
   if (pull === undefined) return unknown(context, event.type, number);
   const comment = pull.comments.find(({ id }) => id === commentId);
   if (comment === undefined) {
-    return refused(context, "COMMENT_UNKNOWN", `resolve ${commentId} of ${pull.url}: no such comment`);
+    return refused(
+      context,
+      "COMMENT_UNKNOWN",
+      `resolve ${commentId} of ${pull.url}: no such comment`,
+    );
   }
   if (comment.resolved) return { context, orders: [replyOf({ id: commentId })] };
   const comments = pull.comments.map((each) =>
@@ -137,7 +145,8 @@ export function readyPull({ context, event }: SeenBy): Step {
   const pull = context.pulls[event.data.number];
   if (pull === undefined) return unknown(context, event.type, event.data.number);
   if (!isLive(pull)) return over(context, event.type, pull);
-  const next = pull.state === "open" ? pull : { ...pull, state: "open" as const, updatedAt: event.at };
+  const next =
+    pull.state === "open" ? pull : { ...pull, state: "open" as const, updatedAt: event.at };
   return settled(context, withPull(context, next), [replyOf({ number: pull.number })]);
 }
 

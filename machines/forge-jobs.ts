@@ -47,15 +47,16 @@ export function withJobs(context: ForgeContext, jobs: Partial<Jobs>): ForgeConte
 }
 
 /** The list with the numbers in it once. */
-export function including(
-  list: readonly number[],
-  numbers: readonly number[],
-): readonly number[] {
+export function including(list: readonly number[], numbers: readonly number[]): readonly number[] {
   return [...new Set([...list, ...numbers])];
 }
 
 /** The end of every step: hands out what waits, and publishes what is new since `before`. */
-export function settled(before: ForgeContext, after: ForgeContext, orders: readonly Order[] = []): Step {
+export function settled(
+  before: ForgeContext,
+  after: ForgeContext,
+  orders: readonly Order[] = [],
+): Step {
   const steps = [handOutMerge, handOutInspection, handOutCheck];
   let step: Step = { context: after, orders };
   for (const handOut of steps) {
@@ -105,7 +106,9 @@ function handOutInspection(context: ForgeContext): Step {
 function handOutCheck(context: ForgeContext): Step {
   const { checking, toCheck } = context.jobs;
   if (checking !== null || toCheck.length === 0) return { context, orders: [] };
-  const pull = toCheck.map((number) => livePull(context, number)).find((each) => each !== undefined);
+  const pull = toCheck
+    .map((number) => livePull(context, number))
+    .find((each) => each !== undefined);
   if (pull === undefined) return { context: withJobs(context, { toCheck: [] }), orders: [] };
   const { number, headSha } = pull;
   const rest = toCheck.slice(toCheck.indexOf(number) + 1);
@@ -132,7 +135,9 @@ function handOutCheck(context: ForgeContext): Step {
 function handOutMerge(context: ForgeContext): Step {
   const { merging, toMerge } = context.jobs;
   if (merging !== null || toMerge.length === 0) return { context, orders: [] };
-  const pull = toMerge.map((number) => livePull(context, number)).find((each) => each !== undefined);
+  const pull = toMerge
+    .map((number) => livePull(context, number))
+    .find((each) => each !== undefined);
   if (pull === undefined) return { context: withJobs(context, { toMerge: [] }), orders: [] };
   const { number, title, headRef, headSha, baseRef } = pull;
   const rest = toMerge.slice(toMerge.indexOf(number) + 1);

@@ -73,7 +73,8 @@ const machine = setup({
   },
   states: {
     closed: {
-      description: "Its project does not use it; what was asked for before is still brought to its end.",
+      description:
+        "Its project does not use it; what was asked for before is still brought to its end.",
       on: {
         "forge.open": { target: "serving", actions: "noteRepository" },
         "pull.open": { actions: "refuseClosed" },

@@ -79,7 +79,11 @@ function hasFailed(facts: LivenessFacts): boolean {
   );
 }
 
-function undecided(facts: LivenessFacts, reason: LivenessReason, limits: QuarantineLimits): Verdict {
+function undecided(
+  facts: LivenessFacts,
+  reason: LivenessReason,
+  limits: QuarantineLimits,
+): Verdict {
   const { runtime, process, prior, at, evidence } = facts;
   const told = evidence === undefined ? "" : ` ${evidence}`;
   const text = `${reason} runtime=${runtime} process=${process}${told}`;

@@ -87,7 +87,9 @@ function launch({ context, event }: SeenBy): Launch {
   assertEvent(event, "project.spawn");
   const { kind, harness, command } = event.data;
   const configured =
-    kind === "worker" ? context.config?.worker : (context.config?.manager ?? context.config?.worker);
+    kind === "worker"
+      ? context.config?.worker
+      : (context.config?.manager ?? context.config?.worker);
   return launchOf({
     harness: harness ?? configured?.harness ?? "",
     command: command ?? configured?.command,
@@ -207,9 +209,7 @@ const machine = setup({
       startOrder(seen),
       { type: "reply", data: { sessionId: sessionIdOf(seen.context) } },
     ]),
-    reply: records(({ context }: SeenBy) => [
-      { type: "reply", data: { projectId: context.id } },
-    ]),
+    reply: records(({ context }: SeenBy) => [{ type: "reply", data: { projectId: context.id } }]),
     refuseRegistration: records((seen: SeenBy) => {
       const refusal = registrationRefusal(seen);
       return refusal === undefined ? [] : refuse(refusal);
@@ -225,7 +225,10 @@ const machine = setup({
       }),
     ),
     refusePaused: records(({ context: { id } }: SeenBy) =>
-      refuse({ code: "PROJECT_PAUSED", message: `start a session of ${id}: the project is paused` }),
+      refuse({
+        code: "PROJECT_PAUSED",
+        message: `start a session of ${id}: the project is paused`,
+      }),
     ),
     refuseBusy: records(({ context: { id, activeSessions } }: SeenBy) =>
       refuse({
@@ -308,7 +311,8 @@ const machine = setup({
       },
     },
     removed: {
-      description: "The project is gone; its repository stays, and its name can be registered again.",
+      description:
+        "The project is gone; its repository stays, and its name can be registered again.",
       on: {
         "project.remove": { actions: "reply" },
         "project.register": [

@@ -41,36 +41,35 @@ export function isLive(pull: Pull): boolean {
   return pull.state === "draft" || pull.state === "open";
 }
 
-/** What git says of its branches. `checked: false` says that no checks are configured. */
+/** What git says of its branches. `hasChecks`: the new head is to be checked. */
 export function inspected(
   pull: Pull,
   found: Inspected,
   { at, hasChecks }: { at: number; hasChecks: boolean },
 ): Pull {
   if (!isLive(pull)) return pull;
-  const isMoved = found.headSha !== null && found.headSha !== pull.headSha;
-  if (!isMoved && found.contained && pull.wasAhead && !pull.merging) {
-    return ended(pull, { state: "merged", mergeSha: found.baseSha, at });
+  const { headSha, baseSha } = found;
+  if (headSha !== null && headSha !== pull.headSha) {
+    const ci: Pull["ci"] = { state: hasChecks ? "pending" : "none" };
+    const standing = { headSha, baseSha, mergeable: found.mergeable, wasAhead: !found.contained };
+    return { ...pull, ...standing, ci, trouble: null, updatedAt: at };
   }
-  const mergeable = found.headSha === null ? null : found.mergeable;
-  const wasAhead = (!isMoved && pull.wasAhead) || (found.headSha !== null && !found.contained);
+  if (found.contained && pull.wasAhead && !pull.merging) {
+    return ended(pull, { state: "merged", mergeSha: baseSha, at });
+  }
+  return stoodStill(pull, found, at);
+}
+
+/** The head is where it was, or gone; only what is around it may be new. */
+function stoodStill(pull: Pull, { headSha, baseSha, ...found }: Inspected, at: number): Pull {
+  const mergeable = headSha === null ? null : found.mergeable;
+  const wasAhead = pull.wasAhead || (headSha !== null && !found.contained);
   const isSame =
-    !isMoved &&
     mergeable === pull.mergeable &&
-    found.baseSha === pull.baseSha &&
+    baseSha === pull.baseSha &&
     wasAhead === pull.wasAhead &&
     pull.trouble === null;
-  if (isSame) return pull;
-  return {
-    ...pull,
-    headSha: found.headSha ?? pull.headSha,
-    baseSha: found.baseSha,
-    mergeable,
-    wasAhead,
-    trouble: null,
-    updatedAt: at,
-    ...(isMoved && { ci: { state: hasChecks ? ("pending" as const) : ("none" as const) } }),
-  };
+  return isSame ? pull : { ...pull, baseSha, mergeable, wasAhead, trouble: null, updatedAt: at };
 }
 
 /** What the checks of one head said (G2). */

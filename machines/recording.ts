@@ -1,9 +1,4 @@
-import {
-  enqueueActions,
-  type ActionFunction,
-  type EventObject,
-  type MachineContext,
-} from "xstate";
+import { enqueueActions, type ActionFunction, type EventObject, type MachineContext } from "xstate";
 import type { Order } from "./order.ts";
 
 /** What a machine's functions see: the context and the message, typed by the machine. */
@@ -28,9 +23,11 @@ type Recording<Context extends MachineContext, Event extends EventObject> = Acti
 export function records<Context extends MachineContext, Event extends EventObject>(
   give: (seen: Seen<Context, Event>) => readonly Order[],
 ): Recording<Context, Event> {
-  return enqueueActions<Context, Event, undefined, Event, never, never, never, never, Order>(({ context, event, enqueue }) => {
-    for (const order of give({ context, event })) enqueue.emit(order);
-  });
+  return enqueueActions<Context, Event, undefined, Event, never, never, never, never, Order>(
+    ({ context, event, enqueue }) => {
+      for (const order of give({ context, event })) enqueue.emit(order);
+    },
+  );
 }
 
 /** What a decider answers: the context as it is now, the very same one when nothing changed, and the orders. */
@@ -43,9 +40,11 @@ export interface Decided<Context> {
 export function decides<Context extends MachineContext, Event extends EventObject>(
   decide: (seen: Seen<Context, Event>) => Decided<Context>,
 ): Recording<Context, Event> {
-  return enqueueActions<Context, Event, undefined, Event, never, never, never, never, Order>(({ context, event, enqueue }) => {
-    const decided = decide({ context, event });
-    if (decided.context !== context) enqueue.assign(() => decided.context);
-    for (const order of decided.orders) enqueue.emit(order);
-  });
+  return enqueueActions<Context, Event, undefined, Event, never, never, never, never, Order>(
+    ({ context, event, enqueue }) => {
+      const decided = decide({ context, event });
+      if (decided.context !== context) enqueue.assign(() => decided.context);
+      for (const order of decided.orders) enqueue.emit(order);
+    },
+  );
 }

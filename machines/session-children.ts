@@ -34,7 +34,13 @@ type ChildEvent = EventNamed<"child.started" | "child.exited" | "child.stopped">
 
 /** The children of a session that begins. */
 export function childrenOf(
-  { restart, intensity, periodMs, backoffMs, backoffMaxMs }: EventNamed<"session.start">["data"]["restart"],
+  {
+    restart,
+    intensity,
+    periodMs,
+    backoffMs,
+    backoffMaxMs,
+  }: EventNamed<"session.start">["data"]["restart"],
   graceMs: number,
 ): SupervisorState {
   return supervisor({
@@ -69,7 +75,9 @@ function carriedOut(context: SessionContext, order: SupervisorOrder, at: number)
         ? startWorkspace(context, order.epoch)
         : startTerminal(context, { epoch: order.epoch, at });
     case "stopChild":
-      return order.id === "workspace" ? stopWorkspace(context, order) : stopTerminal(context, order);
+      return order.id === "workspace"
+        ? stopWorkspace(context, order)
+        : stopTerminal(context, order);
     case "arm":
       return { context, orders: [{ type: "arm", name: "restart", dueAt: order.dueAt }] };
     case "cancel":
@@ -81,8 +89,9 @@ function carriedOut(context: SessionContext, order: SupervisorOrder, at: number)
     case "escalate":
       return closed(terminated(context, reasonOf(order.cause), at));
     case "ready":
-      return { context, orders: [] };
+      break;
   }
+  return { context, orders: [] };
 }
 
 function startWorkspace(context: SessionContext, epoch: number): SessionStep {
@@ -113,7 +122,9 @@ function startTerminal(
       : movedAxis(axes.lifecycle, { state: "not_started", reason: "spawn_requested" }, at),
     runtime: movedAxis(axes.runtime, { state: "unknown", reason: "spawn_incomplete" }, at),
     activity:
-      axes.activity.state === "none" ? axes.activity : { ...axes.activity, state: "none", since: at },
+      axes.activity.state === "none"
+        ? axes.activity
+        : { ...axes.activity, state: "none", since: at },
     detecting: null,
     stuckOn: null,
   });
@@ -150,7 +161,14 @@ function stopWorkspace(context: SessionContext, { epoch, shutdownMs }: Stop): Se
 function closed(context: SessionContext): SessionStep {
   return {
     context: abandoned({ ...context, wanted: "closed" }),
-    orders: [{ type: "mail", to: addressOf("project", context.projectId), name: "session.ended", data: {} }],
+    orders: [
+      {
+        type: "mail",
+        to: addressOf("project", context.projectId),
+        name: "session.ended",
+        data: {},
+      },
+    ],
   };
 }
 
@@ -237,11 +255,12 @@ function workspaceFailed(context: SessionContext, event: EventNamed<"child.exite
 function workspaceSeen(context: SessionContext, event: ChildEvent): SessionContext {
   const { workspace } = context;
   if (event.type === "child.started") {
+    if (workspace.state !== "preparing") return context;
     const { path, branch, headSha } = event.data;
     const facts = { path: path ?? null, branch: branch ?? null, headSha: headSha ?? null };
     return { ...context, workspace: { ...workspace, ...facts, state: "ready" } };
   }
-  if (event.type !== "child.stopped" || workspace.state === "archived") return context;
+  if (event.type !== "child.stopped" || workspace.state !== "reclaiming") return context;
   const { removed, reason, detail } = event.data;
   if (removed === true) {
     return { ...context, workspace: { ...workspace, state: "archived", path: null, reason: null } };
@@ -273,7 +292,10 @@ function terminalSeen(context: SessionContext, event: ChildEvent): SessionContex
   return isLive ? terminalExited(context, event) : context;
 }
 
-function terminalExited(context: SessionContext, event: EventNamed<"child.exited">): SessionContext {
+function terminalExited(
+  context: SessionContext,
+  event: EventNamed<"child.exited">,
+): SessionContext {
   const { terminal, axes } = context;
   const { cause, exitCode, signal } = event.data;
   // A launch that failed has left nothing: its terminal says so only then.
@@ -289,7 +311,8 @@ function terminalExited(context: SessionContext, event: EventNamed<"child.exited
       terminal: { ...terminal, state, exitCode: exitCode ?? null, signal: signal ?? null },
     },
     {
-      runtime: context.wanted === "running" ? movedAxis(axes.runtime, gone, event.at) : axes.runtime,
+      runtime:
+        context.wanted === "running" ? movedAxis(axes.runtime, gone, event.at) : axes.runtime,
       activity:
         axes.activity.state === "exited"
           ? axes.activity

@@ -39,7 +39,23 @@ export function stepSession(
   };
 }
 
+type Command = EventNamed<"session.start" | "session.kill" | "session.send" | "session.report">;
+type Observed = Extract<SessionEvent, { type: `${string}.observed` }>;
+
+function isCommand(event: SessionEvent): event is Command {
+  return event.type.startsWith("session.");
+}
+
+function isObserved(event: SessionEvent): event is Observed {
+  return event.type.endsWith(".observed");
+}
+
 function answer(context: SessionContext, event: SessionEvent, limits: SessionLimits): SessionStep {
+  if (isObserved(event)) return observed(context, event, limits);
+  return isCommand(event) ? commanded(context, event, limits) : childAnswer(context, event);
+}
+
+function commanded(context: SessionContext, event: Command, limits: SessionLimits): SessionStep {
   switch (event.type) {
     case "session.start":
       return begun(context, event, limits);
@@ -49,6 +65,12 @@ function answer(context: SessionContext, event: SessionEvent, limits: SessionLim
       return sent(context, event);
     case "session.report":
       return reported(context, event);
+  }
+  return event satisfies never;
+}
+
+function observed(context: SessionContext, event: Observed, limits: SessionLimits): SessionStep {
+  switch (event.type) {
     case "runtime.observed":
       return quiet(runtimeObserved(context, event, limits));
     case "activity.observed":
@@ -57,22 +79,14 @@ function answer(context: SessionContext, event: SessionEvent, limits: SessionLim
       return quiet(scmObserved(context, event));
     case "workspace.observed":
       return workspaceObserved(context, event);
-    default:
-      return childAnswer(context, event);
   }
+  return event satisfies never;
 }
 
-type FromChildren = EventNamed<
-  | "child.started"
-  | "child.exited"
-  | "child.stopped"
-  | "child.quarantined"
-  | "terminal.delivered"
-  | "terminal.undeliverable"
-  | "timer.restart"
->;
-
-function childAnswer(context: SessionContext, event: FromChildren): SessionStep {
+function childAnswer(
+  context: SessionContext,
+  event: Exclude<SessionEvent, Command | Observed>,
+): SessionStep {
   switch (event.type) {
     case "child.quarantined":
       return quiet(quarantined(context, event));
@@ -82,9 +96,12 @@ function childAnswer(context: SessionContext, event: FromChildren): SessionStep 
       return quiet(returned(context, event.data));
     case "timer.restart":
       return supervised(context, { type: "backoff.over", at: event.at });
-    default:
-      return childTold(context, event);
+    case "child.started":
+    case "child.exited":
+    case "child.stopped":
+      break;
   }
+  return childTold(context, event);
 }
 
 function quiet(context: SessionContext): SessionStep {

@@ -135,6 +135,7 @@ const lifecycle = session.createStateConfig({
       { actions: "noteReport" },
     ],
     "session.kill": { guard: "saysTerminated", target: ".terminated" },
+    "child.started": { guard: "saysNotStarted", target: ".not_started" },
     "child.exited": [
       { guard: "saysTerminated", target: ".terminated" },
       { guard: "saysNotStarted", target: ".not_started" },
@@ -151,15 +152,20 @@ const lifecycle = session.createStateConfig({
     working: { description: "The agent works." },
     idle: { description: "The agent waits for something other than a person's answer." },
     needs_input: { description: "The agent asked a person and waits for the answer." },
-    stuck: { description: "The agent cannot go on, or nobody can tell any more: a person must look." },
-    detecting: { description: "The witnesses disagree about whether it lives; more evidence is awaited." },
+    stuck: {
+      description: "The agent cannot go on, or nobody can tell any more: a person must look.",
+    },
+    detecting: {
+      description: "The witnesses disagree about whether it lives; more evidence is awaited.",
+    },
     done: { description: "The agent reported its result; that stays." },
     terminated: { description: "The session has ended, for the reason that is kept." },
   },
 });
 
 const runtime = session.createStateConfig({
-  description: "Whether its terminal is there and its program runs, as probes and the terminal say.",
+  description:
+    "Whether its terminal is there and its program runs, as probes and the terminal say.",
   initial: "unknown",
   on: {
     "runtime.observed": [
@@ -171,6 +177,7 @@ const runtime = session.createStateConfig({
     ],
     "child.started": [
       { guard: "seesAlive", target: ".alive", actions: "noteChild" },
+      { guard: "seesUnknown", target: ".unknown", actions: "noteChild" },
       { guard: "isNews", actions: "noteChild" },
     ],
     "child.exited": [
@@ -275,7 +282,9 @@ const wanted = session.createStateConfig({
       initial: "closing",
       states: {
         closing: { description: "Its terminal, then its worktree, are being ended." },
-        closed: { description: "Nothing of it runs; a worktree is left only if work would be lost." },
+        closed: {
+          description: "Nothing of it runs; a worktree is left only if work would be lost.",
+        },
       },
     },
   },

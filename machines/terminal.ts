@@ -1,14 +1,30 @@
 import { assertEvent, assign, setup } from "xstate";
-import { z } from "zod";
-import { ChildStop, Delivery, mailTo, type Undeliverable } from "./children.ts";
-import { EffectFailure, effectDone, LaunchSpec } from "./effects.ts";
-import type { Address } from "./ids.ts";
+import { mailTo } from "./children.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
-import type { EventOf } from "./message.ts";
-import { TerminalObservation } from "./observations.ts";
 import type { Order } from "./order.ts";
-import { records, type Seen } from "./recording.ts";
-import type { Cause } from "./supervision.ts";
+import { records } from "./recording.ts";
+import {
+  accepts,
+  exitMail,
+  exitOf,
+  goneMail,
+  hasMoved,
+  incarnationOf,
+  isCurrent,
+  isDead,
+  isForThisEpoch,
+  isNewer,
+  paneOrder,
+  QUEUE_LIMIT,
+  retryAt,
+  returned,
+  returnedTexts,
+  troubleOf,
+  waitingOf,
+  type SeenBy,
+  type TerminalContext,
+  type TerminalEvent,
+} from "./terminal-facts.ts";
 import { typed } from "./typed.ts";
 
 // Terminal
@@ -20,134 +36,6 @@ import { typed } from "./typed.ts";
 //   T3. The epoch is raised when the launch begins, never while the older process is still being ended:
 //       the orders that end it carry the older epoch and must not be fenced off.
 //   T4. Only a process that was seen dead has exited; a probe that failed says nothing.
-
-/** Texts that may wait for one terminal. */
-const QUEUE_LIMIT = 64;
-// Ending a process group fails when tmux is away; it comes back within seconds or needs a person.
-const RETRY_MIN_MS = 1_000;
-const RETRY_MAX_MS = 60_000;
-// A screen that changed again moves the beginning of the quiet by more than a probe's own jitter.
-const QUIET_JITTER_MS = 2_000;
-
-const accepts = {
-  "child.start": z.object({
-    epoch: z.number().int().positive(),
-    host: z.string().default("local"),
-    launch: LaunchSpec,
-  }),
-  "child.stop": ChildStop,
-  "terminal.deliver": Delivery,
-  "terminal.observed": TerminalObservation,
-  "launchTerminal.done": effectDone("launchTerminal"),
-  "launchTerminal.failed": EffectFailure,
-  "destroyTerminal.done": effectDone("destroyTerminal"),
-  "destroyTerminal.failed": EffectFailure,
-  "typeText.done": effectDone("typeText"),
-  "typeText.failed": EffectFailure,
-  "timer.retry": z.object({}),
-};
-type TerminalEvent = EventOf<typeof accepts>;
-
-type Waiting = {
-  readonly deliveryId: string;
-  readonly text: string;
-  readonly submit: boolean;
-  readonly from: Address | null;
-};
-type Incarnation = {
-  readonly epoch: number;
-  readonly host: string;
-  readonly launch: LaunchSpec;
-  readonly parent: Address | null;
-};
-type Exit = {
-  readonly at: number;
-  readonly cause: Cause;
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-};
-type Trouble = { readonly at: number; readonly code: string; readonly message: string };
-
-export type TerminalContext = {
-  readonly id: string;
-  readonly parent: Address | null;
-  readonly host: string;
-  readonly epoch: number;
-  readonly launch: LaunchSpec | null;
-  readonly pid: number | null;
-  readonly exit: Exit | null;
-  /** Since when the screen has not changed, as far as probes saw. */
-  readonly quietSince: number | null;
-  readonly typing: Waiting | null;
-  readonly waiting: readonly Waiting[];
-  /** What shall run once the present process is gone. */
-  readonly successor: Incarnation | null;
-  /** The stop that waits for its answer. */
-  readonly stop: { readonly epoch: number } | null;
-  readonly graceMs: number;
-  readonly launchFailure: Trouble | null;
-  /** Why the process could not be ended yet, and how often that was tried. */
-  readonly destroyFailure: (Trouble & { readonly rounds: number }) | null;
-};
-type SeenBy = Seen<TerminalContext, TerminalEvent>;
-
-const laneOf = (context: TerminalContext): string => `terminal:${context.id}`;
-
-function isCurrent({ context, event }: SeenBy): boolean {
-  return event.epoch === undefined || event.epoch === context.epoch;
-}
-
-function isNewer({ context, event }: SeenBy): boolean {
-  const newest = Math.max(context.epoch, context.successor?.epoch ?? 0, context.stop?.epoch ?? 0);
-  return event.type === "child.start" && event.data.epoch > newest;
-}
-
-function incarnationOf({ event }: SeenBy): Incarnation {
-  assertEvent(event, "child.start");
-  const { epoch, host, launch } = event.data;
-  return { epoch, host, launch, parent: event.from ?? null };
-}
-
-function exitOf({ event }: SeenBy): Exit {
-  assertEvent(event, "terminal.observed");
-  const { exitCode, signal } = event.data;
-  return {
-    at: event.at,
-    cause: causeOf(exitCode, signal),
-    exitCode: exitCode ?? null,
-    signal: signal ?? null,
-  };
-}
-
-/** A process that left neither code nor signal was lost with its server: nobody's crash. */
-function causeOf(exitCode: number | undefined, signal: string | undefined): Cause {
-  if (signal !== undefined) return "crash";
-  if (exitCode === undefined) return "infra";
-  return exitCode === 0 ? "clean" : "crash";
-}
-
-function troubleOf({ event }: SeenBy): Trouble {
-  assertEvent(event, ["launchTerminal.failed", "destroyTerminal.failed", "typeText.failed"]);
-  return { at: event.at, code: event.data.code, message: event.data.message };
-}
-
-function isForThisEpoch({ context, event }: SeenBy): boolean {
-  return event.type === "terminal.deliver" && event.data.epoch === context.epoch;
-}
-
-function waitingOf({ event }: SeenBy): Waiting {
-  assertEvent(event, "terminal.deliver");
-  const { deliveryId, text, submit } = event.data;
-  return { deliveryId, text, submit, from: event.from ?? null };
-}
-
-function returned(
-  { deliveryId, from }: Waiting,
-  reason: Undeliverable["reason"],
-  detail: string,
-): readonly Order[] {
-  return mailTo(from, "terminal.undeliverable", { deliveryId, reason, detail });
-}
 
 const machine = setup({
   types: {
@@ -162,17 +50,8 @@ const machine = setup({
     isForThisOrLater: ({ context, event }) =>
       event.type === "child.stop" &&
       event.data.epoch >= Math.max(context.epoch, context.successor?.epoch ?? 0),
-    isDead: (seen) =>
-      seen.event.type === "terminal.observed" &&
-      seen.event.data.process === "dead" &&
-      seen.event.data.epoch === seen.context.epoch &&
-      seen.context.exit === null,
-    hasMoved: ({ context, event }) => {
-      if (event.type !== "terminal.observed" || event.data.quietMs === undefined) return false;
-      if (event.data.process !== "alive" || event.data.epoch !== context.epoch) return false;
-      const since = event.at - event.data.quietMs;
-      return context.quietSince === null || Math.abs(since - context.quietSince) > QUIET_JITTER_MS;
-    },
+    isDead,
+    hasMoved,
     hasEndedAlready: (seen) => isCurrent(seen) && seen.context.exit !== null,
     canWait: (seen) => isForThisEpoch(seen) && seen.context.waiting.length < QUEUE_LIMIT,
     isForThisEpoch,
@@ -239,88 +118,27 @@ const machine = setup({
     launchTerminal: records(({ context }: SeenBy) =>
       context.launch === null
         ? []
-        : [
-            {
-              type: "effect",
-              name: "launchTerminal",
-              lane: laneOf(context),
-              epoch: context.epoch,
-              data: {
-                terminal: context.id,
-                host: context.host,
-                epoch: context.epoch,
-                launch: context.launch,
-              },
-            },
-          ],
+        : [paneOrder(context, "launchTerminal", { launch: context.launch })],
     ),
     destroyTerminal: records(({ context }: SeenBy) => [
-      {
-        type: "effect",
-        name: "destroyTerminal",
-        lane: laneOf(context),
-        epoch: context.epoch,
-        data: {
-          terminal: context.id,
-          host: context.host,
-          epoch: context.epoch,
-          graceMs: context.graceMs,
-        },
-      },
+      paneOrder(context, "destroyTerminal", { graceMs: context.graceMs }),
     ]),
-    retryLater: records(({ context, event }: SeenBy) => {
-      const backoffMs = RETRY_MIN_MS * 2 ** Math.min(10, (context.destroyFailure?.rounds ?? 1) - 1);
-      const dueAt = event.at + Math.min(RETRY_MAX_MS, backoffMs);
-      return [{ type: "arm", name: "retry", dueAt }];
+    retryLater: records(({ context, event }: SeenBy) => [
+      { type: "arm", name: "retry", dueAt: retryAt(context, event.at) },
+    ]),
+    typeText: records(({ context }: SeenBy) => {
+      if (context.typing === null) return [];
+      const { deliveryId, text, submit } = context.typing;
+      return [paneOrder(context, "typeText", { deliveryId, text, submit })];
     }),
-    typeText: records(({ context }: SeenBy) =>
-      context.typing === null
-        ? []
-        : [
-            {
-              type: "effect",
-              name: "typeText",
-              lane: laneOf(context),
-              epoch: context.epoch,
-              data: {
-                terminal: context.id,
-                host: context.host,
-                epoch: context.epoch,
-                deliveryId: context.typing.deliveryId,
-                text: context.typing.text,
-                submit: context.typing.submit,
-              },
-            },
-          ],
-    ),
     tellStarted: records(({ context }: SeenBy) =>
       mailTo(context.parent, "child.started", {
         epoch: context.epoch,
         ...(context.pid !== null && { pid: context.pid }),
       }),
     ),
-    tellExited: records(({ context }: SeenBy) =>
-      mailTo(context.parent, "child.exited", {
-        epoch: context.epoch,
-        cause: context.exit?.cause ?? "infra",
-        ...(context.exit?.exitCode != null && { exitCode: context.exit.exitCode }),
-        ...(context.exit?.signal != null && { signal: context.exit.signal }),
-      }),
-    ),
-    /** One answer for whatever waits for this end: a stop, or the launch that failed. */
-    tellGone: records(({ context }: SeenBy) => {
-      if (context.stop !== null) {
-        return mailTo(context.parent, "child.stopped", { epoch: context.stop.epoch });
-      }
-      if (context.launchFailure === null || context.successor !== null) return [];
-      const { code, message } = context.launchFailure;
-      return mailTo(context.parent, "child.exited", {
-        epoch: context.epoch,
-        cause: "launch",
-        code,
-        message,
-      });
-    }),
+    tellExited: records(({ context }: SeenBy) => exitMail(context)),
+    tellGone: records(({ context }: SeenBy) => goneMail(context)),
     tellDelivered: records(({ context: { typing } }: SeenBy) =>
       mailTo(typing?.from, "terminal.delivered", { deliveryId: typing?.deliveryId }),
     ),
@@ -335,16 +153,12 @@ const machine = setup({
     refuseDelivery: records((seen: SeenBy) =>
       returned(waitingOf(seen), "refused", `${QUEUE_LIMIT} texts wait already`),
     ),
-    returnDeliveries: records(({ context }: SeenBy) => [
-      ...(context.typing === null
-        ? []
-        : returned(context.typing, "interrupted", "the process ended while it was typed")),
-      ...context.waiting.flatMap((each) => returned(each, "not_live", "the process ended")),
-    ]),
+    returnDeliveries: records(({ context }: SeenBy) => returnedTexts(context)),
   },
 }).createMachine({
   id: "terminal",
-  description: "One pane with one program in it; the older program is gone before a newer one begins.",
+  description:
+    "One pane with one program in it; the older program is gone before a newer one begins.",
   context: ({ input: { id } }) => ({
     id,
     parent: null,
@@ -436,7 +250,11 @@ const machine = setup({
                 reenter: true,
                 actions: ["tellDelivered", "takeNextDelivery"],
               },
-              { guard: "isCurrent", target: "ready", actions: ["tellDelivered", "takeNextDelivery"] },
+              {
+                guard: "isCurrent",
+                target: "ready",
+                actions: ["tellDelivered", "takeNextDelivery"],
+              },
             ],
             "typeText.failed": [
               {
@@ -452,7 +270,8 @@ const machine = setup({
       },
     },
     exited: {
-      description: "The program ended by itself; its pane, and whatever it started, may still be there.",
+      description:
+        "The program ended by itself; its pane, and whatever it started, may still be there.",
       on: {
         "child.start": { guard: "isNewer", target: "destroying", actions: "noteSuccessor" },
         "child.stop": { guard: "isForThisOrLater", target: "destroying", actions: "noteStop" },

@@ -394,6 +394,13 @@ export const workspace: Kind = {
   parentOf: (state) => contextOf(state).parent ?? undefined,
   summarize: (state) => {
     const { spec, tree, dirty, unpushed, host } = contextOf(state);
-    return { projectId: spec?.projectId, path: tree?.path, branch: tree?.branch, dirty, unpushed, host };
+    return {
+      projectId: spec?.projectId,
+      path: tree?.path,
+      branch: tree?.branch,
+      dirty,
+      unpushed,
+      host,
+    };
   },
 };

@@ -7,7 +7,7 @@ import type { JournalEntry, OutboxRow, Store } from "./store.ts";
 import { writeQueue } from "./write-queue.ts";
 
 /** Raised with every change of how rows are kept. */
-export const STORE_FORMAT = 1;
+const STORE_FORMAT = 1;
 
 const EMPTY_HEAD: HeadRow = {
   globalSeq: 0,

@@ -11,6 +11,7 @@ import type { EffectOrder, MailOrder, ObservationOrder } from "../machines/order
 //   S3. Reads see the last commit that resolved, or a later one; rows given out are copies.
 //   S4. Every listing is ordered by its key and bounded by its limit.
 //   S5. A store of another format, or a damaged one, is refused when it is opened, with a Failure that says so.
+//   S6. Commits become durable in the order of their calls; one that fails fails all that were called before that was known.
 
 /** How far the stream was read. `stream` names one incarnation of the stream: a wiped one has another name. */
 export interface Position {
@@ -230,7 +231,10 @@ export interface Store {
   note(key: string): Json | undefined;
   putNote(key: string, value: Json): Promise<void>;
 
-  /** Prunes one slice; the number of entries removed. Fewer than the limit: nothing is left to prune. */
+  /**
+   * Prunes one slice; how many entries, letters and marks of stale messages were removed. Fewer than the limit: nothing
+   * is left to prune.
+   */
   prune(retention: Retention): Promise<number>;
   /** A consistent copy into an empty folder, while commits go on. */
   backup(folder: string): Promise<void>;

@@ -134,10 +134,15 @@ describe("checks", () => {
 
   it("of two runs on the same commit do not disturb each other", async () => {
     const here = await scene();
-    const commands = ["test ! -e made && touch made && sleep 0.2 && test -e made && pwd"];
-    const runs = await Promise.all([here.run(commands), here.run(commands)]);
-    expect(runs.map(({ checks: [result] }) => result?.passed)).toEqual([true, true]);
-    expect(new Set(runs.map(({ checks: [result] }) => result?.logTail)).size).toBe(2);
+    const file = (name: string) => join(here.home, name);
+    const first = here.run([
+      `touch '${file("begun")}'; until test -e '${file("go")}'; do :; done; cat README`,
+    ]);
+    await vi.waitFor(async () => readFile(file("begun")));
+    const { checks: second } = await here.run(["rm README"]);
+    await writeFile(file("go"), "");
+    expect(second).toMatchObject([{ passed: true }]);
+    expect((await first).checks).toMatchObject([{ passed: true, logTail: "first\n" }]);
     await expectTidy(here);
   });
 

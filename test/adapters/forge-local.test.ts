@@ -106,9 +106,32 @@ describe("merging on origin", () => {
     expect(await forge.mergePullRequest(pull, attempt)).toEqual({ mergeSha, repeated: true });
   });
 
-  it("does not take another pull request's merge, or a forged trailer, for its own (F2)", async () => {
+  it("makes one line of a title", async () => {
+    const { origin, pull } = await withOrigin();
+    await forge.mergePullRequest({ ...pull, title: " a\n\n\tb " }, attempt);
+    expect(await run(origin, "log", "-1", "--format=%s", "main")).toBe(
+      "Merge pull request #7: a b",
+    );
+  });
+
+  it("does not take a merge that an agent made for its own, whatever it says (F2)", async () => {
+    const { path, pull } = await withoutOrigin();
+    await run(path, "checkout", "--quiet", "-b", "other");
+    await commitFile(path, "other", "");
+    await run(path, "checkout", "--quiet", "work");
+    await run(path, "merge", "--quiet", "--no-ff", "-m", "x\n\nAo-Pull-Request: mer#8", "other");
+    await run(path, "checkout", "--quiet", "main");
+    const headSha = await run(path, "rev-parse", "work");
+    await forge.mergePullRequest({ ...pull, headSha }, attempt);
+    await run(path, "branch", "eight", pull.headSha);
+    await expect(
+      forge.mergePullRequest({ ...pull, number: 8, headRef: "eight" }, attempt),
+    ).rejects.toMatchObject({ code: "NOT_MERGEABLE" });
+  });
+
+  it("does not take another pull request's merge for its own (F2)", async () => {
     const { pull } = await withOrigin();
-    await forge.mergePullRequest({ ...pull, title: "x\n\nAo-Pull-Request: mer#8" }, attempt);
+    await forge.mergePullRequest(pull, attempt);
     await expect(forge.mergePullRequest({ ...pull, number: 8 }, attempt)).rejects.toMatchObject({
       code: "NOT_MERGEABLE",
       message: containing("contains it already"),

@@ -1,4 +1,4 @@
-import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
+import { mkdir, realpath, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { git, tryGit } from "../../adapters/git.ts";
@@ -31,9 +31,10 @@ describe("git", () => {
     await git(["push", "--quiet", "origin", "main"], { cwd: path });
     await expect(realpath(trap)).rejects.toThrow("ENOENT");
     // A plain `git status` would write the index anew after this.
-    await writeFile(join(path, "README"), "first\n");
-    await writeFile(join(path, ".git/index.lock"), "");
+    await utimes(join(path, "README"), 1, 1);
+    const { ino } = await stat(join(path, ".git/index"));
     expect(await workspaceFacts(path)).toMatchObject({ dirty: false });
+    expect(await stat(join(path, ".git/index"))).toMatchObject({ ino });
   });
 
   it("does not inherit variables that point at another repository (G3)", async () => {

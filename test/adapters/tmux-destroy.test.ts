@@ -2,7 +2,7 @@ import { execa } from "execa";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { attempt, isAlive, tmuxWorld } from "./tmux-world.ts";
+import { LAUNCHER, attempt, isAlive, tmuxWorld } from "./tmux-world.ts";
 import type { TmuxWorld } from "./tmux-world.ts";
 
 /** Pids that a script has written into files of the world's folder, once all are there. */
@@ -43,6 +43,10 @@ it.each([
   {
     title: "a child that hides its environment",
     script: "env -i sh -c 'echo $$ > pid; trap \"\" HUP; while :; do sleep 1; done' & exec cat",
+  },
+  {
+    title: "a child that hides and left the session",
+    script: "env -i setsid sh -c 'echo $$ > pid; exec sleep 100' & exec cat",
   },
   {
     title: "a child that hides and outlived its program",
@@ -133,25 +137,26 @@ it("D4: ends processes that outlived their tmux server", async () => {
 });
 
 it("D4: ends processes whose tmux server is stuck, and says that the pane is not known to be closed", async () => {
-  const world = tmuxWorld({ timeoutMs: 200 });
+  const world = tmuxWorld();
   const { pid } = await world.launch({});
   const { stdout } = await execa("tmux", ["-S", world.socket, "display-message", "-p", "#{pid}"]);
   const server = Number(stdout);
   process.kill(server, "SIGSTOP");
   onTestFinished(() => void process.kill(server, "SIGCONT"));
-  await expect(world.destroy()).rejects.toMatchObject({ code: "TMUX_UNREACHABLE" });
-  // Nobody can reap it while the server stands still, but it has ended.
+  const impatient = tmuxWorld({ home: world.home, timeoutMs: 200 });
+  await expect(impatient.destroy()).rejects.toMatchObject({ code: "TMUX_UNREACHABLE" });
+  process.kill(server, "SIGCONT");
   expect(await isAlive(pid)).toBe(false);
 });
 
 it("D5: nothing of a destroyed epoch can start any more, whoever ordered it", async () => {
   const world = tmuxWorld();
   await world.destroy({ epoch: 3 });
-  await expect(world.launch({}, { epoch: 3 })).rejects.toMatchObject({ code: "EPOCH_STALE" });
+  const argv = ["touch", join(world.home, "never")];
   const file = join(world.home, "terminals/mer.3.launch");
-  await writeFile(file, ["/", "2", "touch", join(world.home, "never"), ""].join("\0"));
-  const launcher = join(import.meta.dirname, "../../bin/launch");
-  await execa("perl", [launcher, file], { reject: false });
+  await writeFile(file, ["/", String(argv.length), ...argv, ""].join("\0"));
+  await execa("perl", [LAUNCHER, file], { reject: false });
+  await expect(world.launch({ argv }, { epoch: 3 })).rejects.toMatchObject({ code: "EPOCH_STALE" });
   expect(await readdir(world.home)).not.toContain("never");
 });
 

@@ -2,7 +2,7 @@ import { execa } from "execa";
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { attempt, isAlive, launchSpec, tmuxWorld } from "./tmux-world.ts";
+import { LAUNCHER, attempt, isAlive, launchSpec, tmuxWorld } from "./tmux-world.ts";
 
 const HARD = [
   "two words",
@@ -27,7 +27,7 @@ describe("what the program gets", () => {
     const out = join(home, "got.json");
     const script = `const fs = require("node:fs"); fs.writeFileSync("${out}.new", JSON.stringify([process.argv.slice(1), process.env])); fs.renameSync("${out}.new", "${out}")`;
     const env = Object.fromEntries(
-      [...HARD.entries(), ["dotted.name", "x"]].map(([n, v]) => [`V${n}`, String(v)]),
+      [...HARD.entries(), ["dotted.name", "x"]].map(([n, v]) => [`V${n}`, v]),
     );
     await launch({ argv: [process.execPath, "-e", script, "--", ...HARD], env });
     const got = await vi.waitFor(() => json(out), 5_000);
@@ -129,13 +129,20 @@ describe("how it ended", () => {
       .toMatchObject([{ process: "dead", signal: "SIGKILL" }]);
   });
 
-  it("N3: knows the program ended though a background child still holds its terminal", async () => {
-    const { launch, terminals, type } = tmuxWorld();
+  it("N3: believes the record before tmux has noticed, and types nothing any more", async () => {
+    const { launch, terminals, type, home } = tmuxWorld();
+    await launch({});
+    await writeFile(join(home, "terminals/mer.1.exit"), '{"code":4}');
+    expect(await terminals.listPanes()).toMatchObject([{ process: "dead", exitCode: 4 }]);
+    await expect(type("rm -rf /", { id: "1" })).rejects.toMatchObject({ code: "PANE_GONE" });
+  });
+
+  it("knows the program ended though a background child still holds its terminal", async () => {
+    const { launch, terminals } = tmuxWorld();
     await launch({ argv: ["sh", "-c", "trap '' HUP; sleep 60 & exit 4"] });
     await expect
       .poll(() => terminals.listPanes())
       .toMatchObject([{ process: "dead", exitCode: 4 }]);
-    await expect(type("rm -rf /", { id: "1" })).rejects.toMatchObject({ code: "PANE_GONE" });
   });
 
   it("keeps the screen of a program that ended", async () => {
@@ -205,7 +212,7 @@ describe("one process per terminal and epoch", () => {
     await launch({});
     const file = join(home, "terminals/mer.1.launch");
     await writeFile(file, ["/", "3", "touch", join(home, "never"), "--", ""].join("\0"));
-    const second = await execa("perl", [join(import.meta.dirname, "../../bin/launch"), file], {
+    const second = await execa("perl", [LAUNCHER, file], {
       reject: false,
     });
     expect(second.stderr).toContain("was started before");
@@ -250,8 +257,8 @@ describe("what cannot be launched", () => {
     "says so for $title, again when asked again, and leaves nothing",
     async ({ launch: wrong, message }) => {
       const { launch, terminals } = tmuxWorld();
-      for (const time of ["first", "second"]) {
-        await expect(launch(wrong), time).rejects.toMatchObject({ code: "LAUNCH_FAILED", message });
+      for (let time = 1; time <= 2; time += 1) {
+        await expect(launch(wrong)).rejects.toMatchObject({ code: "LAUNCH_FAILED", message });
       }
       expect(await terminals.listPanes()).toEqual([]);
       expect(await launch({}, { epoch: 2 })).toMatchObject({ adopted: false });

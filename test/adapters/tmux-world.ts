@@ -1,6 +1,7 @@
 import { execa } from "execa";
+import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import type { Attempt } from "../../adapters/adapter.ts";
 import { terminals } from "../../adapters/terminals.ts";
 import type { Terminals, TerminalsOptions } from "../../adapters/terminals.ts";
@@ -95,6 +96,28 @@ export function recorder(file: string): string[] {
 /** What a recorder's file holds after a text was pasted and Enter pressed. */
 export function typed(text: string, submit = true): string {
   return `\u001b[200~${text.replaceAll("\n", "\r")}\u001b[201~${submit ? "\r" : ""}`;
+}
+
+/** A tmux that takes its time: it waits before it reads a text, until it is told to go on. */
+export interface SlowTmux {
+  /** PATH with this tmux first. */
+  readonly path: string;
+  /** Resolves when a client is about to read. */
+  readonly holds: () => Promise<void>;
+  readonly goOn: () => Promise<void>;
+}
+
+export async function slowTmux(home: string): Promise<SlowTmux> {
+  const bin = join(home, "bin");
+  await mkdir(bin);
+  const wait = `touch ${home}/held; while [ ! -e ${home}/go ]; do sleep 0.02; done`;
+  const script = `#!/bin/sh\nPATH=\${PATH#*:}\ncase "$*" in *load-buffer*) ${wait};; esac\nexec tmux "$@"\n`;
+  await writeFile(join(bin, "tmux"), script, { mode: 0o700 });
+  return {
+    path: `${bin}:${process.env["PATH"]}`,
+    holds: () => vi.waitFor(() => access(join(home, "held")), 10_000),
+    goOn: () => writeFile(join(home, "go"), ""),
+  };
 }
 
 /** Whether a process is there and not just waiting to be reaped. */

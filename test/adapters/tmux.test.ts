@@ -82,6 +82,7 @@ it("X1: reads no configuration of the user and never reaches the user's server",
   vi.stubEnv("HOME", user);
   vi.stubEnv("TMUX", join(user, "tmux-0/default,1,0"));
   vi.stubEnv("TMUX_TMPDIR", join(user, "gone"));
+  vi.stubEnv("DAEMON_SECRET", "1");
   const { tmux, launch, home, type } = tmuxWorld();
   const file = join(home, "typed");
   await launch({ argv: recorder(file) });
@@ -91,6 +92,8 @@ it("X1: reads no configuration of the user and never reaches the user's server",
   expect(await tmux.run(["list-panes", "-a", "-F", format])).toMatchObject({
     stdout: `mer 0 0 ${join(home, "tmux.sock")}\n`,
   });
+  const environment = await tmux.run(["show-environment", "-g"]);
+  expect(environment.type === "done" && environment.stdout).not.toMatch(/^(DAEMON_SECRET|TMUX)/m);
   expect(await tmux.run(["show-options", "-gv", "detach-on-destroy"])).toMatchObject({
     stdout: "on\n",
   });
@@ -118,7 +121,8 @@ it("touches only the terminal it was told, not one whose name begins like it", a
   expect(await t.capture("mer-10", 5)).toBe("ready");
 });
 
-it("gives an argv that attaches exactly this terminal, from inside another tmux too", async () => {
+it("gives an argv that attaches exactly this terminal, from inside another tmux and in the C locale too", async () => {
+  vi.stubEnv("LC_ALL", "C");
   const { launch, terminals: t, tmux, home } = tmuxWorld();
   await launch({}, { terminal: "mer-10" });
   await launch({ argv: ["sh", "-c", "echo here; exec cat"] }, { terminal: "mer-1" });
@@ -126,8 +130,8 @@ it("gives an argv that attaches exactly this terminal, from inside another tmux 
   const outer = ["-S", join(home, "outer.sock"), "-f", "/dev/null"];
   await execa("tmux", [...outer, "new-session", "-d", "--", ...t.attachCommand("mer-1")]);
   onTestFinished(() => void execa("tmux", [...outer, "kill-server"], { reject: false }));
-  const clients = () => tmux.run(["list-clients", "-F", "#{session_name}"]);
-  await expect.poll(clients).toMatchObject({ stdout: "mer-1\n" });
+  const clients = () => tmux.run(["list-clients", "-F", "#{session_name} #{client_utf8}"]);
+  await expect.poll(clients).toMatchObject({ stdout: "mer-1 1\n" });
 });
 
 it("opens no socket in a home that does not exist yet before something is launched", async () => {

@@ -128,13 +128,13 @@ it.each(["before", "after"])(
 it("ends the same when it is killed at any moment, with or without the git it has started (W3)", async () => {
   const world = await makeWorld(1_500);
   expect.hasAssertions();
-  for (let round = 0; round < 16; round += 1) {
+  for (let round = 0; round < 10; round += 1) {
     const workspace = `k${round}`;
     const effect = round % 4 === 3 ? "reclaimWorkspace" : "prepareWorkspace";
     if (effect === "reclaimWorkspace") await here(world, "prepareWorkspace", workspace);
     const child = elsewhere(world, effect, workspace);
     await new Promise((resolve) => child.stdout.once("data", resolve));
-    await killAfter(child, round * 9);
+    await killAfter(child, round * 14);
     if (round % 2 === 0) await killGit(world.home);
     await child;
     await here(world, effect, workspace);

@@ -221,6 +221,26 @@ describe("repairing a workspace (W3)", () => {
     await expectTidy(scene);
   });
 
+  it("takes a removal back that was cut short before it was decided", async () => {
+    const scene = await alone();
+    await scene.prepare();
+    await writeFile(join(scene.path, "new"), "kept");
+    await rename(scene.path, join(scene.home, "worktrees/mer/.trash-w-1.0123456789ab"));
+    expect(await scene.prepare()).toMatchObject({ adopted: true });
+    expect(await readFile(join(scene.path, "new"), "utf8")).toBe("kept");
+    await expectTidy(scene);
+  });
+
+  it("keeps the git dir that it had just given to a forgotten folder", async () => {
+    const scene = await alone();
+    await scene.prepare();
+    const [name = ""] = await readdir(join(scene.repo, ".git/worktrees"));
+    await mkdir(join(scene.home, "worktrees/mer/.making", name));
+    expect(await scene.prepare()).toMatchObject({ adopted: true });
+    expect(await readdir(join(scene.repo, ".git/worktrees"))).toEqual([name]);
+    await expectTidy(scene);
+  });
+
   it("leaves what is being made for another workspace alone", async () => {
     const scene = await alone();
     const other = join(scene.home, "worktrees/mer/.making/w-10.0123456789ab");

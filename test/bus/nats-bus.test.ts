@@ -4,6 +4,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Bus, Intake, RawMessage } from "../../bus/bus.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
+import { lossyProxy } from "./lossy-proxy.ts";
+import type { Loses } from "./lossy-proxy.ts";
 import { rawClient, squat } from "./raw-client.ts";
 import {
   bytes,
@@ -17,7 +19,6 @@ import {
 } from "./world.ts";
 
 const WAIT = { timeout: 20_000, interval: 20 };
-const never = new AbortController().signal;
 
 /** Publishes without a pause, each body until it is stored; stopping gives the bodies that were. */
 function publishOn(bus: Bus): { stored: string[]; stop: () => Promise<string[]> } {
@@ -65,6 +66,16 @@ function drain(intake: Intake): RawMessage[] {
 async function freeze(pid: number): Promise<void> {
   process.kill(pid, "SIGSTOP");
   await expect.poll(() => readFile(`/proc/${pid}/stat`, "utf8"), WAIT).toContain(") T ");
+}
+
+/** A bus whose server is heard through a proxy that loses messages. */
+async function busThrough(loses: Loses) {
+  const world = await natsWorld();
+  const { url, user, pass } = world.server().credentials.ao;
+  const proxy = await lossyProxy(url, loses);
+  const bus = await connectNatsBus({ endpoint: () => ({ servers: [proxy], user, pass }) });
+  onTestFinished(() => bus.close());
+  return bus;
 }
 
 describe("a NATS bus whose server is harmed", () => {
@@ -145,7 +156,7 @@ describe("a NATS bus whose server is harmed", () => {
     await rm(join(world.home, "nats", "store"), { recursive: true });
     // Enough for the server to need another file.
     const filler = "x".repeat(2_000);
-    await Promise.all(numbered("m", 9_000).map((id) => bus.publish(observation(filler, id))));
+    await Promise.all(numbered("m", 5_000).map((id) => bus.publish(observation(filler, id))));
     expect(streamOf(bus)).not.toBe(before);
     const stored = numbered("new", 100);
     for (const body of stored) await bus.publish(observation(body));
@@ -192,6 +203,18 @@ describe("a NATS bus whose server is harmed", () => {
     expect(texts(await taking)).toEqual(["patient"]);
   });
 
+  it("fails at once what is under way when the connection breaks (C3)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    await freeze(world.server().pid);
+    const sending = bus.publish(observation("lost")).catch((error: unknown) => error);
+    const begun = performance.now();
+    await world.fail();
+    expect(await sending).toMatchObject({ code: "BUS_DOWN" });
+    // The client alone would wait for its own deadline of 5 seconds.
+    expect(performance.now() - begun).toBeLessThan(4_000);
+  });
+
   it("notices a server that stays frozen, and goes on when it thaws", async () => {
     const world = await natsWorld();
     const bus = await world.bus();
@@ -222,6 +245,38 @@ describe("a NATS bus whose server is harmed", () => {
     expect(world.server().url).not.toBe(before);
     expect(texts(await collect(intake, 2))).toEqual(["here", "there"]);
     squatter.close();
+  });
+});
+
+describe("a NATS bus whose deliveries get lost", () => {
+  it("reads again what is missing in the middle (N1)", async () => {
+    let count = 0;
+    const bus = await busThrough((line) => {
+      if (line.includes("MSG ao.obs.")) count += 1;
+      return line.includes("MSG ao.obs.") && [3, 50, 51].includes(count);
+    });
+    const intake = await bus.read(undefined);
+    await Promise.all(numbered("m", 100).map((body) => bus.publish(observation(body))));
+    expect((await collect(intake, 100)).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 100 }, (_, n) => n + 1),
+    );
+  });
+
+  it("reads again after a consumer fell silent without a word (N1)", async () => {
+    let silenced: string | undefined;
+    let isSilencing = false;
+    const bus = await busThrough((line) => {
+      const [, subject = "", sid] = line.split(" ");
+      if (isSilencing && subject.startsWith("ao.obs.")) silenced ??= sid;
+      return silenced !== undefined && sid === silenced && line.includes("MSG ");
+    });
+    const intake = await bus.read(undefined);
+    await bus.publish(observation("heard"));
+    await collect(intake, 1);
+    isSilencing = true;
+    for (const body of numbered("m", 3)) await bus.publish(observation(body));
+    expect(texts(await collect(intake, 3))).toEqual(numbered("m", 3));
+    expect(silenced).toBeDefined();
   });
 });
 
@@ -314,96 +369,5 @@ describe("a NATS bus and its stream", () => {
       pass: pass === "right" ? ao.pass : pass,
     });
     await expect(connectNatsBus({ endpoint })).rejects.toMatchObject({ code });
-  });
-});
-
-describe("other programs on the server", () => {
-  it("may publish with a plain client and no acknowledgement, a daemon there or not", async () => {
-    const world = await natsWorld();
-    const bus = await world.bus();
-    await bus.close();
-    const { url, user, pass } = world.server().credentials.ao;
-    const client = await rawClient(url, user, pass);
-    await client.say("PUB ao.obs.activity.mer-1 16", '{"state":"idle"}');
-    const intake = await (await world.bus()).read(undefined);
-    await client.say("PUB ao.cmd.session.mer-1 2", "{}");
-    const got = await collect(intake, 2);
-    expect(got.map(({ subject, body, headers }) => [subject, text(body), headers])).toEqual([
-      ["ao.obs.activity.mer-1", '{"state":"idle"}', {}],
-      ["ao.cmd.session.mer-1", "{}", {}],
-    ]);
-  });
-
-  it("may publish observations as probe, and hear that they were stored", async () => {
-    const world = await natsWorld();
-    const bus = await world.bus();
-    const { url, user, pass } = world.server().credentials.probe;
-    const client = await rawClient(url, user, pass);
-    await client.say("SUB _INBOX.me 1", "PUB ao.obs.activity.mer-1 _INBOX.me 2", "{}");
-    await vi.waitFor(() => expect(client.heard()).toContain('"stream":"AO_MAIL"'), WAIT);
-    expect(texts(await collect(await bus.read(undefined), 1))).toEqual(["{}"]);
-  });
-
-  it.each([
-    "PUB ao.cmd.session.mer-1 2",
-    "PUB ao.msg.session.mer-1 2",
-    "PUB ao.evt.session.mer-1.x 2",
-    "PUB ao.dead 2",
-    "PUB ao.api.sessions 2",
-    "PUB $JS.API.STREAM.PURGE.AO_MAIL 2",
-    "PUB _INBOX.someone 2",
-  ])("may not, as probe, %s", async (words) => {
-    const world = await natsWorld();
-    const bus = await world.bus();
-    const { url, user, pass } = world.server().credentials.probe;
-    const client = await rawClient(url, user, pass);
-    expect(await client.say(words, "{}")).toContain("Permissions Violation");
-    await bus.publish(observation("only this"));
-    expect(texts(await collect(await bus.read(undefined), 1))).toEqual(["only this"]);
-  });
-
-  it("may not, as probe, make the server's acknowledgement land where it must not publish itself", async () => {
-    const world = await natsWorld();
-    const bus = await world.bus();
-    await bus.publish(observation("must stay"));
-    const { url, user, pass } = world.server().credentials.probe;
-    const client = await rawClient(url, user, pass);
-    await client.say("PUB ao.obs.activity.mer-1 ao.cmd.session.mer-1 6", "forged");
-    await client.say("PUB ao.obs.activity.mer-1 $JS.API.STREAM.PURGE.AO_MAIL 6", "purged");
-    await bus.publish(observation("last"));
-    const got = await collect(await bus.read(undefined), 4);
-    expect(got.map(({ subject, body }) => `${subject} ${text(body)}`)).toEqual([
-      "ao.obs.activity.mer-1 must stay",
-      "ao.obs.activity.mer-1 forged",
-      "ao.obs.activity.mer-1 purged",
-      "ao.obs.activity.mer-1 last",
-    ]);
-  });
-
-  it.each([">", "ao.>", "ao.obs.>", "ao.evt.>", "$JS.>"])(
-    "may not, as probe, listen to %s",
-    async (subject) => {
-      const { url, user, pass } = (await natsWorld()).server().credentials.probe;
-      const client = await rawClient(url, user, pass);
-      expect(await client.say(`SUB ${subject} 1`)).toContain("Permissions Violation");
-    },
-  );
-
-  it("hear, as probe, none of the daemon's answers and deliveries", async () => {
-    const world = await natsWorld();
-    const bus = await world.bus();
-    const { url, user, pass } = world.server().credentials.probe;
-    const client = await rawClient(url, user, pass);
-    await client.say("SUB _INBOX.> 1");
-    const intake = await bus.read(undefined);
-    await bus.publish(observation("secret"));
-    await intake.take(1, never);
-    expect(await client.say()).not.toContain("MSG");
-  });
-
-  it("are turned away without the right password", async () => {
-    const { url, user } = (await natsWorld()).server().credentials.ao;
-    const client = await rawClient(url, user, "guessed");
-    expect(client.heard()).toContain("Authorization Violation");
   });
 });

@@ -16,19 +16,22 @@ export async function rawClient(url: string, user: string, pass: string): Promis
   onTestFinished(() => void socket.destroy());
   let heard = "";
   socket.setEncoding("utf8").on("data", (text: string) => (heard += text));
-  socket.on("error", () => undefined);
-  const hungUp = once(socket, "close");
   const client: RawClient = {
     heard: () => heard,
     async say(...words) {
       const before = heard.length;
       socket.write([...words, "PING", ""].join("\r\n"));
       while (!heard.slice(before).includes("PONG") && !socket.closed) {
-        await Promise.race([once(socket, "data"), hungUp]);
+        await new Promise<unknown>((resolve) =>
+          socket.once("data", resolve).once("close", resolve),
+        );
       }
       return heard.slice(before);
     },
   };
+  // Fails when nobody listens there.
+  await once(socket, "connect");
+  socket.on("error", () => undefined);
   await client.say(`CONNECT ${JSON.stringify({ user, pass, verbose: false, pedantic: false })}`);
   return client;
 }
@@ -39,4 +42,13 @@ export async function squat(port: number): Promise<{ close: () => void }> {
   await once(server.listen({ host: "127.0.0.1", port }), "listening");
   onTestFinished(() => void server.close());
   return { close: () => server.close() };
+}
+
+/** A port that was free just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await once(server.listen({ host: "127.0.0.1", port: 0 }), "listening");
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" ? (address?.port ?? 0) : 0;
 }

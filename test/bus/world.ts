@@ -115,8 +115,11 @@ export async function collect(intake: Intake, count: number, max = 100): Promise
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const got: RawMessage[] = [];
   while (got.length < count && !signal.aborted) got.push(...(await intake.take(max, signal)));
-  if (got.length < count)
-    throw new Error(`${got.length} of ${count} messages came: ${texts(got).join(" ")}`);
+  if (got.length < count) {
+    throw new Error(
+      `${got.length} of ${count} messages came: ${texts(got).join(" ").slice(0, 500)}`,
+    );
+  }
   return got;
 }
 

@@ -184,7 +184,9 @@ describe("input", () => {
     const server = await served();
     const url = new URL(await server.app.listen({ port: 0, host: "127.0.0.1" }));
     const socket = connect(Number(url.port), url.hostname);
-    onTestFinished(() => socket.destroy());
+    onTestFinished(() => {
+      socket.destroy();
+    });
     socket.write("\0\0 nonsense\r\n\r\n");
     const answer = await new Promise<string>((resolve) => {
       socket.once("data", (data) => resolve(data.toString()));

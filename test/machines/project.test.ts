@@ -28,27 +28,147 @@ const ended: Told = { type: "session.ended", from: "session/mer-1" };
 describe("project", () => {
   it.each([
     { title: "is registered", was: [], told: register(), state: "registered", orders: ["reply"] },
-    { title: "opens its own forge", was: [], told: local, state: "registered", orders: ["mail:forge.open", "reply"] },
-    { title: "refuses a forge that is not known", was: [], told: register({ scm: "github" }), state: "vacant", orders: ["refuse:SCM_UNSUPPORTED"] },
-    { title: "can be registered after a refusal (J3)", was: [register({ scm: "github" })], told: register(), state: "registered", orders: ["reply"] },
-    { title: "is not registered twice", was: [register()], told: register(), state: "registered", orders: ["refuse:ALREADY_EXISTS"] },
-    { title: "is not registered while paused", was: [register(), pause], told: register(), state: "paused", orders: ["refuse:ALREADY_EXISTS"] },
-    { title: "refuses what needs a registration", was: [register({ scm: "github" })], told: spawn(), state: "vacant", orders: ["refuse:ACTOR_UNKNOWN"] },
-    { title: "tells its forge of a new configuration", was: [local], told: configure, state: "registered", orders: ["mail:forge.configure", "reply"] },
-    { title: "is configured while paused", was: [register(), pause], told: configure, state: "paused", orders: ["reply"] },
+    {
+      title: "opens its own forge",
+      was: [],
+      told: local,
+      state: "registered",
+      orders: ["mail:forge.open", "reply"],
+    },
+    {
+      title: "refuses a forge that is not known",
+      was: [],
+      told: register({ scm: "github" }),
+      state: "vacant",
+      orders: ["refuse:SCM_UNSUPPORTED"],
+    },
+    {
+      title: "can be registered after a refusal (J3)",
+      was: [register({ scm: "github" })],
+      told: register(),
+      state: "registered",
+      orders: ["reply"],
+    },
+    {
+      title: "is not registered twice",
+      was: [register()],
+      told: register(),
+      state: "registered",
+      orders: ["refuse:ALREADY_EXISTS"],
+    },
+    {
+      title: "is not registered while paused",
+      was: [register(), pause],
+      told: register(),
+      state: "paused",
+      orders: ["refuse:ALREADY_EXISTS"],
+    },
+    {
+      title: "refuses what needs a registration",
+      was: [register({ scm: "github" })],
+      told: spawn(),
+      state: "vacant",
+      orders: ["refuse:ACTOR_UNKNOWN"],
+    },
+    {
+      title: "tells its forge of a new configuration",
+      was: [local],
+      told: configure,
+      state: "registered",
+      orders: ["mail:forge.configure", "reply"],
+    },
+    {
+      title: "is configured while paused",
+      was: [register(), pause],
+      told: configure,
+      state: "paused",
+      orders: ["reply"],
+    },
     { title: "is paused", was: [register()], told: pause, state: "paused", orders: ["reply"] },
-    { title: "is paused twice without harm", was: [register(), pause], told: pause, state: "paused", orders: ["reply"] },
-    { title: "goes on", was: [register(), pause], told: resume, state: "registered", orders: ["reply"] },
-    { title: "starts a session", was: [register()], told: spawn(), state: "registered", orders: ["mail:session.start", "reply"] },
-    { title: "starts none while paused", was: [register(), pause], told: spawn(), state: "paused", orders: ["refuse:PROJECT_PAUSED"] },
-    { title: "starts none with a harness that is not known", was: [register()], told: spawn({ harness: "nobody" }), state: "registered", orders: ["refuse:HARNESS_UNKNOWN"] },
-    { title: "starts none without a command", was: [register({ config: { worker: { harness: "command" } } })], told: spawn(), state: "registered", orders: ["refuse:HARNESS_UNKNOWN"] },
-    { title: "is not removed while a session is active (J4)", was: [register(), spawn()], told: remove, state: "registered", orders: ["refuse:PROJECT_BUSY"] },
-    { title: "is removed when its sessions have ended (J4)", was: [register(), spawn(), ended], told: remove, state: "removed", orders: ["reply"] },
-    { title: "closes its forge", was: [local], told: remove, state: "removed", orders: ["mail:forge.close", "reply"] },
-    { title: "is removed from paused", was: [register(), pause], told: remove, state: "removed", orders: ["reply"] },
-    { title: "is removed twice without harm", was: [register(), remove], told: remove, state: "removed", orders: ["reply"] },
-    { title: "can be registered again (J3)", was: [register(), remove], told: register(), state: "registered", orders: ["reply"] },
+    {
+      title: "is paused twice without harm",
+      was: [register(), pause],
+      told: pause,
+      state: "paused",
+      orders: ["reply"],
+    },
+    {
+      title: "goes on",
+      was: [register(), pause],
+      told: resume,
+      state: "registered",
+      orders: ["reply"],
+    },
+    {
+      title: "starts a session",
+      was: [register()],
+      told: spawn(),
+      state: "registered",
+      orders: ["mail:session.start", "reply"],
+    },
+    {
+      title: "starts none while paused",
+      was: [register(), pause],
+      told: spawn(),
+      state: "paused",
+      orders: ["refuse:PROJECT_PAUSED"],
+    },
+    {
+      title: "starts none with a harness that is not known",
+      was: [register()],
+      told: spawn({ harness: "nobody" }),
+      state: "registered",
+      orders: ["refuse:HARNESS_UNKNOWN"],
+    },
+    {
+      title: "starts none without a command",
+      was: [register({ config: { worker: { harness: "command" } } })],
+      told: spawn(),
+      state: "registered",
+      orders: ["refuse:HARNESS_UNKNOWN"],
+    },
+    {
+      title: "is not removed while a session is active (J4)",
+      was: [register(), spawn()],
+      told: remove,
+      state: "registered",
+      orders: ["refuse:PROJECT_BUSY"],
+    },
+    {
+      title: "is removed when its sessions have ended (J4)",
+      was: [register(), spawn(), ended],
+      told: remove,
+      state: "removed",
+      orders: ["reply"],
+    },
+    {
+      title: "closes its forge",
+      was: [local],
+      told: remove,
+      state: "removed",
+      orders: ["mail:forge.close", "reply"],
+    },
+    {
+      title: "is removed from paused",
+      was: [register(), pause],
+      told: remove,
+      state: "removed",
+      orders: ["reply"],
+    },
+    {
+      title: "is removed twice without harm",
+      was: [register(), remove],
+      told: remove,
+      state: "removed",
+      orders: ["reply"],
+    },
+    {
+      title: "can be registered again (J3)",
+      was: [register(), remove],
+      told: register(),
+      state: "registered",
+      orders: ["reply"],
+    },
   ] satisfies Row[])("$title", ({ was, told, state, orders }) => {
     const machine = machineUnderTest(project, "mer");
     machine.all(...was);
@@ -92,7 +212,10 @@ describe("project", () => {
   });
 
   it("takes an argv as it is", () => {
-    const { orders } = machineUnderTest(project, "mer").all(register(), spawn({ command: ["a", "b"] }));
+    const { orders } = machineUnderTest(project, "mer").all(
+      register(),
+      spawn({ command: ["a", "b"] }),
+    );
     expect(orders[0]).toMatchObject({ data: { argv: ["a", "b"] } });
   });
 

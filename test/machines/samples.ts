@@ -52,7 +52,10 @@ export function terminalExited(epoch: number, more: Record<string, unknown> = {}
   return { type: "child.exited", from: "terminal/mer-1", data };
 }
 
-export function childStopped(child: "terminal" | "workspace", more: Record<string, unknown> = {}): Told {
+export function childStopped(
+  child: "terminal" | "workspace",
+  more: Record<string, unknown> = {},
+): Told {
   return { type: "child.stopped", from: `${child}/mer-1`, data: { epoch: 1, ...more } };
 }
 

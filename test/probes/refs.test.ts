@@ -110,20 +110,58 @@ it("tells all that moved while it could not publish", async () => {
   expect(await newest(2)).toEqual({ heads: { x: sha, y: sha } });
 });
 
-it("looks once for a burst, and not at all for what is no ref (R2)", async () => {
-  const { path } = await repositoryAlone();
+/** A probe whose look after a change comes by hand. */
+async function watchingHeld(path: string) {
   const scene = probeScene();
-  const settled = Promise.withResolvers<void>();
-  const wait: Wait = (ms, signal) => (ms === 500 ? settled.promise : scene.wait(ms, signal));
-  const options = { ...scene.options, settleMs: 500, wait };
-  const { newest, looks } = await watching(path, { ...scene, options });
-  for (let n = 0; n < 40; n += 1) await writeFile(join(path, ".git", `FETCH_HEAD_${n}`), "");
+  const held: (() => void)[] = [];
+  const wait: Wait = (ms, signal) =>
+    ms === 500
+      ? new Promise((resolve) => held.push(() => resolve(undefined)))
+      : scene.wait(ms, signal);
+  const watched = await watching(path, {
+    ...scene,
+    options: { ...scene.options, settleMs: 500, wait },
+  });
+  return { ...watched, held };
+}
+
+it("looks once for a burst (R2)", async () => {
+  const { path } = await repositoryAlone();
+  const { newest, looks, held } = await watchingHeld(path);
   const names = Array.from({ length: 40 }, (_, n) => `b${n}`);
   await run(path, "fetch", "--quiet", ".", ...names.map((name) => `main:refs/heads/${name}`));
-  settled.resolve();
+  await vi.waitFor(() => expect(held).toHaveLength(1), 10_000);
+  expect(looks()).toBe(1);
+  held.pop()?.();
   const sha = await run(path, "rev-parse", "main");
   expect(await newest(2)).toEqual({ heads: Object.fromEntries(names.map((name) => [name, sha])) });
   await vi.waitFor(() => expect(looks()).toBe(2), 10_000);
+});
+
+it("sees what happens in a folder that was put in the place of another at once", async () => {
+  const { path, home } = await repositoryAlone();
+  const sha = await run(path, "rev-parse", "main");
+  await run(path, "branch", "deep/down/x");
+  const { newest, held } = await watchingHeld(path);
+  await rename(join(path, ".git/refs/heads/deep"), join(home, "away"));
+  await run(path, "branch", "deep/down/y");
+  for (const count of [2, 3]) {
+    await vi.waitFor(() => expect(held).toHaveLength(1), 10_000);
+    held.pop()?.();
+    await newest(count);
+    if (count === 2) await run(path, "branch", "deep/down/z");
+  }
+  expect(await newest(3)).toEqual({ heads: { "deep/down/z": sha } });
+});
+
+it("does not look for what is no ref (R2)", async () => {
+  const { path } = await repositoryAlone();
+  const { looks, changes, elapse } = await watching(path);
+  for (let n = 0; n < 40; n += 1) await writeFile(join(path, ".git", `FETCH_HEAD_${n}`), "");
+  await writeFile(join(path, ".git/refs/heads/x.lock"), "");
+  elapse();
+  await vi.waitFor(() => expect(looks()).toBe(2), 10_000);
+  expect(changes()).toBe(0);
 });
 
 it("looks when its interval is over, though nothing was seen", async () => {

@@ -2,6 +2,7 @@ import type { InjectOptions } from "fastify";
 import { onTestFinished } from "vitest";
 import { ActorSystem } from "../../actors/actor-system.ts";
 import { systemClock } from "../../actors/clock.ts";
+import type { Attempt } from "../../adapters/adapter.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
 import { memoryStream } from "../../bus/memory-stream.ts";
 import type { App } from "../../http/edge.ts";
@@ -26,8 +27,12 @@ const KINDS: ReadonlyMap<KindName, Kind> = new Map(
 /** A system in memory: real actors, store and bus; no effect ever gets done. */
 export function memorySystem(settings: Parameters<typeof Settings.parse>[0] = {}): ActorSystem {
   const clock = systemClock();
-  const never = async (): Promise<never> =>
-    Promise.reject(new Failure("LAUNCH_FAILED", "nothing is outside of this system"));
+  // Work outside takes for ever, until the system stops.
+  const never = async (_data: unknown, { signal }: Attempt): Promise<never> =>
+    new Promise((_resolve, reject) => {
+      const stop = (): void => reject(new Failure("DEADLINE_PASSED", "nothing is outside"));
+      signal.addEventListener("abort", stop, { once: true });
+    });
   const system = new ActorSystem({
     store: memoryStore({ disk: memoryDisk() }),
     bus: memoryBus({ stream: memoryStream(), now: () => clock.now() }),

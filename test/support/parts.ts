@@ -161,7 +161,7 @@ export async function partsWorld({
       children: fakes.map(({ id }) => ({ id, restart, shutdownMs: 400 })),
       ...spec,
     },
-    clock: { now: clock.now, after: (ms, run) => clock.after(ms - earlyMs, run) },
+    clock: { now: () => clock.now(), after: (ms, run) => clock.after(ms - earlyMs, run) },
     notes,
     onEvent: (event) => events.push(event),
   });

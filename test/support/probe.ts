@@ -15,6 +15,8 @@ export interface ProbeScene {
   readonly wait: Wait;
   /** How often it has looked and gone back to waiting. */
   readonly looks: () => number;
+  /** How often it has seen a change that made it look soon. */
+  readonly changes: () => number;
   /** Ends its wait for the next anti-entropy look. */
   readonly elapse: () => void;
   /** The newest data, once there are so many observations. Fails when they do not come in time. */
@@ -29,20 +31,25 @@ export function probeScene(publish: Publish = async () => undefined): ProbeScene
   const published: ProbeScene["published"] = [];
   const failures: unknown[] = [];
   let looks = 0;
+  let changes = 0;
   let elapse: (() => void) | undefined;
   const everyMs = 3_600_000;
+  // No other wait is as long: they are counted by it.
+  const settleMs = 19;
   const wait: Wait = (ms, signal) =>
     new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(new Error("woken")), { once: true });
       if (signal.aborted) reject(new Error("woken"));
-      if (ms < everyMs) setTimeout(resolve, ms);
-      else [looks, elapse] = [looks + 1, () => resolve(undefined)];
+      if (ms === everyMs) [looks, elapse] = [looks + 1, () => resolve(undefined)];
+      else setTimeout(resolve, ms);
+      if (ms === settleMs) changes += 1;
     });
   return {
     published,
     failures,
     wait,
     looks: () => looks,
+    changes: () => changes,
     elapse: () => elapse?.(),
     stop: () => stop.abort(),
     newest: async (count) =>
@@ -53,6 +60,7 @@ export function probeScene(publish: Publish = async () => undefined): ProbeScene
       }, 10_000),
     options: {
       everyMs,
+      settleMs,
       signal: stop.signal,
       now: () => 7,
       onFailure: (error) => failures.push(error),

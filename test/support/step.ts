@@ -14,29 +14,31 @@ export interface Told {
   readonly epoch?: number;
 }
 
-export interface Stepped {
+export interface Stepped<Context = unknown> {
   readonly value: Json;
-  // oxlint-disable-next-line typescript/no-explicit-any -- each test reads the context of its own kind
-  readonly context: any;
+  readonly context: Context;
   readonly orders: readonly Order[];
   /** Neither state nor context changed; the context is the very same object. */
   readonly isUnchanged: boolean;
 }
 
-export interface MachineUnderTest {
+export interface MachineUnderTest<Context = unknown> {
   /** One message, its data parsed as the host does. Throws what the machine threw. */
-  send(told: Told): Stepped;
+  send(told: Told): Stepped<Context>;
   /** Several messages; what the last one did. */
-  all(...told: readonly Told[]): Stepped;
-  readonly now: Stepped;
+  all(...told: readonly Told[]): Stepped<Context>;
+  readonly now: Stepped<Context>;
   /** XState's persisted snapshot. */
   persisted(): unknown;
   /** Goes through JSON and back, as a restart of the daemon does. */
   restart(): void;
 }
 
-/** The real machine of a kind, without any host around it. */
-export function machineUnderTest(kind: Kind, id = "mer-1"): MachineUnderTest {
+/** The real machine of a kind, without any host around it. The caller names its context. */
+export function machineUnderTest<Context = unknown>(
+  kind: Kind,
+  id = "mer-1",
+): MachineUnderTest<Context> {
   const input = { address: addressOf(kind.name, id), id, at: 0 };
   let count = 0;
   let orders: Order[] = [];
@@ -55,20 +57,28 @@ export function machineUnderTest(kind: Kind, id = "mer-1"): MachineUnderTest {
     if (snapshot.status === "error") throw snapshot.error;
     return snapshot;
   }
-  function stepped(before: AnyMachineSnapshot): Stepped {
-    const { value, context } = read();
-    const isSameValue = JSON.stringify(before.value) === JSON.stringify(value);
-    const isUnchanged = isSameValue && before.context === context;
-    // oxlint-disable-next-line typescript/no-unsafe-assignment, typescript/no-unsafe-type-assertion -- XState's value is a name or a record of names
-    return { value: value as Json, context, orders, isUnchanged };
+  function stepped(before: AnyMachineSnapshot): Stepped<Context> {
+    const after = read();
+    const isSameValue = JSON.stringify(before.value) === JSON.stringify(after.value);
+    const isUnchanged = isSameValue && before.context === after.context;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the machine's own, as its caller names it
+    const context = after.context as Context;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- XState's value is a name or a record of names
+    return { value: after.value as Json, context, orders, isUnchanged };
   }
-  function send({ type, data = {}, at, id: named, ...rest }: Told): Stepped {
+  function send({ type, data = {}, at, id: named, ...rest }: Told): Stepped<Context> {
     const shape = kind.accepts[type];
     if (shape === undefined) throw new Error(`a ${kind.name} does not accept ${type}`);
     count += 1;
     orders = [];
     const before = read();
-    const event = { type, id: named ?? `m${count}`, at: at ?? count, ...rest, data: shape.parse(data) };
+    const event = {
+      type,
+      id: named ?? `m${count}`,
+      at: at ?? count,
+      ...rest,
+      data: shape.parse(data),
+    };
     actor.send(event);
     return stepped(before);
   }
@@ -87,7 +97,9 @@ export function machineUnderTest(kind: Kind, id = "mer-1"): MachineUnderTest {
     persisted: () => actor.getPersistedSnapshot(),
     restart() {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was persisted just now
-      const snapshot = JSON.parse(JSON.stringify(actor.getPersistedSnapshot())) as Snapshot<unknown>;
+      const snapshot = JSON.parse(
+        JSON.stringify(actor.getPersistedSnapshot()),
+      ) as Snapshot<unknown>;
       actor.stop();
       orders = [];
       actor = started(createActor(kind.machine, { snapshot }));

@@ -1,10 +1,11 @@
 import { onTestFinished } from "vitest";
 import { ActorSystem } from "../../actors/actor-system.ts";
+import type { Clock } from "../../actors/clock.ts";
 import type { Boundary } from "../../actors/host.ts";
 import type { Adapters, Attempt } from "../../adapters/adapter.ts";
-import type { Bus } from "../../bus/bus.ts";
+import type { Bus, Publication } from "../../bus/bus.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
-import { memoryStream, type MemoryStream } from "../../bus/memory-stream.ts";
+import { memoryStream, type Fate, type MemoryStream } from "../../bus/memory-stream.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { Address, KindName } from "../../machines/ids.ts";
 import type { JsonObject } from "../../machines/json.ts";
@@ -36,8 +37,11 @@ export interface WorldOptions {
 
 export class World {
   readonly disk: MemoryDisk = memoryDisk();
-  readonly stream: MemoryStream = memoryStream();
   readonly clock: ManualClock = manualClock();
+  readonly stream: MemoryStream = memoryStream({
+    now: () => this.clock.now(),
+    fateOf: (publication) => this.fateOf(publication),
+  });
   readonly deeds: Deed[] = [];
   readonly troubles: unknown[] = [];
   readonly #options: WorldOptions;
@@ -45,12 +49,17 @@ export class World {
   #life = 0;
   /** Called at each boundary; may crash the world. */
   onBoundary: (boundary: Boundary) => void = () => {};
+  /** What becomes of the next publication on its way to the stream. */
+  fateOf: (publication: Publication) => Fate = () => "stored";
+  /** The kinds that the next daemon plays. */
+  kinds: ReadonlyMap<KindName, Kind>;
   store!: Store;
   bus!: Bus;
   system!: ActorSystem;
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
+    this.kinds = options.kinds ?? new Map([["session", tallyKind()]]);
     this.start();
     onTestFinished(async () => {
       await this.system.stop();
@@ -66,9 +75,9 @@ export class World {
       store: this.store,
       bus: this.bus,
       adapters: this.#adapters(),
-      kinds: this.#options.kinds ?? new Map([["session", tallyKind()]]),
+      kinds: this.kinds,
       settings: Settings.parse(this.#options.settings ?? {}),
-      clock: this.clock,
+      clock: this.#mortalClock(),
       newId: () => {
         this.#ids += 1;
         return `id-${this.#ids}`;
@@ -82,11 +91,15 @@ export class World {
     });
   }
 
-  /** The daemon is gone at this instant: what was not flushed never was. */
-  async crash(): Promise<void> {
+  /** The daemon is gone at this instant: what was not flushed never was, and nothing more is done. */
+  kill(): void {
     this.#life += 1;
     this.disk.crash();
-    await this.bus.close();
+    void this.bus.close();
+  }
+
+  async crash(): Promise<void> {
+    this.kill();
     await settle();
   }
 
@@ -127,6 +140,18 @@ export class World {
     if (row === undefined) throw new Error(`no tally ${id}`);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- tallies only
     return (row.snapshot as unknown as { context: TallyContext }).context;
+  }
+
+  /** Wakes nobody after the daemon that set it died. */
+  #mortalClock(): Clock {
+    const life = this.#life;
+    return {
+      now: () => this.clock.now(),
+      after: (ms, run) =>
+        this.clock.after(ms, () => {
+          if (life === this.#life) run();
+        }),
+    };
   }
 
   #adapters(): Adapters {

@@ -1,0 +1,141 @@
+import { readFileSync } from "node:fs";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Failure, FAILURES, type FailureCode } from "../machines/failures.ts";
+
+// Client
+//
+// Speaks to the daemon of a home. Light on purpose: agents' hooks load it many times a minute.
+
+export interface Client {
+  readonly url: string;
+  /** The answer's body. Fails with the code that the daemon answered, DAEMON_DOWN when nobody did. */
+  request(method: Method, path: string, options?: RequestOptions): Promise<unknown>;
+  /** The running answer of a stream of events. */
+  stream(path: string, headers?: Record<string, string>): Promise<IncomingMessage>;
+}
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+export interface RequestOptions {
+  readonly body?: unknown;
+  /** Becomes the message's id: asking again changes nothing. */
+  readonly key?: string;
+  readonly timeoutMs?: number;
+}
+
+// A command waits for its commit; only a daemon in trouble takes longer.
+const ANSWER_WITHIN_MS = 60_000;
+
+/** The data directory: AO_HOME, else `~/.ao`. */
+export function homeOf(env: NodeJS.ProcessEnv): string {
+  const given = env["AO_HOME"];
+  return given === undefined || given === "" ? join(homedir(), ".ao") : given;
+}
+
+/** A client of the running daemon. Inside an agent's terminal it speaks as that agent. Fails with DAEMON_DOWN. */
+export function client(env: NodeJS.ProcessEnv): Client {
+  const { url, token } = readRun(homeOf(env));
+  const own = agentOf(env)?.token;
+  const headers = { authorization: `Bearer ${own ?? token}` };
+  return {
+    url,
+    async request(method, path, options = {}) {
+      const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+      const response = await send({
+        url: `${url}/api/v1${path}`,
+        method,
+        headers: {
+          ...headers,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(options.key === undefined ? {} : { "idempotency-key": options.key }),
+        },
+        body,
+        timeoutMs: options.timeoutMs ?? ANSWER_WITHIN_MS,
+      });
+      return answerOf(response, await textOf(response));
+    },
+    async stream(path, more = {}) {
+      const all = { ...headers, ...more, accept: "text/event-stream" };
+      const response = await send({ url: `${url}/api/v1${path}`, method: "GET", headers: all });
+      if (response.statusCode === 200) return response;
+      answerOf(response, await textOf(response));
+      throw new Failure("DAEMON_DOWN", `follow ${path}: answered ${response.statusCode}`);
+    },
+  };
+}
+
+/** The agent whose terminal this is, by its environment. */
+export function agentOf(
+  env: NodeJS.ProcessEnv,
+): { sessionId: string; epoch: number | undefined; token: string | undefined } | undefined {
+  const sessionId = env["AO_SESSION_ID"];
+  if (sessionId === undefined || sessionId === "") return undefined;
+  const epoch = env["AO_EPOCH"];
+  const isNumber = epoch !== undefined && /^\d+$/.test(epoch);
+  return { sessionId, epoch: isNumber ? Number(epoch) : undefined, token: env["AO_TOKEN"] };
+}
+
+/** Where `run.json` says the daemon is. Fails with DAEMON_DOWN when it says nothing. */
+export function readRun(home: string): { url: string; token: string; pid: number } {
+  try {
+    const run: unknown = JSON.parse(readFileSync(join(home, "run.json"), "utf8"));
+    if (isRun(run)) return run;
+  } catch (error) {
+    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (!isAbsent) throw new Failure("DAEMON_DOWN", `read run.json of ${home}: ${String(error)}`);
+  }
+  throw new Failure("DAEMON_DOWN", `no daemon runs for ${home}`);
+}
+
+function isRun(run: unknown): run is { url: string; token: string; pid: number } {
+  return (
+    typeof run === "object" &&
+    run !== null &&
+    ["url", "token"].every((key) => typeof Reflect.get(run, key) === "string") &&
+    typeof Reflect.get(run, "pid") === "number"
+  );
+}
+
+interface Sent {
+  readonly url: string;
+  readonly method: Method;
+  readonly headers: Record<string, string>;
+  readonly body?: string | undefined;
+  readonly timeoutMs?: number;
+}
+
+async function send({ url, method, headers, body, timeoutMs }: Sent): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const down = (error: Error): void => {
+      reject(new Failure("DAEMON_DOWN", `ask ${url}: ${error.message}`, { cause: error }));
+    };
+    const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+    const signal = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    const options = { method, headers: { ...headers, ...length }, agent: false } as const;
+    const request = httpRequest(url, { ...options, ...(signal === undefined ? {} : { signal }) });
+    request.once("response", resolve).once("error", down).end(body);
+  });
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of response) chunks.push(Buffer.from(chunk));
+  } catch (cause) {
+    throw new Failure("DAEMON_DOWN", "the answer broke off", { cause });
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function answerOf({ statusCode = 0, headers }: IncomingMessage, text: string): unknown {
+  const isJson = headers["content-type"]?.includes("json") === true;
+  const body: unknown = isJson ? JSON.parse(text) : text;
+  if (statusCode < 400) return body;
+  const code: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "code") : undefined;
+  const message: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "message") : text;
+  throw new Failure(isCode(code) ? code : "DEFECT", `${String(message)}`);
+}
+
+function isCode(code: unknown): code is FailureCode {
+  return typeof code === "string" && Object.hasOwn(FAILURES, code);
+}

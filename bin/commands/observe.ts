@@ -1,0 +1,21 @@
+import { Failure } from "../../machines/failures.ts";
+import { client } from "../client.ts";
+import { print, type Output } from "../output.ts";
+
+/** Publishes an observation. Fails with MALFORMED when it is not one. */
+export async function observe(
+  output: Output,
+  { lane, session, json }: { lane: string; session: string; json: string },
+): Promise<void> {
+  const path = `/observations/${encodeURIComponent(lane)}/${encodeURIComponent(session)}`;
+  const answer = await client(process.env).request("POST", path, { body: parse(json) });
+  print(output, answer, () => `published on ao.obs.${lane}.${session}`);
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new Failure("MALFORMED", `read ${json.slice(0, 80)}: it is not JSON`, { cause });
+  }
+}

@@ -1,0 +1,149 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { RunFile } from "./home.ts";
+
+// Demo story
+//
+// Tells what happens as people would: from the event stream, resumed where it broke off, and from the journal.
+
+/** How far the story was told; outlives the daemon. */
+export interface Telling {
+  lastId: number;
+  readonly startedAt: number;
+  /** When the daemon was killed, milliseconds since 1970. */
+  readonly kills: number[];
+}
+
+export type Api = (path: string) => Promise<unknown>;
+
+interface Step {
+  readonly address: string;
+  readonly seq: number;
+  readonly globalSeq: number;
+  readonly message: { readonly type: string; readonly at: number; readonly data: unknown };
+  readonly value?: unknown;
+  readonly isNoop: boolean;
+  readonly committedAt: number;
+}
+
+/** Prints every move of an actor as it is committed, until aborted; goes on after the last one when the daemon died. */
+export async function follow(story: {
+  telling: Telling;
+  where: () => RunFile | undefined;
+  out: (line: string) => void;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { telling, where, out, signal } = story;
+  while (!signal.aborted) {
+    try {
+      const run = where();
+      if (run === undefined) throw new Error("no daemon");
+      const response = await fetch(`${run.url}/api/v1/events?after=${telling.lastId}`, {
+        headers: { authorization: `Bearer ${run.token}` },
+        signal,
+      });
+      for await (const step of stepsIn(response)) {
+        telling.lastId = step.globalSeq;
+        const line = lineOf(step, telling.startedAt);
+        if (line !== undefined) out(line);
+      }
+    } catch {
+      // The daemon is gone for a moment; the stream is resumed from the last id.
+      await delay(100);
+    }
+  }
+}
+
+async function* stepsIn(response: Response): AsyncIterable<Step> {
+  if (response.body === null) return;
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body) {
+    text += decoder.decode(chunk, { stream: true });
+    const frames = text.split("\n\n");
+    text = frames.pop() ?? "";
+    for (const frame of frames) {
+      const data = frame.split("\n").find((line) => line.startsWith("data: "));
+      if (data === undefined) continue;
+      const parsed = JSON.parse(data.slice("data: ".length)) as Partial<Step>;
+      if (parsed.address !== undefined) yield parsed as Step;
+    }
+  }
+}
+
+function lineOf(
+  { address, message, value, isNoop, committedAt }: Step,
+  startedAt: number,
+): string | undefined {
+  if (isNoop || value === undefined) return undefined;
+  const seconds = ((committedAt - startedAt) / 1_000).toFixed(1).padStart(5);
+  return `${seconds}s  ${address.padEnd(18)} ${message.type.padEnd(24)} ${statesIn(value)}`;
+}
+
+/** XState's value in a few words. */
+function statesIn(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value !== "object" || value === null) return "";
+  return Object.entries(value)
+    .map(([name, inner]: [string, unknown]) => `${name} ${statesIn(inner)}`)
+    .filter((text) => !QUIET.has(text))
+    .join(" · ");
+}
+
+/** What needs no telling. */
+const QUIET: ReadonlySet<string> = new Set([
+  "activity none",
+  "pr none",
+  "wanted running",
+  "runtime unknown",
+]);
+
+/** The story of the pull requests and the kill, from the journal. */
+export async function timeline(api: Api, telling: Telling): Promise<string[]> {
+  const { entries } = (await api("/actors/forge/demo/journal?limit=500")) as { entries: Step[] };
+  const told = entries
+    .filter(({ isNoop }) => !isNoop)
+    .map((step) => ({ at: step.committedAt, text: pullText(step) }));
+  const kills = telling.kills.map((at) => ({ at, text: "SIGKILL of the daemon ✂" }));
+  return [...told, ...kills]
+    .filter(({ text }) => text !== undefined)
+    .toSorted((a, b) => a.at - b.at)
+    .map(
+      ({ at, text }) => `${((at - telling.startedAt) / 1_000).toFixed(1).padStart(5)}s  ${text}`,
+    );
+}
+
+function pullText({ message }: Step): string | undefined {
+  const data = message.data as {
+    title?: string;
+    session?: string;
+    number?: number;
+    result?: { checks?: { name: string; passed: boolean }[]; mergeSha?: string };
+    heads?: Record<string, string | null>;
+  };
+  const checks = data.result?.checks;
+  if (message.type === "pull.open") return `${data.session ?? "somebody"} opened "${data.title}"`;
+  if (message.type === "refs.observed")
+    return `heads moved: ${Object.keys(data.heads ?? {}).join(", ")}`;
+  if (message.type === "runChecks.done" && checks !== undefined) {
+    return checks
+      .map(({ name, passed }) => `check ${name} ${passed ? "passed" : "failed"}`)
+      .join(", ");
+  }
+  if (message.type === "pull.merge") return `merge of #${data.number} asked for`;
+  if (message.type === "mergePullRequest.done")
+    return `merged as ${data.result?.mergeSha?.slice(0, 8)}`;
+  return undefined;
+}
+
+/** Rows in aligned columns. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

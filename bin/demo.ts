@@ -1,0 +1,300 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { buildStage, originMain, type Stage } from "./demo-stage.ts";
+import { follow, table, timeline, type Api, type Telling } from "./demo-story.ts";
+import { readRunFile, type RunFile } from "./home.ts";
+
+// Demo
+//
+// The main job with real parts: a repository with an origin, two agents in tmux panes, pull requests, checks that
+// really run, one that fails and is mended, two merges — and a SIGKILL of the daemon in the middle. What it says is
+// checked: it fails when any expected fact does not hold.
+
+export interface DemoOptions {
+  /** argv that runs this very `ao`. */
+  readonly entry: readonly string[];
+  /** Leaves everything running for looking around. */
+  readonly keep: boolean;
+  readonly out: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const PATIENCE_MS = 50_000;
+
+/** Runs the demo; the number of facts that did not hold. */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const { out } = options;
+  const root = mkdtempSync(join(tmpdir(), "ao-demo-"));
+  const stage = await buildStage(root);
+  const demo = new Demo(stage, options);
+  try {
+    out(`A real repository with a bare origin: ${stage.repository}`);
+    await demo.play();
+    const failed = await demo.check();
+    if (options.keep)
+      out(
+        `\nKept. Look around with: AO_HOME=${stage.home} ao ls; end it with: AO_HOME=${stage.home} ao down`,
+      );
+    return failed;
+  } finally {
+    await demo.leave();
+    if (!options.keep)
+      rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+}
+
+interface Session {
+  readonly id: string;
+  readonly status: string;
+}
+
+interface Pull {
+  readonly number: number;
+  readonly title: string;
+  readonly state: string;
+  readonly session?: string;
+  readonly ci: { readonly state: string };
+}
+
+class Demo {
+  readonly #stage: Stage;
+  readonly #options: DemoOptions;
+  readonly #telling: Telling = { lastId: 0, startedAt: Date.now(), kills: [] };
+  readonly #stopFollowing = new AbortController();
+  #daemon: ChildProcess | undefined;
+  #run: RunFile | undefined;
+
+  constructor(stage: Stage, options: DemoOptions) {
+    this.#stage = stage;
+    this.#options = options;
+  }
+
+  async play(): Promise<void> {
+    const { out } = this.#options;
+    await this.#up();
+    const following = this.#follow();
+    await this.#api("POST", "/projects", {
+      id: "demo",
+      path: this.#stage.repository,
+      scm: "local",
+      config: {
+        worker: { harness: "command", command: ["sh", this.#stage.agent] },
+        checks: [{ name: "greetings", command: "sh check.sh" }],
+        env: { DIARY: this.#stage.diary },
+      },
+    });
+    for (const prompt of [
+      "Please write hello.sh.",
+      "Carelessly write goodbye.sh (carelessly, so the check fails).",
+    ]) {
+      await this.#api("POST", "/sessions", {
+        projectId: "demo",
+        prompt: prompt.replace("Carelessly", "Please"),
+        title: prompt,
+      });
+    }
+    await this.#until("a check to fail", async () =>
+      (await this.#pulls()).some(({ ci }) => ci.state === "failing"),
+    );
+    await this.#killDaemon();
+    await this.#until("both checks to pass", async () => {
+      const pulls = await this.#pulls();
+      return pulls.length === 2 && pulls.every(({ ci }) => ci.state === "passing");
+    });
+    for (const { number } of await this.#pulls()) {
+      out(`  ·  merging pull request #${number}`);
+      await this.#api("POST", `/projects/demo/pulls/${number}/merge`, {});
+    }
+    await this.#until("both to be merged", async () =>
+      (await this.#pulls()).every(({ state }) => state === "merged"),
+    );
+    if (!this.#options.keep) await this.#cleanUp();
+    this.#stopFollowing.abort();
+    await following;
+  }
+
+  /** Prints what was; the number of facts that do not hold. */
+  async check(): Promise<number> {
+    const { out } = this.#options;
+    out("\nTimeline");
+    for (const line of await timeline(this.#get, this.#telling)) out(`  ${line}`);
+    out("\nPull requests");
+    const pulls = await this.#pulls();
+    for (const line of table(
+      pulls.map(({ number, title, state, ci, session }) => [
+        `#${number}`,
+        title,
+        state,
+        `checks ${ci.state}`,
+        session ?? "",
+      ]),
+    )) {
+      out(`  ${line}`);
+    }
+    out("\nFacts");
+    const facts = await this.#facts(pulls);
+    for (const [fact, holds] of facts) out(`  ${holds ? "✓" : "✗"} ${fact}`);
+    const failed = facts.filter(([, holds]) => !holds).length;
+    out(
+      failed === 0
+        ? `\nAll ${facts.length} facts hold.`
+        : `\n${failed} of ${facts.length} facts do not hold.`,
+    );
+    return failed;
+  }
+
+  /** Leaves nothing behind, unless it shall be kept. */
+  async leave(): Promise<void> {
+    this.#stopFollowing.abort();
+    if (this.#options.keep && this.#daemon?.exitCode === null) {
+      this.#daemon.unref();
+      return;
+    }
+    await this.#stopDaemon("SIGTERM");
+  }
+
+  async #facts(pulls: readonly Pull[]): Promise<[string, boolean][]> {
+    const main = await originMain(this.#stage);
+    const diaries = pulls.map(({ session = "" }) =>
+      readFileSync(join(this.#stage.diary, session), "utf8").split("\n"),
+    );
+    const count = (start: string): number =>
+      diaries.flat().filter((line) => line.startsWith(start)).length;
+    const intake = (await this.#api("GET", "/intake")) as {
+      isBalanced: boolean;
+      dead: number;
+      received: number;
+      outbox: number;
+    };
+    const sessions = await this.#sessions();
+    return [
+      ["the daemon was killed once with SIGKILL, and went on", this.#telling.kills.length === 1],
+      ["each agent was started once", count("started") === 2],
+      ["each pull request was opened once", pulls.length === 2],
+      ["one check failed, and its agent was told once", count("told") === 1],
+      [
+        "each commit is on origin/main once",
+        new Set(main.commits).size === main.commits.length && main.commits.length === 4,
+      ],
+      ["each pull request was merged once", main.merges.length === 2],
+      [
+        "main holds both scripts",
+        ["hello.sh", "goodbye.sh"].every((file) => main.files.includes(file)),
+      ],
+      [
+        `the books balance over ${intake.received} messages, none dead`,
+        intake.isBalanced && intake.dead === 0,
+      ],
+      ["no order is left open", intake.outbox === 0],
+      ...(this.#options.keep
+        ? []
+        : [
+            ["no session is left", sessions.every(({ status }) => ENDED.has(status))] satisfies [
+              string,
+              boolean,
+            ],
+          ]),
+    ];
+  }
+
+  async #up(): Promise<void> {
+    const { entry } = this.#options;
+    const [program = process.execPath, ...args] = entry;
+    const log = openSync(join(this.#stage.root, "daemon.log"), "a");
+    this.#daemon = spawn(program, [...args, "up"], {
+      env: { ...process.env, AO_HOME: this.#stage.home },
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+    const pid = this.#daemon.pid;
+    await this.#until("the daemon", async () => {
+      if (this.#daemon?.exitCode !== null) throw new Error(`the daemon ended: ${this.#log()}`);
+      this.#run = readRunFile(this.#stage.home);
+      return Promise.resolve(this.#run?.pid === pid);
+    });
+    this.#options.out(`The daemon is up: ${this.#run?.url}`);
+  }
+
+  async #killDaemon(): Promise<void> {
+    this.#options.out("\n  ✂  SIGKILL to the daemon, in the middle of it all");
+    this.#telling.kills.push(Date.now());
+    await this.#stopDaemon("SIGKILL");
+    await this.#up();
+    this.#options.out("  ✂  a new daemon took over what was left\n");
+  }
+
+  async #stopDaemon(signal: NodeJS.Signals): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const gone = new Promise((resolve) => {
+      daemon.once("exit", resolve);
+    });
+    daemon.kill(signal);
+    await gone;
+  }
+
+  async #cleanUp(): Promise<void> {
+    for (const { id } of await this.#sessions())
+      await this.#api("POST", `/sessions/${id}/kill`, { kind: "cleanup" });
+    await this.#until("the terminals to be gone", async () => {
+      const { actors } = (await this.#api("GET", "/actors?kind=workspace")) as {
+        actors: { states: string[] }[];
+      };
+      return actors.every(({ states }) => states.includes("archived"));
+    });
+  }
+
+  #follow = async (): Promise<void> =>
+    follow({
+      telling: this.#telling,
+      where: () => this.#run,
+      out: this.#options.out,
+      signal: AbortSignal.any([this.#options.signal, this.#stopFollowing.signal]),
+    });
+
+  async #pulls(): Promise<readonly Pull[]> {
+    return ((await this.#api("GET", "/projects/demo/pulls")) as { pulls: Pull[] }).pulls;
+  }
+
+  async #sessions(): Promise<readonly Session[]> {
+    return ((await this.#api("GET", "/sessions")) as { sessions: Session[] }).sessions;
+  }
+
+  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!(await holds())) {
+      this.#options.signal.throwIfAborted();
+      if (Date.now() > deadline)
+        throw new Error(`waited ${PATIENCE_MS / 1_000} s for ${what}\n${this.#log()}`);
+      await delay(100);
+    }
+  }
+
+  #get: Api = async (path) => this.#api("GET", path);
+
+  async #api(method: string, path: string, body?: object): Promise<unknown> {
+    const run = this.#run;
+    if (run === undefined) throw new Error("the daemon is not up");
+    const response = await fetch(`${run.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${run.token}`, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.any([this.#options.signal, AbortSignal.timeout(15_000)]),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  #log(): string {
+    return readFileSync(join(this.#stage.root, "daemon.log"), "utf8")
+      .split("\n")
+      .slice(-15)
+      .join("\n");
+  }
+}
+
+const ENDED: ReadonlySet<string> = new Set(["killed", "cleanup", "terminated", "done", "merged"]);

@@ -1,0 +1,40 @@
+import { Failure, type FailureCode } from "../machines/failures.ts";
+
+/** Exit codes, the same for every command. */
+export const EXIT = { done: 0, failed: 1, usage: 2, queued: 75 } as const;
+
+const NEXT: Partial<Record<FailureCode, string>> = {
+  DAEMON_DOWN: "start it with: ao up --detach",
+  DAEMON_RUNNING: "look at it with: ao status",
+  NOT_READY: "see what is missing: ao status",
+  BUS_DOWN: "see what is wrong: ao doctor",
+  STORE_FULL: "make room, then look: ao doctor",
+  PROGRAM_MISSING: "see what is missing: ao doctor",
+  ACTOR_UNKNOWN: "see what there is: ao actors",
+  CAUSE_UNKNOWN: "see ids with: ao actor <address> --journal",
+  PULL_REQUEST_UNKNOWN: "see them with: ao pr ls <project>",
+  SCM_UNSUPPORTED: "register the project with: --scm local",
+  ALREADY_EXISTS: "give another name with: --id",
+  REPOSITORY_INVALID: "name the folder of a git repository",
+  REPOSITORY_EMPTY: "make a first commit",
+  PROJECT_PAUSED: "let it go on with: ao project resume <project>",
+  MALFORMED: "see: ao <command> --help",
+};
+
+/** The one line that says why a command failed and what to do next. */
+export function failureLine(error: unknown): string {
+  if (!(error instanceof Failure)) {
+    return `ao: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  const next = NEXT[error.code] ?? `see ${error.code} in docs/failures.md`;
+  return `ao: ${oneLine(error.message)} (${error.code}); ${next}`;
+}
+
+/** The exit code of a failure: what was asked could not be understood, or could not be done. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof Failure && error.code === "MALFORMED" ? EXIT.usage : EXIT.failed;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, " ").trim();
+}

@@ -1,0 +1,80 @@
+import { styleText } from "node:util";
+
+/** Where a command writes, and how. */
+export interface Output {
+  readonly isJson: boolean;
+  /** Columns of the terminal; undefined when nothing must fit. */
+  readonly width: number | undefined;
+  readonly hasColour: boolean;
+  readonly write: (text: string) => void;
+  /** For progress and remarks: never mixed into facts. */
+  readonly note: (line: string) => void;
+}
+
+/** Standard output and error of this process; colours only for a terminal that wants them. */
+export function standardOutput(options: { json?: boolean | undefined }): Output {
+  const { env, stdout } = process;
+  const isPlain = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
+  return {
+    isJson: options.json === true,
+    width: stdout.isTTY ? stdout.columns : undefined,
+    hasColour: stdout.isTTY && !isPlain,
+    write: (text) => {
+      stdout.write(text);
+    },
+    note: (line) => {
+      process.stderr.write(`${line}\n`);
+    },
+  };
+}
+
+/** Facts as JSON, or as the text that `render` makes of them. */
+export function print<Facts>(output: Output, facts: Facts, render: (facts: Facts) => string): void {
+  output.write(output.isJson ? `${JSON.stringify(facts, undefined, 2)}\n` : `${render(facts)}\n`);
+}
+
+/** Rows under headings, each column as wide as its widest cell; the last one gives way to the width. */
+export function table(output: Output, headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const clean = rows.map((row) => row.map(oneLine));
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...clean.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    fit(cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd(), output.width);
+  return [paint(output, "dim", line(headings.map((heading) => heading.toUpperCase()))), ...clean.map(line)].join("\n");
+}
+
+/** Names and values, one per line; those without a value are left out. */
+export function listing(output: Output, facts: Readonly<Record<string, unknown>>): string {
+  const shown = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const width = Math.max(0, ...shown.map(([name]) => name.length));
+  return shown
+    .map(([name, value]) => {
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      return fit(`${paint(output, "dim", name.padEnd(width))}  ${oneLine(text)}`, output.width);
+    })
+    .join("\n");
+}
+
+/** How long ago, in its largest unit. */
+export function age(since: number, now: number): string {
+  const seconds = Math.max(0, Math.round((now - since) / 1_000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+export function paint(output: Output, style: "dim" | "green" | "red" | "yellow", text: string): string {
+  return output.hasColour ? styleText(style, text, { validateStream: false }) : text;
+}
+
+// What agents and people write may hold anything; a terminal must not obey it.
+function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}
+
+function fit(line: string, width: number | undefined): string {
+  return width === undefined || line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1))}…`;
+}

@@ -1,0 +1,23 @@
+import { randomUUID } from "node:crypto";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { SpooledMessage } from "../probes/spool.ts";
+
+/** Writes a message down for the next daemon. It is on disk when this returns; the answer is its file. */
+export function spool(home: string, message: SpooledMessage): string {
+  const folder = join(home, "spool");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const name = `${String(message.at).padStart(15, "0")}-${randomUUID()}`;
+  const draft = join(folder, `${name}.draft`);
+  const file = join(folder, `${name}.json`);
+  const handle = openSync(draft, "wx", 0o600);
+  writeSync(handle, JSON.stringify(message));
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(draft, file);
+  // The name is durable only when its folder is.
+  const parent = openSync(folder, "r");
+  fsyncSync(parent);
+  closeSync(parent);
+  return file;
+}

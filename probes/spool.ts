@@ -1,0 +1,119 @@
+import { readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Publication } from "../bus/bus.ts";
+import { commandSubject, observationSubject } from "../bus/subjects.ts";
+import { Address, Token } from "../machines/ids.ts";
+import { LANES, type ObservationLane } from "../machines/observations.ts";
+import { watchFolders, type Wait } from "./folder-watch.ts";
+
+// Spool
+//
+// Publishes what was written down while no daemon ran.
+//
+//   Q1. A file leaves the folder only after the stream has stored its message; its id makes a repeat harmless.
+//   Q2. Files are published in order of their names, which begin with their time.
+//   Q3. A file that can never be published is set aside as `<name>.bad` and told, not tried for ever.
+
+const LANE_NAMES = Object.keys(LANES).filter((name): name is ObservationLane => name in LANES);
+const At = z.number().int().nonnegative();
+
+/** One file of the spool. `at` is the time of the fact, milliseconds since 1970. */
+export const SpooledMessage = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("observation"),
+    id: z.string().min(1).max(256),
+    at: At,
+    lane: z.enum(LANE_NAMES),
+    to: Token,
+    data: z.record(z.string(), z.unknown()),
+  }),
+  z.object({
+    type: z.literal("command"),
+    id: z.string().min(1).max(256),
+    at: At,
+    to: Address,
+    name: z.string().min(1).max(128),
+    epoch: z.number().int().nonnegative().optional(),
+    data: z.record(z.string(), z.unknown()),
+  }),
+]);
+export type SpooledMessage = z.infer<typeof SpooledMessage>;
+
+export interface SpoolOptions {
+  readonly folder: string;
+  /** Resolves when the stream has it: `Bus.publish`. */
+  readonly publish: (publication: Publication) => Promise<void>;
+  readonly signal: AbortSignal;
+  /** Milliseconds between looks when no change was seen. */
+  readonly everyMs?: number;
+  readonly wait?: Wait;
+  /** Told of a file that was set aside, and of a publication that failed and is tried again. */
+  readonly onTrouble?: (error: unknown) => void;
+}
+
+const SETTLE_MS = 10;
+const EVERY_MS = 60_000;
+
+/** Drains the folder now and whenever a file comes, until the signal aborts. */
+export async function spoolProbe(options: SpoolOptions): Promise<void> {
+  const { folder, signal, everyMs = EVERY_MS, wait, onTrouble } = options;
+  await watchFolders({
+    folders: async () => Promise.resolve([{ path: folder }]),
+    look: async () => drain(options),
+    everyMs,
+    settleMs: SETTLE_MS,
+    signal,
+    wait,
+    onFailure: onTrouble,
+  });
+}
+
+async function drain({ folder, publish, signal, onTrouble }: SpoolOptions): Promise<void> {
+  const names = (await filesOf(folder)).filter((name) => name.endsWith(".json")).toSorted();
+  for (const name of names) {
+    if (signal.aborted) return;
+    const file = join(folder, name);
+    // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
+    const publication = await read(file).catch(async (error: unknown) => {
+      await rename(file, `${file}.bad`);
+      onTrouble?.(new Error(`read ${file}: set aside as ${name}.bad`, { cause: error }));
+    });
+    if (publication === undefined) continue;
+    // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
+    await publish(publication);
+    // oxlint-disable-next-line no-await-in-loop -- only now (Q1)
+    await rm(file, { force: true });
+  }
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    // Nothing was ever spooled here.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function read(file: string): Promise<Publication> {
+  const parsed: unknown = JSON.parse(await readFile(file, "utf8"));
+  return publicationOf(SpooledMessage.parse(parsed));
+}
+
+function publicationOf(message: SpooledMessage): Publication {
+  const { id, at, data } = message;
+  const headers = { "Ao-At": String(at) };
+  if (message.type === "observation") {
+    const subject = observationSubject(message.lane, message.to);
+    return { subject, id, headers, body: encode(data) };
+  }
+  const { name: type, epoch } = message;
+  const envelope = { id, type, at, data, ...(epoch === undefined ? {} : { epoch }) };
+  return { subject: commandSubject(message.to), id, headers, body: encode(envelope) };
+}
+
+function encode(value: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}

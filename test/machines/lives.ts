@@ -1,0 +1,156 @@
+import { array, constantFrom, tuple, type Arbitrary } from "fast-check";
+import type { Kind } from "../../machines/kind.ts";
+import type { Told } from "../support/step.ts";
+import * as samples from "./samples.ts";
+
+const { done, failed, pullRequest } = samples;
+const epochs = [1, 2, 3];
+const bools = [true, false];
+
+/** Messages of which lives are made, per kind. */
+export const terminalTold: Told[] = [
+  ...epochs.flatMap((n) => [
+    samples.startTerminal(n),
+    samples.stopChild(n),
+    samples.deliver(`d${n}`, n),
+  ]),
+  ...epochs.flatMap((epoch) =>
+    ["alive", "dead", "failed"].map((process) => ({
+      type: "terminal.observed",
+      data: { process, epoch, quietMs: 5 },
+    })),
+  ),
+  samples.launched,
+  samples.destroyed,
+  samples.typedText,
+  ...["launchTerminal", "destroyTerminal", "typeText"].map((name) => failed(name)),
+  { ...samples.launched, epoch: 1 },
+  { type: "timer.retry" },
+];
+
+export const workspaceTold: Told[] = [
+  ...epochs.flatMap((n) => [samples.startWorkspace(n), samples.stopChild(n)]),
+  ...bools.map((dirty) => ({
+    type: "workspace.seen",
+    data: { dirty, unpushed: 1, headSha: null, branch: null },
+  })),
+  done("prepareWorkspace", { path: "/t", branch: "b", headSha: "a", baseSha: "a", adopted: false }),
+  failed("prepareWorkspace"),
+  done("reclaimWorkspace", { removed: true }),
+  ...["dirty", "unpushed"].map((reason) =>
+    done("reclaimWorkspace", { removed: false, reason, detail: "" }),
+  ),
+  failed("reclaimWorkspace"),
+];
+
+const config = { worker: { harness: "command", command: "work" } };
+export const projectTold: Told[] = [
+  ...["none", "local", "github"].map((scm) => ({
+    type: "project.register",
+    data: { root: "/r", scm, defaultBranch: "main", config },
+  })),
+  { type: "project.configure", data: { config } },
+  ...["pause", "resume", "remove"].map((verb) => ({ type: `project.${verb}` })),
+  ...["command", "nobody"].map((harness) => ({
+    type: "project.spawn",
+    data: { prompt: "p", harness },
+  })),
+  { type: "session.ended", from: "session/mer-1-1" },
+  { type: "session.ended" },
+];
+
+export const forgeTold: Told[] = [
+  {
+    type: "forge.open",
+    data: {
+      projectId: "mer",
+      root: "/r",
+      defaultBranch: "main",
+      checks: [{ name: "t", command: "true" }],
+    },
+  },
+  { type: "forge.close" },
+  ...["a", "b"].map((headRef) => ({
+    type: "pull.open",
+    data: { title: "T", headRef, session: "mer-1" },
+  })),
+  ...[1, 2].flatMap((number) => [
+    ...["ready", "close", "merge", "check"].map((verb) => ({
+      type: `pull.${verb}`,
+      data: { number },
+    })),
+    { type: "pull.comment", data: { number, body: "why?" } },
+    { type: "pull.resolve", data: { number, commentId: `${number}-1` } },
+    ...["h1", "h2"].map((headSha) =>
+      done("inspectBranches", {
+        pulls: [{ number, headSha, baseSha: "b1", mergeable: true, contained: number === 2 }],
+      }),
+    ),
+  ]),
+  { type: "refs.observed", data: { heads: { a: "h1", b: "h2", main: "b1" } } },
+  { type: "refs.observed", data: { heads: { a: null } } },
+  { type: "timer.inspect" },
+  ...["h1", "h2"].map((headSha) =>
+    done("runChecks", {
+      headSha,
+      checks: [{ name: "t", passed: headSha === "h1", exitCode: 1, durationMs: 1, logTail: "x" }],
+    }),
+  ),
+  done("mergePullRequest", { mergeSha: "m", repeated: false }),
+  ...["inspectBranches", "runChecks", "mergePullRequest"].map((name) => failed(name)),
+];
+
+const liveness = ["alive", "dead", "failed", "indeterminate"];
+export const sessionTold: Told[] = [
+  samples.startSession(),
+  samples.startSession({ restart: { restart: "permanent", intensity: 1 } }),
+  samples.workspaceStarted,
+  ...epochs.flatMap((n) => [
+    samples.terminalStarted(n),
+    samples.terminalExited(n),
+    samples.terminalExited(n, { cause: "crash" }),
+  ]),
+  samples.terminalExited(1, { cause: "launch" }),
+  { type: "child.exited", from: "workspace/mer-1", data: { epoch: 1, cause: "launch" } },
+  samples.childStopped("terminal"),
+  samples.childStopped("workspace", { removed: true }),
+  samples.childStopped("workspace", { removed: false, reason: "dirty" }),
+  { type: "child.quarantined", from: "terminal/mer-1", data: { strikes: 3 } },
+  { type: "timer.restart", at: 999_999 },
+  ...["manual", "cleanup"].map((kind) => ({ type: "session.kill", data: { kind } })),
+  { type: "session.send", data: { text: "go on" } },
+  { type: "session.report", data: { summary: "s" } },
+  ...liveness.flatMap((runtime) =>
+    liveness.map((process) => ({ type: "runtime.observed", data: { runtime, process } })),
+  ),
+  { type: "runtime.observed", data: { runtime: "dead", process: "dead" }, at: 900_000 },
+  ...["active", "ready", "idle", "waiting_input", "blocked", "exited"].map((state) => ({
+    type: "activity.observed",
+    data: { state },
+  })),
+  ...["draft", "open", "merged", "closed"].map((state) => samples.scm(pullRequest({ state }))),
+  samples.scm(pullRequest({ ci: { state: "failing", failing: [{ name: "t" }] } })),
+  ...bools.map((dirty) => ({
+    type: "workspace.observed",
+    data: { headSha: "b", branch: "x", dirty, unpushed: 0 },
+  })),
+  ...["m1", "m4", "m9"].flatMap((deliveryId) => [
+    { type: "terminal.delivered", data: { deliveryId } },
+    { type: "terminal.undeliverable", data: { deliveryId, reason: "not_live", detail: "" } },
+  ]),
+];
+
+/** What brings a session, and a terminal, to life: without it few random lives get that far. */
+const BEGINNINGS: Readonly<Record<string, readonly Told[]>> = {
+  session: [samples.startSession(), samples.workspaceStarted, samples.terminalStarted(1)],
+  terminal: [samples.startTerminal(1), samples.launched],
+};
+
+/** Any life of an actor: it begins with the message that creates it, as in the host. */
+export function lives(kind: Kind, told: readonly Told[]): Arbitrary<Told[]> {
+  const births = told.filter(({ type }) => kind.creates.includes(type)).map((birth) => [birth]);
+  const beginnings = [...births, ...births.map((birth) => BEGINNINGS[kind.name] ?? birth)];
+  return tuple(constantFrom(...beginnings), array(constantFrom(...told), { maxLength: 50 })).map(
+    ([beginning, rest]) => [...beginning, ...rest],
+  );
+}

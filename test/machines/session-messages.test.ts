@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import { namesOf } from "../support/step.ts";
+import { pullRequest, scm, terminalExited, terminalStarted } from "./samples.ts";
+import { live, kill, send, says, failing, after, type Row, DELIVER } from "./session-samples.ts";
+
+describe("session, spoken to,", () => {
+  it.each([
+    {
+      title: "queues and delivers a message",
+      was: live,
+      told: send(),
+      state: {},
+      orders: ["reply", DELIVER],
+    },
+    {
+      title: "queues a message before its terminal is live",
+      was: live.slice(0, 2),
+      told: send(),
+      state: {},
+      orders: ["reply"],
+    },
+    {
+      title: "delivers it when the terminal is live",
+      was: [...live.slice(0, 2), send()],
+      told: terminalStarted(1),
+      state: {},
+      orders: [DELIVER],
+    },
+    {
+      title: "delivers one at a time (M1)",
+      was: [...live, send()],
+      told: send(),
+      state: {},
+      orders: ["reply"],
+    },
+    {
+      title: "types nothing into a question (M2)",
+      was: [...live, says("waiting_input")],
+      told: send(),
+      state: {},
+      orders: ["reply"],
+    },
+    {
+      title: "types it when the question was answered (M2)",
+      was: [...live, says("blocked"), send()],
+      told: says("active"),
+      state: {},
+      orders: [DELIVER],
+    },
+    {
+      title: "refuses a message when it is over",
+      was: [...live, terminalExited(1)],
+      told: send(),
+      state: {},
+      orders: ["refuse:SESSION_TERMINATED"],
+    },
+    {
+      title: "tells its agent that checks fail",
+      was: live,
+      told: scm(failing()),
+      state: { pr: "open" },
+      orders: [DELIVER],
+    },
+    {
+      title: "tells nobody that checks fail when it is over",
+      was: [...live, terminalExited(1)],
+      told: scm(failing()),
+      state: { pr: "open" },
+      orders: [],
+    },
+  ] satisfies Row[])("$title", (row: Row) => {
+    const machine = after(...row.was);
+    const step = machine.send(row.told);
+    expect(step.value).toMatchObject(row.state);
+    expect(namesOf(step.orders)).toEqual(row.orders);
+    const { reason } = step.context.axes.lifecycle;
+    expect(reason).toBe(row.reason ?? reason);
+  });
+
+  describe("inbox", () => {
+    it("notes what was delivered, and goes on with the next", () => {
+      const machine = after(...live, { ...send(), id: "a" }, { ...send(), id: "b" });
+      const step = machine.send({ type: "terminal.delivered", data: { deliveryId: "a" } });
+      expect(step.orders).toMatchObject([{ data: { deliveryId: "b", epoch: 1 } }]);
+      expect(step.context).toMatchObject({
+        messages: [{ state: "delivered" }, { state: "delivering" }],
+      });
+    });
+
+    it.each(["interrupted", "refused"])("does not type again what was %s (M4)", (reason) => {
+      const machine = after(...live, { ...send(), id: "a" });
+      const step = machine.send({
+        type: "terminal.undeliverable",
+        data: { deliveryId: "a", reason, detail: "no" },
+      });
+      expect(step.context).toMatchObject({
+        messages: [{ state: "undeliverable", reason: `${reason}: no` }],
+      });
+    });
+
+    it("gives up what waits when the session ends", () => {
+      const machine = after(...live, says("waiting_input"), send(), kill());
+      expect(machine.now.context).toMatchObject({ messages: [{ state: "undeliverable" }] });
+    });
+
+    it("refuses what it has no room for", () => {
+      const machine = after(...live, ...Array.from({ length: 64 }, () => send()));
+      expect(namesOf(machine.send(send()).orders)).toEqual(["refuse:QUEUE_FULL"]);
+    });
+  });
+
+  describe("checks that fail", () => {
+    it.each([
+      { title: "the same failure", next: [failing()], told: 1 },
+      {
+        title: "the same failure after a run that was pending",
+        next: [pullRequest({ ci: { state: "pending" } }), failing()],
+        told: 1,
+      },
+      { title: "the same failure after another", next: [failing("bbb"), failing()], told: 2 },
+      { title: "the same checks of another head", next: [failing("bbb")], told: 2 },
+      { title: "another check of the same head", next: [failing("aaa", ["lint"])], told: 2 },
+    ])("are told $told times in all for $title", ({ next, told }) => {
+      const machine = after(...live, scm(failing()), ...next.map((pr) => scm(pr)));
+      expect(machine.now.context.messages.length).toBe(told);
+    });
+
+    it("are not told any more when they pass before their turn (M3)", () => {
+      const machine = after(
+        ...live,
+        says("blocked"),
+        scm(failing()),
+        scm(pullRequest({ ci: { state: "passing" } })),
+      );
+      expect(machine.send(says("active")).orders).toEqual([]);
+      expect(machine.now.context).toMatchObject({ messages: [{ state: "expired" }] });
+    });
+  });
+});

@@ -1,0 +1,289 @@
+import { execa } from "execa";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import type { z } from "zod";
+import type { PaneRow } from "../../adapters/terminal-panes.ts";
+import type { Terminals } from "../../adapters/terminals.ts";
+import { TerminalObservation } from "../../machines/observations.ts";
+import { terminalProbe } from "../../probes/terminals.ts";
+import type { TerminalProbeOptions } from "../../probes/terminals.ts";
+import { tmuxWorld } from "../adapters/tmux-world.ts";
+import type { TmuxWorld } from "../adapters/tmux-world.ts";
+
+interface Publication {
+  readonly id: string;
+  readonly messageId: string;
+  readonly data: z.infer<typeof TerminalObservation>;
+}
+
+/** A probe whose clock the test moves, with all it published. */
+interface Probe {
+  readonly published: Publication[];
+  readonly troubles: unknown[];
+  readonly counts: { lists: number };
+  /** Moves the clock to the next interval. */
+  tick(ms?: number): void;
+  readonly isArmed: () => boolean;
+  stop(): Promise<void>;
+}
+
+function probe(terminals: Terminals, change: Partial<TerminalProbeOptions> = {}): Probe {
+  const published: Publication[] = [];
+  const troubles: unknown[] = [];
+  const counts = { lists: 0 };
+  const stop = new AbortController();
+  let now = Date.now();
+  let armed: (() => void) | undefined;
+  const running = terminalProbe({
+    exitOf: (of) => terminals.exitOf(of),
+    changes: (signal) => terminals.changes(signal),
+    publish: (lane, id, data, messageId) => {
+      expect(lane).toBe("terminal");
+      published.push({ id, messageId, data: TerminalObservation.parse(data) });
+      return Promise.resolve();
+    },
+    everyMs: 5_000,
+    clock: {
+      now: () => now,
+      after: (_ms, run) => {
+        armed = run;
+        return () => {
+          armed = undefined;
+        };
+      },
+    },
+    signal: stop.signal,
+    onTrouble: (error) => troubles.push(error),
+    ...change,
+    list: async () => {
+      const rows = await (change.list ? change.list() : terminals.listPanes());
+      counts.lists += 1;
+      return rows;
+    },
+  });
+  const end = async () => {
+    stop.abort();
+    await running;
+  };
+  onTestFinished(end);
+  return {
+    published,
+    troubles,
+    counts,
+    tick(ms = 5_000) {
+      now += ms;
+      armed?.();
+    },
+    isArmed: () => armed !== undefined,
+    stop: end,
+  };
+}
+
+/** Lets everything go on that only waits for promises. */
+async function nextTurn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function said({ published }: Probe): string[] {
+  return published.map(({ id, data }) => `${id}.${data.epoch} ${data.process}`);
+}
+
+async function killServer({ socket }: TmuxWorld): Promise<void> {
+  const { stdout } = await execa("tmux", ["-S", socket, "display-message", "-p", "#{pid}"]);
+  process.kill(Number(stdout), "SIGKILL");
+}
+
+it("tells that a program began and how it ended, at once and once", async () => {
+  const { terminals, launch, home } = tmuxWorld();
+  const watched = probe(terminals);
+  await expect.poll(() => watched.counts.lists).toBe(1);
+  await launch({ argv: ["sh", "-c", `while [ ! -e ${home}/go ]; do sleep 0.01; done; exit 9`] });
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive"]);
+  await writeFile(join(home, "go"), "");
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive", "mer.1 dead"]);
+  expect(watched.published[1]).toEqual({
+    id: "mer",
+    messageId: "terminal:mer:1:dead",
+    data: { process: "dead", epoch: 1, exitCode: 9 },
+  });
+  const lists = watched.counts.lists;
+  watched.tick();
+  await expect.poll(() => watched.counts.lists).toBe(lists + 1);
+  await nextTurn();
+  expect([watched.isArmed(), watched.published.length]).toEqual([false, 2]);
+});
+
+it("O4: tells an end when it happens, without a listing, not at the next interval", async () => {
+  const { terminals, launch } = tmuxWorld();
+  const watched = probe(terminals);
+  const { pid } = await launch({ argv: ["sleep", "1000"] });
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive"]);
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  const lists = watched.counts.lists;
+  process.kill(pid, "SIGKILL");
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive", "mer.1 dead"]);
+  expect(watched.published[1]?.data.signal).toBe("SIGKILL");
+  expect(watched.counts.lists).toBe(lists);
+});
+
+it("O1: lists once per interval for the whole fleet, and never while nothing runs", async () => {
+  const { terminals, launch, destroy } = tmuxWorld();
+  const watched = probe(terminals);
+  await expect.poll(() => watched.counts.lists).toBe(1);
+  await nextTurn();
+  expect(watched.isArmed()).toBe(false);
+  for (const terminal of ["a", "b", "c", "d"]) await launch({}, { terminal });
+  await expect
+    .poll(() => said(watched).toSorted())
+    .toEqual(["a.1 alive", "b.1 alive", "c.1 alive", "d.1 alive"]);
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  const before = watched.counts.lists;
+  for (let n = 1; n <= 3; n += 1) {
+    watched.tick(1);
+    await expect.poll(() => watched.counts.lists).toBe(before + n);
+    await expect.poll(() => watched.isArmed()).toBe(true);
+  }
+  expect(watched.published).toHaveLength(4);
+  for (const terminal of ["a", "b", "c", "d"]) await destroy({ terminal });
+  const last = watched.counts.lists;
+  watched.tick(1);
+  await expect.poll(() => watched.counts.lists).toBe(last + 1);
+  await nextTurn();
+  expect(watched.isArmed()).toBe(false);
+});
+
+it("O2: makes nobody dead when tmux cannot be asked, and says so once", async () => {
+  const { terminals, launch } = tmuxWorld();
+  let isReachable = true;
+  const list = () =>
+    isReachable ? terminals.listPanes() : Promise.reject(new Error("unreachable"));
+  const watched = probe(terminals, { list });
+  await launch({});
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive"]);
+  isReachable = false;
+  for (let n = 1; n <= 4; n += 1) {
+    await expect.poll(() => watched.isArmed()).toBe(true);
+    watched.tick();
+    await expect.poll(() => watched.troubles).toHaveLength(n);
+    expect(said(watched).slice(1)).toEqual(n === 1 ? [] : ["mer.1 failed"]);
+  }
+  isReachable = true;
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  watched.tick();
+  await expect.poll(() => said(watched).slice(2)).toEqual(["mer.1 alive"]);
+  expect(new Set(watched.published.map(({ messageId }) => messageId)).size).toBe(3);
+});
+
+it("looks again after a first listing that failed", async () => {
+  const { terminals, launch } = tmuxWorld();
+  await launch({});
+  let fails = 1;
+  const list = () =>
+    fails-- > 0 ? Promise.reject(new Error("unreachable")) : terminals.listPanes();
+  const watched = probe(terminals, { list });
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  watched.tick();
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive"]);
+});
+
+it("says dead after the server was killed only of programs that are known to have ended", async () => {
+  const world = tmuxWorld();
+  const watched = probe(world.terminals);
+  await world.launch(
+    { argv: ["sh", "-c", "trap '' HUP; while :; do sleep 0.1; done"] },
+    { terminal: "stays" },
+  );
+  await world.launch({ argv: ["sleep", "1000"] }, { terminal: "goes" });
+  await expect.poll(() => said(watched)).toHaveLength(2);
+  await killServer(world);
+  await expect.poll(() => said(watched)).toContain("goes.1 dead");
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  watched.tick();
+  await expect.poll(() => said(watched)).toContain("stays.1 indeterminate");
+  expect(watched.published.find(({ data }) => data.process === "dead")?.data.signal).toBe("SIGHUP");
+});
+
+it("O3: publishes a fact again under the same id until it was accepted", async () => {
+  const { terminals, launch } = tmuxWorld();
+  const tried: string[] = [];
+  const watched = probe(terminals, {
+    publish: (_lane, _id, _data, messageId) => {
+      tried.push(messageId);
+      return tried.length < 3 ? Promise.reject(new Error("bus down")) : Promise.resolve();
+    },
+  });
+  await launch({});
+  await expect.poll(() => tried.length).toBeGreaterThan(0);
+  for (let n = 0; n < 4; n += 1) {
+    await expect.poll(() => watched.isArmed()).toBe(true);
+    watched.tick(1);
+  }
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  expect(tried).toEqual([tried[0], tried[0], tried[0]]);
+});
+
+it("O5: after a restart tells everything anew, an end under the id it had", async () => {
+  const { terminals, launch } = tmuxWorld();
+  await launch({}, { terminal: "lives" });
+  await launch({ argv: ["false"] }, { terminal: "ended" });
+  await expect.poll(() => terminals.exitOf({ terminal: "ended", epoch: 1 })).toEqual({ code: 1 });
+  const first = probe(terminals);
+  await expect.poll(() => said(first).toSorted()).toEqual(["ended.1 dead", "lives.1 alive"]);
+  await first.stop();
+  const second = probe(terminals);
+  await expect.poll(() => said(second).toSorted()).toEqual(["ended.1 dead", "lives.1 alive"]);
+  const ends = [first, second].map(({ published }) => published.find(({ id }) => id === "ended"));
+  expect(ends[0]).toEqual(ends[1]);
+});
+
+it("tells quietness only at its thresholds, and when it is over", async () => {
+  const { terminals, launch } = tmuxWorld();
+  await launch({});
+  const watched = probe(terminals, { quietAfterMs: [60_000, 120_000] });
+  await expect.poll(() => watched.published).toHaveLength(1);
+  const quiet = async (ms: number) => {
+    await expect.poll(() => watched.isArmed()).toBe(true);
+    const before = watched.counts.lists;
+    watched.tick(ms);
+    await expect.poll(() => watched.counts.lists).toBe(before + 1);
+    await expect.poll(() => watched.isArmed()).toBe(true);
+    return watched.published.length;
+  };
+  expect([await quiet(30_000), await quiet(20_000), await quiet(15_000)]).toEqual([1, 1, 2]);
+  expect([await quiet(10_000), await quiet(50_000), await quiet(500_000)]).toEqual([2, 3, 3]);
+  expect(watched.published[1]?.data.quietMs).toBeGreaterThanOrEqual(60_000);
+});
+
+it("tells that a program prints again after a quiet time", async () => {
+  const row: PaneRow = { terminal: "mer", epoch: 1, hasPane: true, process: "alive" };
+  const started = Date.now();
+  let lastActivityAt = started;
+  const list = () => Promise.resolve([{ ...row, lastActivityAt }]);
+  const watched = probe(tmuxWorld().terminals, { list, quietAfterMs: [60_000] });
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  watched.tick(70_000);
+  await expect.poll(() => watched.published).toHaveLength(2);
+  lastActivityAt = started + 74_000;
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  watched.tick(5_000);
+  await expect.poll(() => watched.published).toHaveLength(3);
+  expect(watched.published.map(({ data }) => (data.quietMs ?? 0) >= 60_000)).toEqual([
+    false,
+    true,
+    false,
+  ]);
+});
+
+it("ignores an older look at a terminal that has ended meanwhile", async () => {
+  const { terminals, launch } = tmuxWorld();
+  const stale: PaneRow[] = [{ terminal: "mer", epoch: 1, hasPane: true, process: "alive" }];
+  const watched = probe(terminals, { list: () => Promise.resolve(stale) });
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive"]);
+  await launch({ argv: ["true"] });
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive", "mer.1 dead"]);
+  const before = watched.counts.lists;
+  await launch({}, { terminal: "other" });
+  await expect.poll(() => watched.counts.lists).toBeGreaterThan(before);
+  expect(said(watched)).toEqual(["mer.1 alive", "mer.1 dead"]);
+});
