@@ -112,19 +112,10 @@ export class ActorSystem implements System {
     const id = command.id ?? `cmd:${this.#parts.newId()}`;
     const before = this.store.seen(id);
     if (before !== undefined) return before.outcome;
-    const unsent = new AbortController();
-    const signals = [unsent.signal, ...(signal === undefined ? [] : [signal])];
-    const answer = this.#callers.wait(id, AbortSignal.any(signals));
-    // When it cannot be sent, that is what the caller learns.
-    answer.catch(() => {});
-    try {
-      const envelope = { at: this.#parts.clock.now(), ...command, id };
-      await this.#publish(commandSubject(command.to), id, JSON.stringify(envelope));
-    } catch (error) {
-      unsent.abort();
-      throw error;
-    }
-    return answer;
+    this.#callers.throwIfFull(id);
+    const envelope = { at: this.#parts.clock.now(), ...command, id };
+    const subject = commandSubject(command.to);
+    return this.#send({ id, subject, body: JSON.stringify(envelope) }, signal);
   }
 
   async settled(id: string, signal?: AbortSignal): Promise<Outcome> {
@@ -163,12 +154,10 @@ export class ActorSystem implements System {
     }
     const retries = letter.retries + 1;
     const id = `retry:${letter.id}.${retries}`;
+    this.#callers.throwIfFull(id);
     const retriedAt = this.#parts.clock.now();
     await this.#host.offer([{ type: "mark", letter: { ...letter, retries, retriedAt } }]);
-    const answer = this.#callers.wait(id);
-    answer.catch(() => {});
-    await this.#publish(letter.subject, id, renamed(letter, id));
-    return answer;
+    return this.#send({ id, subject: letter.subject, body: renamed(letter, id) });
   }
 
   async release(address: Address): Promise<void> {
@@ -269,20 +258,37 @@ export class ActorSystem implements System {
     await this.#host.offer(messages.map((message) => ({ type: "message" as const, message })));
   }
 
-  async #publish(subject: string, id: string, body: string): Promise<void> {
-    await this.bus.publish({
-      subject,
-      id: sealedId(id, this.#cluster),
-      body: encoder.encode(body),
-    });
+  /** Publishes, and waits for what becomes of it. */
+  async #send(
+    { id, subject, body }: { id: string; subject: string; body: string },
+    signal?: AbortSignal,
+  ): Promise<Outcome> {
+    const unsent = new AbortController();
+    const signals = [unsent.signal, ...(signal === undefined ? [] : [signal])];
+    const answer = this.#callers.wait(id, AbortSignal.any(signals));
+    // When it cannot be sent, that is what the caller learns.
+    answer.catch(() => {});
+    try {
+      const sealed = sealedId(id, this.#cluster);
+      await this.bus.publish({ subject, id: sealed, body: encoder.encode(body) });
+    } catch (error) {
+      unsent.abort();
+      throw error;
+    }
+    return answer;
   }
 
   #epochOf(address: Address): number | undefined {
     const kind = this.kinds.get(splitAddress(address).kind);
     const row = this.store.snapshot(address);
-    if (row === undefined) return undefined;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by our own persisted()
-    return kind?.epochOf?.(row.snapshot as unknown as MachineState);
+    if (row === undefined || kind?.epochOf === undefined) return undefined;
+    try {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by our own persisted()
+      return kind.epochOf(upgraded(kind, row) as unknown as MachineState);
+    } catch {
+      // An actor that cannot be woken fences nothing; its messages are refused loudly.
+      return undefined;
+    }
   }
 }
 

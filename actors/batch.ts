@@ -62,6 +62,7 @@ export class Batch {
   #position: Position | undefined;
   #amended: OutboxRow[] = [];
   #marked: DeadLetter[] = [];
+  #disarmed: readonly TimerRow[] = [];
   #changes: Commit | undefined;
 
   /** `under` are the batches before it that are not durable yet; they leave the list as they land. */
@@ -149,6 +150,15 @@ export class Batch {
     this.closed.add(id);
   }
 
+  isClosed(id: OrderId): boolean {
+    return this.closed.has(id) || this.#under.some(({ batch }) => batch.closed.has(id));
+  }
+
+  /** Timers of an actor that is not live go. */
+  disarm(rows: readonly TimerRow[]): void {
+    this.#disarmed = [...this.#disarmed, ...rows];
+  }
+
   /** An attempt at an effect was made: its row changes. */
   amend(row: OutboxRow): void {
     this.#amended.push(row);
@@ -167,7 +177,7 @@ export class Batch {
 
   #collect(): Commit {
     const armed: TimerRow[] = [];
-    const cancelled: TimerRow[] = [];
+    const cancelled: TimerRow[] = [...this.#disarmed];
     for (const { resident, timersBefore } of this.#touched.values()) {
       if (resident.timers === timersBefore) continue;
       for (const [name, timer] of Object.entries(timersBefore)) {

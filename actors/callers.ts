@@ -6,6 +6,8 @@ import type { Outcome } from "../storage/store.ts";
 // Who waits for the outcome of which message. Bounded (R10); answered only by committed outcomes (R2).
 
 export interface Callers {
+  /** Fails with MAILBOX_FULL over the bound: to be asked before anything is sent. */
+  throwIfFull(id: string): void;
   /** Waits for one message. Fails with MAILBOX_FULL over the bound, or with the signal's reason. */
   wait(id: string, signal?: AbortSignal): Promise<Outcome>;
   answer(id: string, outcome: Outcome): void;
@@ -17,11 +19,15 @@ export function callers(max: number): Callers {
   const waiting = new Map<string, Set<(outcome: Outcome) => void>>();
   let size = 0;
 
+  function throwIfFull(id: string): void {
+    if (size < max) return;
+    throw new Failure("MAILBOX_FULL", `wait for ${id}: ${max} callers are waiting already`);
+  }
+
   return {
+    throwIfFull,
     async wait(id, signal) {
-      if (size >= max) {
-        throw new Failure("MAILBOX_FULL", `wait for ${id}: ${max} callers are waiting already`);
-      }
+      throwIfFull(id);
       signal?.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
       const abort = (): void =>

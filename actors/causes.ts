@@ -13,8 +13,11 @@ const LONGEST = 256;
 /** Oldest first; empty for an id that is not in the journal. */
 export function causesOf(store: Store, id: string): Cause[] {
   const chain: Cause[] = [];
+  const told = new Set<string>();
   let next: string | undefined = id;
-  while (next !== undefined && chain.length < LONGEST) {
+  // A publisher may name what it likes as its cause, itself too.
+  while (next !== undefined && chain.length < LONGEST && !told.has(next)) {
+    told.add(next);
     const link: Link | undefined = isOrderId(next) ? ordered(store, next) : applied(store, next);
     if (link === undefined) break;
     chain.push(...link.causes);

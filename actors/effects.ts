@@ -6,7 +6,7 @@ import type { Json } from "../machines/json.ts";
 import type { EffectOrder } from "../machines/order.ts";
 import type { OutboxRow } from "../storage/store.ts";
 import type { Clock } from "./clock.ts";
-import { lanes } from "./lanes.ts";
+import { lanes, type Turn } from "./lanes.ts";
 
 // Effects
 //
@@ -15,7 +15,7 @@ import { lanes } from "./lanes.ts";
 //   X1. An effect is begun only after the transaction that recorded it is durable, and again at boot until its result
 //       is committed (R5).
 //   X2. An effect given for an older epoch than its actor's is not begun (R6).
-//   X3. Every effect ends in one result: done, or failed with a code; a retry waits outside its lane's turn but keeps it.
+//   X3. Every effect ends in one result: done, or failed with a code; a retry keeps its lane and rests meanwhile.
 
 export interface EffectEnd {
   readonly id: OrderId;
@@ -59,10 +59,12 @@ export function effects(parts: EffectsParts): Effects {
   const stopping = new AbortController();
   const work = lanes(parts.width, parts.onDefect);
 
-  async function run(row: OutboxRow, order: EffectOrder): Promise<void> {
+  async function run(row: OutboxRow, order: EffectOrder, turn: Turn): Promise<void> {
+    // Its result was committed while it waited: one that was under way before a crash.
+    if (!known.has(row.id)) return;
     const job = { row, order, stopping: stopping.signal, superseded: new AbortController() };
     running.set(row.id, job);
-    await carryOut(parts, job).finally(() => running.delete(row.id));
+    await carryOut(parts, job, turn).finally(() => running.delete(row.id));
   }
 
   return {
@@ -70,7 +72,7 @@ export function effects(parts: EffectsParts): Effects {
       const { order } = row;
       if (order.type !== "effect" || known.has(row.id)) return;
       known.add(row.id);
-      work.add(order.lane, async () => run(row, order));
+      work.add(order.lane, async (turn) => run(row, order, turn));
     },
     forget: (id) => known.delete(id),
     supersede(from, epoch) {
@@ -96,11 +98,12 @@ interface Job {
   readonly superseded: AbortController;
 }
 
-async function carryOut(parts: EffectsParts, job: Job): Promise<void> {
+async function carryOut(parts: EffectsParts, job: Job, turn: Turn): Promise<void> {
   let row = job.row;
   const ended = AbortSignal.any([job.stopping, job.superseded.signal]);
   while (!job.stopping.aborted) {
-    await pause(parts.clock, row.nextAt - parts.clock.now(), ended);
+    const waitMs = row.nextAt - parts.clock.now();
+    if (waitMs > 0) await turn.rest(async () => pause(parts.clock, waitMs, ended));
     const fenced = fence(parts, job);
     if (fenced !== undefined) {
       parts.end(endOf(job, "failed", failureData(row, fenced)));
@@ -223,7 +226,7 @@ function backoffMs({ retryMs, retryMaxMs }: EffectsParts, attempts: number): num
 }
 
 async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return;
+  if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const cancel = clock.after(ms, resolve);
   signal.addEventListener("abort", () => resolve(), { once: true });

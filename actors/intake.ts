@@ -30,6 +30,8 @@ export interface IntakeRules {
 /** Clocks of other machines may be ahead by this. */
 const SKEW_MS = 60_000;
 const LONGEST_ID = 256;
+/** JSON nested some thousand deep can be read but not written again: it would break the commit of its whole batch. */
+const DEEPEST = 64;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Reads one raw message. */
@@ -103,11 +105,11 @@ function enveloped(
   raw: RawMessage,
   { id, to, isMail }: { id: string; to: Address; isMail: boolean },
 ): Message {
-  const parsed = Envelope.safeParse(parseJson(raw));
-  if (!parsed.success) {
-    throw new Failure("SHAPE_WRONG", `read ${raw.subject}: ${issuesOf(parsed.error.issues)}`);
+  const checked = Envelope.safeParse(parseJson(raw));
+  if (!checked.success) {
+    throw new Failure("SHAPE_WRONG", `read ${raw.subject}: ${issuesOf(checked.error.issues)}`);
   }
-  const { from, data, epoch, ...envelope } = parsed.data;
+  const { from, data, epoch, ...envelope } = checked.data;
   // Only mail has a sender: nobody outside may speak as an actor.
   const sender = isMail ? Address.safeParse(from).data : undefined;
   const cause = envelope.cause ?? raw.headers["Ao-Cause"];
@@ -124,11 +126,22 @@ function enveloped(
 }
 
 function parseJson(raw: RawMessage): unknown {
+  const value = parsed(raw);
+  if (!isDeeperThan(DEEPEST, value)) return value;
+  throw new Failure("SHAPE_WRONG", `read ${raw.subject}: nested more than ${DEEPEST} deep`);
+}
+
+function parsed(raw: RawMessage): unknown {
   try {
     return JSON.parse(decoder.decode(raw.body));
   } catch (cause) {
     throw new Failure("BAD_JSON", `read ${raw.subject}: the body is not JSON`, { cause });
   }
+}
+
+function isDeeperThan(limit: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return limit === 0 || Object.values(value).some((inner) => isDeeperThan(limit - 1, inner));
 }
 
 function timeOf(raw: RawMessage, at: number | undefined): number {

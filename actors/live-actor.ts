@@ -68,7 +68,7 @@ function wrap(actor: AnyActor): LiveActor {
       return { orders, isMoved, isNoop, ...(isMoved && { was: valueOf(before) }) };
     },
     state: () => snapshotOf(actor),
-    persisted: () => trimmed(actor),
+    persisted: () => kept(actor),
     // oxlint-disable-next-line no-underscore-dangle -- the only way XState tells its active nodes
     listensFor: () => [...new Set(snapshotOf(actor)._nodes.flatMap(eventsOf))],
   };
@@ -104,17 +104,14 @@ function throwIfBroken(actor: AnyActor): void {
   if (snapshot.status === "error") throw snapshot.error;
 }
 
-/** XState's persisted snapshot without what is always empty here (R4: no children). */
-function trimmed(actor: AnyActor): Json {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- R4 and the charts test keep context JSON
-  const kept = actor.getPersistedSnapshot() as unknown as { readonly [key: string]: Json };
-  return {
-    status: kept["status"],
-    value: kept["value"],
-    context: kept["context"],
-    historyValue: kept["historyValue"],
-    children: {},
-  };
+/**
+ * What XState's own `getPersistedSnapshot` gives for a machine without children and history states, which kinds are
+ * (R4 and the charts test); it copies the context deeply to look for actors in it, at a third of the cost of a step.
+ */
+function kept(actor: AnyActor): Json {
+  const { status, value, context } = snapshotOf(actor);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a kind's value and context are JSON
+  return { status, value, context, historyValue: {}, children: {} } as unknown as Json;
 }
 
 function ignore(): void {}

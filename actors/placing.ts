@@ -1,4 +1,4 @@
-import { addressOf, orderIdOf, type OrderId } from "../machines/ids.ts";
+import { Address, addressOf, orderIdOf, Token, type OrderId } from "../machines/ids.ts";
 import type { Message } from "../machines/message.ts";
 import { LANES } from "../machines/observations.ts";
 import type { Order } from "../machines/order.ts";
@@ -8,6 +8,20 @@ import { timerNameOf } from "./message-ids.ts";
 
 /** The orders that answer the caller of a command. */
 export type Reply = Extract<Order, { type: "reply" | "refuse" }>;
+
+/** Throws at an order that could never go out: the step that made it is one that threw (R8). */
+export function checkOrders(orders: readonly Order[]): void {
+  for (const order of orders) {
+    if (!canGoOut(order)) throw new Error(`it cannot order ${JSON.stringify(order).slice(0, 200)}`);
+  }
+}
+
+function canGoOut(order: Order): boolean {
+  if (order.type === "mail") return Address.safeParse(order.to).success;
+  if (order.type === "arm") return Number.isFinite(order.dueAt);
+  if (order.type !== "observation") return true;
+  return Object.hasOwn(LANES, order.lane) && Token.safeParse(order.id).success;
+}
 
 /** Puts each order where it belongs: the outbox, the actor's timers, or the answer. */
 export function place(
@@ -30,11 +44,13 @@ export function place(
       batch.order({ id, from, cause: message.id, at: message.at, order, attempts: 0, nextAt: now });
     }
   }
-  resident.timers = timers;
+  // Nobody would hear the timers of an actor that has ended.
+  resident.timers = resident.live.state().status === "done" ? {} : timers;
   return { notes, reply };
 }
 
-function without(timers: Resident["timers"], name: string | undefined): Resident["timers"] {
+/** Timers without one. */
+export function without(timers: Resident["timers"], name: string | undefined): Resident["timers"] {
   if (name === undefined || timers[name] === undefined) return timers;
   return Object.fromEntries(Object.entries(timers).filter(([other]) => other !== name));
 }

@@ -1,7 +1,7 @@
 import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { JournalEntry, SnapshotRow, Store } from "../storage/store.ts";
-import { definitionHashOf, upgraded } from "./charts.ts";
+import { upgraded } from "./charts.ts";
 import { wakeActor, type LiveActor } from "./live-actor.ts";
 import type { StateAt } from "./system.ts";
 
@@ -22,7 +22,7 @@ export function stateAt(
   if (kind === undefined || row === undefined || seq < 1 || seq > row.seq) return undefined;
   const start = store.checkpoint(address, seq);
   if (start?.checkpoint === undefined) return undefined;
-  const actor = wakeActor(kind, upgraded(kind, rowAt(kind, row, start)));
+  const actor = wakeActor(kind, upgraded(kind, rowAt(row, start)));
   for (const entry of stepsBetween(store, address, { after: start.seq, last: seq }))
     repeat(kind, actor, entry);
   return {
@@ -35,13 +35,10 @@ export function stateAt(
 }
 
 /** The row as it stood when the checkpoint was taken. */
-function rowAt(kind: Kind, row: SnapshotRow, start: JournalEntry): SnapshotRow {
-  const version = start.checkpointVersion ?? row.version;
-  const isOfToday = version === kind.version;
+function rowAt(row: SnapshotRow, start: JournalEntry): SnapshotRow {
   return {
     ...row,
-    version,
-    definitionHash: isOfToday ? definitionHashOf(kind) : row.definitionHash,
+    version: start.checkpointVersion ?? row.version,
     seq: start.seq,
     snapshot: start.checkpoint ?? null,
   };

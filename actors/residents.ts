@@ -52,6 +52,15 @@ export class Residents {
     return resident;
   }
 
+  /** The same; undefined also for one whose row is refused. */
+  findReadable(address: Address, batch: Batch): Resident | undefined {
+    try {
+      return this.find(address, batch);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** A new actor; kept only once `keep` is called with it. */
   bear(kind: Kind, message: Message): Resident {
     const { id } = splitAddress(message.to);

@@ -3,13 +3,20 @@ import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
-import type { JournalEntry, OrderNote, Outcome, Store } from "../storage/store.ts";
+import type {
+  JournalEntry,
+  OrderNote,
+  OutboxRow,
+  Outcome,
+  Store,
+  TimerRow,
+} from "../storage/store.ts";
 import type { Batch, Resident } from "./batch.ts";
 import { issuesOf } from "./intake.ts";
 import { bury, type Original, type Rejection } from "./letters.ts";
 import { wakeActor, type Step } from "./live-actor.ts";
 import { orderAnswered, timerIdOf, timerNameOf } from "./message-ids.ts";
-import { place, type Reply } from "./placing.ts";
+import { checkOrders, place, without, type Reply } from "./placing.ts";
 import { strike, STRIKES } from "./quarantine.ts";
 import type { Residents } from "./residents.ts";
 
@@ -51,8 +58,16 @@ export class Stepper {
 
   /** Counts a message that could not even be read. */
   reject(batch: Batch, rejection: Rejection, original: () => Original): void {
+    const order = orderAnswered(rejection.id);
+    if (order !== undefined) batch.close(order);
     if (this.#isRepeat(batch, rejection.id)) return;
     bury(batch, { rejection, original: original(), at: this.#parts.now() });
+  }
+
+  /** Writes the attempts at an order, unless it was closed meanwhile: it must not come back. */
+  amend(batch: Batch, row: OutboxRow): void {
+    if (batch.isClosed(row.id) || this.#parts.store.outboxRow(row.id) === undefined) return;
+    batch.amend(row);
   }
 
   /** Lets a quarantined actor take messages again. */
@@ -79,7 +94,7 @@ export class Stepper {
       const stale = staleness(resident, message);
       if (stale !== undefined) {
         batch.count("stale");
-        batch.outcomes.set(message.id, stale);
+        batch.remember({ id: message.id, at: this.#parts.now(), outcome: stale });
         return;
       }
       const step = this.#step(batch, { resident, message, data, isNew });
@@ -89,6 +104,23 @@ export class Stepper {
       const { code, message: reason } = failure;
       const rejection = { id: message.id, code, message: reason, to: message.to };
       bury(batch, { rejection, original: original(), at: this.#parts.now() });
+      this.#disarm(batch, message);
+    }
+  }
+
+  /** A firing that became a letter must not stay due: its timer goes all the same (T1). */
+  #disarm(batch: Batch, { id, to, type }: Message): void {
+    const name = timerNameOf({ id, type });
+    if (name === undefined) return;
+    const { store, residents } = this.#parts;
+    const resident = residents.findReadable(to, batch);
+    if (resident === undefined) {
+      // The row of an actor that cannot be woken stays as it is; only its timer goes.
+      const isIt = (row: TimerRow): boolean => timerIdOf(to, row.name, row.seq) === id;
+      batch.disarm(store.timersOf(to).filter(isIt));
+    } else if (timerIdOf(to, name, resident.timers[name]?.seq ?? 0) === id) {
+      batch.touch(resident);
+      resident.timers = without(resident.timers, name);
     }
   }
 
@@ -124,7 +156,9 @@ export class Stepper {
     const { resident, message, data, isNew } = given;
     const before = resident.live.persisted();
     try {
-      return resident.live.step(message, data);
+      const step = resident.live.step(message, data);
+      checkOrders(step.orders);
+      return step;
     } catch (cause) {
       if (!isNew) {
         const rewound = { ...resident, live: wakeActor(resident.kind, before) };

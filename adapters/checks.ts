@@ -9,7 +9,7 @@ import { Failure } from "../machines/failures.ts";
 import type { Adapter, Attempt } from "./adapter.ts";
 import { commitOf, environmentOutside, git, hasOrigin } from "./git.ts";
 import { commonDirOf } from "./git-repository.ts";
-import { addWorktree, discardWorktree } from "./git-worktrees.ts";
+import { addWorktree, discardWorktree, fillSubmodules } from "./git-worktrees.ts";
 
 // Checks
 //
@@ -108,9 +108,7 @@ async function checkOut(
     await git(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin"], call);
   }
   await addWorktree({ repo, path, flags: ["--detach"], commit: headSha, signal });
-  const tracked = await git(["ls-files", "--", ".gitmodules"], { cwd: path, signal });
-  if (tracked === "") return;
-  await git(["submodule", "update", "--init", "--recursive", "--quiet"], { cwd: path, signal });
+  await fillSubmodules(path, signal);
 }
 
 async function runAll(

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { git } from "./git.ts";
 
@@ -56,6 +56,14 @@ export async function addWorktree(at: {
     signal: at.signal,
     timeoutMs: CHECKOUT_TIMEOUT_MS,
   });
+}
+
+/** Checks out the submodules that a worktree's commit names, at any depth; nothing if there are none. Fails as `git` does. */
+export async function fillSubmodules(tree: string, signal: AbortSignal): Promise<void> {
+  const list = await stat(join(tree, ".gitmodules")).catch(() => undefined);
+  if (list === undefined) return;
+  const args = ["submodule", "update", "--init", "--recursive", "--quiet"];
+  await git(args, { cwd: tree, signal, timeoutMs: CHECKOUT_TIMEOUT_MS });
 }
 
 /** Removes a worktree that `addWorktree` made or began to make, with everything in it. Repeats are harmless. */

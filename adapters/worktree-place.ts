@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { EffectData } from "../machines/effects.ts";
+import { Failure } from "../machines/failures.ts";
 import { git } from "./git.ts";
 import { commonDirOf } from "./git-repository.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "./git-worktrees.ts";
@@ -36,7 +37,7 @@ export interface Place {
 }
 
 /** What the mark in the git dir says. */
-export const Mark = z.object({
+const Mark = z.object({
   workspace: z.string(),
   projectId: z.string(),
   baseSha: z.string(),
@@ -125,13 +126,22 @@ export async function settleTrash(place: Place): Promise<void> {
 async function settleOne(place: Place, path: string): Promise<void> {
   const gitDir = await gitDirOf(path);
   const mark = gitDir && (await readMark(gitDir));
-  if (mark && !mark.isReclaimed) return rename(path, place.path);
+  if (mark && !mark.isReclaimed) return putInPlace(place, path);
   await discardWorktree({ commonDir: place.commonDir, path });
 }
 
+/** Renames a folder to the place. Fails with WORKSPACE_FOREIGN when something else came there meanwhile. */
+export async function putInPlace({ path }: Place, from: string): Promise<void> {
+  await rename(from, path).catch((cause: unknown) => {
+    throw new Failure("WORKSPACE_FOREIGN", `move ${from} to ${path}: something else is there`, {
+      cause,
+    });
+  });
+}
+
 async function readMark(gitDir: string): Promise<Mark | undefined> {
-  const text = await readFile(join(gitDir, "ao.json"), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : Mark.parse(JSON.parse(text));
+  const read = readFile(join(gitDir, "ao.json"), "utf8").then((text): unknown => JSON.parse(text));
+  return Mark.safeParse(await read.catch(() => undefined)).data;
 }
 
 /** Replaces the mark in one instant, so that a kill leaves the old one or the new one. */

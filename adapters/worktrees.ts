@@ -5,7 +5,7 @@ import type { EffectResult } from "../machines/effects.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "./git.ts";
-import { addWorktree } from "./git-worktrees.ts";
+import { addWorktree, fillSubmodules } from "./git-worktrees.ts";
 import {
   exists,
   findPlace,
@@ -13,6 +13,7 @@ import {
   look,
   type Mark,
   type Place,
+  putInPlace,
   putMark,
   settleTrash,
   sweepMaking,
@@ -93,13 +94,7 @@ async function make(place: Place, baseSha: string): Promise<void> {
   const gitDir = join(place.commonDir, "worktrees", basename(path));
   await addOrSweep(place, { repo, path, flags: [], commit: branch, signal: place.signal });
   const mark = await putMark(gitDir, firstMark(place, baseSha));
-  await rename(path, place.path).catch((cause: unknown) => {
-    throw new Failure(
-      "WORKSPACE_FOREIGN",
-      `prepare ${place.path}: something came there meanwhile`,
-      { cause },
-    );
-  });
+  await putInPlace(place, path);
   await finish(place, gitDir, mark);
 }
 
@@ -140,12 +135,7 @@ async function finish(place: Place, gitDir: string, mark: Mark): Promise<void> {
   // Only before the session has it: later it would move the submodules that the agent works in.
   if (mark.isReady) return;
   if (!(await exists(join(gitDir, "index")))) await git(["reset", "--quiet"], call);
-  if (await exists(join(place.path, ".gitmodules"))) {
-    await git(["submodule", "update", "--init", "--recursive", "--quiet"], {
-      ...call,
-      timeoutMs: 120_000,
-    });
-  }
+  await fillSubmodules(place.path, place.signal);
   await putMark(gitDir, { ...mark, isReady: true });
 }
 
@@ -165,9 +155,7 @@ async function findBase({ spec, signal }: Place): Promise<string> {
   const call = { cwd: spec.repo, signal };
   if (await hasOrigin(spec.repo, signal)) {
     // Soft: a worktree cut from what was fetched last is better than none while the network is away.
-    await fetchBranch(spec.baseRef, { ...call, timeoutMs: 20_000 }).catch(() =>
-      signal.throwIfAborted(),
-    );
+    await fetchBranch(spec.baseRef, { ...call, timeoutMs: 20_000 }).catch(() => undefined);
   }
   for (const name of [
     `refs/remotes/origin/${spec.baseRef}`,

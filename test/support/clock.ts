@@ -3,6 +3,8 @@ import type { Clock } from "../../actors/clock.ts";
 export interface ManualClock extends Clock {
   /** Moves time forward, running what falls due on the way in order; lets promises settle before and between. */
   advance(ms: number): Promise<void>;
+  /** Sets the time forward as a person does: what waits goes on waiting for as long as it was told. */
+  jump(ms: number): void;
   /** How many callbacks are waiting. */
   readonly pending: number;
 }
@@ -11,7 +13,7 @@ export interface ManualClock extends Clock {
 export function manualClock(start = 1_700_000_000_000): ManualClock {
   let now = start;
   let count = 0;
-  let waiting: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
+  let waiting: { at: number; readonly order: number; readonly run: () => void }[] = [];
 
   return {
     now: () => now,
@@ -38,6 +40,10 @@ export function manualClock(start = 1_700_000_000_000): ManualClock {
       }
       now = end;
       await settle();
+    },
+    jump(ms) {
+      now += ms;
+      for (const entry of waiting) entry.at += ms;
     },
     get pending() {
       return waiting.length;

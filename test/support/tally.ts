@@ -25,8 +25,11 @@ const accepts = {
   "tally.throw": z.object({}),
   "tally.end": z.object({}),
   "tally.nothing": z.object({}),
+  "tally.order": z.object({ order: z.custom<Order>() }),
   "timer.wake": z.object({}),
   "timer.other": z.object({}),
+  "timer.again": z.object({}),
+  "timer.throw": z.object({}),
   "typeText.done": z.object({ effectId: z.string(), result: z.object({ repeated: z.boolean() }) }),
   "typeText.failed": z.object({ effectId: z.string(), code: z.string() }),
   "activity.observed": ActivityObservation,
@@ -118,9 +121,21 @@ const machine = base.createMachine({
         throw new Error("the machine is broken");
       }),
     },
+    "tally.order": { actions: emit(({ event }) => event.data.order) },
     "tally.end": { target: ".ended" },
     "timer.wake": { actions: assign({ fired: ({ context }) => [...context.fired, "wake"] }) },
     "timer.other": { actions: assign({ fired: ({ context }) => [...context.fired, "other"] }) },
+    "timer.again": {
+      actions: [
+        assign({ fired: ({ context }) => [...context.fired, "again"] }),
+        emit(({ event }) => ({ type: "arm", name: "again", dueAt: event.at + 1_000 })),
+      ],
+    },
+    "timer.throw": {
+      actions: assign(() => {
+        throw new Error("the machine is broken");
+      }),
+    },
     "typeText.done": {
       actions: assign({ done: ({ context, event }) => [...context.done, event.data.effectId] }),
     },

@@ -1,0 +1,198 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Failure } from "../../machines/failures.ts";
+import { homeOf, readRun } from "../client.ts";
+import { EXIT } from "../exit.ts";
+import { listing, print, type Output } from "../output.ts";
+import { versionOf } from "../version.ts";
+
+const LOOK_EVERY_MS = 50;
+// A store of a million entries is checked, and a big NATS backlog read, well within this.
+const READY_WITHIN_MS = 120_000;
+const DOWN_WITHIN_MS = 60_000;
+
+/** Runs the daemon here until it is told to stop. The answer is the exit code. */
+export async function up(output: Output, options: { detach?: boolean }): Promise<number> {
+  const home = homeOf(process.env);
+  const holder = running(home);
+  if (holder !== undefined) {
+    throw new Failure("DAEMON_RUNNING", `start a daemon in ${home}: process ${holder.pid} runs at ${holder.url}`);
+  }
+  return options.detach === true ? upDetached(output, home) : upHere(output, home);
+}
+
+async function upHere(output: Output, home: string): Promise<number> {
+  const { startDaemon } = await import("../daemon.ts");
+  // Told to stop while it starts, it stops once it has.
+  const told = new Promise<string>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve(signal));
+  });
+  const daemon = await startDaemon({
+    home,
+    entry: [process.execPath, entryFile()],
+    version: versionOf(),
+    env: process.env,
+    log: (line) => output.note(`${new Date().toISOString()} ${line}`),
+  });
+  print(output, { url: daemon.url, pid: process.pid }, ({ url }) => url);
+  const ended = await Promise.race([told, daemon.escalated]);
+  await daemon.stop();
+  if (typeof ended === "string") return EXIT.done;
+  throw new Failure("NOT_READY", `keep ${ended.id} running: gave up after ${ended.cause}`);
+}
+
+async function upDetached(output: Output, home: string): Promise<number> {
+  const folder = join(home, "logs");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, "daemon.log");
+  const log = openSync(file, "a", 0o600);
+  const from = statSync(file).size;
+  const child = spawn(process.execPath, [entryFile(), "up"], {
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  const exited = once(child, "exit");
+  let hasExited = false;
+  void exited.then(() => {
+    hasExited = true;
+  });
+  const deadline = Date.now() + READY_WITHIN_MS;
+  for (let shown = from; ; ) {
+    shown = tell(output, file, shown);
+    const run = running(home);
+    if (run?.pid === child.pid && run !== undefined) {
+      child.unref();
+      print(output, { url: run.url, pid: run.pid, log: file }, ({ url }) => url);
+      return EXIT.done;
+    }
+    if (hasExited) {
+      tell(output, file, shown);
+      throw new Failure("NOT_READY", `start a daemon in ${home}: it ended; see ${file}`);
+    }
+    if (Date.now() > deadline) {
+      child.unref();
+      throw new Failure("NOT_READY", `start a daemon in ${home}: not ready after ${READY_WITHIN_MS} ms; see ${file}`);
+    }
+    // oxlint-disable-next-line no-await-in-loop -- until it is ready or gone
+    await wait(LOOK_EVERY_MS);
+  }
+}
+
+/** Shows what the log says past `from`; the answer is its new end. */
+function tell(output: Output, file: string, from: number): number {
+  const text = readFileSync(file).subarray(from);
+  const end = text.lastIndexOf("\n") + 1;
+  if (end === 0) return from;
+  for (const line of text.subarray(0, end).toString().trimEnd().split("\n")) output.note(line);
+  return from + end;
+}
+
+/** Stops the daemon and waits until it is gone. */
+export async function down(output: Output): Promise<void> {
+  const home = homeOf(process.env);
+  const run = running(home);
+  if (run === undefined) {
+    print(output, { wasRunning: false }, () => `no daemon runs for ${home}`);
+    return;
+  }
+  process.kill(run.pid, "SIGTERM");
+  const deadline = Date.now() + DOWN_WITHIN_MS;
+  while (isAlive(run.pid)) {
+    if (Date.now() > deadline) {
+      throw new Failure("NOT_READY", `stop process ${run.pid}: it still runs after ${DOWN_WITHIN_MS} ms`);
+    }
+    // oxlint-disable-next-line no-await-in-loop -- until it is gone
+    await wait(LOOK_EVERY_MS);
+  }
+  print(output, { wasRunning: true, pid: run.pid }, ({ pid }) => `stopped process ${pid}`);
+}
+
+/** How the daemon stands, part by part. The answer is 0 when it is ready. */
+export async function status(output: Output): Promise<number> {
+  const home = homeOf(process.env);
+  const run = running(home);
+  if (run === undefined) {
+    print(output, { isRunning: false, home }, () => `not running; start it with: ao up --detach`);
+    return EXIT.failed;
+  }
+  const { pid, url } = run;
+  const state = await readiness(url);
+  print(output, { isRunning: true, home, pid, url, ...state }, (facts) =>
+    listing(output, {
+      state: facts.isReady ? "ready" : "not ready",
+      url,
+      pid,
+      home,
+      version: facts.version,
+      ...Object.fromEntries(facts.parts.map((part) => [part.name, [part.state, part.reason].filter(Boolean).join(": ")])),
+    }),
+  );
+  return state.isReady ? EXIT.done : EXIT.failed;
+}
+
+/** Where the web pages and the API are. */
+export function tellUrl(output: Output): void {
+  print(output, { url: readRun(homeOf(process.env)).url }, ({ url }) => url);
+}
+
+/** What `run.json` says, when its process is there. */
+export function running(home: string): { url: string; token: string; pid: number } | undefined {
+  try {
+    const run = readRun(home);
+    return isAlive(run.pid) ? run : undefined;
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+}
+
+export interface Readiness {
+  readonly isReady: boolean;
+  readonly version: string;
+  readonly parts: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
+}
+
+/** What `/readyz` says. Fails with DAEMON_DOWN. */
+export async function readiness(url: string): Promise<Readiness> {
+  return new Promise((resolve, reject) => {
+    const down = (error: Error): void => {
+      reject(new Failure("DAEMON_DOWN", `ask ${url}/readyz: ${error.message}`, { cause: error }));
+    };
+    httpRequest(`${url}/readyz`, { agent: false, signal: AbortSignal.timeout(10_000) }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.once("error", down);
+      response.once("end", () => {
+        try {
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the daemon's OpenAPI document says
+          resolve(JSON.parse(text) as Readiness);
+        } catch (error) {
+          down(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+    })
+      .once("error", down)
+      .end();
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function entryFile(): string {
+  return process.argv[1] ?? "";
+}

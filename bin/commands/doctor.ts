@@ -1,0 +1,159 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { Failure } from "../../machines/failures.ts";
+import { homeOf } from "../client.ts";
+import { EXIT } from "../exit.ts";
+import { readSettings } from "../home.ts";
+import { paint, print, type Output } from "../output.ts";
+import { readiness, running } from "./daemon.ts";
+
+/** One thing that was looked at. */
+interface Finding {
+  readonly name: string;
+  readonly isFine: boolean;
+  readonly found: string;
+  /** The command that mends it. */
+  readonly mend?: string;
+}
+
+// A store needs room to write while it keeps what it has.
+const FREE_BYTES = 512 * 1024 * 1024;
+const INSTALL = process.platform === "darwin" ? "brew install" : "sudo apt-get install -y";
+
+/** Looks at everything the daemon needs and says how to mend what is wrong. The answer is 0 when nothing is. */
+export async function doctor(output: Output): Promise<number> {
+  const home = homeOf(process.env);
+  const findings = [
+    nodeFinding(),
+    ...(await programFindings()),
+    homeFinding(home),
+    diskFinding(home),
+    configFinding(home),
+    runFileFinding(home),
+    await daemonFinding(home),
+  ];
+  const isFine = findings.every((finding) => finding.isFine);
+  print(output, { isFine, findings }, (facts) =>
+    facts.findings.map((finding) => lineOf(output, finding)).join("\n"),
+  );
+  return isFine ? EXIT.done : EXIT.failed;
+}
+
+function lineOf(output: Output, { name, isFine, found, mend }: Finding): string {
+  const mark = isFine ? paint(output, "green", "ok   ") : paint(output, "red", "wrong");
+  return `${mark} ${name.padEnd(12)} ${found}${mend === undefined ? "" : `\n      mend it with: ${mend}`}`;
+}
+
+function nodeFinding(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const isFine = major > 22 || (major === 22 && minor >= 18);
+  const found = `${process.versions.node}${isFine ? "" : ", needs 22.18 or newer"}`;
+  return { name: "node", isFine, found, ...(isFine ? {} : { mend: "npm install --global node@24" }) };
+}
+
+async function programFindings(): Promise<Finding[]> {
+  const isOwnNats = (process.env["AO_NATS_URL"] ?? "") === "";
+  const programs = [
+    ...(isOwnNats ? [{ name: "nats-server", flag: "--version", from: [2, 9], why: "JetStream" }] : []),
+    { name: "tmux", flag: "-V", from: [3, 0], why: "exact targets" },
+    { name: "git", flag: "--version", from: [2, 30], why: "worktrees" },
+  ];
+  const found = await Promise.all(
+    programs.map(async (program): Promise<Finding> => {
+      const { name, from, why } = program;
+      const mend = `${INSTALL} ${name}`;
+      const said = await versionText(name, program.flag);
+      if (said === undefined) return { name, isFine: false, found: "not on PATH", mend };
+      const version = /(\d+)\.(\d+)/.exec(said)?.slice(1).map(Number) ?? [0, 0];
+      const isFine = isAtLeast(version, from);
+      const wants = isFine ? "" : `, needs ${from.join(".")} or newer for ${why}`;
+      return { name, isFine, found: `${said}${wants}`, ...(isFine ? {} : { mend }) };
+    }),
+  );
+  return isOwnNats ? [...found, natsFeatures(found[0])] : found;
+}
+
+/** What this server can do beyond what is needed. */
+function natsFeatures(server: Finding | undefined): Finding {
+  const version = /(\d+)\.(\d+)/.exec(server?.found ?? "")?.slice(1).map(Number) ?? [0, 0];
+  const name = "jetstream";
+  if (server?.isFine !== true) {
+    return { name, isFine: false, found: "no server to ask", ...(server?.mend === undefined ? {} : { mend: server.mend }) };
+  }
+  const syncs = isAtLeast(version, [2, 10])
+    ? "can be told to flush every message"
+    : "flushes lazily: a power cut may lose observations, which probes repeat";
+  return { name, isFine: true, found: syncs };
+}
+
+function isAtLeast([major = 0, minor = 0]: readonly number[], [most = 0, least = 0]: readonly number[]): boolean {
+  return major > most || (major === most && minor >= least);
+}
+
+async function versionText(program: string, flag: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)(program, [flag], { timeout: 10_000 });
+    return stdout.trim().split("\n")[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function homeFinding(home: string): Finding {
+  const folder = existing(home);
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return { name: "home", isFine: true, found: folder === home ? home : `${home} (will be made)` };
+  } catch {
+    const mend = `sudo chown -R "$(id -un)" '${folder.replaceAll("'", `'\\''`)}'`;
+    return { name: "home", isFine: false, found: `${folder} is not writable`, mend };
+  }
+}
+
+function diskFinding(home: string): Finding {
+  const { bavail, bsize } = statfsSync(existing(home));
+  const free = bavail * bsize;
+  const found = `${Math.floor(free / 1_048_576)} MiB free`;
+  if (free >= FREE_BYTES) return { name: "disk", isFine: true, found };
+  return { name: "disk", isFine: false, found, mend: "ao cleanup" };
+}
+
+function configFinding(home: string): Finding {
+  try {
+    readSettings(home);
+    const has = existsSync(join(home, "config.json"));
+    return { name: "config", isFine: true, found: has ? "config.json is valid" : "all defaults" };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const mend = `\${EDITOR:-vi} '${join(home, "config.json")}'`;
+    return { name: "config", isFine: false, found: error.message, mend };
+  }
+}
+
+function runFileFinding(home: string): Finding {
+  const isThere = existsSync(join(home, "run.json"));
+  const isStale = isThere && running(home) === undefined;
+  const found = isStale ? "left by a daemon that is gone" : isThere ? "names a running daemon" : "none";
+  return { name: "run.json", isFine: !isStale, found, ...(isStale ? { mend: "ao up --detach" } : {}) };
+}
+
+async function daemonFinding(home: string): Promise<Finding> {
+  const name = "daemon";
+  const run = running(home);
+  if (run === undefined) return { name, isFine: false, found: "not running", mend: "ao up --detach" };
+  try {
+    const { isReady, parts } = await readiness(run.url);
+    if (isReady) return { name, isFine: true, found: `ready at ${run.url}` };
+    const waiting = parts.filter(({ state }) => state !== "running").map((part) => `${part.name} is ${part.state}`);
+    return { name, isFine: false, found: waiting.join(", "), mend: "ao down && ao up --detach" };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { name, isFine: false, found: error.message, mend: "ao down && ao up --detach" };
+  }
+}
+
+function existing(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : existing(dirname(path));
+}

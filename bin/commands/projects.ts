@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { z } from "zod";
+import type { ProjectView } from "../../http/schemas.ts";
+import { Failure } from "../../machines/failures.ts";
+import { ask, part } from "../api.ts";
+import { listing, print, table, type Output } from "../output.ts";
+
+type Project = z.infer<typeof ProjectView>;
+
+export interface ProjectOptions {
+  readonly id?: string;
+  readonly scm: string;
+  readonly branch?: string;
+  readonly harness?: string;
+  readonly command?: string;
+  readonly check?: readonly string[];
+  readonly env?: readonly string[];
+  readonly config?: string;
+}
+
+/** Registers the repository in a folder. */
+export async function addProject(output: Output, folder: string, options: ProjectOptions): Promise<void> {
+  const project = await ask<Project>("POST", "/projects", {
+    body: {
+      id: options.id,
+      path: resolve(folder),
+      scm: options.scm,
+      defaultBranch: options.branch,
+      config: options.config === undefined ? configOf(options) : readJson(options.config),
+    },
+  });
+  print(output, project, ({ id, root }) => `project ${id}: ${root}`);
+}
+
+export async function listProjects(output: Output): Promise<void> {
+  const answer = await ask<{ projects: Project[] }>("GET", "/projects?limit=1000");
+  print(output, answer, ({ projects }) =>
+    table(
+      output,
+      ["id", "state", "scm", "branch", "root"],
+      projects.map(({ id, state, scm, defaultBranch, root }) => [id, state, scm, defaultBranch, root]),
+    ),
+  );
+}
+
+export async function showProject(output: Output, id: string): Promise<void> {
+  const project = await ask<Project>("GET", `/projects/${part(id)}`);
+  print(output, project, (facts) => listing(output, { ...facts }));
+}
+
+export async function changeProject(
+  output: Output,
+  id: string,
+  verb: "pause" | "resume" | "rm",
+): Promise<void> {
+  const path = `/projects/${part(id)}`;
+  const project =
+    verb === "rm" ? await ask<Project>("DELETE", path) : await ask<Project>("POST", `${path}/${verb}`);
+  print(output, project, ({ state }) => `project ${id}: ${state}`);
+}
+
+/** Shows a project's configuration, or replaces it by that of a JSON file. */
+export async function configureProject(output: Output, id: string, file: string | undefined): Promise<void> {
+  const path = `/projects/${part(id)}`;
+  const project =
+    file === undefined
+      ? await ask<Project>("GET", path)
+      : await ask<Project>("PUT", `${path}/config`, { body: readJson(file) });
+  print(output, project.config, (config) => JSON.stringify(config, undefined, 2));
+}
+
+function configOf(options: ProjectOptions): object {
+  const { harness, command, check = [], env = [] } = options;
+  const worker = { harness: harness ?? (command === undefined ? "claude-code" : "command"), command };
+  return {
+    worker,
+    checks: check.map((text) => {
+      const [name, run] = pair(text, "--check");
+      return { name, command: run };
+    }),
+    env: Object.fromEntries(env.map((text) => pair(text, "--env"))),
+  };
+}
+
+function pair(text: string, option: string): [string, string] {
+  const cut = text.indexOf("=");
+  if (cut > 0) return [text.slice(0, cut), text.slice(cut + 1)];
+  throw new Failure("MALFORMED", `read ${option} ${text}: expected name=value`);
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file === "-" ? 0 : file, "utf8"));
+  } catch (cause) {
+    throw new Failure("MALFORMED", `read ${file}: it is not a JSON file`, { cause });
+  }
+}

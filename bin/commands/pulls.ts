@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import type { z } from "zod";
+import type { PullView } from "../../http/schemas.ts";
+import { ask, part } from "../api.ts";
+import { print, table, type Output } from "../output.ts";
+
+type Pull = z.infer<typeof PullView>;
+
+export interface OpenOptions {
+  readonly title: string;
+  readonly head: string;
+  readonly base?: string;
+  readonly body?: string;
+  readonly session?: string;
+  readonly draft?: boolean;
+}
+
+export async function openPull(output: Output, project: string, options: OpenOptions): Promise<void> {
+  const { title, head: headRef, base: baseRef, body, session, draft } = options;
+  const pull = await ask<{ number: number; url: string; created: boolean }>("POST", pulls(project), {
+    body: { title, headRef, baseRef, body: textOf(body), session, draft },
+  });
+  print(output, pull, ({ number, url, created }) => `#${number} ${url}${created ? "" : " (open already)"}`);
+}
+
+export async function listPulls(output: Output, project: string): Promise<void> {
+  const answer = await ask<{ pulls: Pull[] }>("GET", pulls(project));
+  print(output, answer, (facts) =>
+    table(
+      output,
+      ["number", "state", "checks", "mergeable", "head", "session", "title"],
+      facts.pulls.map((pull) => [
+        `#${pull.number}`,
+        pull.state,
+        pull.ci.state,
+        pull.mergeable === null ? "unknown" : String(pull.mergeable),
+        pull.headRef,
+        pull.session ?? "",
+        pull.title,
+      ]),
+    ),
+  );
+}
+
+export async function changePull(
+  output: Output,
+  { project, number, verb }: { project: string; number: string; verb: "merge" | "close" | "ready" },
+): Promise<void> {
+  const answer = await ask<object>("POST", `${pulls(project)}/${part(number)}/${verb}`);
+  const said = verb === "merge" ? "is being merged" : `was told to ${verb}`;
+  print(output, answer, () => `#${number} ${said}`);
+}
+
+export async function commentPull(
+  output: Output,
+  { project, number, body }: { project: string; number: string; body: string },
+  options: { author?: string; path?: string; line?: number },
+): Promise<void> {
+  const answer = await ask<{ id: string }>("POST", `${pulls(project)}/${part(number)}/comment`, {
+    body: { body: textOf(body), ...options },
+  });
+  print(output, answer, ({ id }) => `comment ${id}`);
+}
+
+function pulls(project: string): string {
+  return `/projects/${part(project)}/pulls`;
+}
+
+/** `-` is standard input. */
+function textOf(given: string | undefined): string | undefined {
+  return given === "-" ? readFileSync(0, "utf8") : given;
+}
