@@ -18,9 +18,10 @@ export function part(text: string | number): string {
 
 /** A query of the members that are there. */
 export function query(members: Readonly<Record<string, string | number | undefined>>): string {
-  const given = Object.entries(members).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)]],
-  );
-  const text = new URLSearchParams(given).toString();
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(members)) {
+    if (value !== undefined) given.set(name, String(value));
+  }
+  const text = given.toString();
   return text === "" ? "" : `?${text}`;
 }

@@ -131,9 +131,11 @@ function answerOf({ statusCode = 0, headers }: IncomingMessage, text: string): u
   const isJson = headers["content-type"]?.includes("json") === true;
   const body: unknown = isJson ? JSON.parse(text) : text;
   if (statusCode < 400) return body;
-  const code: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "code") : undefined;
-  const message: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "message") : text;
-  throw new Failure(isCode(code) ? code : "DEFECT", `${String(message)}`);
+  const code: unknown =
+    typeof body === "object" && body !== null ? Reflect.get(body, "code") : undefined;
+  const message: unknown =
+    typeof body === "object" && body !== null ? Reflect.get(body, "message") : text;
+  throw new Failure(isCode(code) ? code : "DEFECT", String(message));
 }
 
 function isCode(code: unknown): code is FailureCode {

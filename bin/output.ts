@@ -34,19 +34,34 @@ export function print<Facts>(output: Output, facts: Facts, render: (facts: Facts
 }
 
 /** Rows under headings, each column as wide as its widest cell; the last one gives way to the width. */
-export function table(output: Output, headings: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(
+  output: Output,
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
   const clean = rows.map((row) => row.map(oneLine));
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...clean.map((row) => row[column]?.length ?? 0)),
   );
   const line = (cells: readonly string[]): string =>
-    fit(cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd(), output.width);
-  return [paint(output, "dim", line(headings.map((heading) => heading.toUpperCase()))), ...clean.map(line)].join("\n");
+    fit(
+      cells
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+      output.width,
+    );
+  return [
+    paint(output, "dim", line(headings.map((heading) => heading.toUpperCase()))),
+    ...clean.map(line),
+  ].join("\n");
 }
 
 /** Names and values, one per line; those without a value are left out. */
 export function listing(output: Output, facts: Readonly<Record<string, unknown>>): string {
-  const shown = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const shown = Object.entries(facts).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   const width = Math.max(0, ...shown.map(([name]) => name.length));
   return shown
     .map(([name, value]) => {
@@ -65,7 +80,11 @@ export function age(since: number, now: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-export function paint(output: Output, style: "dim" | "green" | "red" | "yellow", text: string): string {
+export function paint(
+  output: Output,
+  style: "dim" | "green" | "red" | "yellow",
+  text: string,
+): string {
   return output.hasColour ? styleText(style, text, { validateStream: false }) : text;
 }
 
@@ -76,5 +95,7 @@ function oneLine(text: string): string {
 }
 
 function fit(line: string, width: number | undefined): string {
-  return width === undefined || line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1))}…`;
+  return width === undefined || line.length <= width
+    ? line
+    : `${line.slice(0, Math.max(1, width - 1))}…`;
 }

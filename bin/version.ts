@@ -6,6 +6,7 @@ export function versionOf(): string {
     .map((path) => new URL(path, import.meta.url))
     .find((url) => existsSync(url));
   const parsed: unknown = file === undefined ? {} : JSON.parse(readFileSync(file, "utf8"));
-  const version: unknown = typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, "version") : undefined;
+  const version: unknown =
+    typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, "version") : undefined;
   return typeof version === "string" ? version : "unknown";
 }

@@ -167,7 +167,12 @@ function pastRoutes(app: App, edge: Edge): void {
           seq: z.coerce.number().int().nonnegative(),
         }),
         response: {
-          200: z.object({ address: z.string(), seq: z.number(), value: Anything, context: Anything }),
+          200: z.object({
+            address: z.string(),
+            seq: z.number(),
+            value: Anything,
+            context: Anything,
+          }),
         },
       },
     },
@@ -183,7 +188,9 @@ function pastRoutes(app: App, edge: Edge): void {
 }
 
 /** A journal entry without its checkpoint. */
-export function stepView(entry: JournalEntry): z.infer<typeof StepView> & { message: { data: Json } } {
+export function stepView(
+  entry: JournalEntry,
+): z.infer<typeof StepView> & { message: { data: Json } } {
   const { checkpoint: _, checkpointVersion: __, ...step } = entry;
   return { ...step, orders: [...step.orders] };
 }

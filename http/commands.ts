@@ -27,7 +27,11 @@ export interface Asked {
 }
 
 /** What the actor made of a command. Fails with the code it was refused, or dead-lettered, with. */
-export async function askActor(edge: Edge, request: FastifyRequest, asked: Asked): Promise<Applied> {
+export async function askActor(
+  edge: Edge,
+  request: FastifyRequest,
+  asked: Asked,
+): Promise<Applied> {
   const id = messageIdOf(edge, request);
   const command = { ...asked, ...(id === undefined ? {} : { id }) };
   const outcome = await edge.system.ask(command, AbortSignal.timeout(ANSWER_WITHIN_MS));

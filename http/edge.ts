@@ -29,7 +29,11 @@ export interface Repository {
 /** How one part of the daemon stands. */
 export interface Health {
   readonly isReady: boolean;
-  readonly parts: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
+  readonly parts: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly reason?: string;
+  }[];
 }
 
 /** What every group of routes is given. */

@@ -20,7 +20,10 @@ const RETRY_AFTER_S = "1";
  * Answers every error in one shape: a Failure with the status of its row, bad input as MALFORMED, anything else as
  * DEFECT, told to `report` and not to the caller.
  */
-export function answerFailures(app: App, report: (error: unknown, requestId: string) => void): void {
+export function answerFailures(
+  app: App,
+  report: (error: unknown, requestId: string) => void,
+): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = failureOf(error);
     if (failure.code === "DEFECT") report(error, request.id);
@@ -76,7 +79,10 @@ function failureOf(error: FastifyError): Failure {
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return new Failure("MALFORMED", error.message);
   }
-  return new Failure("DEFECT", "something that should not happen happened; the daemon's log has it");
+  return new Failure(
+    "DEFECT",
+    "something that should not happen happened; the daemon's log has it",
+  );
 }
 
 function isFailureCode(code: string): code is FailureCode {

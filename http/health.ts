@@ -70,10 +70,18 @@ export function metricsOf(app: App, edge: Edge): Registry {
       },
     });
   for (const book of ["received", "applied", "duplicate", "stale", "dead"] as const) {
-    gauge(`ao_intake_${book}`, `Messages ${book} since the store was made`, () => edge.system.report()[book]);
+    gauge(
+      `ao_intake_${book}`,
+      `Messages ${book} since the store was made`,
+      () => edge.system.report()[book],
+    );
   }
   gauge("ao_intake_lag", "Messages in the stream not taken yet", () => edge.system.report().lag);
-  gauge("ao_outbox", "Orders that have not had their effect yet", () => edge.system.report().outbox);
+  gauge(
+    "ao_outbox",
+    "Orders that have not had their effect yet",
+    () => edge.system.report().outbox,
+  );
   gauge("ao_timers", "Armed timers", () => edge.system.report().timers);
   gauge("ao_ready", "1 when every part works", () => Number(edge.health().isReady));
   gauge("ao_resident_bytes", "Resident memory", () => process.memoryUsage.rss());

@@ -60,10 +60,13 @@ async function ask(app: App, token: string, { subject, body }: Request): Promise
 function parseBody(subject: string, body: Uint8Array): Record<string, unknown> {
   try {
     const parsed: unknown = body.length === 0 ? {} : JSON.parse(decoder.decode(body));
-    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed))
+      return { ...parsed };
     throw new TypeError("not an object");
   } catch (error) {
-    throw new Failure("BAD_JSON", `read ${subject}: its body is not a JSON object`, { cause: error });
+    throw new Failure("BAD_JSON", `read ${subject}: its body is not a JSON object`, {
+      cause: error,
+    });
   }
 }
 

@@ -36,7 +36,9 @@ function readRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Every project that was not removed",
         querystring: page(z.string(), 1_000),
-        response: { 200: z.object({ projects: z.array(ProjectView), next: z.string().nullable() }) },
+        response: {
+          200: z.object({ projects: z.array(ProjectView), next: z.string().nullable() }),
+        },
       },
     },
     ({ query: { after, limit } }) => {
@@ -114,7 +116,14 @@ function changeRoutes(app: App, edge: Edge): void {
 
   app.delete(
     "/projects/:id",
-    { schema: { tags, summary: "Remove a project; its repository stays", params: Id, response: answer } },
+    {
+      schema: {
+        tags,
+        summary: "Remove a project; its repository stays",
+        params: Id,
+        response: answer,
+      },
+    },
     (request) => change(request, { type: "project.remove", data: {} }),
   );
 
@@ -149,8 +158,14 @@ function isGone(state: string): boolean {
 }
 
 function nameOf(root: string): string {
-  const name = basename(root).replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+/, "").slice(0, 64);
+  const name = basename(root)
+    .replaceAll(/[^A-Za-z0-9_-]+/g, "-")
+    .replace(/^-+/, "")
+    .slice(0, 64);
   const token = Token.safeParse(name);
   if (token.success) return token.data;
-  throw new Failure("MALFORMED", `no id can be made from the folder name of ${root}: give one as id`);
+  throw new Failure(
+    "MALFORMED",
+    `no id can be made from the folder name of ${root}: give one as id`,
+  );
 }

@@ -159,7 +159,10 @@ function forgeOf(edge: Edge, projectId: string): Address {
   knownActor(edge, addressOf("project", projectId));
   const address = addressOf("forge", projectId);
   if (edge.system.store.snapshot(address) === undefined) {
-    throw new Failure("SCM_UNSUPPORTED", `project ${projectId} has no forge of its own (scm: local)`);
+    throw new Failure(
+      "SCM_UNSUPPORTED",
+      `project ${projectId} has no forge of its own (scm: local)`,
+    );
   }
   return address;
 }

@@ -95,7 +95,10 @@ function authorize(request: FastifyRequest, principal: Principal, system: System
   const scope = AGENT[route];
   const row = system.store.snapshot(addressOf("session", principal.sessionId));
   if (scope === undefined || row === undefined) {
-    throw new Failure("FORBIDDEN", `the token of session ${principal.sessionId} does not reach ${route}`);
+    throw new Failure(
+      "FORBIDDEN",
+      `the token of session ${principal.sessionId} does not reach ${route}`,
+    );
   }
   const newest = epochOf(system, row);
   if (principal.epoch < newest) {

@@ -122,7 +122,10 @@ const Stored = z.object({
 const Context = z.record(z.string(), z.unknown()).catch({});
 
 /** The value and context of a stored snapshot; empty ones when it is not one. */
-export function stateOf({ snapshot }: SnapshotRow): { value: Json; context: Record<string, unknown> } {
+export function stateOf({ snapshot }: SnapshotRow): {
+  value: Json;
+  context: Record<string, unknown>;
+} {
   const isState = typeof snapshot === "object" && snapshot !== null && "value" in snapshot;
   if (!isState) return { value: null, context: {} };
   return { value: snapshot["value"] ?? null, context: Context.parse(snapshot["context"]) };
@@ -218,7 +221,9 @@ type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 /** The members that are there. */
 function present<T extends object>(value: T): Partial<Present<T>> & Pick<T, RequiredKeys<T>> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only undefined members are left out
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
+  return Object.fromEntries(
+    Object.entries(value).filter(([, member]) => member !== undefined),
+  ) as never;
 }
 
 type RequiredKeys<T> = { [K in keyof T]-?: undefined extends T[K] ? never : K }[keyof T];

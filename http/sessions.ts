@@ -42,7 +42,9 @@ function listRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Sessions in order of id; `state` is any state of any axis",
         querystring: Query,
-        response: { 200: z.object({ sessions: z.array(SessionView), next: z.string().nullable() }) },
+        response: {
+          200: z.object({ sessions: z.array(SessionView), next: z.string().nullable() }),
+        },
       },
     },
     ({ query: { after, limit, project, state } }) => {
@@ -239,7 +241,10 @@ function terminalRoute(app: App, edge: Edge): void {
       const { terminal } = viewOf(edge, addressOf("session", id));
       if (lines === undefined) return terminal;
       if (edge.capture === undefined) {
-        throw new Failure("TMUX_UNREACHABLE", `read the screen of ${id}: this daemon has no terminals`);
+        throw new Failure(
+          "TMUX_UNREACHABLE",
+          `read the screen of ${id}: this daemon has no terminals`,
+        );
       }
       return { ...terminal, screen: await edge.capture(terminal.id, lines) };
     },

@@ -176,7 +176,10 @@ function isIn(states: readonly string[], wanted: string | undefined): boolean {
   );
 }
 
-function countsOf(kind: KindName, table: Table): { kind: KindName; state: string; count: number }[] {
+function countsOf(
+  kind: KindName,
+  table: Table,
+): { kind: KindName; state: string; count: number }[] {
   const sums = new Map<string, number>();
   for (const { states, count } of table.shapes.values()) {
     if (count === 0) continue;

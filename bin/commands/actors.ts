@@ -18,7 +18,10 @@ export async function listActors(
   output: Output,
   options: { kind?: string; state?: string; after?: string; limit: number },
 ): Promise<void> {
-  const answer = await ask<{ actors: ActorLine[]; next: string | null }>("GET", `/actors${query({ ...options })}`);
+  const answer = await ask<{ actors: ActorLine[]; next: string | null }>(
+    "GET",
+    `/actors${query({ ...options })}`,
+  );
   const now = Date.now();
   print(output, answer, ({ actors, next }) => {
     const rows = actors.map(({ address, states, seq, updatedAt }) => [
@@ -46,7 +49,10 @@ export async function showActor(
   }
   if (options.journal === true) {
     const { after, limit } = options;
-    const journal = await ask<{ entries: Step[] }>("GET", `${path}/journal${query({ after, limit })}`);
+    const journal = await ask<{ entries: Step[] }>(
+      "GET",
+      `${path}/journal${query({ after, limit })}`,
+    );
     print(output, journal, ({ entries }) => steps(output, entries));
     return;
   }
@@ -67,7 +73,8 @@ function steps(output: Output, entries: readonly Step[]): string {
 
 export async function showMachine(output: Output, kind: string, format: string): Promise<void> {
   const machine = await ask<unknown>("GET", `/machines/${part(kind)}${query({ format })}`);
-  const text = typeof machine === "string" ? machine.trimEnd() : JSON.stringify(machine, undefined, 2);
+  const text =
+    typeof machine === "string" ? machine.trimEnd() : JSON.stringify(machine, undefined, 2);
   print(output, machine, () => text);
 }
 
@@ -85,7 +92,8 @@ export async function why(output: Output, id: string): Promise<void> {
   print(output, answer, ({ causes }) =>
     causes
       .map(({ at, type, name, address, seq, id: own }, index) => {
-        const where = address === undefined ? "" : ` → ${address}${seq === undefined ? "" : `#${seq}`}`;
+        const where =
+          address === undefined ? "" : ` → ${address}${seq === undefined ? "" : `#${seq}`}`;
         return `${"  ".repeat(index)}${new Date(at).toISOString()} ${type} ${name}${where} (${own})`;
       })
       .join("\n"),
@@ -106,29 +114,46 @@ interface Letter {
 }
 
 export async function listLetters(output: Output, after: number | undefined): Promise<void> {
-  const answer = await ask<{ letters: Letter[] }>("GET", `/dead-letters${query({ after, limit: 500 })}`);
+  const answer = await ask<{ letters: Letter[] }>(
+    "GET",
+    `/dead-letters${query({ after, limit: 500 })}`,
+  );
   const now = Date.now();
   print(output, answer, ({ letters }) =>
     table(
       output,
       ["id", "ago", "code", "subject", "message"],
-      letters.map(({ id, at, code, subject, message }) => [String(id), age(at, now), code, subject, message]),
+      letters.map(({ id, at, code, subject, message }) => [
+        String(id),
+        age(at, now),
+        code,
+        subject,
+        message,
+      ]),
     ),
   );
 }
 
 export async function retryLetter(output: Output, id: string): Promise<void> {
-  const answer = await ask<{ address: string; seq: number }>("POST", `/dead-letters/${part(id)}/retry`);
+  const answer = await ask<{ address: string; seq: number }>(
+    "POST",
+    `/dead-letters/${part(id)}/retry`,
+  );
   print(output, answer, ({ address, seq }) => `applied at ${address}#${seq}`);
 }
 
 export async function backUp(output: Output, folder: string): Promise<void> {
-  const answer = await ask<{ folder: string }>("POST", "/backup", { body: { folder: resolve(folder) } });
+  const answer = await ask<{ folder: string }>("POST", "/backup", {
+    body: { folder: resolve(folder) },
+  });
   print(output, answer, ({ folder: where }) => `copied into ${where}`);
 }
 
 function pathOf(address: string): string {
   const [kind = "", id = "", ...rest] = address.split("/");
   if (kind !== "" && id !== "" && rest.length === 0) return `${part(kind)}/${part(id)}`;
-  throw new Failure("MALFORMED", `read ${address}: an address is kind/id, for example session/mer-1`);
+  throw new Failure(
+    "MALFORMED",
+    `read ${address}: an address is kind/id, for example session/mer-1`,
+  );
 }

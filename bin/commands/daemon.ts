@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
@@ -20,7 +19,10 @@ export async function up(output: Output, options: { detach?: boolean }): Promise
   const home = homeOf(process.env);
   const holder = running(home);
   if (holder !== undefined) {
-    throw new Failure("DAEMON_RUNNING", `start a daemon in ${home}: process ${holder.pid} runs at ${holder.url}`);
+    throw new Failure(
+      "DAEMON_RUNNING",
+      `start a daemon in ${home}: process ${holder.pid} runs at ${holder.url}`,
+    );
   }
   return options.detach === true ? upDetached(output, home) : upHere(output, home);
 }
@@ -56,27 +58,23 @@ async function upDetached(output: Output, home: string): Promise<number> {
     stdio: ["ignore", log, log],
   });
   closeSync(log);
-  const exited = once(child, "exit");
-  let hasExited = false;
-  void exited.then(() => {
-    hasExited = true;
-  });
+  // An answer without a daemon to keep: this process must not wait for it.
+  child.unref();
   const deadline = Date.now() + READY_WITHIN_MS;
-  for (let shown = from; ; ) {
+  for (let shown = from; ;) {
     shown = tell(output, file, shown);
     const run = running(home);
-    if (run?.pid === child.pid && run !== undefined) {
-      child.unref();
+    if (run !== undefined && run.pid === child.pid) {
       print(output, { url: run.url, pid: run.pid, log: file }, ({ url }) => url);
       return EXIT.done;
     }
-    if (hasExited) {
+    if (child.exitCode !== null || child.signalCode !== null) {
       tell(output, file, shown);
       throw new Failure("NOT_READY", `start a daemon in ${home}: it ended; see ${file}`);
     }
     if (Date.now() > deadline) {
-      child.unref();
-      throw new Failure("NOT_READY", `start a daemon in ${home}: not ready after ${READY_WITHIN_MS} ms; see ${file}`);
+      const waited = `not ready after ${READY_WITHIN_MS} ms`;
+      throw new Failure("NOT_READY", `start a daemon in ${home}: ${waited}; see ${file}`);
     }
     // oxlint-disable-next-line no-await-in-loop -- until it is ready or gone
     await wait(LOOK_EVERY_MS);
@@ -93,7 +91,7 @@ function tell(output: Output, file: string, from: number): number {
 }
 
 /** Stops the daemon and waits until it is gone. */
-export async function down(output: Output): Promise<void> {
+export async function stopDaemon(output: Output): Promise<void> {
   const home = homeOf(process.env);
   const run = running(home);
   if (run === undefined) {
@@ -104,7 +102,10 @@ export async function down(output: Output): Promise<void> {
   const deadline = Date.now() + DOWN_WITHIN_MS;
   while (isAlive(run.pid)) {
     if (Date.now() > deadline) {
-      throw new Failure("NOT_READY", `stop process ${run.pid}: it still runs after ${DOWN_WITHIN_MS} ms`);
+      throw new Failure(
+        "NOT_READY",
+        `stop process ${run.pid}: it still runs after ${DOWN_WITHIN_MS} ms`,
+      );
     }
     // oxlint-disable-next-line no-await-in-loop -- until it is gone
     await wait(LOOK_EVERY_MS);
@@ -129,7 +130,12 @@ export async function status(output: Output): Promise<number> {
       pid,
       home,
       version: facts.version,
-      ...Object.fromEntries(facts.parts.map((part) => [part.name, [part.state, part.reason].filter(Boolean).join(": ")])),
+      ...Object.fromEntries(
+        facts.parts.map((part) => [
+          part.name,
+          [part.state, part.reason].filter(Boolean).join(": "),
+        ]),
+      ),
     }),
   );
   return state.isReady ? EXIT.done : EXIT.failed;
@@ -154,7 +160,11 @@ export function running(home: string): { url: string; token: string; pid: number
 export interface Readiness {
   readonly isReady: boolean;
   readonly version: string;
-  readonly parts: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
+  readonly parts: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly reason?: string;
+  }[];
 }
 
 /** What `/readyz` says. Fails with DAEMON_DOWN. */
@@ -163,22 +173,26 @@ export async function readiness(url: string): Promise<Readiness> {
     const down = (error: Error): void => {
       reject(new Failure("DAEMON_DOWN", `ask ${url}/readyz: ${error.message}`, { cause: error }));
     };
-    httpRequest(`${url}/readyz`, { agent: false, signal: AbortSignal.timeout(10_000) }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => {
-        text += chunk;
-      });
-      response.once("error", down);
-      response.once("end", () => {
-        try {
-          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the daemon's OpenAPI document says
-          resolve(JSON.parse(text) as Readiness);
-        } catch (error) {
-          down(error instanceof Error ? error : new Error(String(error)));
-        }
-      });
-    })
+    httpRequest(
+      `${url}/readyz`,
+      { agent: false, signal: AbortSignal.timeout(10_000) },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.once("error", down);
+        response.once("end", () => {
+          try {
+            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the daemon's OpenAPI document says
+            resolve(JSON.parse(text) as Readiness);
+          } catch (error) {
+            down(error instanceof Error ? error : new Error(String(error)));
+          }
+        });
+      },
+    )
       .once("error", down)
       .end();
   });

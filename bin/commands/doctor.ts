@@ -50,13 +50,20 @@ function nodeFinding(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const isFine = major > 22 || (major === 22 && minor >= 18);
   const found = `${process.versions.node}${isFine ? "" : ", needs 22.18 or newer"}`;
-  return { name: "node", isFine, found, ...(isFine ? {} : { mend: "npm install --global node@24" }) };
+  return {
+    name: "node",
+    isFine,
+    found,
+    ...(isFine ? {} : { mend: "npm install --global node@24" }),
+  };
 }
 
 async function programFindings(): Promise<Finding[]> {
   const isOwnNats = (process.env["AO_NATS_URL"] ?? "") === "";
   const programs = [
-    ...(isOwnNats ? [{ name: "nats-server", flag: "--version", from: [2, 9], why: "JetStream" }] : []),
+    ...(isOwnNats
+      ? [{ name: "nats-server", flag: "--version", from: [2, 9], why: "JetStream" }]
+      : []),
     { name: "tmux", flag: "-V", from: [3, 0], why: "exact targets" },
     { name: "git", flag: "--version", from: [2, 30], why: "worktrees" },
   ];
@@ -77,10 +84,18 @@ async function programFindings(): Promise<Finding[]> {
 
 /** What this server can do beyond what is needed. */
 function natsFeatures(server: Finding | undefined): Finding {
-  const version = /(\d+)\.(\d+)/.exec(server?.found ?? "")?.slice(1).map(Number) ?? [0, 0];
+  const version = /(\d+)\.(\d+)/
+    .exec(server?.found ?? "")
+    ?.slice(1)
+    .map(Number) ?? [0, 0];
   const name = "jetstream";
   if (server?.isFine !== true) {
-    return { name, isFine: false, found: "no server to ask", ...(server?.mend === undefined ? {} : { mend: server.mend }) };
+    return {
+      name,
+      isFine: false,
+      found: "no server to ask",
+      ...(server?.mend === undefined ? {} : { mend: server.mend }),
+    };
   }
   const syncs = isAtLeast(version, [2, 10])
     ? "can be told to flush every message"
@@ -88,7 +103,10 @@ function natsFeatures(server: Finding | undefined): Finding {
   return { name, isFine: true, found: syncs };
 }
 
-function isAtLeast([major = 0, minor = 0]: readonly number[], [most = 0, least = 0]: readonly number[]): boolean {
+function isAtLeast(
+  [major = 0, minor = 0]: readonly number[],
+  [most = 0, least = 0]: readonly number[],
+): boolean {
   return major > most || (major === most && minor >= least);
 }
 
@@ -135,18 +153,30 @@ function configFinding(home: string): Finding {
 function runFileFinding(home: string): Finding {
   const isThere = existsSync(join(home, "run.json"));
   const isStale = isThere && running(home) === undefined;
-  const found = isStale ? "left by a daemon that is gone" : isThere ? "names a running daemon" : "none";
-  return { name: "run.json", isFine: !isStale, found, ...(isStale ? { mend: "ao up --detach" } : {}) };
+  const found = isStale
+    ? "left by a daemon that is gone"
+    : isThere
+      ? "names a running daemon"
+      : "none";
+  return {
+    name: "run.json",
+    isFine: !isStale,
+    found,
+    ...(isStale ? { mend: "ao up --detach" } : {}),
+  };
 }
 
 async function daemonFinding(home: string): Promise<Finding> {
   const name = "daemon";
   const run = running(home);
-  if (run === undefined) return { name, isFine: false, found: "not running", mend: "ao up --detach" };
+  if (run === undefined)
+    return { name, isFine: false, found: "not running", mend: "ao up --detach" };
   try {
     const { isReady, parts } = await readiness(run.url);
     if (isReady) return { name, isFine: true, found: `ready at ${run.url}` };
-    const waiting = parts.filter(({ state }) => state !== "running").map((part) => `${part.name} is ${part.state}`);
+    const waiting = parts
+      .filter(({ state }) => state !== "running")
+      .map((part) => `${part.name} is ${part.state}`);
     return { name, isFine: false, found: waiting.join(", "), mend: "ao down && ao up --detach" };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

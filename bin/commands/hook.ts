@@ -27,7 +27,11 @@ const STATES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Tells the daemon of one event of the agent that this process belongs to. The answer is the exit code. */
-export async function runHook(harness: string, event: string, env: NodeJS.ProcessEnv): Promise<number> {
+export async function runHook(
+  harness: string,
+  event: string,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   try {
     const agent = agentOf(env);
     const input = await readInput();
@@ -50,7 +54,14 @@ export async function runHook(harness: string, event: string, env: NodeJS.Proces
     } catch (error) {
       if (!(error instanceof Failure) || !error.isRetryable) throw error;
       const id = spooledId(token === undefined ? undefined : sessionId, key);
-      spool(homeOf(env), { type: "observation", id, at: Date.now(), lane: "activity", to: sessionId, data });
+      spool(homeOf(env), {
+        type: "observation",
+        id,
+        at: Date.now(),
+        lane: "activity",
+        to: sessionId,
+        data,
+      });
       return EXIT.queued;
     }
   } catch (error) {

@@ -20,7 +20,11 @@ export interface ProjectOptions {
 }
 
 /** Registers the repository in a folder. */
-export async function addProject(output: Output, folder: string, options: ProjectOptions): Promise<void> {
+export async function addProject(
+  output: Output,
+  folder: string,
+  options: ProjectOptions,
+): Promise<void> {
   const project = await ask<Project>("POST", "/projects", {
     body: {
       id: options.id,
@@ -39,7 +43,13 @@ export async function listProjects(output: Output): Promise<void> {
     table(
       output,
       ["id", "state", "scm", "branch", "root"],
-      projects.map(({ id, state, scm, defaultBranch, root }) => [id, state, scm, defaultBranch, root]),
+      projects.map(({ id, state, scm, defaultBranch, root }) => [
+        id,
+        state,
+        scm,
+        defaultBranch,
+        root,
+      ]),
     ),
   );
 }
@@ -56,12 +66,18 @@ export async function changeProject(
 ): Promise<void> {
   const path = `/projects/${part(id)}`;
   const project =
-    verb === "rm" ? await ask<Project>("DELETE", path) : await ask<Project>("POST", `${path}/${verb}`);
+    verb === "rm"
+      ? await ask<Project>("DELETE", path)
+      : await ask<Project>("POST", `${path}/${verb}`);
   print(output, project, ({ state }) => `project ${id}: ${state}`);
 }
 
 /** Shows a project's configuration, or replaces it by that of a JSON file. */
-export async function configureProject(output: Output, id: string, file: string | undefined): Promise<void> {
+export async function configureProject(
+  output: Output,
+  id: string,
+  file: string | undefined,
+): Promise<void> {
   const path = `/projects/${part(id)}`;
   const project =
     file === undefined
@@ -72,7 +88,10 @@ export async function configureProject(output: Output, id: string, file: string 
 
 function configOf(options: ProjectOptions): object {
   const { harness, command, check = [], env = [] } = options;
-  const worker = { harness: harness ?? (command === undefined ? "claude-code" : "command"), command };
+  const worker = {
+    harness: harness ?? (command === undefined ? "claude-code" : "command"),
+    command,
+  };
   return {
     worker,
     checks: check.map((text) => {

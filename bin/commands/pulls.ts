@@ -15,12 +15,24 @@ export interface OpenOptions {
   readonly draft?: boolean;
 }
 
-export async function openPull(output: Output, project: string, options: OpenOptions): Promise<void> {
+export async function openPull(
+  output: Output,
+  project: string,
+  options: OpenOptions,
+): Promise<void> {
   const { title, head: headRef, base: baseRef, body, session, draft } = options;
-  const pull = await ask<{ number: number; url: string; created: boolean }>("POST", pulls(project), {
-    body: { title, headRef, baseRef, body: textOf(body), session, draft },
-  });
-  print(output, pull, ({ number, url, created }) => `#${number} ${url}${created ? "" : " (open already)"}`);
+  const pull = await ask<{ number: number; url: string; created: boolean }>(
+    "POST",
+    pulls(project),
+    {
+      body: { title, headRef, baseRef, body: textOf(body), session, draft },
+    },
+  );
+  print(
+    output,
+    pull,
+    ({ number, url, created }) => `#${number} ${url}${created ? "" : " (open already)"}`,
+  );
 }
 
 export async function listPulls(output: Output, project: string): Promise<void> {

@@ -21,7 +21,10 @@ export async function report(
   const data = { summary, outcome };
   const key = randomUUID();
   try {
-    const answer = await client(env).request("POST", `/sessions/${sessionId}/report`, { body: data, key });
+    const answer = await client(env).request("POST", `/sessions/${sessionId}/report`, {
+      body: data,
+      key,
+    });
     print(output, answer, () => `reported: ${outcome}`);
     return EXIT.done;
   } catch (error) {

@@ -100,7 +100,9 @@ export async function sendText(
   options: { wait?: boolean },
 ): Promise<number> {
   const path = `/sessions/${part(id)}`;
-  const { messageId } = await ask<{ messageId: string }>("POST", `${path}/send`, { body: { text } });
+  const { messageId } = await ask<{ messageId: string }>("POST", `${path}/send`, {
+    body: { text },
+  });
   if (options.wait !== true) {
     print(output, { messageId, state: "queued" }, () => `queued ${messageId}`);
     return EXIT.done;
@@ -111,7 +113,11 @@ export async function sendText(
     const told = messages.find((message) => message.id === messageId);
     if (told === undefined) throw new Failure("SESSION_TERMINATED", `message ${messageId} is gone`);
     if (told.state !== "queued" && told.state !== "delivering") {
-      print(output, told, ({ state, reason }) => `${state}${reason === undefined ? "" : `: ${reason}`}`);
+      print(
+        output,
+        told,
+        ({ state, reason }) => `${state}${reason === undefined ? "" : `: ${reason}`}`,
+      );
       return told.state === "delivered" ? EXIT.done : EXIT.failed;
     }
     // oxlint-disable-next-line no-await-in-loop -- a person waits, not a program
@@ -131,8 +137,8 @@ export async function attach(output: Output, id: string): Promise<number> {
     throw new Failure("TERMINAL_NOT_LIVE", `attach to ${id}: its terminal is ${terminal.state}`);
   }
   const child = spawnProgram(program, args, { stdio: "inherit" });
-  const [code] = await once(child, "exit");
-  return typeof code === "number" ? code : EXIT.failed;
+  await once(child, "exit");
+  return child.exitCode ?? EXIT.failed;
 }
 
 /** The last lines of a session's screen. */
@@ -140,6 +146,8 @@ export async function showScreen(output: Output, id: string, lines: number): Pro
   const path = `/sessions/${part(id)}/terminal${query({ lines })}`;
   const terminal = await ask<SessionView["terminal"] & { screen: string }>("GET", path);
   print(output, terminal, ({ screen, state }) =>
-    screen === "" ? paint(output, "dim", `(nothing on the screen; the terminal is ${state})`) : screen,
+    screen === ""
+      ? paint(output, "dim", `(nothing on the screen; the terminal is ${state})`)
+      : screen,
   );
 }

@@ -25,30 +25,50 @@ const TRIES = 40;
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
   const { limit = Number.POSITIVE_INFINITY, ...filter } = options;
   const path = `/events${query({ ...filter })}`;
-  let last: string | undefined;
-  let count = 0;
-  for (let tries = 0; count < limit; tries += 1) {
+  const seen: Seen = { last: undefined, count: 0, tries: 0 };
+  while (seen.count < limit) {
     try {
-      const headers: Record<string, string> = last === undefined ? {} : { "last-event-id": last };
       // oxlint-disable-next-line no-await-in-loop -- one stream after the other
-      for await (const event of events(await client(process.env).stream(path, headers))) {
-        tries = 0;
-        if (event.id === undefined) {
-          output.note(`entries were pruned: ${event.data}`);
-          continue;
-        }
-        last = event.id;
-        output.write(`${output.isJson ? event.data : lineOf(output, event.data)}\n`);
-        count += 1;
-        if (count >= limit) return;
-      }
+      await follow(output, seen, { path, limit });
     } catch (error) {
-      const isFirst = last === undefined && tries === 0;
-      if (!(error instanceof Failure) || !error.isRetryable || isFirst || tries >= TRIES) throw error;
+      if (!canGoOn(error, seen)) throw error;
     }
+    seen.tries += 1;
     // oxlint-disable-next-line no-await-in-loop -- between two streams
-    await wait(AGAIN_AFTER_MS);
+    if (seen.count < limit) await wait(AGAIN_AFTER_MS);
   }
+}
+
+interface Seen {
+  last: string | undefined;
+  count: number;
+  /** Streams that ended since the last event. */
+  tries: number;
+}
+
+async function follow(
+  output: Output,
+  seen: Seen,
+  { path, limit }: { path: string; limit: number },
+): Promise<void> {
+  const headers: Record<string, string> =
+    seen.last === undefined ? {} : { "last-event-id": seen.last };
+  for await (const { id, data } of events(await client(process.env).stream(path, headers))) {
+    if (id === undefined) {
+      output.note(`entries were pruned: ${data}`);
+      continue;
+    }
+    seen.last = id;
+    seen.tries = 0;
+    seen.count += 1;
+    output.write(`${output.isJson ? data : lineOf(output, data)}\n`);
+    if (seen.count >= limit) return;
+  }
+}
+
+function canGoOn(error: unknown, { last, tries }: Seen): boolean {
+  const hasBegun = last !== undefined || tries > 0;
+  return error instanceof Failure && error.isRetryable && hasBegun && tries < TRIES;
 }
 
 interface ServerEvent {
@@ -81,6 +101,7 @@ function lineOf(output: Output, data: string): string {
   const step = JSON.parse(data) as Step;
   const time = paint(output, "dim", new Date(step.committedAt).toISOString());
   const state = step.value === undefined ? "" : ` → ${JSON.stringify(step.value)}`;
-  const orders = step.orders.length === 0 ? "" : ` (${step.orders.map(({ name }) => name).join(", ")})`;
+  const orders =
+    step.orders.length === 0 ? "" : ` (${step.orders.map(({ name }) => name).join(", ")})`;
   return `${time} ${step.globalSeq} ${step.address}#${step.seq} ${step.message.type}${state}${orders}`;
 }

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { expect, it } from "vitest";
 import type { System } from "../../actors/system.ts";
 import { Failure, type FailureCode } from "../../machines/failures.ts";
@@ -23,7 +24,9 @@ it("answers many callers with one key with one and the same session (D2)", async
       server.request("POST", "/sessions", { projectId: "demo", prompt: "Do it." }, headers),
     ),
   );
-  expect(new Set(answers.map(({ status, body }) => `${status} ${body.id}`))).toEqual(new Set(["201 demo-1"]));
+  expect(new Set(answers.map(({ status, body }) => `${status} ${body.id}`))).toEqual(
+    new Set(["201 demo-1"]),
+  );
 });
 
 it.each([
@@ -52,13 +55,18 @@ it("keeps the keys of an agent apart from those of the owner (D2)", async () => 
   expect((await server.request("POST", `/sessions/${id}/report`, report, agent)).status).toBe(200);
 });
 
-it.each([{ key: "" }, { key: "a b" }, { key: "x".repeat(129) }])("refuses '$key' as a key", async ({ key }) => {
-  const server = await served();
-  await withProject(server);
-  await withSession(server);
-  const headers = { "idempotency-key": key };
-  expect((await server.request("POST", "/sessions/demo-1/kill", {}, headers)).body.code).toBe("MALFORMED");
-});
+it.each([{ key: "" }, { key: "a b" }, { key: "x".repeat(129) }])(
+  "refuses '$key' as a key",
+  async ({ key }) => {
+    const server = await served();
+    await withProject(server);
+    await withSession(server);
+    const headers = { "idempotency-key": key };
+    expect((await server.request("POST", "/sessions/demo-1/kill", {}, headers)).body.code).toBe(
+      "MALFORMED",
+    );
+  },
+);
 
 it.each([
   { code: "MAILBOX_FULL", status: 429, retryAfter: "1" },
@@ -75,7 +83,11 @@ it.each([
     const refuse: System["ask"] = async () => Promise.reject(new Failure(code, "not now"));
     Object.defineProperty(server.system, "ask", { value: refuse });
     const answer = await server.request("POST", "/sessions/demo-1/kill");
-    expect([answer.status, answer.body.code, answer.headers["retry-after"]]).toEqual([status, code, retryAfter]);
+    expect([answer.status, answer.body.code, answer.headers["retry-after"]]).toEqual([
+      status,
+      code,
+      retryAfter,
+    ]);
   },
 );
 
@@ -87,6 +99,10 @@ it("says nothing of a defect to the caller, and all of it to the daemon's log", 
     inspectRepository: async () => Promise.reject(bug),
   });
   const { status, body } = await server.request("POST", "/projects", { path: "/x" });
-  expect([status, body.code, JSON.stringify(body).includes("secret")]).toEqual([500, "DEFECT", false]);
+  expect([status, body.code, JSON.stringify(body).includes("secret")]).toEqual([
+    500,
+    "DEFECT",
+    false,
+  ]);
   expect(reported).toEqual([bug]);
 });

@@ -11,7 +11,11 @@ interface Stream {
 
 async function follow(url: string, headers: Record<string, string> = {}): Promise<Stream> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = httpRequest(url, { headers: { authorization: `Bearer ${OWNER}`, ...headers } }, resolve);
+    const request = httpRequest(
+      url,
+      { headers: { authorization: `Bearer ${OWNER}`, ...headers } },
+      resolve,
+    );
     request.on("error", reject);
     request.end();
   });

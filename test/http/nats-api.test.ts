@@ -17,7 +17,8 @@ function client(server: Served): Ask {
   natsApi({ ...server.system.bus, ...listening }, server.app, OWNER);
   return async (subject, body = "") => {
     const bytes = await answer?.({ subject, body: new TextEncoder().encode(body) });
-    return JSON.parse(new TextDecoder().decode(bytes));
+    const answered: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return answered;
   };
 }
 
@@ -26,7 +27,10 @@ it("answers NATS clients as it answers HTTP", async () => {
   await withProject(server);
   await withSession(server);
   const ask = client(server);
-  expect(await ask("ao.api.get.sessions.demo-1")).toMatchObject({ status: 200, body: { id: "demo-1" } });
+  expect(await ask("ao.api.get.sessions.demo-1")).toMatchObject({
+    status: 200,
+    body: { id: "demo-1" },
+  });
   expect(await ask("ao.api.get.actors", '{"kind":"session","limit":1}')).toMatchObject({
     status: 200,
     body: { actors: [{ address: "session/demo-1" }] },

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { expect, it } from "vitest";
 import { served } from "../support/http.ts";
 
@@ -13,12 +14,13 @@ it("documents every registered route, and no other", async () => {
   const { body } = await server.request("GET", "//openapi.json");
   const paths: Paths = body.paths;
   const documented = Object.entries(paths).flatMap(([path, operations]) =>
-    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`),
+    Object.keys(operations).map(
+      (method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`,
+    ),
   );
   const missing = documented.filter((route) => {
     const [method = "", url = ""] = route.split(" ");
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the document's own method
-    return !server.app.hasRoute({ method: method as "GET", url });
+    return !server.app.hasRoute({ method, url });
   });
   // Every registered route is one line with its methods.
   const registered = server.app.printRoutes({ commonPrefix: false }).match(/\([A-Z, ]+\)$/gm) ?? [];
@@ -27,12 +29,15 @@ it("documents every registered route, and no other", async () => {
 });
 
 it("is OpenAPI 3.1 with a summary, an answer and a token for each operation", async () => {
-  const { request } = await served();
-  const { body } = await request("GET", "//openapi.json");
+  const server = await served();
+  const { body } = await server.request("GET", "//openapi.json");
   const paths: Paths = body.paths;
   const bare = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations)
-      .filter(([, { summary, responses }]) => summary === undefined || Object.keys(responses ?? {}).length === 0)
+      .filter(
+        ([, { summary, responses }]) =>
+          summary === undefined || Object.keys(responses ?? {}).length === 0,
+      )
       .map(([method]) => `${method} ${path}`),
   );
   expect([body.openapi, bare, body.security]).toEqual(["3.1.0", [], [{ token: [] }]]);
@@ -51,7 +56,9 @@ it("tells Prometheus of the books, the actors by state and the time to answer", 
     expect.arrayContaining([
       "ao_intake_applied 1",
       'ao_actors{kind="project",state="registered"} 1',
-      expect.stringMatching(/^ao_http_request_seconds_count\{method="POST",route="\/api\/v1\/projects",status="201"\} 1/),
+      expect.stringMatching(
+        /^ao_http_request_seconds_count\{method="POST",route="\/api\/v1\/projects",status="201"\} 1/,
+      ),
     ]),
   );
 });

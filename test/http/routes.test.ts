@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
 import { served, withProject, withSession, type Answer } from "../support/http.ts";
 import { pullFacts } from "../support/toy-session.ts";
@@ -9,7 +10,10 @@ function coded({ status, body }: Answer): [number, string] {
 describe("projects", () => {
   it("are registered, read, configured, paused, resumed and removed", async () => {
     const server = await served();
-    const made = await server.request("POST", "/projects", { path: "/repositories/My App", scm: "none" });
+    const made = await server.request("POST", "/projects", {
+      path: "/repositories/My App",
+      scm: "none",
+    });
     expect([made.status, made.body.id, made.body.state]).toEqual([201, "My-App", "registered"]);
     const config = { worker: { harness: "command", command: ["agent"] } };
     const configured = await server.request("PUT", "/projects/My-App/config", config);
@@ -22,12 +26,20 @@ describe("projects", () => {
   });
 
   it.each([
-    { title: "a second one of a name", body: { id: "demo", path: "/x" }, is: [409, "ALREADY_EXISTS"] },
+    {
+      title: "a second one of a name",
+      body: { id: "demo", path: "/x" },
+      is: [409, "ALREADY_EXISTS"],
+    },
     { title: "no repository", body: { path: "/missing" }, is: [422, "REPOSITORY_INVALID"] },
     { title: "no path", body: {}, is: [400, "MALFORMED"] },
     { title: "an odd id", body: { id: "a b", path: "/x" }, is: [400, "MALFORMED"] },
     { title: "an unknown scm", body: { path: "/x", scm: "svn" }, is: [400, "MALFORMED"] },
-    { title: "an unknown key of config", body: { path: "/x", config: { a: 1 } }, is: [400, "MALFORMED"] },
+    {
+      title: "an unknown key of config",
+      body: { path: "/x", config: { a: 1 } },
+      is: [400, "MALFORMED"],
+    },
   ])("are refused for $title", async ({ body, is }) => {
     const server = await served();
     await withProject(server);
@@ -43,7 +55,14 @@ describe("sessions", () => {
     const { status, body: made } = await server.request("POST", "/sessions", body);
     expect([status, made]).toMatchObject([
       201,
-      { id: "demo-1", projectId: "demo", title: "It", branch: "topic", status: "spawning", revision: 0 },
+      {
+        id: "demo-1",
+        projectId: "demo",
+        title: "It",
+        branch: "topic",
+        status: "spawning",
+        revision: 0,
+      },
     ]);
     expect((await server.request("GET", "/sessions/demo-1")).body).toEqual(made);
   });
@@ -61,7 +80,9 @@ describe("sessions", () => {
   it("are listed a page at a time, by project and state", async () => {
     const server = await served();
     await withProject(server);
-    for (const _ of [1, 2, 3]) await withSession(server);
+    await withSession(server);
+    await withSession(server);
+    await withSession(server);
     await server.request("POST", "/sessions/demo-2/kill");
     const first = (await server.request("GET", "/sessions?limit=2")).body;
     expect([first.sessions.map((view: { id: string }) => view.id), first.next]).toEqual([
@@ -69,8 +90,12 @@ describe("sessions", () => {
       "demo-2",
     ]);
     const second = (await server.request("GET", `/sessions?after=${first.next}`)).body;
-    expect([second.sessions.map((view: { id: string }) => view.id), second.next]).toEqual([["demo-3"], null]);
-    const ended = (await server.request("GET", "/sessions?state=lifecycle.terminated")).body.sessions;
+    expect([second.sessions.map((view: { id: string }) => view.id), second.next]).toEqual([
+      ["demo-3"],
+      null,
+    ]);
+    const ended = (await server.request("GET", "/sessions?state=lifecycle.terminated")).body
+      .sessions;
     expect(ended.map((view: { status: string }) => view.status)).toEqual(["killed"]);
     expect((await server.request("GET", "/sessions?project=other")).body.sessions).toEqual([]);
   });
@@ -131,12 +156,37 @@ describe("sessions", () => {
     { method: "GET", path: "/sessions/nobody", body: undefined, is: [404, "ACTOR_UNKNOWN"] },
     { method: "GET", path: "/sessions/a.b", body: undefined, is: [400, "MALFORMED"] },
     { method: "POST", path: "/sessions/nobody/kill", body: {}, is: [404, "ACTOR_UNKNOWN"] },
-    { method: "POST", path: "/sessions/nobody/activity", body: { state: "idle" }, is: [404, "ACTOR_UNKNOWN"] },
-    { method: "POST", path: "/sessions/demo-1/activity", body: { state: "odd" }, is: [400, "MALFORMED"] },
-    { method: "POST", path: "/sessions/demo-1/kill", body: { kind: "odd" }, is: [400, "MALFORMED"] },
+    {
+      method: "POST",
+      path: "/sessions/nobody/activity",
+      body: { state: "idle" },
+      is: [404, "ACTOR_UNKNOWN"],
+    },
+    {
+      method: "POST",
+      path: "/sessions/demo-1/activity",
+      body: { state: "odd" },
+      is: [400, "MALFORMED"],
+    },
+    {
+      method: "POST",
+      path: "/sessions/demo-1/kill",
+      body: { kind: "odd" },
+      is: [400, "MALFORMED"],
+    },
     { method: "POST", path: "/sessions/demo-1/send", body: { text: "" }, is: [400, "MALFORMED"] },
-    { method: "GET", path: "/sessions/demo-1/terminal?lines=5", body: undefined, is: [503, "TMUX_UNREACHABLE"] },
-    { method: "POST", path: "/sessions", body: { projectId: "other", prompt: "x" }, is: [404, "ACTOR_UNKNOWN"] },
+    {
+      method: "GET",
+      path: "/sessions/demo-1/terminal?lines=5",
+      body: undefined,
+      is: [503, "TMUX_UNREACHABLE"],
+    },
+    {
+      method: "POST",
+      path: "/sessions",
+      body: { projectId: "other", prompt: "x" },
+      is: [404, "ACTOR_UNKNOWN"],
+    },
     {
       method: "POST",
       path: "/sessions",
@@ -161,13 +211,17 @@ describe("pull requests of the local forge", () => {
     const opened = await server.request("POST", "/projects/demo/pulls", body);
     expect([opened.status, opened.body.number]).toEqual([201, 1]);
     expect((await server.request("POST", "/projects/demo/pulls", body)).status).toBe(200);
-    const comment = await server.request("POST", "/projects/demo/pulls/1/comment", { body: "Nice." });
+    const comment = await server.request("POST", "/projects/demo/pulls/1/comment", {
+      body: "Nice.",
+    });
     expect([comment.status, typeof comment.body.id]).toEqual([201, "string"]);
     expect((await server.request("POST", "/projects/demo/pulls/1/ready")).body.state).toBe("open");
     expect((await server.request("GET", "/projects/demo/pulls")).body.pulls).toMatchObject([
       { number: 1, headRef: "topic", comments: [{ body: "Nice.", author: "owner" }] },
     ]);
-    expect((await server.request("POST", "/projects/demo/pulls/1/close")).body.state).toBe("closed");
+    expect((await server.request("POST", "/projects/demo/pulls/1/close")).body.state).toBe(
+      "closed",
+    );
     expect(coded(await server.request("POST", "/projects/demo/pulls/1/merge"))).toEqual([
       409,
       "PULL_REQUEST_ENDED",
@@ -187,7 +241,10 @@ describe("pull requests of the local forge", () => {
   it("are not kept for a project without a local forge", async () => {
     const server = await served();
     await withProject(server);
-    expect(coded(await server.request("GET", "/projects/demo/pulls"))).toEqual([422, "SCM_UNSUPPORTED"]);
+    expect(coded(await server.request("GET", "/projects/demo/pulls"))).toEqual([
+      422,
+      "SCM_UNSUPPORTED",
+    ]);
   });
 });
 
@@ -198,10 +255,20 @@ describe("actors", () => {
     await withSession(server);
     const { actors } = (await server.request("GET", "/actors?kind=session&state=not_started")).body;
     expect(actors).toMatchObject([
-      { address: "session/demo-1", states: ["lifecycle.not_started", "activity.none"], facts: { projectId: "demo" } },
+      {
+        address: "session/demo-1",
+        states: ["lifecycle.not_started", "activity.none"],
+        facts: { projectId: "demo" },
+      },
     ]);
     const { body } = await server.request("GET", "/actors/session/demo-1");
-    expect(body).toMatchObject({ address: "session/demo-1", machine: "session", version: 1, timers: [], outbox: [] });
+    expect(body).toMatchObject({
+      address: "session/demo-1",
+      machine: "session",
+      version: 1,
+      timers: [],
+      outbox: [],
+    });
     expect(body.enabled).toContain("session.kill");
   });
 
@@ -216,7 +283,10 @@ describe("actors", () => {
     expect([rest.entries[0].message.type, rest.next]).toEqual(["session.kill", null]);
     const was = (await server.request("GET", `/actors/session/${id}/at/1`)).body;
     expect(was.value.lifecycle).toBe("not_started");
-    expect(coded(await server.request("GET", `/actors/session/${id}/at/99`))).toEqual([404, "SEQ_UNKNOWN"]);
+    expect(coded(await server.request("GET", `/actors/session/${id}/at/99`))).toEqual([
+      404,
+      "SEQ_UNKNOWN",
+    ]);
   });
 
   it("explain themselves back to the command that began it", async () => {
@@ -235,7 +305,11 @@ describe("machines", () => {
   it("are told as data, as a diagram and as XState config", async () => {
     const server = await served();
     const { machines } = (await server.request("GET", "/machines")).body;
-    expect(machines.map(({ kind }: { kind: string }) => kind)).toEqual(["project", "forge", "session"]);
+    expect(machines.map(({ kind }: { kind: string }) => kind)).toEqual([
+      "project",
+      "forge",
+      "session",
+    ]);
     const told = (await server.request("GET", "/machines/project")).body;
     expect(told.accepts["project.register"]).toMatchObject({ type: "object" });
     expect(told.chart.states.map(({ name }: { name: string }) => name)).toEqual([
@@ -260,7 +334,10 @@ describe("machines", () => {
     const server = await served();
     expect(coded(await server.request("GET", "/machines/review"))).toEqual([404, "KIND_UNKNOWN"]);
     expect(coded(await server.request("GET", "/machines/nothing"))).toEqual([400, "MALFORMED"]);
-    expect(coded(await server.request("GET", "/machines/project?format=svg"))).toEqual([400, "MALFORMED"]);
+    expect(coded(await server.request("GET", "/machines/project?format=svg"))).toEqual([
+      400,
+      "MALFORMED",
+    ]);
   });
 });
 
@@ -271,14 +348,25 @@ describe("intake", () => {
     await server.system.bus.publish({
       subject: "ao.cmd.session.nobody",
       id: "lost",
-      body: new TextEncoder().encode(JSON.stringify({ type: "session.kill", data: { kind: "manual" } })),
+      body: new TextEncoder().encode(
+        JSON.stringify({ type: "session.kill", data: { kind: "manual" } }),
+      ),
     });
     await expect.poll(() => server.system.report().dead).toBe(1);
-    expect((await server.request("GET", "/intake")).body).toMatchObject({ dead: 1, isBalanced: true });
+    expect((await server.request("GET", "/intake")).body).toMatchObject({
+      dead: 1,
+      isBalanced: true,
+    });
     const { letters } = (await server.request("GET", "/dead-letters")).body;
     expect(letters).toMatchObject([{ code: "ACTOR_UNKNOWN", messageId: "lost" }]);
-    expect(coded(await server.request("POST", `/dead-letters/${letters[0].id}/retry`))).toEqual([404, "ACTOR_UNKNOWN"]);
-    expect(coded(await server.request("POST", "/dead-letters/99/retry"))).toEqual([404, "LETTER_UNKNOWN"]);
+    expect(coded(await server.request("POST", `/dead-letters/${letters[0].id}/retry`))).toEqual([
+      404,
+      "ACTOR_UNKNOWN",
+    ]);
+    expect(coded(await server.request("POST", "/dead-letters/99/retry"))).toEqual([
+      404,
+      "LETTER_UNKNOWN",
+    ]);
   });
 
   it("takes an observation as if a probe had published it, once for its key", async () => {
@@ -286,12 +374,21 @@ describe("intake", () => {
     await withProject(server);
     const id = await withSession(server);
     const headers = { "idempotency-key": "one" };
-    for (const _ of [1, 2]) {
-      const answer = await server.request("POST", `/observations/activity/${id}`, { state: "active" }, headers);
-      expect([answer.status, answer.body]).toEqual([202, { messageId: "http:owner:one" }]);
-    }
-    await expect.poll(async () => (await server.request("GET", `/sessions/${id}`)).body.revision).toBe(1);
-    expect(coded(await server.request("POST", `/observations/activity/${id}`, { state: "odd" }))).toEqual([400, "MALFORMED"]);
-    expect(coded(await server.request("POST", `/observations/odd/${id}`, {}))).toEqual([400, "MALFORMED"]);
+    const tell = async (): Promise<Answer> =>
+      server.request("POST", `/observations/activity/${id}`, { state: "active" }, headers);
+    expect([(await tell()).body, await tell()]).toMatchObject([
+      { messageId: "http:owner:one" },
+      { status: 202, body: { messageId: "http:owner:one" } },
+    ]);
+    await expect
+      .poll(async () => (await server.request("GET", `/sessions/${id}`)).body.revision)
+      .toBe(1);
+    expect(
+      coded(await server.request("POST", `/observations/activity/${id}`, { state: "odd" })),
+    ).toEqual([400, "MALFORMED"]);
+    expect(coded(await server.request("POST", `/observations/odd/${id}`, {}))).toEqual([
+      400,
+      "MALFORMED",
+    ]);
   });
 });

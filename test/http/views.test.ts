@@ -10,8 +10,11 @@ function summary(address: Address, value: Json = "working", seq = 1): SummaryRow
   return { address, value, isDone: false, updatedAt: seq, seq, facts: {} };
 }
 
-function fed(rows: readonly SummaryRow[]): { views: ActorViews; feed: (...rows: SummaryRow[]) => void } {
-  let listener: (committed: Committed) => void = () => {};
+function fed(rows: readonly SummaryRow[]): {
+  views: ActorViews;
+  feed: (...rows: SummaryRow[]) => void;
+} {
+  let listener: ((committed: Committed) => void) | undefined;
   const views = actorViews({
     store: { summaries: () => rows },
     onCommitted: (given) => {
@@ -19,11 +22,22 @@ function fed(rows: readonly SummaryRow[]): { views: ActorViews; feed: (...rows: 
       return () => {};
     },
   });
-  return { views, feed: (...summaries) => listener({ entries: [], snapshots: [], summaries }) };
+  return { views, feed: (...summaries) => listener?.({ entries: [], snapshots: [], summaries }) };
 }
 
 function addresses(views: ActorViews, after?: string): string[] {
   return views.list({ limit: 10, after }).map(({ address }) => address);
+}
+
+/** 100,000 sessions in two states. */
+function* many(): Iterable<SummaryRow> {
+  for (let n = 0; n < 100_000; n += 1) {
+    const value = { lifecycle: n % 2 === 0 ? "working" : "idle", runtime: "alive", pr: "none" };
+    yield {
+      ...summary(`session/s-${String(n).padStart(6, "0")}`, value),
+      facts: { projectId: "demo" },
+    };
+  }
 }
 
 describe("the views", () => {
@@ -42,7 +56,12 @@ describe("the views", () => {
     const { views, feed } = fed([summary("session/b"), summary("session/d")]);
     feed(summary("session/a"), summary("session/c"));
     expect(addresses(views, "session/b")).toEqual(["session/c", "session/d"]);
-    expect(addresses(views, "project/zz")).toEqual(["session/a", "session/b", "session/c", "session/d"]);
+    expect(addresses(views, "project/zz")).toEqual([
+      "session/a",
+      "session/b",
+      "session/c",
+      "session/d",
+    ]);
     expect(addresses(views, "terminal/a")).toEqual([]);
   });
 
@@ -68,12 +87,6 @@ describe("the views", () => {
   });
 
   it("are rebuilt for 100,000 actors within a second and 128 MiB", () => {
-    function* many(): Iterable<SummaryRow> {
-      for (let n = 0; n < 100_000; n += 1) {
-        const value = { lifecycle: n % 2 === 0 ? "working" : "idle", runtime: "alive", pr: "none" };
-        yield { ...summary(`session/s-${String(n).padStart(6, "0")}`, value), facts: { projectId: "demo" } };
-      }
-    }
     const before = process.memoryUsage().heapUsed;
     const beganAt = performance.now();
     const views = actorViews({ store: { summaries: many }, onCommitted: () => () => {} });
@@ -102,8 +115,14 @@ describe("the view of a session", () => {
   it.each([
     { title: "nothing", snapshot: null },
     { title: "a text", snapshot: "odd" },
-    { title: "an odd context", snapshot: { value: 7, context: { axes: 1, prs: {}, terminal: [], messages: 2 } } },
-    { title: "odd members", snapshot: { value: {}, context: { axes: { lifecycle: { since: "x" } }, prs: [1] } } },
+    {
+      title: "an odd context",
+      snapshot: { value: 7, context: { axes: 1, prs: {}, terminal: [], messages: 2 } },
+    },
+    {
+      title: "odd members",
+      snapshot: { value: {}, context: { axes: { lifecycle: { since: "x" } }, prs: [1] } },
+    },
   ])("rests on defaults when the row holds $title (W1)", ({ snapshot }) => {
     expect(sessionView({ ...row, snapshot })).toMatchObject({
       id: "demo-1",
@@ -115,7 +134,10 @@ describe("the view of a session", () => {
   });
 
   it("says no_signal when an agent with hooks is silent for too long (W2)", () => {
-    const context = { harness: "claude-code", axes: { lifecycle: { reason: "spawn_requested", since: 1_000 } } };
+    const context = {
+      harness: "claude-code",
+      axes: { lifecycle: { reason: "spawn_requested", since: 1_000 } },
+    };
     const snapshot = { value: { lifecycle: "working", runtime: "alive" }, context };
     const shown = [91_000, 91_001].map((at) => sessionView({ ...row, snapshot }, { at }).status);
     expect(shown).toEqual(["working", "no_signal"]);

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import type { InjectOptions } from "fastify";
 import { onTestFinished } from "vitest";
 import { ActorSystem } from "../../actors/actor-system.ts";
@@ -24,15 +25,17 @@ const KINDS: ReadonlyMap<KindName, Kind> = new Map(
   [project, forge, toySession].map((kind) => [kind.name, kind]),
 );
 
+/** Work outside takes for ever, until the system stops. */
+async function never(_data: unknown, { signal }: Attempt): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = (): void => reject(new Failure("DEADLINE_PASSED", "nothing is outside"));
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
 /** A system in memory: real actors, store and bus; no effect ever gets done. */
 export function memorySystem(settings: Parameters<typeof Settings.parse>[0] = {}): ActorSystem {
   const clock = systemClock();
-  // Work outside takes for ever, until the system stops.
-  const never = async (_data: unknown, { signal }: Attempt): Promise<never> =>
-    new Promise((_resolve, reject) => {
-      const stop = (): void => reject(new Failure("DEADLINE_PASSED", "nothing is outside"));
-      signal.addEventListener("abort", stop, { once: true });
-    });
   const system = new ActorSystem({
     store: memoryStore({ disk: memoryDisk() }),
     bus: memoryBus({ stream: memoryStream(), now: () => clock.now() }),
@@ -62,7 +65,12 @@ export interface Served {
   readonly system: ActorSystem;
   readonly tokens: SessionTokens;
   /** Status and body of a request by the owner, unless headers say otherwise. */
-  request(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object, headers?: Headers): Promise<Answer>;
+  request(
+    method: "GET" | "POST" | "PUT" | "DELETE",
+    path: string,
+    body?: object,
+    headers?: Headers,
+  ): Promise<Answer>;
 }
 type Headers = Readonly<Record<string, string>>;
 export interface Answer {
@@ -86,7 +94,8 @@ export async function served(
     version: "0.0.0",
     health: () => ({ isReady: true, parts: [{ name: "store", state: "running" }] }),
     inspectRepository: async (path) => {
-      if (path.includes("missing")) throw new Failure("REPOSITORY_INVALID", `look at ${path}: no repository`);
+      if (path.includes("missing"))
+        throw new Failure("REPOSITORY_INVALID", `look at ${path}: no repository`);
       return Promise.resolve({ root: path, defaultBranch: "main" });
     },
     ...others,
@@ -117,11 +126,19 @@ export async function served(
 /** A registered project, `demo`, whose workers run `true`. */
 export async function withProject(server: Served, scm: "none" | "local" = "none"): Promise<void> {
   const config = { worker: { harness: "command", command: ["true"] } };
-  await server.request("POST", "/projects", { id: "demo", path: "/repositories/demo", scm, config });
+  await server.request("POST", "/projects", {
+    id: "demo",
+    path: "/repositories/demo",
+    scm,
+    config,
+  });
 }
 
 /** A session of `demo`; its id. */
 export async function withSession(server: Served): Promise<string> {
-  const { body } = await server.request("POST", "/sessions", { projectId: "demo", prompt: "Do it." });
+  const { body } = await server.request("POST", "/sessions", {
+    projectId: "demo",
+    prompt: "Do it.",
+  });
   return String(body.id);
 }

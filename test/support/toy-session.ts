@@ -2,7 +2,11 @@ import { assign, enqueueActions, setup } from "xstate";
 import { z } from "zod";
 import type { Birth, Kind, MachineState } from "../../machines/kind.ts";
 import type { EventOf } from "../../machines/message.ts";
-import { ActivityObservation, PullRequestFacts, ScmObservation } from "../../machines/observations.ts";
+import {
+  ActivityObservation,
+  PullRequestFacts,
+  ScmObservation,
+} from "../../machines/observations.ts";
 import type { Order } from "../../machines/order.ts";
 import { typed } from "../../machines/typed.ts";
 
@@ -83,7 +87,10 @@ const machine = setup({
     "session.start": { actions: assign(({ event }) => ({ ...event.data })) },
     "session.relaunch": { actions: "relaunch" },
     "session.report": {
-      actions: { type: "note", params: ({ event }) => ({ report: { at: event.at, ...event.data } }) },
+      actions: {
+        type: "note",
+        params: ({ event }) => ({ report: { at: event.at, ...event.data } }),
+      },
     },
     "scm.observed": {
       actions: { type: "note", params: ({ event }) => ({ prs: event.data.prs }) },
@@ -93,7 +100,10 @@ const machine = setup({
     lifecycle: {
       initial: "not_started",
       states: {
-        not_started: { description: "Waits for a first sign.", on: { "activity.observed": "working" } },
+        not_started: {
+          description: "Waits for a first sign.",
+          on: { "activity.observed": "working" },
+        },
         working: { description: "At work." },
         terminated: {
           description: "Ended.",
@@ -135,7 +145,9 @@ const machine = setup({
 });
 
 function seen({ axes }: Context, at: number): Record<string, unknown> {
-  return { axes: { ...axes, activity: { ...axes["activity"], lastActivityAt: at, source: "hook" } } };
+  return {
+    axes: { ...axes, activity: { ...axes["activity"], lastActivityAt: at, source: "hook" } },
+  };
 }
 
 /** A stand-in for `session/<id>`. */

@@ -69,6 +69,7 @@ export class World {
   /** A new daemon over what the last one left. */
   start(): void {
     this.#life += 1;
+    const life = this.#life;
     this.store = memoryStore({ disk: this.disk });
     this.bus = memoryBus({ stream: this.stream, now: () => this.clock.now() });
     this.system = new ActorSystem({
@@ -83,9 +84,11 @@ export class World {
         return `id-${this.#ids}`;
       },
       onTrouble: (trouble) => this.troubles.push(trouble),
-      onBoundary: (boundary) => this.onBoundary(boundary),
+      onBoundary: (boundary) => {
+        if (life !== this.#life) throw new Error("the daemon is dead");
+        this.onBoundary(boundary);
+      },
     });
-    const life = this.#life;
     this.system.finished.catch((error: unknown) => {
       if (life === this.#life) this.troubles.push(error);
     });

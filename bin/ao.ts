@@ -1,0 +1,15 @@
+// The command line. What agents call in their hooks takes the short way: no tree of commands is loaded for it.
+
+const [name, first, second, ...rest] = process.argv.slice(2);
+const isPlain = [first, second].every((word) => word !== undefined && !word.startsWith("-"));
+
+if (name === "hook" && isPlain && rest.length === 0) {
+  const { runHook } = await import("./commands/hook.ts");
+  process.exitCode = await runHook(first ?? "", second ?? "", process.env);
+} else {
+  const [{ runProgram }, { versionOf }] = await Promise.all([
+    import("./program.ts"),
+    import("./version.ts"),
+  ]);
+  await runProgram(process.argv.slice(2), versionOf());
+}

@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { EXIT } from "./exit.ts";
+import { standardOutput, type Output } from "./output.ts";
+
+// Declaration
+//
+// How one command is told to commander.
+//
+//   C2. Every command that prints facts takes --json and then prints one JSON value and nothing else.
+//   C3. Every command explains itself with --help, examples included.
+
+/** What one command is. `run` gives the exit code, 0 when it gives nothing. */
+export interface Declaration<Options> {
+  /** Name and arguments, as commander reads them: `show <session>`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options?: readonly Option[];
+  /** Whole command lines. */
+  readonly examples: readonly string[];
+  /** It prints nothing that a program would read. */
+  readonly isSilent?: boolean;
+  readonly run: (call: Call<Options>) => Promise<number | void>;
+}
+export interface Call<Options> {
+  readonly args: readonly string[];
+  readonly options: Options;
+  readonly output: Output;
+}
+
+/** Adds a command to its parent. */
+export function declare<Options extends object = object>(
+  parent: Command,
+  { usage, summary, options = [], examples, isSilent = false, run }: Declaration<Options>,
+): void {
+  const command = parent.command(usage).summary(summary).description(`${summary}.`);
+  for (const option of options) command.addOption(option);
+  if (!isSilent) command.option("--json", "print one JSON value");
+  command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+  command.action(async () => {
+    const { json, ...given } = command.opts<Options & { json?: boolean }>();
+    const output = standardOutput({ json });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all of them but json
+    const call = { args: command.args, options: given as unknown as Options, output };
+    process.exitCode = (await run(call)) ?? EXIT.done;
+  });
+}
+
+/** A group of commands. */
+export function group(parent: Command, name: string, summary: string): Command {
+  return parent.command(name).summary(summary).description(`${summary}.`);
+}
+
+/** `--name <n>` for a number that is not negative. */
+export function numeric(flags: string, summary: string): Option {
+  return new Option(flags, summary).argParser((text) => {
+    if (/^\d{1,15}$/.test(text)) return Number(text);
+    throw new InvalidArgumentError("Expected a number.");
+  });
+}

@@ -1,0 +1,58 @@
+import { Command, CommanderError } from "commander";
+import { actorCommands } from "./tree/actors.ts";
+import { daemonCommands } from "./tree/daemon.ts";
+import { projectCommands } from "./tree/projects.ts";
+import { pullCommands } from "./tree/pulls.ts";
+import { sessionCommands } from "./tree/sessions.ts";
+import { EXIT, exitCodeOf, failureLine } from "./exit.ts";
+
+// Program
+//
+// The tree of commands: what they are called and what they take. What they do is loaded when they run.
+//
+//   C1. Ends with 0 done, 1 failed, 2 usage, 75 queued; a failure is one line on standard error.
+
+/** The whole tree. */
+export function program(version: string): Command {
+  const root = new Command("ao")
+    .description("Keeps fleets of coding agents driven, observed, reviewed and cleaned up.")
+    .version(version, "--version", "print the version")
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .showSuggestionAfterError(true)
+    // The one line on standard error is ours (C1).
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  root.addHelpText(
+    "after",
+    "\nExamples:\n  $ ao up --detach\n  $ ao project add . --scm local --command './agent.sh'\n  $ ao spawn my-app 'Fix the login'\n  $ ao ls",
+  );
+  daemonCommands(root);
+  projectCommands(root);
+  sessionCommands(root);
+  pullCommands(root);
+  actorCommands(root);
+  return root;
+}
+
+/** Runs a command line; the exit code goes to `process.exitCode`. */
+export async function runProgram(argv: readonly string[], version: string): Promise<void> {
+  try {
+    await program(version).parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = usageExit(error);
+      return;
+    }
+    process.stderr.write(`${failureLine(error)}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function usageExit({ code, exitCode, message }: CommanderError): number {
+  if (exitCode === 0) return EXIT.done;
+  const said =
+    code === "commander.help" ? "which command? none was given" : message.replace(/^error: /, "");
+  const line = said.replaceAll(/\s*\n\s*/g, " ").trim();
+  process.stderr.write(`ao: ${line}; see: ao --help\n`);
+  return EXIT.usage;
+}

@@ -1,0 +1,97 @@
+import { type Command, Option } from "commander";
+import type { WatchOptions } from "../commands/watch.ts";
+import { declare, group, numeric } from "../declaration.ts";
+
+// Loaded when one of them runs.
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type
+const body = async () => import("../commands/actors.ts");
+
+/** Looking into the runtime. */
+export function actorCommands(root: Command): void {
+  lookCommands(root);
+  whyCommands(root);
+  const dead = group(root, "dead", "Messages that could not be applied");
+  declare<{ after?: number }>(dead, {
+    usage: "ls",
+    summary: "List the dead letters",
+    options: [numeric("--after <id>", "only later ones")],
+    examples: ["ao dead ls", "ao dead ls --json"],
+    run: async ({ options, output }) => (await body()).listLetters(output, options.after),
+  });
+  declare(dead, {
+    usage: "retry <id>",
+    summary: "Try a dead letter again",
+    examples: ["ao dead retry 7"],
+    run: async ({ args: [id = ""], output }) => (await body()).retryLetter(output, id),
+  });
+}
+
+function lookCommands(root: Command): void {
+  declare<{ kind?: string; state?: string; after?: string; limit: number }>(root, {
+    usage: "actors",
+    summary: "List actors and the states they are in",
+    options: [
+      new Option("--kind <kind>", "only of this kind"),
+      new Option("--state <state>", "only in this state"),
+      new Option("--after <address>", "from there on"),
+      numeric("--limit <n>", "how many").default(100),
+    ],
+    examples: ["ao actors", "ao actors --kind session --state lifecycle.working"],
+    run: async ({ options, output }) => (await body()).listActors(output, options),
+  });
+  declare<{ journal?: boolean; at?: number; after?: number; limit: number }>(root, {
+    usage: "actor <address>",
+    summary: "Show an actor: as it is, its journal, or as it was",
+    options: [
+      new Option("--journal", "its steps"),
+      numeric("--at <seq>", "as it was after that step"),
+      numeric("--after <seq>", "with --journal: only later steps"),
+      numeric("--limit <n>", "with --journal: how many").default(100),
+    ],
+    examples: [
+      "ao actor session/app-1",
+      "ao actor session/app-1 --journal",
+      "ao actor session/app-1 --at 3",
+    ],
+    run: async ({ args: [address = ""], options, output }) =>
+      (await body()).showActor(output, address, options),
+  });
+  declare<{ format: string }>(root, {
+    usage: "machine <kind>",
+    summary: "Show the statechart of a kind of actor",
+    options: [
+      new Option("--format <format>").choices(["json", "mermaid", "xstate"]).default("mermaid"),
+    ],
+    examples: ["ao machine session", "ao machine session --format json"],
+    run: async ({ args: [kind = ""], options, output }) =>
+      (await body()).showMachine(output, kind, options.format),
+  });
+}
+
+function whyCommands(root: Command): void {
+  declare(root, {
+    usage: "why <id>",
+    summary: "Tell what led to a message or an order, oldest first",
+    examples: ["ao why 'session/app-1#3.0'"],
+    run: async ({ args: [id = ""], output }) => (await body()).why(output, id),
+  });
+  declare<WatchOptions>(root, {
+    usage: "watch",
+    summary: "Follow every step of every actor; with --json, one JSON value a line",
+    options: [
+      numeric("--after <seq>", "from there on; from now when absent"),
+      new Option("--kind <kind>", "only of this kind"),
+      new Option("--address <address>", "only of this actor"),
+      numeric("--limit <n>", "end after so many"),
+    ],
+    examples: ["ao watch", "ao watch --address session/app-1 --after 0"],
+    run: async ({ options, output }) =>
+      (await import("../commands/watch.ts")).watch(output, options),
+  });
+  declare(root, {
+    usage: "intake",
+    summary: "Show the books: what came in and what became of it",
+    examples: ["ao intake", "ao intake --json"],
+    run: async ({ output }) => (await body()).showIntake(output),
+  });
+}

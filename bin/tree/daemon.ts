@@ -1,0 +1,76 @@
+import { type Command, Option } from "commander";
+import { declare } from "../declaration.ts";
+
+/** The daemon's own life, and looking after it. */
+export function daemonCommands(root: Command): void {
+  lifeCommands(root);
+  careCommands(root);
+}
+
+function lifeCommands(root: Command): void {
+  declare<{ detach?: boolean }>(root, {
+    usage: "up",
+    summary: "Run the daemon here, or in the background",
+    options: [new Option("-d, --detach", "return when it is ready")],
+    examples: ["ao up", "ao up --detach"],
+    run: async ({ options, output }) => (await import("../commands/daemon.ts")).up(output, options),
+  });
+  declare(root, {
+    usage: "down",
+    summary: "Stop the daemon; agents go on",
+    examples: ["ao down"],
+    run: async ({ output }) => (await import("../commands/daemon.ts")).stopDaemon(output),
+  });
+  declare(root, {
+    usage: "status",
+    summary: "Tell whether the daemon is ready, part by part",
+    examples: ["ao status", "ao status --json"],
+    run: async ({ output }) => (await import("../commands/daemon.ts")).status(output),
+  });
+  declare(root, {
+    usage: "ui",
+    summary: "Print where the daemon's pages are",
+    examples: ["ao ui"],
+    run: async ({ output }) => (await import("../commands/daemon.ts")).tellUrl(output),
+  });
+}
+
+function careCommands(root: Command): void {
+  declare(root, {
+    usage: "doctor",
+    summary: "Check everything and say how to mend what is wrong",
+    examples: ["ao doctor", "ao doctor --json"],
+    run: async ({ output }) => (await import("../commands/doctor.ts")).doctor(output),
+  });
+  declare<{ keep?: boolean }>(root, {
+    usage: "demo",
+    summary: "Watch two scripted agents do a real job in a temporary home",
+    options: [new Option("--keep", "leave everything for looking around")],
+    examples: ["ao demo", "ao demo --keep"],
+    run: async ({ options, output }) => (await import("../commands/demo.ts")).demo(output, options),
+  });
+  declare(root, {
+    usage: "backup <folder>",
+    summary: "Copy the store into an empty folder while the daemon runs",
+    examples: ["ao backup /backups/ao-monday"],
+    run: async ({ args: [folder = ""], output }) =>
+      (await import("../commands/actors.ts")).backUp(output, folder),
+  });
+  declare(root, {
+    usage: "version",
+    summary: "Print the version",
+    examples: ["ao version"],
+    run: async ({ output }) => (await import("../commands/version.ts")).tellVersion(output),
+  });
+  declare(root, {
+    usage: "completion <shell>",
+    summary: "Print the completion script of bash, zsh or fish",
+    examples: [
+      'eval "$(ao completion bash)"',
+      "ao completion fish > ~/.config/fish/completions/ao.fish",
+    ],
+    isSilent: true,
+    run: async ({ args: [shell = ""], output }) =>
+      (await import("../commands/completion.ts")).printCompletion(output, root, shell),
+  });
+}

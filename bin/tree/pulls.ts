@@ -1,0 +1,59 @@
+import { type Command, Option } from "commander";
+import type { OpenOptions } from "../commands/pulls.ts";
+import { declare, group, numeric } from "../declaration.ts";
+
+// Loaded when one of them runs.
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type
+const body = async () => import("../commands/pulls.ts");
+
+/** Pull requests of projects with `scm: local`. */
+export function pullCommands(root: Command): void {
+  const pr = group(root, "pr", "Pull requests of projects that keep their own");
+  declare<OpenOptions>(pr, {
+    usage: "open <project>",
+    summary: "Open a pull request on a branch",
+    options: [
+      new Option("--title <text>").makeOptionMandatory(),
+      new Option("--head <branch>", "what to merge").makeOptionMandatory(),
+      new Option("--base <branch>", "into what; the default branch when absent"),
+      new Option("--body <text>", "- is standard input"),
+      new Option("--session <id>", "whose work it is; an agent's own in its terminal"),
+      new Option("--draft", "not ready to be merged"),
+    ],
+    examples: ["ao pr open app --title 'Fix the login' --head ao/app-1"],
+    run: async ({ args: [project = ""], options, output }) =>
+      (await body()).openPull(output, project, options),
+  });
+  declare(pr, {
+    usage: "ls <project>",
+    summary: "List a project's pull requests",
+    examples: ["ao pr ls app", "ao pr ls app --json"],
+    run: async ({ args: [project = ""], output }) => (await body()).listPulls(output, project),
+  });
+  const verbs = {
+    merge: "Merge a pull request",
+    close: "Close one without merging",
+    ready: "Turn a draft into an open one",
+  };
+  for (const verb of ["merge", "close", "ready"] as const) {
+    declare(pr, {
+      usage: `${verb} <project> <number>`,
+      summary: verbs[verb],
+      examples: [`ao pr ${verb} app 3`],
+      run: async ({ args: [project = "", number = ""], output }) =>
+        (await body()).changePull(output, { project, number, verb }),
+    });
+  }
+  declare<{ author?: string; path?: string; line?: number }>(pr, {
+    usage: "comment <project> <number> <text>",
+    summary: "Comment on a pull request; - is standard input",
+    options: [
+      new Option("--author <name>"),
+      new Option("--path <file>", "the file it is about"),
+      numeric("--line <n>", "the line of it"),
+    ],
+    examples: ["ao pr comment app 3 'Please add a test' --path src/login.ts --line 12"],
+    run: async ({ args: [project = "", number = "", text = ""], options, output }) =>
+      (await body()).commentPull(output, { project, number, body: text }, options),
+  });
+}

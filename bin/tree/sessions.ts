@@ -1,0 +1,125 @@
+import { type Command, Option } from "commander";
+import type { SpawnOptions } from "../commands/sessions.ts";
+import { declare, numeric } from "../declaration.ts";
+
+// Loaded when one of them runs.
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type
+const body = async () => import("../commands/sessions.ts");
+
+/** Sessions, and what agents call. */
+export function sessionCommands(root: Command): void {
+  steerCommands(root);
+  lookCommands(root);
+  agentCommands(root);
+}
+
+function steerCommands(root: Command): void {
+  declare<SpawnOptions>(root, {
+    usage: "spawn <project> <prompt> [command...]",
+    summary: "Start a session; a command after -- is run as its agent",
+    options: [
+      new Option("--kind <kind>").choices(["worker", "manager", "orchestrator"]).default("worker"),
+      new Option("--harness <name>", "the kind of agent; the project's when absent"),
+      new Option("--branch <name>", "the branch it works on"),
+      new Option("--title <text>", "what lists call it"),
+    ],
+    examples: [
+      "ao spawn app 'Fix the login' --title login",
+      "ao spawn app 'Try this' -- ./agent.sh --fast",
+    ],
+    run: async ({ args: [project = "", prompt = "", ...command], options, output }) =>
+      (await body()).spawnSession(output, { project, prompt, command }, options),
+  });
+  declare<{ wait?: boolean }>(root, {
+    usage: "send <session> <text>",
+    summary: "Type a message into a session's terminal",
+    options: [new Option("--wait", "until it was typed, or never will be")],
+    examples: ["ao send app-1 'Use the new API' --wait"],
+    run: async ({ args: [id = "", text = ""], options, output }) =>
+      (await body()).sendText(output, { id, text }, options),
+  });
+  declare<{ kind: string }>(root, {
+    usage: "kill <session>",
+    summary: "End a session",
+    options: [
+      new Option("--kind <kind>").choices(["manual", "cleanup", "error"]).default("manual"),
+    ],
+    examples: ["ao kill app-1"],
+    run: async ({ args: [id = ""], options, output }) =>
+      (await body()).killSession(output, id, options.kind),
+  });
+  declare<{ project?: string }>(root, {
+    usage: "cleanup",
+    summary: "End the sessions whose work is done or merged",
+    options: [new Option("--project <id>", "only of this project")],
+    examples: ["ao cleanup", "ao cleanup --project app"],
+    run: async ({ options, output }) => (await body()).cleanUp(output, options.project),
+  });
+}
+
+function lookCommands(root: Command): void {
+  declare<{ project?: string; all?: boolean; state?: string }>(root, {
+    usage: "ls",
+    summary: "List sessions: what each is doing and why",
+    options: [
+      new Option("--project <id>", "only of this project"),
+      new Option("--state <state>", "only in this state, for example lifecycle.idle"),
+      new Option("-a, --all", "also those that are over"),
+    ],
+    examples: ["ao ls", "ao ls --project app --all", "ao ls --json"],
+    run: async ({ options, output }) => (await body()).listSessions(output, options),
+  });
+  declare(root, {
+    usage: "show <session>",
+    summary: "Show one session",
+    examples: ["ao show app-1", "ao show app-1 --json"],
+    run: async ({ args: [id = ""], output }) => (await body()).showSession(output, id),
+  });
+  declare(root, {
+    usage: "attach <session>",
+    summary: "Sit down at a session's terminal; with --json, tell how",
+    examples: ["ao attach app-1"],
+    run: async ({ args: [id = ""], output }) => (await body()).attach(output, id),
+  });
+  declare<{ lines: number }>(root, {
+    usage: "logs <session>",
+    summary: "Print the last lines of a session's screen",
+    options: [numeric("-n, --lines <n>", "how many").default(200)],
+    examples: ["ao logs app-1", "ao logs app-1 --lines 20"],
+    run: async ({ args: [id = ""], options, output }) =>
+      (await body()).showScreen(output, id, options.lines),
+  });
+}
+
+function agentCommands(root: Command): void {
+  declare<{ summary: string; outcome: string; session?: string }>(root, {
+    usage: "report",
+    summary: "Say how this session's work ended; kept while the daemon is down",
+    options: [
+      new Option("--summary <text>", "what was done").makeOptionMandatory(),
+      new Option("--outcome <word>", "how it ended").default("succeeded"),
+      new Option("--session <id>", "which session; this terminal's when absent"),
+    ],
+    examples: [
+      "ao report --summary 'Login works again'",
+      "ao report --outcome failed --summary 'No access'",
+    ],
+    run: async ({ options, output }) =>
+      (await import("../commands/report.ts")).report(output, options),
+  });
+  declare(root, {
+    usage: "observe <lane> <session> <json>",
+    summary: "Publish an observation, as any probe may",
+    examples: [`ao observe activity app-1 '{"state":"idle"}'`],
+    run: async ({ args: [lane = "", session = "", json = ""], output }) =>
+      (await import("../commands/observe.ts")).observe(output, { lane, session, json }),
+  });
+  declare(root, {
+    usage: "hook <harness> <event>",
+    summary: "Called by agents' hooks, their JSON on standard input; ends with 0 or 75",
+    examples: ["ao hook claude-code stop < event.json", "ao hook command idle"],
+    isSilent: true,
+    run: async ({ args: [harness = "", event = ""] }) =>
+      (await import("../commands/hook.ts")).runHook(harness, event, process.env),
+  });
+}
