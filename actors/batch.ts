@@ -193,6 +193,7 @@ export class Batch {
     }
     const residents = this.residents();
     return {
+      after: this.base.books.received,
       ...(this.#position !== undefined && { position: this.#position }),
       books: this.#books,
       snapshots: residents.map(snapshotRowOf),

@@ -32,35 +32,37 @@ interface Link {
   readonly before: string | undefined;
 }
 
-/** An order and the message whose step recorded it. */
+/** An order, and the message whose step recorded it. Mail that arrived is told once: where it arrived. */
 function ordered(store: Store, id: OrderId): Link | undefined {
   const { address, seq } = placeOf(id);
-  const [entry] = store.journal(address, { after: seq - 1, limit: 1 });
+  const entry = entryAt(store, address, seq);
   const note = entry?.orders.find((order) => order.id === id);
-  if (entry === undefined || entry.seq !== seq || note === undefined) return undefined;
-  const order: Cause = {
-    id,
-    type: note.type === "mail" ? "mail" : "order",
-    name: note.name,
-    at: entry.message.at,
-    address: note.to ?? address,
-    seq,
-    data: {},
+  if (entry === undefined || note === undefined) return undefined;
+  const { at } = entry.message;
+  const type = note.type === "mail" ? "mail" : "order";
+  const order: Cause = { id, type, name: note.name, at, address: note.to ?? address, data: {} };
+  const arrived = arrivalOf(store, id);
+  return {
+    causes: [arrived === undefined ? order : causeOf(arrived), causeOf(entry)],
+    before: entry.message.cause,
   };
-  return { causes: [order, causeOf(entry)], before: beforeOf(entry) };
 }
 
 function applied(store: Store, id: string): Link | undefined {
-  const outcome = store.seen(id)?.outcome;
-  if (outcome?.type !== "applied" && outcome?.type !== "refused") return undefined;
-  const [entry] = store.journal(outcome.address, { after: outcome.seq - 1, limit: 1 });
-  if (entry === undefined || entry.seq !== outcome.seq) return undefined;
-  return { causes: [causeOf(entry)], before: beforeOf(entry) };
+  const entry = arrivalOf(store, id);
+  return entry && { causes: [causeOf(entry)], before: entry.message.cause };
 }
 
-/** What led to the step's message: the order that it is (mail), else the cause it names. */
-function beforeOf({ message }: JournalEntry): string | undefined {
-  return isOrderId(message.id) ? message.id : message.cause;
+/** The step that a message led to. */
+function arrivalOf(store: Store, id: string): JournalEntry | undefined {
+  const outcome = store.seen(id)?.outcome;
+  if (outcome?.type !== "applied" && outcome?.type !== "refused") return undefined;
+  return entryAt(store, outcome.address, outcome.seq);
+}
+
+function entryAt(store: Store, address: Address, seq: number): JournalEntry | undefined {
+  const [entry] = store.journal(address, { after: seq - 1, limit: 1 });
+  return entry?.seq === seq ? entry : undefined;
 }
 
 function causeOf({ address, seq, message }: JournalEntry): Cause {

@@ -200,6 +200,7 @@ export class Host {
     { work, batch }: { work: Work; batch: Batch },
     before: Promise<void> | undefined,
   ): Promise<void> {
+    // Asked for at once. Should an earlier one fail, the store refuses what builds on it (`after`).
     const committed = batch.isEmpty ? undefined : this.#parts.store.commit(batch.changes());
     const [earlier, own] = await Promise.allSettled([before, committed]);
     if (earlier.status === "rejected") throw earlier.reason;

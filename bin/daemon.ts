@@ -13,7 +13,7 @@ import type { SupervisorSpec } from "../machines/supervision.ts";
 import { takeWriterLock, type WriterLock } from "../storage/writer-lock.ts";
 import { coreParts, type Workshop } from "./daemon-core.ts";
 import { fileNotes } from "./daemon-notes.ts";
-import { outsideOf } from "./daemon-outside.ts";
+import { outsideOf, type Outside } from "./daemon-outside.ts";
 import { makeHome, readRunFile, readSettings, removeRunFile, secretsOf } from "./home.ts";
 
 // Daemon
@@ -35,6 +35,8 @@ export interface DaemonOptions {
   readonly log: (line: string) => void;
   /** Called at each boundary of the message path; for the tests that kill there. */
   readonly onBoundary?: (boundary: Boundary) => void;
+  /** Puts something between the daemon and the outside world; for the tests that kill in the middle of an effect. */
+  readonly wrapOutside?: (outside: Outside) => Outside;
 }
 
 export interface Daemon {
@@ -56,6 +58,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const settings = readSettings(home);
     const secrets = secretsOf(home);
     writeShim(home, options.entry);
+    const outside = outsideOf({ home, agentsSecret: secrets.agents, env });
     const workshop: Workshop = {
       ...options,
       settings,
@@ -65,7 +68,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       nats: { endpoint: givenEndpoint(settings, env) },
       address: undefined,
       trees: () => [],
-      outside: outsideOf({ home, agentsSecret: secrets.agents, env }),
+      outside: options.wrapOutside?.(outside) ?? outside,
     };
     const parts = superviseRoot(workshop);
     await Promise.race([parts.ready, failed(parts)]);

@@ -20,7 +20,7 @@ export function program(version: string): Command {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .showSuggestionAfterError(true)
     // The one line on standard error is ours (C1).
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ writeErr: () => {}, outputError: () => {} })
     .exitOverride();
   root.addHelpText(
     "after",

@@ -107,9 +107,9 @@ export class NatsIntake implements Intake {
     this.#link.forget(this);
   }
 
-  /** Says that the connection is another, or that the stream has this name now (N1). */
-  doubt(stream?: string): void {
-    if (this.#session?.stream !== stream) this.#session?.end();
+  /** Says that the connection is not what it was (N1). */
+  doubt(): void {
+    this.#session?.end();
   }
 
   async #nextArrival(signal: AbortSignal): Promise<void> {

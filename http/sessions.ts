@@ -281,8 +281,8 @@ async function cleanUp(
       !isDone && (projectId === undefined || facts["projectId"] === projectId),
   });
   for (const { address } of summaries) {
-    const { id, status } = viewOf(edge, address);
-    if (status !== "done" && status !== "merged") continue;
+    const { id, status, wanted } = viewOf(edge, address);
+    if (wanted !== "running" || (status !== "done" && status !== "merged")) continue;
     // One key would be one command; here it stands for many.
     const key = messageIdOf(edge, request);
     applied(

@@ -15,7 +15,7 @@ export interface LmdbStoreOptions {
 }
 
 // They grow with every message, and the daemon reads little of them at boot.
-const LAZY_TABLES: readonly TableName[] = ["journal", "log", "seen"];
+const LAZY_TABLES: readonly TableName[] = ["log", "runs", "seen"];
 const LOCK_FILE_BYTES = 8_192;
 
 /**

@@ -1,6 +1,7 @@
 import type { Address } from "../machines/ids.ts";
 import type { Engine, Op } from "./engine.ts";
-import { put, readerOf, removalOfEntry, removalOfLetter, type Reader } from "./rows.ts";
+import type { JournalIndex } from "./journal-index.ts";
+import { put, readerOf, removalOfEntry, removalOfLetter, type Reader, type Run } from "./rows.ts";
 import type { Retention } from "./store.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
@@ -10,7 +11,7 @@ import type { WriteQueue } from "./write-queue.ts";
 // checkpoint, the entries of that actor before it are no longer needed to rebuild any state that is kept.
 //
 //   P1. An actor keeps its newest checkpoint before the cut and every entry after that checkpoint.
-//   P2. An entry leaves together with its log and seen rows, in one transaction with the mark of how far the walk is.
+//   P2. An entry leaves together with its seen row and its place in a run, in one transaction with the mark of how far the walk is.
 //   P3. A slice removes at most `limit` entries, letters and marks of stale messages; fewer only when none is left.
 
 /** How far a slice came: the log up to here, so many entries, and for each actor the seq before which all go. */
@@ -20,13 +21,19 @@ interface Walk {
   readonly cleared: Map<Address, number>;
 }
 
-// Log rows read between two breaths: about 2 ms of work.
-const CHUNK = 1_000;
+// Entries read between two breaths: about 2 ms of work.
+const CHUNK = 500;
+
+/** What a slice is taken from. */
+interface Shelf {
+  readonly engine: Engine;
+  readonly queue: WriteQueue;
+  readonly index: JournalIndex;
+}
 
 /** Prunes one slice; how many entries, letters and marks of stale messages were removed. */
 export async function pruneSlice(
-  engine: Engine,
-  queue: WriteQueue,
+  { engine, queue, index }: Shelf,
   { before, limit }: Retention,
 ): Promise<number> {
   const reader = readerOf(engine);
@@ -35,13 +42,16 @@ export async function pruneSlice(
   count += pruneStale(reader, ops, { before, limit: limit - count });
   const pruned = reader.get("meta", ["pruned"])?.pruned ?? { upTo: 0, removed: 0 };
   const walk: Walk = { upTo: pruned.upTo, removed: 0, cleared: new Map() };
+  // What is not indexed yet has no row to remove.
+  if (isOlder(reader, walk.upTo, before)) await queue.writeIndex();
   while (count + walk.removed < limit) {
     const from = walk.upTo;
-    const isEnd = walkLog(reader, ops, walk, { before, limit: limit - count });
+    const isEnd = walkLog({ reader, index }, ops, walk, { before, limit: limit - count });
     if (isEnd || walk.upTo === from) break;
     // oxlint-disable-next-line no-await-in-loop -- a slice is work in turn
     await engine.breathe();
   }
+  for (const [address, seq] of walk.cleared) shortenRuns(reader, ops, address, seq);
   if (walk.upTo !== pruned.upTo || walk.removed > 0) {
     const removed = pruned.removed + walk.removed;
     ops.push(put("meta", ["pruned"], { pruned: { upTo: walk.upTo, removed } }));
@@ -68,23 +78,44 @@ function pruneStale(reader: Reader, ops: Op[], { before, limit }: Retention): nu
   return rows.length;
 }
 
+function isOlder(reader: Reader, upTo: number, before: number): boolean {
+  const [next] = reader.list("log", { start: [upTo + 1], limit: 1 });
+  return next !== undefined && next[0].committedAt < before;
+}
+
 // Goes one chunk on through the log; whether it came to the cut or to the limit.
-function walkLog(reader: Reader, ops: Op[], walk: Walk, { before, limit }: Retention): boolean {
-  for (const row of reader.each("log", { start: [walk.upTo + 1], limit: CHUNK })) {
-    const [globalSeq, address, seq, committedAt, hasCheckpoint] = row;
+function walkLog(
+  { reader, index }: { reader: Reader; index: JournalIndex },
+  ops: Op[],
+  walk: Walk,
+  { before, limit }: Retention,
+): boolean {
+  for (const [entry] of reader.each("log", { start: [walk.upTo + 1], limit: CHUNK })) {
+    const { address, seq, globalSeq, committedAt, checkpoint } = entry;
     if (committedAt >= before) return true;
-    if (hasCheckpoint === 1) {
-      const start = [address, walk.cleared.get(address) ?? 0];
-      const room = limit - walk.removed;
-      for (const entry of reader.each("journal", { start, end: [address, seq], limit: room })) {
-        ops.push(...removalOfEntry(address, entry));
+    if (checkpoint !== undefined) {
+      const after = (walk.cleared.get(address) ?? 0) - 1;
+      const old = index.entries(address, { after, limit: limit - walk.removed });
+      for (const row of old) {
+        if (row[0].seq >= seq) break;
+        ops.push(...removalOfEntry(row));
+        walk.cleared.set(address, row[0].seq + 1);
         walk.removed += 1;
       }
       // There may be more before this checkpoint: the next slice comes to it again.
       if (walk.removed === limit) return true;
-      walk.cleared.set(address, seq);
     }
     walk.upTo = globalSeq;
   }
   return false;
+}
+
+/** Takes the places of entries before `seq` out of an actor's runs. */
+function shortenRuns(reader: Reader, ops: Op[], address: Address, seq: number): void {
+  for (const run of reader.each("runs", { start: [address, 0], end: [address, seq] })) {
+    const [first, globalSeqs, checkpoints] = run;
+    ops.push({ table: "runs", key: [address, first] });
+    const rest: Run = [seq, globalSeqs.slice(seq - first), checkpoints.filter((at) => at >= seq)];
+    if (rest[1].length > 0) ops.push(put("runs", [address, seq], rest));
+  }
 }

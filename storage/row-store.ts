@@ -2,8 +2,9 @@ import { Failure } from "../machines/failures.ts";
 import type { Address } from "../machines/ids.ts";
 import { TABLES, type Engine, type Range } from "./engine.ts";
 import { pruneSlice } from "./retention.ts";
-import { headAfter, opsOf, orderKey, put, readerOf, type HeadRow, type Reader } from "./rows.ts";
-import type { JournalEntry, OutboxRow, Store } from "./store.ts";
+import { journalIndex, type JournalIndex } from "./journal-index.ts";
+import { headAfter, logRowsOf, opsOf, orderKey, put, readerOf, type HeadRow, type Reader } from "./rows.ts";
+import type { OutboxRow, Store } from "./store.ts";
 import { writeQueue } from "./write-queue.ts";
 
 /** Raised with every change of how rows are kept. */
@@ -24,33 +25,54 @@ const LAST = Number.MAX_SAFE_INTEGER;
 export function rowStore(engine: Engine, options: { place: string; newCluster: string }): Store {
   const reader = readerOf(engine);
   const cluster = clusterOf(engine, reader, options);
-  const queue = writeQueue(engine, reader.get("meta", ["head"])?.head ?? EMPTY_HEAD);
+  const index = journalIndex(reader);
+  const head = reader.get("meta", ["head"])?.head ?? EMPTY_HEAD;
+  const queue = writeQueue(engine, { head, index });
   let closing: Promise<void> | undefined;
   return {
     head: () => ({ position: undefined, ...structuredClone(queue.head()), cluster }),
     commit: async (changes) => {
       // Encoded before anything is awaited, so the caller may change its objects; and before anything is
       // written, so an object that cannot be encoded leaves no half of its batch behind.
-      const ops = opsOf(changes);
+      const log = logRowsOf(changes);
+      const ops = opsOf(changes, log);
       const books = { ...changes.books };
-      await queue.write(ops, (head) => headAfter(head, { ...changes, books }));
+      const advance = (from: HeadRow) => headAfter(from, { ...changes, books });
+      await queue.write(ops, { advance, log: log.rows });
     },
     ...actorReads(reader),
-    ...journalReads(reader),
+    ...journalReads(reader, index),
     ...waitingReads(reader),
     note: (key) => reader.get("notes", [key]),
     putNote: async (key, value) => queue.write([put("notes", [key], value)]),
-    prune: async (retention) => pruneSlice(engine, queue, retention),
+    prune: async (retention) => pruneSlice({ engine, queue, index }, retention),
     backup: async (folder) => engine.backup(folder),
     stats: () => ({
-      rows: Object.fromEntries(TABLES.map((table) => [table, engine.count(table)])),
+      rows: {
+        ...Object.fromEntries(TABLES.map((table) => [table, engine.count(table)])),
+        journal: engine.count("log"),
+        seen: engine.count("seen") + index.unwrittenIds,
+      },
       bytes: engine.bytes(),
     }),
     close: async () => {
-      closing ??= queue.close().then(async () => engine.close());
+      closing ??= queue.close().then(async () => {
+        indexNow(engine, index);
+        await engine.close();
+      });
       await closing;
     },
   };
+}
+
+// Spares the next boot the reading of what is recent; it can do without.
+function indexNow(engine: Engine, index: JournalIndex): void {
+  try {
+    const ops = index.ops();
+    if (ops.length > 0) engine.writeNow(ops);
+  } catch {
+    // J2.
+  }
 }
 
 // Reads the name of the store, and gives a new one its name and format.
@@ -93,35 +115,19 @@ function actorReads(reader: Reader): Pick<Store, "snapshot" | "snapshots" | "sum
 
 function journalReads(
   reader: Reader,
+  index: JournalIndex,
 ): Pick<Store, "journal" | "checkpoint" | "log" | "oldest" | "seen"> {
   return {
-    journal: (address, { after, limit }) =>
-      reader
-        .list("journal", { start: [address, after + 1], end: [address, LAST], limit })
-        .map((row) => ({ address, ...row })),
-    checkpoint: (address, seq) => {
-      const down: Range = { start: [address, seq], end: [address, -1], isReverse: true };
-      for (const row of reader.each("journal", down)) {
-        if (row.checkpoint !== undefined) return { address, ...row };
-      }
-      return undefined;
-    },
+    journal: (address, query) => index.entries(address, query).map(([entry]) => entry),
+    checkpoint: (address, seq) => index.checkpoint(address, seq),
     log: ({ after, limit }) =>
-      reader
-        .list("log", { start: [after + 1], limit })
-        .flatMap(([, address, seq]): JournalEntry[] => {
-          const row = reader.get("journal", [address, seq]);
-          return row === undefined ? [] : [{ address, ...row }];
-        }),
+      reader.list("log", { start: [after + 1], limit }).map(([entry]) => entry),
     oldest: () => {
       const removed = reader.get("meta", ["pruned"])?.pruned?.removed ?? 0;
       if (removed === 0) return 0;
-      return reader.list("log", { limit: 1 })[0]?.[0] ?? 0;
+      return reader.list("log", { limit: 1 })[0]?.[0].globalSeq ?? 0;
     },
-    seen: (id) => {
-      const row = reader.get("seen", [id]);
-      return row === undefined ? undefined : { id, ...row };
-    },
+    seen: (id) => index.seen(id),
   };
 }
 

@@ -1,3 +1,4 @@
+import { Failure } from "../machines/failures.ts";
 import type { Address, OrderId } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { Engine, Key, Op, Range, TableName } from "./engine.ts";
@@ -7,6 +8,7 @@ import type {
   DeadLetter,
   JournalEntry,
   OutboxRow,
+  Outcome,
   Position,
   SeenRow,
   SnapshotRow,
@@ -34,7 +36,19 @@ interface MetaRow {
   readonly head?: HeadRow;
   /** How far retention went through the log, and how many entries it removed ever. */
   readonly pruned?: { readonly upTo: number; readonly removed: number };
+  /** How far the log is indexed. */
+  readonly indexed?: number;
 }
+
+/** An entry with the mark that its message was seen, if it has one. */
+export type LogRow = readonly [entry: JournalEntry, mark: SeenMark | null];
+/** What the entry does not say itself: the outcome, when it is more than "applied with these orders". */
+interface SeenMark {
+  readonly at: number;
+  readonly outcome?: Outcome;
+}
+/** Where the entries of one actor from `first` on stand in the log, one after the other, and which have checkpoints. */
+export type Run = readonly [first: number, globalSeqs: number[], checkpoints: number[]];
 
 /** What the value of each table is; what a key says already is left out where rows are many. */
 interface Rows extends Record<TableName, Json | object> {
@@ -42,10 +56,10 @@ interface Rows extends Record<TableName, Json | object> {
   readonly notes: Json;
   readonly snapshots: SnapshotRow;
   readonly summaries: SummaryRow;
-  readonly journal: Omit<JournalEntry, "address">;
-  /** What a walk of the log needs without the entry; the last says whether that has a checkpoint. */
-  readonly log: readonly [globalSeq: number, Address, seq: number, committedAt: number, 0 | 1];
-  readonly seen: Omit<SeenRow, "id">;
+  readonly log: LogRow;
+  readonly runs: Run;
+  /** A number is the entry in the log that says the rest. */
+  readonly seen: Omit<SeenRow, "id"> | number;
   readonly stale: readonly [at: number, id: string];
   readonly timers: TimerRow;
   readonly timersByActor: TimerRow;
@@ -93,8 +107,34 @@ export function orderKey(id: OrderId): [Address, number, number] {
   return [id.slice(0, hash) as Address, Number(seq), Number(n)];
 }
 
+/** The rows of the log, each with the mark of its message, and the marks that have no entry. */
+export function logRowsOf({ journal, seen }: Pick<Commit, "journal" | "seen">): {
+  rows: LogRow[];
+  apart: SeenRow[];
+} {
+  const marks = new Map(seen.map((row) => [row.id, row]));
+  const rows = journal.map((entry): LogRow => {
+    const mark = marks.get(entry.message.id);
+    if (mark === undefined) return [entry, null];
+    marks.delete(entry.message.id);
+    const { at, outcome } = mark;
+    return [entry, isTold(entry, outcome) ? { at } : { at, outcome }];
+  });
+  return { rows, apart: [...marks.values()] };
+}
+
+function isTold(entry: JournalEntry, outcome: Outcome): boolean {
+  return (
+    outcome.type === "applied" &&
+    outcome.reply === undefined &&
+    outcome.address === entry.address &&
+    outcome.seq === entry.seq &&
+    (outcome.orders === entry.orders || outcome.orders.length + entry.orders.length === 0)
+  );
+}
+
 /** The rows that a commit puts and removes, the head apart. */
-export function opsOf(changes: Commit): Op[] {
+export function opsOf(changes: Commit, log: ReturnType<typeof logRowsOf>): Op[] {
   const ops: Op[] = [];
   for (const row of changes.snapshots) {
     ops.push(put("snapshots", [row.address], row));
@@ -102,8 +142,8 @@ export function opsOf(changes: Commit): Op[] {
   for (const row of changes.summaries) {
     ops.push(put("summaries", [row.address], row));
   }
-  for (const entry of changes.journal) pushEntry(ops, entry);
-  for (const { id, at, outcome } of changes.seen) {
+  for (const row of log.rows) ops.push(put("log", [row[0].globalSeq], row));
+  for (const { id, at, outcome } of log.apart) {
     ops.push(put("seen", [id], { at, outcome }));
     // Nothing else leads from its age to a stale message.
     if (outcome.type === "stale") ops.push(put("stale", [at, id], [at, id]));
@@ -126,8 +166,15 @@ export function opsOf(changes: Commit): Op[] {
   return ops;
 }
 
-/** The head after a commit. */
+/** The head after a commit. Fails with STORE_BUSY when the commit builds on another head. */
 export function headAfter(head: HeadRow, changes: Commit): HeadRow {
+  const { after } = changes;
+  if (after !== undefined && after !== head.books.received) {
+    throw new Failure(
+      "STORE_BUSY",
+      `commit after ${after} messages: the store is at ${head.books.received}`,
+    );
+  }
   const position = changes.position ?? head.position;
   return {
     globalSeq: changes.journal.reduce(
@@ -140,12 +187,11 @@ export function headAfter(head: HeadRow, changes: Commit): HeadRow {
   };
 }
 
-/** The rows that leave with an entry. */
-export function removalOfEntry(address: Address, row: Omit<JournalEntry, "address">): Op[] {
+/** The rows that leave with an entry, but for its place in a run. */
+export function removalOfEntry([{ globalSeq, message }]: LogRow): Op[] {
   return [
-    { table: "journal", key: [address, row.seq] },
-    { table: "log", key: [row.globalSeq] },
-    { table: "seen", key: [row.message.id] },
+    { table: "log", key: [globalSeq] },
+    { table: "seen", key: [message.id] },
   ];
 }
 
@@ -155,16 +201,6 @@ export function removalOfLetter(letter: DeadLetter): Op[] {
     { table: "dead", key: [letter.id] },
     { table: "seen", key: [letter.messageId] },
   ];
-}
-
-function pushEntry(ops: Op[], entry: JournalEntry): void {
-  const { address, ...row } = entry;
-  const { seq, globalSeq, committedAt } = row;
-  const hasCheckpoint = row.checkpoint === undefined ? 0 : 1;
-  ops.push(
-    put("journal", [address, seq], row),
-    put("log", [globalSeq], [globalSeq, address, seq, committedAt, hasCheckpoint]),
-  );
 }
 
 function timerKeys({ address, name, dueAt }: TimerRow): { byTime: Key; byActor: Key } {

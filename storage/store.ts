@@ -165,6 +165,11 @@ export interface SummaryRow {
 
 /** Everything one batch changes. */
 export interface Commit {
+  /**
+   * `books.received` of the commit that this one builds on. When the store is elsewhere, because that one failed, the
+   * commit fails with STORE_BUSY: a position is never kept without what came before it.
+   */
+  readonly after?: number;
   readonly position?: Position;
   readonly books: Books;
   readonly snapshots: readonly SnapshotRow[];

@@ -1,6 +1,7 @@
 import { Failure } from "../machines/failures.ts";
 import type { Engine, Op } from "./engine.ts";
-import { put, type HeadRow } from "./rows.ts";
+import type { JournalIndex } from "./journal-index.ts";
+import { put, type HeadRow, type LogRow } from "./rows.ts";
 
 // Write queue
 //
@@ -11,16 +12,24 @@ import { put, type HeadRow } from "./rows.ts";
 //   Q2. When one fails, so do all that were asked for before the failure was known: a position is never kept
 //       without the rows it stands for.
 //   Q3. The head is written with the rows that moved it.
+//   Q4. The index learns of log rows when they are durable, and before anyone who waits for them goes on.
+//   Q4. A write whose `advance` throws fails with that, alone.
+
+/** What rows mean for the head and the index. */
+interface Moves {
+  readonly advance?: (head: HeadRow) => HeadRow;
+  readonly log?: readonly LogRow[];
+}
 
 interface Request {
   readonly ops: readonly Op[];
-  readonly advance: ((head: HeadRow) => HeadRow) | undefined;
+  readonly moves: Moves;
   readonly resolve: () => void;
   readonly reject: (failure: unknown) => void;
 }
 
 export interface WriteQueue {
-  /** Durable when it resolves. `advance` says how the rows move the head. */
+  /** Durable when it resolves. `advance` says how the rows move the head, or throws at one it cannot move. */
   write(ops: readonly Op[], advance?: (head: HeadRow) => HeadRow): Promise<void>;
   head(): HeadRow;
   /** Refuses what comes from now on; resolves when what came before has settled. */
@@ -28,17 +37,23 @@ export interface WriteQueue {
 }
 
 /** A queue before an engine, continuing from a head. */
-export function writeQueue(engine: Engine, first: HeadRow): WriteQueue {
+export function writeQueue(
+  engine: Engine,
+  { head: first, index }: { head: HeadRow; index: JournalIndex },
+): WriteQueue {
   let head = first;
+  let mustIndex = false;
   let waiting: Request[] = [];
   let running: Promise<void> | undefined;
   let isClosed = false;
 
   async function run(): Promise<void> {
+    // `running` is set by the time this ends, also when every request is refused.
+    await Promise.resolve();
     while (waiting.length > 0) {
-      const requests = waiting;
+      const { requests, next } = accepted(head, waiting);
       waiting = [];
-      const next = requests.reduce((row, { advance }) => advance?.(row) ?? row, head);
+      if (requests.length === 0) continue;
       const ops = requests.flatMap((request) => request.ops);
       if (next !== head) ops.push(put("meta", ["head"], { head: next }));
       try {
@@ -50,18 +65,27 @@ export function writeQueue(engine: Engine, first: HeadRow): WriteQueue {
         continue;
       }
       head = next;
+      if (isIndexing) index.clear();
+      mustIndex &&= !isIndexing;
+      for (const { moves } of requests) index.add(moves.log ?? []);
       for (const request of requests) request.resolve();
     }
     running = undefined;
   }
 
+  async function write(ops: readonly Op[], moves: Moves = {}): Promise<void> {
+    if (isClosed) throw new Failure("STORE_CLOSED", "write to the store: it was closed");
+    await new Promise<void>((resolve, reject) => {
+      waiting.push({ ops, moves, resolve, reject });
+      running ??= run();
+    });
+  }
+
   return {
-    write: async (ops, advance) => {
-      if (isClosed) throw new Failure("STORE_CLOSED", "write to the store: it was closed");
-      await new Promise<void>((resolve, reject) => {
-        waiting.push({ ops, advance, resolve, reject });
-        running ??= run();
-      });
+    write,
+    writeIndex: async () => {
+      mustIndex = true;
+      await write([]);
     },
     head: () => head,
     close: async () => {

@@ -42,8 +42,10 @@ export async function listSessions(
     sessions.push(...page.sessions);
     after = page.next ?? undefined;
   } while (after !== undefined);
-  const isShown = ({ lifecycle }: SessionView): boolean =>
-    options.all === true || options.state !== undefined || lifecycle.state !== "terminated";
+  const isShown = ({ lifecycle, wanted }: SessionView): boolean =>
+    options.all === true ||
+    options.state !== undefined ||
+    (lifecycle.state !== "terminated" && wanted !== "closed");
   const now = Date.now();
   print(output, { sessions: sessions.filter(isShown) }, (facts) =>
     table(

@@ -146,7 +146,7 @@ describe("lanes", () => {
         open.shift()?.();
         await settle();
       }
-      const ordered = given.keys().toArray();
+      const ordered = [...given.keys()];
       expect(faults).toEqual([]);
       expect(started).toEqual(
         [0, 1, 2, 3].map((lane) => ordered.filter((index) => given[index]?.lane === lane)),

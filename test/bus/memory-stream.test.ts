@@ -3,7 +3,7 @@ import type { Publication } from "../../bus/bus.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
 import { memoryStream } from "../../bus/memory-stream.ts";
 import type { Fate } from "../../bus/memory-stream.ts";
-import { bytes, collect, numbered, observation, text, texts } from "./world.ts";
+import { bytes, collect, numbered, observation, streamOf, text, texts } from "./world.ts";
 
 function to(subject: string, body: string): Publication {
   return { subject, body: bytes(body) };
@@ -106,6 +106,21 @@ describe("a stream in memory", () => {
     expect(
       new Set([...before, ...after].map((message) => `${message.stream}:${message.seq}`)).size,
     ).toBe(4);
+  });
+
+  it("is another stream after it was wiped, even for who has read nothing", async () => {
+    const stream = memoryStream();
+    const bus = memoryBus({ stream });
+    await bus.publish(observation("old"));
+    const before = streamOf(bus);
+    stream.wipe();
+    await bus.publish(observation("new"));
+    const got = await collect(await bus.read({ stream: before, seq: 0 }), 1);
+    expect([texts(got), got[0]?.stream === before, got[0]?.stream]).toEqual([
+      ["new"],
+      false,
+      streamOf(bus),
+    ]);
   });
 
   it("keeps nothing of a body that its publisher changes later", async () => {

@@ -145,10 +145,21 @@ describe("sessions", () => {
     });
   });
 
-  it("are cleaned up when their work is merged, and only then", async () => {
+  it("are cleaned up when their work is merged, once, and only then", async () => {
     const server = await served();
     await withProject(server);
     await withSession(server);
+    await withSession(server);
+    expect((await server.request("POST", "/sessions/cleanup")).body).toEqual({ cleaned: [] });
+    await server.system.ask({ to: "session/demo-2", type: "session.merge", data: {} });
+    expect((await server.request("GET", "/sessions/demo-2")).body.status).toBe("merged");
+    const other = { projectId: "other" };
+    expect((await server.request("POST", "/sessions/cleanup", other)).body).toEqual({
+      cleaned: [],
+    });
+    expect((await server.request("POST", "/sessions/cleanup")).body).toEqual({
+      cleaned: ["demo-2"],
+    });
     expect((await server.request("POST", "/sessions/cleanup")).body).toEqual({ cleaned: [] });
   });
 

@@ -46,9 +46,10 @@ function startTour(): TourShell {
 
 async function take(shell: TourShell, { command, shown }: TourStep): Promise<void> {
   const look = async (): Promise<void> => {
-    const { printed, code } = await shell.run(command);
-    const told = `$ ${command}\n${printed}\n(exit code ${code}) and the README shows\n${shown.join("\n")}`;
-    expect(code === 0 && isAsShown(printed, shown), told).toBe(true);
+    const { printed, remarks, code } = await shell.run(command);
+    const isGood = code === 0 && isAsShown(printed, shown);
+    const seen = [`$ ${command}`, printed, `${remarks}(exit code ${code}) but shown is`, ...shown];
+    expect(isGood ? "as shown" : seen.join("\n")).toBe("as shown");
   };
   if (AGAIN.test(command)) await vi.waitFor(look, { timeout: 20_000, interval: 200 });
   else await look();

@@ -38,7 +38,10 @@ export function memorySystem(settings: Parameters<typeof Settings.parse>[0] = {}
   const clock = systemClock();
   const system = new ActorSystem({
     store: memoryStore({ disk: memoryDisk() }),
-    bus: memoryBus({ stream: memoryStream(), now: () => clock.now() }),
+    bus: memoryBus({
+      stream: memoryStream({ now: () => clock.now() }),
+      now: () => clock.now(),
+    }),
     adapters: {
       launchTerminal: never,
       destroyTerminal: never,

@@ -1,6 +1,6 @@
 import { assign, emit, setup } from "xstate";
 import { z } from "zod";
-import { addressOf, type KindName } from "../../machines/ids.ts";
+import { addressOf, type Address, type KindName } from "../../machines/ids.ts";
 import type { Birth, Kind } from "../../machines/kind.ts";
 import type { EventOf } from "../../machines/message.ts";
 import type { Order } from "../../machines/order.ts";
@@ -25,6 +25,7 @@ const accepts = {
   "tally.throw": z.object({}),
   "tally.end": z.object({}),
   "tally.nothing": z.object({}),
+  "tally.flood": z.object({ to: z.custom<Address>(), length: z.number() }),
   "tally.order": z.object({ order: z.custom<Order>() }),
   "timer.wake": z.object({}),
   "timer.other": z.object({}),
@@ -120,6 +121,14 @@ const machine = base.createMachine({
       actions: assign(() => {
         throw new Error("the machine is broken");
       }),
+    },
+    "tally.flood": {
+      actions: emit(({ event }) => ({
+        type: "mail",
+        to: event.data.to,
+        name: "tally.add",
+        data: { n: 1, text: "x".repeat(event.data.length) },
+      })),
     },
     "tally.order": { actions: emit(({ event }) => event.data.order) },
     "tally.end": { target: ".ended" },

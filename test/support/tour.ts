@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 //
 //   U1. In a `sh` block a line after `$ ` is a command, lines after `> ` go on with it, the others are what it prints.
 //   U2. `…` stands for any text within its line, alone on a line for any lines. A command without lines prints nothing.
-//   U3. What a command writes to standard error is shown to people and not compared; its exit code must be 0.
+//   U3. What a command writes to standard error is not compared.
 
 /** One command of the page and the lines it shows. */
 export interface TourStep {
@@ -52,29 +52,41 @@ function patternOf(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/ +/g, " +");
 }
 
+interface TourOutcome {
+  readonly printed: string;
+  /** What it wrote to standard error. */
+  readonly remarks: string;
+  readonly code: number;
+}
+
 export interface TourShell {
   /** Runs one command to its end. */
-  run(command: string): Promise<{ readonly printed: string; readonly code: number }>;
+  run(command: string): Promise<TourOutcome>;
   close(): Promise<void>;
 }
 
 /** A shell that keeps its variables from one command to the next. */
 export function tourShell(options: { cwd: string; env: NodeJS.ProcessEnv }): TourShell {
-  const shell = spawn("bash", ["--norc"], { ...options, stdio: ["pipe", "pipe", "inherit"] });
+  const shell = spawn("bash", ["--norc"], { ...options, stdio: "pipe" });
   const gone = new Promise<void>((resolve) => {
     shell.once("close", () => resolve());
+  });
+  let remarks = "";
+  shell.stderr.setEncoding("utf8").on("data", (text: string) => {
+    remarks += text;
   });
   const lines = createInterface({ input: shell.stdout })[Symbol.asyncIterator]();
   return {
     async run(command) {
       shell.stdin.write(`{ ${command}\n} </dev/null\nprintf '\\n%s %s\\n' "${MARK}" "$?"\n`);
       const printed: string[] = [];
+      remarks = "";
       for (;;) {
         // oxlint-disable-next-line no-await-in-loop -- until the command is over
         const { value, done } = await lines.next();
         if (done === true) throw new Error(`the shell ended during: ${command}`);
         if (value.startsWith(`${MARK} `)) {
-          return { printed: printed.join("\n"), code: Number(value.slice(MARK.length)) };
+          return { printed: printed.join("\n"), remarks, code: Number(value.slice(MARK.length)) };
         }
         printed.push(value);
       }

@@ -21,6 +21,7 @@ const accepts = {
   "session.send": z.object({ text: z.string() }),
   "session.report": z.object({ summary: z.string(), outcome: z.string() }),
   "session.relaunch": z.object({}),
+  "session.merge": z.object({}),
   "activity.observed": ActivityObservation,
   "scm.observed": ScmObservation,
 };
@@ -86,6 +87,14 @@ const machine = setup({
   on: {
     "session.start": { actions: assign(({ event }) => ({ ...event.data })) },
     "session.relaunch": { actions: "relaunch" },
+    "session.merge": {
+      actions: {
+        type: "note",
+        params: ({ context: { axes } }) => ({
+          axes: { ...axes, pr: { ...axes["pr"], state: "merged", reason: "merged", number: 1 } },
+        }),
+      },
+    },
     "session.report": {
       actions: {
         type: "note",

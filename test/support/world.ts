@@ -99,6 +99,7 @@ export class World {
     this.#life += 1;
     this.disk.crash();
     void this.bus.close();
+    void this.system.stop();
   }
 
   async crash(): Promise<void> {

@@ -1,0 +1,170 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
+import { describe, expect, it } from "vitest";
+import { commandLine, connected } from "../support/command-line.ts";
+import { withProject, withSession } from "../support/http.ts";
+
+describe("the command line", () => {
+  it("registers, spawns, lists, sends and kills", async () => {
+    const { ao, server } = await connected();
+    expect(await ao(["project", "add", "/repositories/app", "--command", "true"])).toMatchObject({
+      code: 0,
+      out: "project app: /repositories/app",
+    });
+    expect(await ao(["spawn", "app", "Fix the login", "--title", "login"])).toMatchObject({
+      code: 0,
+      out: "session app-1: spawning",
+    });
+    expect((await ao(["ls"])).out.split("\n")).toEqual([
+      expect.stringMatching(/^ID +STATUS +WHY +SINCE +BRANCH +PR +TITLE$/),
+      expect.stringMatching(/^app-1 +spawning +spawn_requested +\d+s +\S+ +login$/),
+    ]);
+    expect((await ao(["send", "app-1", "hello"])).out).toMatch(/^queued /);
+    expect((await ao(["kill", "app-1"])).out).toBe("session app-1: killed");
+    expect((await ao(["ls"])).out.split("\n")).toHaveLength(1);
+    expect((await ao(["ls", "--all"])).out.split("\n")).toHaveLength(2);
+    expect(server.system.report().isBalanced).toBe(true);
+  });
+
+  it("gives what stands after -- to the agent, word by word", async () => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await ao(["spawn", "demo", "Do it.", "--", "./agent.sh", "--fast", "two words"]);
+    const { body } = await server.request("GET", "/actors/session/demo-1");
+    expect(body).toMatchObject({ context: { argv: ["./agent.sh", "--fast", "two words"] } });
+  });
+
+  it.each([
+    { args: ["project", "ls"], is: { projects: [{ id: "demo" }] } },
+    { args: ["project", "show", "demo"], is: { id: "demo", state: "registered" } },
+    { args: ["project", "config", "demo"], is: { worker: { harness: "command" } } },
+    { args: ["project", "pause", "demo"], is: { state: "paused" } },
+    { args: ["spawn", "demo", "Again."], is: { id: "demo-2" } },
+    { args: ["ls"], is: { sessions: [{ id: "demo-1" }] } },
+    { args: ["show", "demo-1"], is: { id: "demo-1", status: "spawning" } },
+    { args: ["send", "demo-1", "hello"], is: { state: "queued" } },
+    { args: ["attach", "demo-1"], is: { id: "demo-1", attach: ["true"] } },
+    { args: ["logs", "demo-1", "-n", "3"], is: { screen: "3 lines" } },
+    { args: ["kill", "demo-1"], is: { status: "killed" } },
+    { args: ["cleanup"], is: { cleaned: [] } },
+    {
+      args: ["report", "--summary", "Done.", "--session", "demo-1"],
+      is: { report: { outcome: "succeeded" } },
+    },
+    { args: ["observe", "activity", "demo-1", '{"state":"idle"}'], is: {} },
+    {
+      args: ["pr", "open", "demo", "--title", "A", "--head", "topic"],
+      is: { number: 1, created: true },
+    },
+    { args: ["pr", "ls", "demo"], is: { pulls: [] } },
+    { args: ["actors"], is: { next: null } },
+    { args: ["actor", "session/demo-1"], is: { machine: "session" } },
+    { args: ["actor", "session/demo-1", "--journal"], is: { entries: [{ seq: 1 }] } },
+    { args: ["actor", "session/demo-1", "--at", "1"], is: { seq: 1 } },
+    { args: ["machine", "session", "--format", "json"], is: { kind: "session" } },
+    { args: ["intake"], is: { isBalanced: true } },
+    { args: ["dead", "ls"], is: { letters: [] } },
+    { args: ["status"], is: { isRunning: true, isReady: true } },
+    { args: ["ui"], is: { url: expect.stringMatching(/^http:/) } },
+    { args: ["version"], is: { node: process.versions.node } },
+  ])("prints one JSON value for $args.0 $args.1 (C2)", async ({ args, is }) => {
+    const { json, server } = await connected({
+      attach: () => ["true"],
+      capture: async (_terminal, lines) => Promise.resolve(`${lines} lines`),
+    });
+    await withProject(server, "local");
+    await withSession(server);
+    expect(await json(args)).toMatchObject(is);
+  });
+
+  it("tells why something happened, from its beginning", async () => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await withSession(server);
+    const [born] = server.system.store.journal("session/demo-1", { after: 0, limit: 1 });
+    const { out } = await ao(["why", born?.message.id ?? ""]);
+    expect(out.split("\n").map((line) => line.trim().split(" ")[2])).toEqual(
+      expect.arrayContaining(["project.spawn", "session.start"]),
+    );
+  });
+
+  it("follows what happens, a line a step", async () => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await withSession(server);
+    const lines = await ao(["watch", "--after", "0", "--limit", "3"]);
+    expect([lines.code, lines.out.split("\n").map((line) => line.split(" ")[3])]).toEqual([
+      0,
+      ["project.register", "project.spawn", "session.start"],
+    ]);
+    const values = await ao(["watch", "--after", "2", "--limit", "1", "--json"]);
+    expect(JSON.parse(values.out)).toMatchObject({ globalSeq: 3, address: "session/demo-1" });
+  });
+
+  it("shows no control characters that somebody else wrote", async () => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await ao(["spawn", "demo", "Do it.", "--title", "\u001b[2Jgone\nnext"]);
+    const { out } = await ao(["ls"]);
+    // oxlint-disable-next-line no-control-regex -- looked for
+    expect([/\u001b/.test(out), out.split("\n").length]).toEqual([false, 2]);
+  });
+});
+
+describe("what goes wrong", () => {
+  it.each([
+    { title: "an unknown command", args: ["dance"], code: 2 },
+    { title: "an unknown option", args: ["ls", "--odd"], code: 2 },
+    { title: "a missing argument", args: ["show"], code: 2 },
+    { title: "one argument too many", args: ["show", "a", "b"], code: 2 },
+    { title: "a group without a command", args: ["pr"], code: 2 },
+    { title: "a choice that is none", args: ["kill", "a", "--kind", "odd"], code: 2 },
+    { title: "a number that is none", args: ["logs", "a", "-n", "many"], code: 2 },
+    {
+      title: "an observation that is not JSON",
+      args: ["observe", "activity", "demo-1", "{"],
+      code: 2,
+    },
+    { title: "a lane that is none", args: ["observe", "odd", "demo-1", "{}"], code: 2 },
+    { title: "an address that is none", args: ["actor", "demo-1"], code: 2 },
+    { title: "an id that is none", args: ["show", "a.b"], code: 2 },
+    { title: "a path in place of an id", args: ["show", "../../x"], code: 2 },
+    {
+      title: "a check without a command",
+      args: ["project", "add", ".", "--check", "test"],
+      code: 2,
+    },
+    { title: "a shell that is unknown", args: ["completion", "tcsh"], code: 2 },
+    { title: "a report for nobody", args: ["report", "--summary", "x"], code: 2 },
+    { title: "no such session", args: ["show", "nobody"], code: 1 },
+    { title: "no such cause", args: ["why", "nothing"], code: 1 },
+    { title: "no such project", args: ["spawn", "nobody", "x"], code: 1 },
+    { title: "a second daemon", args: ["up"], code: 1 },
+  ])("ends with $code and one line for $title (C1)", async ({ args, code }) => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    const said = await ao(args);
+    expect([said.code, said.out, said.err.trimEnd().split("\n")]).toEqual([
+      code,
+      "",
+      [expect.stringMatching(/^ao: .+/)],
+    ]);
+  });
+
+  it("says that the daemon is down, and how to start it", async () => {
+    const { ao } = commandLine();
+    const said = await ao(["ls"]);
+    expect([said.code, said.out]).toEqual([1, ""]);
+    expect(said.err).toMatch(
+      /^ao: no daemon runs for .* \(DAEMON_DOWN\); start it with: ao up --detach$/,
+    );
+    expect((await ao(["down"])).code).toBe(0);
+    expect((await ao(["status"])).code).toBe(1);
+  });
+
+  it("says it when run.json was left by a daemon that is gone", async () => {
+    const line = await connected();
+    await line.server.app.close();
+    const said = await line.ao(["ls"]);
+    expect([said.code, said.err]).toEqual([1, expect.stringContaining("DAEMON_DOWN")]);
+  });
+});
