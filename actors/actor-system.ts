@@ -1,5 +1,5 @@
 import type { Adapters } from "../adapters/adapter.ts";
-import type { Bus } from "../bus/bus.ts";
+import type { Bus, Publication } from "../bus/bus.ts";
 import { commandSubject, observationSubject } from "../bus/subjects.ts";
 import { Failure } from "../machines/failures.ts";
 import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
@@ -132,13 +132,18 @@ export class ActorSystem implements System {
     messageId?: string,
   ): Promise<string> {
     const name = messageId ?? `obs:${this.#parts.newId()}`;
-    await this.bus.publish({
+    await this.relay({
       subject: observationSubject(lane, id),
       id: name,
       headers: { "Ao-At": String(this.#parts.clock.now()) },
       body: encoder.encode(JSON.stringify(data)),
     });
     return name;
+  }
+
+  /** Publishes, under the daemon's seal, what came in by a way that only the owner and the agents have. */
+  async relay(publication: Publication & { readonly id: string }): Promise<void> {
+    await this.bus.publish({ ...publication, id: sealedId(publication.id, this.#cluster) });
   }
 
   async retry(letterId: number): Promise<Outcome> {

@@ -9,7 +9,7 @@ const RESULT = "result:";
 const TIMER = "timer:";
 const TIMER_TYPE = "timer.";
 /** Ids that only the daemon may use; a probe that could take one would make the real message look like a repeat. */
-const RESERVED = /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|retry|quarantine):)/;
+const RESERVED = /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|http|retry|quarantine):)/;
 
 export function isReservedId(id: string): boolean {
   return RESERVED.test(id);

@@ -1,16 +1,18 @@
+import { join } from "node:path";
 import type { ActorSystem } from "../actors/actor-system.ts";
 import type { Running } from "../actors/part-run.ts";
 import type { Committed } from "../actors/system.ts";
 import { splitAddress, type Address } from "../machines/ids.ts";
 import type { MachineState } from "../machines/kind.ts";
 import { refsProbe } from "../probes/refs.ts";
+import { spoolProbe } from "../probes/spool.ts";
 import { terminalProbe } from "../probes/terminals.ts";
 import { workspaceProbe } from "../probes/workspaces.ts";
 import type { Workshop } from "./daemon-core.ts";
 
 // Daemon probes
 //
-// Which probes look at what: one at the whole fleet of terminals, one at each worktree and one at the refs of each
+// Which probes look at what: one at the spool, one at the whole fleet of terminals, one at each worktree and one at the refs of each
 // repository that has a forge here. Started and stopped as the actors they speak to come and go.
 
 /** Starts the probes that the present actors call for, and follows them. */
@@ -38,7 +40,15 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
   const unfollow = system.onCommitted((committed) => {
     for (const address of movedOf(committed)) consider(address);
   });
-  const looking = lookAtTerminals(workshop, system, { signal: stopping.signal, trouble });
+  const looking = Promise.all([
+    lookAtTerminals(workshop, system, { signal: stopping.signal, trouble }),
+    spoolProbe({
+      folder: join(workshop.home, "spool"),
+      publish: async (publication) => system.relay(publication),
+      signal: stopping.signal,
+      onTrouble: trouble,
+    }),
+  ]);
   return Promise.resolve({
     exited: looking.then(
       () => ({ cause: "clean" as const }),

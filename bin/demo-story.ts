@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import type { RunFile } from "./home.ts";
 
 // Demo story
@@ -15,15 +16,15 @@ export interface Telling {
 
 export type Api = (path: string) => Promise<unknown>;
 
-interface Step {
-  readonly address: string;
-  readonly seq: number;
-  readonly globalSeq: number;
-  readonly message: { readonly type: string; readonly at: number; readonly data: unknown };
-  readonly value?: unknown;
-  readonly isNoop: boolean;
-  readonly committedAt: number;
-}
+const Step = z.object({
+  address: z.string(),
+  globalSeq: z.number(),
+  message: z.object({ type: z.string(), data: z.unknown() }),
+  value: z.unknown(),
+  isNoop: z.boolean(),
+  committedAt: z.number(),
+});
+type Step = z.infer<typeof Step>;
 
 /** Prints every move of an actor as it is committed, until aborted; goes on after the last one when the daemon died. */
 export async function follow(story: {
@@ -64,8 +65,8 @@ async function* stepsIn(response: Response): AsyncIterable<Step> {
     for (const frame of frames) {
       const data = frame.split("\n").find((line) => line.startsWith("data: "));
       if (data === undefined) continue;
-      const parsed = JSON.parse(data.slice("data: ".length)) as Partial<Step>;
-      if (parsed.address !== undefined) yield parsed as Step;
+      const step = Step.safeParse(JSON.parse(data.slice("data: ".length)));
+      if (step.success) yield step.data;
     }
   }
 }
@@ -99,7 +100,7 @@ const QUIET: ReadonlySet<string> = new Set([
 
 /** The story of the pull requests and the kill, from the journal. */
 export async function timeline(api: Api, telling: Telling): Promise<string[]> {
-  const { entries } = (await api("/actors/forge/demo/journal?limit=500")) as { entries: Step[] };
+  const { entries } = Journal.parse(await api("/actors/forge/demo/journal?limit=500"));
   const told = entries
     .filter(({ isNoop }) => !isNoop)
     .map((step) => ({ at: step.committedAt, text: pullText(step) }));
@@ -112,18 +113,26 @@ export async function timeline(api: Api, telling: Telling): Promise<string[]> {
     );
 }
 
+const Journal = z.object({ entries: z.array(Step) });
+/** What the forge's messages may tell. */
+const Told = z.looseObject({
+  title: z.string().optional(),
+  session: z.string().optional(),
+  number: z.number().optional(),
+  heads: z.record(z.string(), z.unknown()).default({}),
+  result: z
+    .looseObject({
+      checks: z.array(z.looseObject({ name: z.string(), passed: z.boolean() })).optional(),
+      mergeSha: z.string().optional(),
+    })
+    .optional(),
+});
+
 function pullText({ message }: Step): string | undefined {
-  const data = message.data as {
-    title?: string;
-    session?: string;
-    number?: number;
-    result?: { checks?: { name: string; passed: boolean }[]; mergeSha?: string };
-    heads?: Record<string, string | null>;
-  };
+  const data = Told.parse(message.data);
   const checks = data.result?.checks;
   if (message.type === "pull.open") return `${data.session ?? "somebody"} opened "${data.title}"`;
-  if (message.type === "refs.observed")
-    return `heads moved: ${Object.keys(data.heads ?? {}).join(", ")}`;
+  if (message.type === "refs.observed") return `heads moved: ${Object.keys(data.heads).join(", ")}`;
   if (message.type === "runChecks.done" && checks !== undefined) {
     return checks
       .map(({ name, passed }) => `check ${name} ${passed ? "passed" : "failed"}`)

@@ -3,6 +3,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import { buildStage, originMain, type Stage } from "./demo-stage.ts";
 import { follow, table, timeline, type Api, type Telling } from "./demo-story.ts";
 import { readRunFile, type RunFile } from "./home.ts";
@@ -46,18 +47,26 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
-interface Session {
-  readonly id: string;
-  readonly status: string;
-}
-
-interface Pull {
-  readonly number: number;
-  readonly title: string;
-  readonly state: string;
-  readonly session?: string;
-  readonly ci: { readonly state: string };
-}
+const Sessions = z.object({ sessions: z.array(z.object({ id: z.string(), status: z.string() })) });
+const Pulls = z.object({
+  pulls: z.array(
+    z.object({
+      number: z.number(),
+      title: z.string(),
+      state: z.string(),
+      session: z.string().optional(),
+      ci: z.object({ state: z.string() }),
+    }),
+  ),
+});
+type Pull = z.infer<typeof Pulls>["pulls"][number];
+const Intake = z.object({
+  isBalanced: z.boolean(),
+  dead: z.number(),
+  received: z.number(),
+  outbox: z.number(),
+});
+const States = z.object({ actors: z.array(z.object({ states: z.array(z.string()) })) });
 
 class Demo {
   readonly #stage: Stage;
@@ -163,12 +172,7 @@ class Demo {
     );
     const count = (start: string): number =>
       diaries.flat().filter((line) => line.startsWith(start)).length;
-    const intake = (await this.#api("GET", "/intake")) as {
-      isBalanced: boolean;
-      dead: number;
-      received: number;
-      outbox: number;
-    };
+    const intake = Intake.parse(await this.#api("GET", "/intake"));
     const sessions = await this.#sessions();
     return [
       ["the daemon was killed once with SIGKILL, and went on", this.#telling.kills.length === 1],
@@ -240,9 +244,7 @@ class Demo {
     for (const { id } of await this.#sessions())
       await this.#api("POST", `/sessions/${id}/kill`, { kind: "cleanup" });
     await this.#until("the terminals to be gone", async () => {
-      const { actors } = (await this.#api("GET", "/actors?kind=workspace")) as {
-        actors: { states: string[] }[];
-      };
+      const { actors } = States.parse(await this.#api("GET", "/actors?kind=workspace"));
       return actors.every(({ states }) => states.includes("archived"));
     });
   }
@@ -256,11 +258,11 @@ class Demo {
     });
 
   async #pulls(): Promise<readonly Pull[]> {
-    return ((await this.#api("GET", "/projects/demo/pulls")) as { pulls: Pull[] }).pulls;
+    return Pulls.parse(await this.#api("GET", "/projects/demo/pulls")).pulls;
   }
 
-  async #sessions(): Promise<readonly Session[]> {
-    return ((await this.#api("GET", "/sessions")) as { sessions: Session[] }).sessions;
+  async #sessions(): Promise<z.infer<typeof Sessions>["sessions"]> {
+    return Sessions.parse(await this.#api("GET", "/sessions")).sessions;
   }
 
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {

@@ -111,6 +111,7 @@ function linesOf(node: AnyStateNode, indent: string): string[] {
     const start = node.initial?.target[0] === child ? [`${indent}[*] --> ${id}`] : [];
     const end = child.type === "final" ? [`${indent}${id} --> [*]`] : [];
     const border = node.type === "parallel" && index > 0 ? [`${indent}--`] : [];
+    if (hasInwardArrows(child)) inner.push(`${indent}  state "any" as ${id}_any`);
     const body =
       inner.length === 0
         ? [`${indent}state "${child.key}" as ${id}`]
@@ -123,12 +124,24 @@ function arrowsOf(node: AnyStateNode): string[] {
   const own = transitionsOf(node).flatMap(({ event, guard, targets }) =>
     targets.map((target) => {
       const label = guard === undefined ? event : `${event} [${guard}]`;
-      return `  ${mermaidId(node)} --> ${target.replaceAll(/\W/g, "_")}: ${label}`;
+      const source = isWithin(node, target) ? `${mermaidId(node)}_any` : mermaidId(node);
+      return `  ${source} --> ${target.replaceAll(/\W/g, "_")}: ${label}`;
     }),
   );
   // The root has no box of its own to draw an arrow from.
   const drawn = node.parent === undefined ? [] : own;
   return [...drawn, ...childrenOf(node).flatMap((child) => arrowsOf(child))];
+}
+
+/** Mermaid draws no arrow from a state to one inside it: such an arrow begins at a box "any" in there. */
+function hasInwardArrows(node: AnyStateNode): boolean {
+  return transitionsOf(node).some(({ targets }) =>
+    targets.some((target) => isWithin(node, target)),
+  );
+}
+
+function isWithin(node: AnyStateNode, target: string): boolean {
+  return target.startsWith(`${node.id}.`);
 }
 
 function mermaidId(node: AnyStateNode): string {

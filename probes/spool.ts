@@ -42,8 +42,8 @@ export type SpooledMessage = z.infer<typeof SpooledMessage>;
 
 export interface SpoolOptions {
   readonly folder: string;
-  /** Resolves when the stream has it: `Bus.publish`. */
-  readonly publish: (publication: Publication) => Promise<void>;
+  /** Resolves when the stream has it. */
+  readonly publish: (publication: Publication & { readonly id: string }) => Promise<void>;
   readonly signal: AbortSignal;
   /** Milliseconds between looks when no change was seen. */
   readonly everyMs?: number;
@@ -97,12 +97,12 @@ async function filesOf(folder: string): Promise<string[]> {
   }
 }
 
-async function read(file: string): Promise<Publication> {
+async function read(file: string): Promise<Publication & { readonly id: string }> {
   const parsed: unknown = JSON.parse(await readFile(file, "utf8"));
   return publicationOf(SpooledMessage.parse(parsed));
 }
 
-function publicationOf(message: SpooledMessage): Publication {
+function publicationOf(message: SpooledMessage): Publication & { readonly id: string } {
   const { id, at, data } = message;
   const headers = { "Ao-At": String(at) };
   if (message.type === "observation") {

@@ -13,10 +13,11 @@ import { put, type HeadRow, type LogRow } from "./rows.ts";
 //       without the rows it stands for.
 //   Q3. The head is written with the rows that moved it.
 //   Q4. The index learns of log rows when they are durable, and before anyone who waits for them goes on.
-//   Q4. A write whose `advance` throws fails with that, alone.
+//   Q5. A write whose `advance` throws fails with that, alone.
 
 /** What rows mean for the head and the index. */
 interface Moves {
+  /** How the rows move the head; throws at a head that they cannot move. */
   readonly advance?: (head: HeadRow) => HeadRow;
   readonly log?: readonly LogRow[];
 }
@@ -29,8 +30,10 @@ interface Request {
 }
 
 export interface WriteQueue {
-  /** Durable when it resolves. `advance` says how the rows move the head, or throws at one it cannot move. */
-  write(ops: readonly Op[], advance?: (head: HeadRow) => HeadRow): Promise<void>;
+  /** Durable when it resolves. */
+  write(ops: readonly Op[], moves?: Moves): Promise<void>;
+  /** Writes what the index has in memory. */
+  writeIndex(): Promise<void>;
   head(): HeadRow;
   /** Refuses what comes from now on; resolves when what came before has settled. */
   close(): Promise<void>;
@@ -54,7 +57,9 @@ export function writeQueue(
       const { requests, next } = accepted(head, waiting);
       waiting = [];
       if (requests.length === 0) continue;
-      const ops = requests.flatMap((request) => request.ops);
+      const isIndexing = mustIndex || index.isDue;
+      const ops = isIndexing ? index.ops() : [];
+      for (const request of requests) ops.push(...request.ops);
       if (next !== head) ops.push(put("meta", ["head"], { head: next }));
       try {
         // oxlint-disable-next-line no-await-in-loop -- one transaction at a time is the point
@@ -93,4 +98,22 @@ export function writeQueue(
       await running;
     },
   };
+}
+
+// The requests that the head can be moved by, and where they move it.
+function accepted(
+  head: HeadRow,
+  waiting: readonly Request[],
+): { readonly requests: readonly Request[]; readonly next: HeadRow } {
+  let next = head;
+  const requests = waiting.filter(({ moves, reject }) => {
+    try {
+      next = moves.advance?.(next) ?? next;
+      return true;
+    } catch (error) {
+      reject(error);
+      return false;
+    }
+  });
+  return { requests, next };
 }

@@ -55,8 +55,10 @@ it.each(atEveryBoundary("an observation from NATS"))(
     const nc = await world.nats("probe");
     const state = activity.state === "active" ? "idle" : "active";
     const name = randomUUID();
-    await killDuring(world, doom, async () => observe(nc, `activity.${id}`, { state }, name));
-    await observe(nc, `activity.${id}`, { state }, name);
+    await killDuring(world, doom, async () =>
+      observe(nc, `activity.${id}`, { state }, { id: name }),
+    );
+    await observe(nc, `activity.${id}`, { state }, { id: name });
     await expect.poll(async () => world.session(id)).toMatchObject({ activity: { state } });
     await world.settled();
     expect((await world.session(id)).revision).toBe(revision + 1);

@@ -1,4 +1,4 @@
-import { connect } from "@nats-io/transport-node";
+import { connect, headers } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { spawn, type ChildProcess } from "node:child_process";
 import {
@@ -339,14 +339,14 @@ function credentialsOf(
 export async function observe(
   nc: NatsConnection,
   subject: string,
-  body: object | string,
-  id?: string,
+  body: object,
+  { id, at }: { id?: string; at?: number } = {},
 ): Promise<void> {
-  const { headers } = await import("@nats-io/transport-node");
   const made = headers();
   if (id !== undefined) made.set("Nats-Msg-Id", id);
-  const payload = typeof body === "string" ? body : JSON.stringify(body);
-  const answer = await nc.request(`ao.obs.${subject}`, payload, { timeout: 5_000, headers: made });
+  if (at !== undefined) made.set("Ao-At", String(at));
+  const options = { timeout: 5_000, headers: made };
+  const answer = await nc.request(`ao.obs.${subject}`, JSON.stringify(body), options);
   const { error } = answer.json<{ error?: unknown }>();
   if (error !== undefined) throw new Error(`publish to ${subject}: ${JSON.stringify(error)}`);
 }
