@@ -60,9 +60,13 @@ export function effects(parts: EffectsParts): Effects {
   const work = lanes(parts.width, parts.onDefect);
 
   async function run(row: OutboxRow, order: EffectOrder, turn: Turn): Promise<void> {
-    // Its result was committed while it waited: one that was under way before a crash.
-    if (!known.has(row.id)) return;
-    const job = { row, order, stopping: stopping.signal, superseded: new AbortController() };
+    const job = {
+      row,
+      order,
+      stopping: stopping.signal,
+      superseded: new AbortController(),
+      isOpen: () => known.has(row.id),
+    };
     running.set(row.id, job);
     await carryOut(parts, job, turn).finally(() => running.delete(row.id));
   }
@@ -96,6 +100,8 @@ interface Job {
   readonly order: EffectOrder;
   readonly stopping: AbortSignal;
   readonly superseded: AbortController;
+  /** False once its result is committed: that of an attempt before a crash may come in at any time. */
+  readonly isOpen: () => boolean;
 }
 
 async function carryOut(parts: EffectsParts, job: Job, turn: Turn): Promise<void> {
@@ -104,6 +110,7 @@ async function carryOut(parts: EffectsParts, job: Job, turn: Turn): Promise<void
   while (!job.stopping.aborted) {
     const waitMs = row.nextAt - parts.clock.now();
     if (waitMs > 0) await turn.rest(async () => pause(parts.clock, waitMs, ended));
+    if (!job.isOpen()) return;
     const fenced = fence(parts, job);
     if (fenced !== undefined) {
       parts.end(endOf(job, "failed", failureData(row, fenced)));

@@ -18,7 +18,7 @@ export interface Lanes {
 /** What a running job may ask of its lane. */
 export interface Turn {
   /** Waits without holding up other lanes. */
-  rest(wait: () => Promise<void>): Promise<void>;
+  readonly rest: (wait: () => Promise<void>) => Promise<void>;
 }
 
 interface Job {
@@ -36,9 +36,8 @@ export function lanes(width: number, onDefect: (error: unknown) => void): Lanes 
   let isStopped = false;
 
   function startAll(): void {
-    if (isStopped) return;
     while (working < width) {
-      const goOn = rested.shift() ?? nextJob();
+      const goOn = isStopped ? undefined : (rested.shift() ?? nextJob());
       if (goOn === undefined) return;
       working += 1;
       goOn();

@@ -11,7 +11,7 @@ export interface Purger {
   stop(): void;
 }
 
-export function purger(bus: Bus, clock: Clock): Purger {
+export function purger(bus: Pick<Bus, "purge">, clock: Clock): Purger {
   let newest: StreamPosition | undefined;
   let cancel: (() => void) | undefined;
 

@@ -12,7 +12,7 @@ export function retention({
   clock,
   keepMs,
 }: {
-  store: Store;
+  store: Pick<Store, "prune">;
   clock: Clock;
   keepMs: number;
 }): { stop(): void } {

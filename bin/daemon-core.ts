@@ -41,6 +41,8 @@ interface Core {
   store?: Store;
   bus?: Bus;
   system?: ActorSystem;
+  /** Why the last commit failed, until one succeeds. */
+  refusal?: string | undefined;
 }
 
 /** Store, bus, system, probes and http: each stands on the ones before it. */
@@ -100,11 +102,16 @@ function systemPart(workshop: Workshop, core: Core): Part {
         settings,
         clock,
         newId: randomUUID,
-        onTrouble: (trouble) =>
-          log(`trouble: ${trouble instanceof Error ? trouble.message : String(trouble)}`),
+        onTrouble: (trouble) => {
+          const told = trouble instanceof Error ? trouble.message : String(trouble);
+          if (trouble instanceof Failure && trouble.code.startsWith("STORE_")) core.refusal = told;
+          log(`trouble: ${told}`);
+        },
         ...(onBoundary !== undefined && { onBoundary }),
       });
       core.system = system;
+      core.refusal = undefined;
+      system.onCommitted(() => (core.refusal = undefined));
       const pruning = retention({ store, clock, keepMs: settings.journal.keepDays * 86_400_000 });
       return Promise.resolve({
         exited: system.finished.then(
@@ -135,7 +142,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         token,
         sessionTokens: workshop.sessionTokens,
         version,
-        health: () => healthOf(workshop),
+        health: () => healthOf(workshop, core),
         inspectRepository: async (path) => inspectRepository(path),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         attach: (terminal) => outside.terminals.attachCommand(terminal),
@@ -183,16 +190,27 @@ async function listen(
   }
 }
 
-function healthOf(workshop: Workshop): ReturnType<Parameters<typeof httpServer>[0]["health"]> {
+/** A part that is up may still be unable to work: a store without room, a bus without its server. */
+function healthOf(
+  workshop: Workshop,
+  { refusal, bus }: Core,
+): ReturnType<Parameters<typeof httpServer>[0]["health"]> {
+  const state = bus?.state();
+  const troubles = new Map<string, string>();
+  if (refusal !== undefined) troubles.set("store", refusal);
+  if (state?.type === "down") troubles.set("bus", state.reason);
   const parts = workshop.trees().flatMap((tree) => tree.parts);
+  const isUp = parts.every((part) => part.state === "running" || part.id === "http");
   return {
-    isReady:
-      parts.length > 0 && parts.every(({ id, state }) => state === "running" || id === "http"),
-    parts: parts.map(({ id, state, error }) => ({
-      name: id,
-      state,
-      ...(error !== undefined && { reason: error }),
-    })),
+    isReady: parts.length > 0 && isUp && troubles.size === 0,
+    parts: parts.map((part) => {
+      const reason = troubles.get(part.id) ?? part.error;
+      return {
+        name: part.id,
+        state: troubles.has(part.id) ? "failing" : part.state,
+        ...(reason !== undefined && { reason }),
+      };
+    }),
   };
 }
 

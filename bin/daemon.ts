@@ -55,6 +55,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   makeHome(home);
   const lock = lockHome(home);
   try {
+    // One that is there now is of a daemon that was killed.
+    removeRunFile(home);
     const settings = readSettings(home);
     const secrets = secretsOf(home);
     writeShim(home, options.entry);

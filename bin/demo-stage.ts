@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execa } from "execa";
+import { git } from "../adapters/git.ts";
 
 /** A real repository with a bare origin, and a folder where the demo's agents write down what happened to them. */
 export interface Stage {
@@ -85,18 +85,16 @@ export async function buildStage(root: string): Promise<Stage> {
     join(stage.home, "config.json"),
     JSON.stringify({ http: { port: 0 }, probes: { terminalMs: 1_000, scmMs: 5_000 } }),
   );
-  const git = async (...args: string[]): Promise<void> => {
-    await execa("git", args, { cwd: stage.repository, stdin: "ignore" });
-  };
-  await git("init", "--quiet", "--bare", "--initial-branch=main", stage.origin);
-  await git("init", "--quiet", "--initial-branch=main");
-  await git("config", "user.name", "ao demo");
-  await git("config", "user.email", "demo@localhost");
+  const run = async (...args: string[]): Promise<string> => git(args, { cwd: stage.repository });
+  await run("init", "--quiet", "--bare", "--initial-branch=main", stage.origin);
+  await run("init", "--quiet", "--initial-branch=main");
+  await run("config", "user.name", "ao demo");
+  await run("config", "user.email", "demo@localhost");
   writeFileSync(join(stage.repository, "check.sh"), CHECK);
-  await git("add", ".");
-  await git("commit", "--quiet", "-m", "Say what a greeting must be");
-  await git("remote", "add", "origin", stage.origin);
-  await git("push", "--quiet", "-u", "origin", "main");
+  await run("add", ".");
+  await run("commit", "--quiet", "-m", "Say what a greeting must be");
+  await run("remote", "add", "origin", stage.origin);
+  await run("push", "--quiet", "-u", "origin", "main");
   return stage;
 }
 
@@ -104,10 +102,8 @@ export async function buildStage(root: string): Promise<Stage> {
 export async function originMain({
   origin,
 }: Stage): Promise<{ files: string[]; merges: string[]; commits: string[] }> {
-  const lines = async (...args: string[]): Promise<string[]> => {
-    const { stdout } = await execa("git", args, { cwd: origin });
-    return stdout.split("\n").filter((line) => line !== "");
-  };
+  const lines = async (...args: string[]): Promise<string[]> =>
+    (await git(args, { cwd: origin })).split("\n").filter((line) => line !== "");
   return {
     files: await lines("ls-tree", "--name-only", "main"),
     merges: await lines("log", "--merges", "--format=%s", "main"),

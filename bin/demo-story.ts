@@ -20,7 +20,7 @@ const Step = z.object({
   address: z.string(),
   globalSeq: z.number(),
   message: z.object({ type: z.string(), data: z.unknown() }),
-  value: z.unknown(),
+  value: z.unknown().optional(),
   isNoop: z.boolean(),
   committedAt: z.number(),
 });

@@ -1,9 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { startNatsServer } from "../bus/nats-server.ts";
 import { buildStage, originMain, type Stage } from "./demo-stage.ts";
 import { follow, table, timeline, type Api, type Telling } from "./demo-story.ts";
 import { readRunFile, type RunFile } from "./home.ts";
@@ -163,6 +165,16 @@ class Demo {
       return;
     }
     await this.#stopDaemon("SIGTERM");
+    await this.#sweep();
+  }
+
+  /** Agents and the nats-server outlive a daemon that was killed; of a demo that broke off there may be some. */
+  async #sweep(): Promise<void> {
+    const { home } = this.#stage;
+    const endPanes = ["-S", join(home, "tmux.sock"), "kill-server"];
+    await promisify(execFile)("tmux", endPanes).catch(() => {});
+    const server = await startNatsServer({ home });
+    await server.stop();
   }
 
   async #facts(pulls: readonly Pull[]): Promise<[string, boolean][]> {

@@ -65,6 +65,9 @@ export const SessionView = z.object({
     id: z.string(),
     epoch: z.number(),
     state: z.string(),
+    /** How its program ended, once it has. */
+    exitCode: z.number().optional(),
+    signal: z.string().optional(),
     /** The argv that shows it to a person; empty when there is nothing to show. */
     attach: z.array(z.string()),
   }),
@@ -109,7 +112,12 @@ const Stored = z.object({
   detecting: SessionView.shape.detecting.catch(null),
   workspace: WorkspaceView.catch({ state: "unknown" }),
   terminal: z
-    .object({ epoch: z.number().catch(0), state: z.string().catch("unknown") })
+    .object({
+      epoch: z.number().catch(0),
+      state: z.string().catch("unknown"),
+      exitCode: z.number().nullish().catch(undefined),
+      signal: z.string().nullish().catch(undefined),
+    })
     .catch({ epoch: 0, state: "unknown" }),
   messages: z.array(z.unknown()).catch([]),
   report: z.unknown().optional(),
@@ -167,7 +175,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     ...axes,
     prs: prs.flatMap((facts) => PullRequestFacts.safeParse(facts).data ?? []),
     wanted: region("wanted") ?? stored.wanted,
-    terminal: { id, ...stored.terminal, attach: [...(options.attach?.(id) ?? [])] },
+    terminal: { id, ...terminalOf(stored), attach: [...(options.attach?.(id) ?? [])] },
     revision: row.seq,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
@@ -208,6 +216,16 @@ function readSession(row: SnapshotRow): {
       return typeof state === "object" && state !== null ? Object.keys(state)[0] : undefined;
     },
   };
+}
+
+function terminalOf({ terminal }: z.infer<typeof Stored>): {
+  epoch: number;
+  state: string;
+  exitCode?: number;
+  signal?: string;
+} {
+  const { exitCode, signal, ...rest } = terminal;
+  return { ...rest, ...present({ exitCode: exitCode ?? undefined, signal: signal ?? undefined }) };
 }
 
 // Programs run as `command` have no hooks, so their silence says nothing.

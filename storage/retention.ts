@@ -95,8 +95,8 @@ function walkLog(
     if (committedAt >= before) return true;
     if (checkpoint !== undefined) {
       const after = (walk.cleared.get(address) ?? 0) - 1;
-      const old = index.entries(address, { after, limit: limit - walk.removed });
-      for (const row of old) {
+      const room = Math.min(limit - walk.removed, seq - after - 1);
+      for (const row of index.entries(address, { after, limit: room })) {
         if (row[0].seq >= seq) break;
         ops.push(...removalOfEntry(row));
         walk.cleared.set(address, row[0].seq + 1);

@@ -56,26 +56,29 @@ export function writeQueue(
     while (waiting.length > 0) {
       const { requests, next } = accepted(head, waiting);
       waiting = [];
-      if (requests.length === 0) continue;
-      const isIndexing = mustIndex || index.isDue;
-      const ops = isIndexing ? index.ops() : [];
-      for (const request of requests) ops.push(...request.ops);
-      if (next !== head) ops.push(put("meta", ["head"], { head: next }));
-      try {
-        // oxlint-disable-next-line no-await-in-loop -- one transaction at a time is the point
-        await engine.write(ops);
-      } catch (error) {
-        for (const request of [...requests, ...waiting]) request.reject(error);
-        waiting = [];
-        continue;
-      }
-      head = next;
-      if (isIndexing) index.clear();
-      mustIndex &&= !isIndexing;
-      for (const { moves } of requests) index.add(moves.log ?? []);
-      for (const request of requests) request.resolve();
+      // oxlint-disable-next-line no-await-in-loop -- one transaction at a time is the point
+      if (requests.length > 0) await send(requests, next);
     }
     running = undefined;
+  }
+
+  async function send(requests: readonly Request[], next: HeadRow): Promise<void> {
+    const isIndexing = mustIndex || index.isDue;
+    const ops = isIndexing ? index.ops() : [];
+    for (const request of requests) ops.push(...request.ops);
+    if (next !== head) ops.push(put("meta", ["head"], { head: next }));
+    try {
+      await engine.write(ops);
+    } catch (error) {
+      for (const request of [...requests, ...waiting]) request.reject(error);
+      waiting = [];
+      return;
+    }
+    head = next;
+    if (isIndexing) index.clear();
+    mustIndex &&= !isIndexing;
+    for (const { moves } of requests) index.add(moves.log ?? []);
+    for (const request of requests) request.resolve();
   }
 
   async function write(ops: readonly Op[], moves: Moves = {}): Promise<void> {

@@ -42,6 +42,17 @@ export function takeWriterLock(folder: string): WriterLock {
   };
 }
 
+/** Whether somebody holds the lock of a folder. */
+export function isHeld(folder: string): boolean {
+  try {
+    takeWriterLock(folder).release();
+    return false;
+  } catch (error) {
+    if (error instanceof Failure && error.code === "STORE_BUSY") return true;
+    throw error;
+  }
+}
+
 function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
 }

@@ -8,6 +8,7 @@ import { homeOf, readRun } from "../client.ts";
 import { EXIT } from "../exit.ts";
 import { listing, print, type Output } from "../output.ts";
 import { versionOf } from "../version.ts";
+import { isHeld } from "../../storage/writer-lock.ts";
 
 const LOOK_EVERY_MS = 50;
 // A store of a million entries is checked, and a big NATS backlog read, well within this.
@@ -63,8 +64,8 @@ async function upDetached(output: Output, home: string): Promise<number> {
   const deadline = Date.now() + READY_WITHIN_MS;
   for (let shown = from; ;) {
     shown = tell(output, file, shown);
-    const run = running(home);
-    if (run !== undefined && run.pid === child.pid) {
+    const run = saidBy(home, child.pid);
+    if (run !== undefined) {
       print(output, { url: run.url, pid: run.pid, log: file }, ({ url }) => url);
       return EXIT.done;
     }
@@ -78,6 +79,17 @@ async function upDetached(output: Output, home: string): Promise<number> {
     }
     // oxlint-disable-next-line no-await-in-loop -- until it is ready or gone
     await wait(LOOK_EVERY_MS);
+  }
+}
+
+/** What a process says of itself in `run.json`, once it does. */
+function saidBy(home: string, pid: number | undefined): { url: string; pid: number } | undefined {
+  try {
+    const run = readRun(home);
+    return run.pid === pid ? run : undefined;
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
   }
 }
 
@@ -146,11 +158,11 @@ export function tellUrl(output: Output): void {
   print(output, { url: readRun(homeOf(process.env)).url }, ({ url }) => url);
 }
 
-/** What `run.json` says, when its process is there. */
+/** What `run.json` says, when its daemon is there: its pid alone may be somebody else's by now. */
 export function running(home: string): { url: string; token: string; pid: number } | undefined {
   try {
     const run = readRun(home);
-    return isAlive(run.pid) ? run : undefined;
+    return isAlive(run.pid) && isHeld(home) ? run : undefined;
   } catch (error) {
     if (error instanceof Failure) return undefined;
     throw error;

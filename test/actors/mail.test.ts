@@ -24,7 +24,7 @@ function heard(world: World): unknown[] {
   return world.store
     .journal("session/b", { after: 1, limit: 100 })
     .map(({ message }) => message.data)
-    .map((data) => new Map(Object.entries(data ?? {})).get("n"));
+    .map((data) => new Map<string, unknown>(Object.entries(data ?? {})).get("n"));
 }
 
 /** Gives the next publications of mail to b these fates, then stores all. */
@@ -132,7 +132,12 @@ describe("P3: mail that cannot be applied", () => {
     { title: "nobody", to: "session/ghost", code: "ACTOR_UNKNOWN" },
     { title: "a kind that nobody plays", to: "review/b", code: "KIND_UNKNOWN" },
     { title: "an actor that has ended", to: "session/b", end: "tally.end", code: "ACTOR_TERMINAL" },
-    { title: "a quarantined actor", to: "session/b", end: "tally.throw", code: "ACTOR_QUARANTINED" },
+    {
+      title: "a quarantined actor",
+      to: "session/b",
+      end: "tally.throw",
+      code: "ACTOR_QUARANTINED",
+    },
   ])("to $title becomes a letter, and its order closes", async ({ to, end, code }) => {
     const world = await pair();
     if (end !== undefined) for (let n = 0; n < 3; n += 1) await world.ask("session/b", end);

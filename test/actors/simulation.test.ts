@@ -142,9 +142,18 @@ it("loses nothing, does nothing twice and does the same again, wherever it is ki
   // A fault that never happened proved nothing.
   expect([...faults.keys()].toSorted()).toEqual(
     [
-      ...["kill between", "kill in a commit", "fail write", "wipe", "outage", "restore"],
+      "kill between",
+      "kill in a commit",
+      "fail write",
+      "wipe",
+      "outage",
+      "restore",
+      "refused",
+      "lost answer",
+      "twice",
+      "held",
+      "STORE_FULL",
       ...["stepped", "flushed", "answered", "released"].map((name) => `kill at ${name}`),
-      ...["refused", "lost answer", "twice", "held", "STORE_FULL"],
       ...["done", "retry", "fail", "slow", "hang", "kill before", "kill after"].map(
         (name) => `effect: ${name}`,
       ),

@@ -27,7 +27,7 @@ async function keepReporting(
   while (!signal.aborted) {
     const key = randomUUID();
     // oxlint-disable-next-line no-await-in-loop -- one caller
-    const answer = await world.request("POST", `/sessions/${id}/report`, { summary: key }, key);
+    const answer = await world.request("POST", `/sessions/${id}/report`, { summary: key }, { key });
     if (answer.status === 200) acknowledged.push(`http:owner:${key}`);
     else refusals.add(`${answer.status} ${answer.body.code}`);
   }
@@ -53,7 +53,7 @@ interface Page {
 async function reports(world: DaemonWorld, id: string): Promise<void> {
   const key = randomUUID();
   await expect
-    .poll(async () => world.request("POST", `/sessions/${id}/report`, { summary: key }, key))
+    .poll(async () => world.request("POST", `/sessions/${id}/report`, { summary: key }, { key }))
     .toMatchObject({ status: 200 });
 }
 
@@ -129,11 +129,11 @@ describe("the daemon's own nats-server, killed", () => {
     const server = world.natsPid();
     const key = randomUUID();
     process.kill(server, "SIGSTOP");
-    const asked = await world.request("POST", `/sessions/${id}/report`, { summary: "x" }, key);
+    const asked = await world.request("POST", `/sessions/${id}/report`, { summary: "x" }, { key });
     process.kill(server, "SIGCONT");
     expect(asked).toMatchObject({ status: 503, body: { code: "BUS_DOWN" } });
     await expect
-      .poll(async () => world.request("POST", `/sessions/${id}/report`, { summary: "x" }, key))
+      .poll(async () => world.request("POST", `/sessions/${id}/report`, { summary: "x" }, { key }))
       .toMatchObject({ status: 200, body: { report: { summary: "x" } } });
     await world.settled();
     const applied = await appliedTo(world, id);

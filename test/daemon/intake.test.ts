@@ -107,7 +107,7 @@ describe("a command that comes again", () => {
     });
     expect(grown).toMatchObject({ applied: 1, duplicate: 2, dead: 0 });
     const { revision } = await world.session(id);
-    const again = await world.post(`/sessions/${id}/report`, data, key);
+    const again = await world.post(`/sessions/${id}/report`, data, { key });
     expect(again.revision).toBe(revision);
     const { entries } = await world.get(`/actors/session/${id}/journal?limit=1000`);
     const ids = entries.map(({ message }: { message: { id: string } }) => message.id);

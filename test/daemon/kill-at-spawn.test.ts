@@ -37,7 +37,7 @@ it.each([
 ] satisfies KillRow[])("a kill at $title leaves one session with one agent", async ({ doom }) => {
   const key = randomUUID();
   const spawn = async () =>
-    world.request("POST", "/sessions", { projectId: "demo", prompt: key }, key);
+    world.request("POST", "/sessions", { projectId: "demo", prompt: key }, { key });
   await killDuring(world, doom, spawn);
   const first = await spawn();
   expect([first.status, await spawn()]).toMatchObject([201, { body: { id: first.body.id } }]);

@@ -35,7 +35,8 @@ it.each([
 ] satisfies KillRow[])("a kill at $title types the text once", async ({ doom }) => {
   const text = `say ${randomUUID()}`;
   const before = world.typed(id);
-  const send = async () => world.request("POST", `/sessions/${id}/send`, { text }, text.slice(4));
+  const send = async () =>
+    world.request("POST", `/sessions/${id}/send`, { text }, { key: text.slice(4) });
   await killDuring(world, doom, send);
   const first = await send();
   expect([first.status, await send()]).toMatchObject([202, { body: first.body }]);

@@ -1,6 +1,15 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
+import type { System } from "../../actors/system.ts";
+import type { JournalEntry } from "../../storage/store.ts";
+import {
+  memorySystem,
+  OWNER,
+  served,
+  withProject,
+  withSession,
+  type Served,
+} from "../support/http.ts";
 
 interface Stream {
   readonly response: IncomingMessage;
@@ -74,6 +83,30 @@ it("continues after the last id that was seen, without a gap (E1)", async () => 
   await send(server, 5);
   const second = await follow(`${url}?after=0`, { "last-event-id": "3" });
   await expect.poll(() => second.ids()).toEqual(upTo(8, 4));
+});
+
+it("gives an entry once that it read from the log before it was told of it (E1)", async () => {
+  const real = memorySystem();
+  const onCommitted = real.onCommitted.bind(real);
+  // Tells each batch together with the one before it, as if the reader of the log had been faster.
+  const late: System["onCommitted"] = (listener) => {
+    let before: readonly JournalEntry[] = [];
+    return onCommitted((committed) => {
+      listener({ ...committed, entries: [...before, ...committed.entries] });
+      before = committed.entries;
+    });
+  };
+  Object.defineProperty(real, "onCommitted", { value: late });
+  const server = await served({ system: real });
+  await withProject(server);
+  await withSession(server);
+  const stream = await follow(`${await listening(server)}?after=0`);
+  for (const text of ["one", "two", "three"]) {
+    // oxlint-disable-next-line no-await-in-loop -- each in a batch of its own
+    await real.ask({ to: "session/demo-1", type: "session.send", data: { text } });
+  }
+  await expect.poll(() => stream.ids().at(-1)).toBe(6);
+  expect(stream.ids()).toEqual(upTo(6));
 });
 
 it("begins with now when no point is named", async () => {

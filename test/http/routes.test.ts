@@ -151,6 +151,7 @@ describe("sessions", () => {
     await withSession(server);
     await withSession(server);
     expect((await server.request("POST", "/sessions/cleanup")).body).toEqual({ cleaned: [] });
+    await server.system.observe("activity", "demo-2", { state: "active" });
     await server.system.ask({ to: "session/demo-2", type: "session.merge", data: {} });
     expect((await server.request("GET", "/sessions/demo-2")).body.status).toBe("merged");
     const other = { projectId: "other" };

@@ -19,7 +19,7 @@ const SCM = "observation:scm";
 
 const checks = [{ name: "test", command: "true" }];
 function opened(more: Record<string, unknown> = {}): Told {
-  const data = { projectId: "mer", root: "/work/repo", defaultBranch: "main", checks, ...more };
+  const data = { projectId: "mer", root: "/srv/repo", defaultBranch: "main", checks, ...more };
   return { type: "forge.open", from: "project/mer", data };
 }
 function pull(headRef = "ao/mer-1", more: Record<string, unknown> = {}): Told {

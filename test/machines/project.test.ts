@@ -12,7 +12,7 @@ interface Row {
 
 const config = { worker: { harness: "command", command: "work" }, checks: [], env: { A: "1" } };
 function register(more: Record<string, unknown> = {}): Told {
-  const data = { root: "/work/repo", scm: "none", defaultBranch: "main", config, ...more };
+  const data = { root: "/srv/repo", scm: "none", defaultBranch: "main", config, ...more };
   return { type: "project.register", data };
 }
 function spawn(more: Record<string, unknown> = {}): Told {
@@ -190,7 +190,7 @@ describe("project", () => {
         to: "session/mer-1",
         data: {
           projectId: "mer",
-          root: "/work/repo",
+          root: "/srv/repo",
           baseRef: "main",
           branch: "ao/mer-1",
           argv: ["sh", "-c", "work"],

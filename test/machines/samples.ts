@@ -3,7 +3,7 @@ import type { Told } from "../support/step.ts";
 /** What a terminal is told by its session, in tests. */
 export function startTerminal(epoch: number): Told {
   const launch = {
-    cwd: "/work/tree",
+    cwd: "/srv/tree",
     argv: ["true"],
     env: {},
     prompt: "mend it",
@@ -13,7 +13,7 @@ export function startTerminal(epoch: number): Told {
 }
 
 export function startWorkspace(epoch: number): Told {
-  const spec = { projectId: "mer", repo: "/work/repo", branch: "ao/mer-1", baseRef: "main" };
+  const spec = { projectId: "mer", repo: "/srv/repo", branch: "ao/mer-1", baseRef: "main" };
   return { type: "child.start", from: "session/mer-1", data: { epoch, spec } };
 }
 
@@ -24,7 +24,7 @@ export function stopChild(epoch: number): Told {
 export function startSession(more: Record<string, unknown> = {}): Told {
   const data = {
     projectId: "mer",
-    root: "/work/repo",
+    root: "/srv/repo",
     scm: "local",
     baseRef: "main",
     branch: "ao/mer-1",
@@ -40,7 +40,7 @@ export function startSession(more: Record<string, unknown> = {}): Told {
 export const workspaceStarted: Told = {
   type: "child.started",
   from: "workspace/mer-1",
-  data: { epoch: 1, path: "/work/tree", branch: "ao/mer-1", headSha: "aaa", baseSha: "aaa" },
+  data: { epoch: 1, path: "/srv/tree", branch: "ao/mer-1", headSha: "aaa", baseSha: "aaa" },
 };
 
 export function terminalStarted(epoch: number): Told {

@@ -12,7 +12,7 @@ interface Row {
 }
 
 const prepared = done("prepareWorkspace", {
-  path: "/work/tree",
+  path: "/srv/tree",
   branch: "ao/mer-1",
   headSha: "aaa",
   baseSha: "aaa",

@@ -43,7 +43,6 @@ const PURE: readonly string[] = ["xstate", "zod"];
 export const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
   "bus/nats-server.ts": ["node:child_process"],
   "bus/nats-process.ts": ["node:child_process"],
-  "bin/demo.ts": ["execa"],
 };
 
 /** Whether a name is a folder of the product. */

@@ -2,6 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { onTestFinished } from "vitest";
+import { takeWriterLock } from "../../storage/writer-lock.ts";
 import { tempFolder } from "./folder.ts";
 import { OWNER, served, type Served } from "./http.ts";
 
@@ -59,9 +61,11 @@ export async function connected(
   return { ...line, server };
 }
 
-/** Writes the `run.json` of a daemon at a URL; its process is this one. */
+/** Holds a home as a daemon at a URL would; its process is this one. */
 export function pointTo(home: string, url: string): void {
   mkdirSync(home, { recursive: true });
+  const lock = takeWriterLock(home);
+  onTestFinished(() => lock.release());
   const run = { pid: process.pid, url, token: OWNER, natsUrl: "", startedAt: 1, version: "0.0.0" };
   writeFileSync(join(home, "run.json"), JSON.stringify(run));
 }

@@ -79,7 +79,7 @@ function lossFaults({ stored, world }: Simulation): string[] {
 function mailFaults(store: Store, log: readonly JournalEntry[]): string[] {
   const mails = log.flatMap(({ orders }) => orders.filter(({ type }) => type === "mail"));
   const lost = mails.filter(({ id }) => store.seen(id) === undefined).map(({ id }) => `${id} lost`);
-  const order = new Map(mails.map(({ id }, index) => [id.toString(), index]));
+  const order = new Map<string, number>(mails.map(({ id }, index) => [id, index]));
   const newest = new Map<string, number>();
   const overtaken = log.flatMap(({ address, message }) => {
     const index = order.get(message.id);
@@ -95,7 +95,7 @@ function mailFaults(store: Store, log: readonly JournalEntry[]): string[] {
 /** Every effect has one result; none was begun unrecorded, under another name, or after its end (R5, X1). */
 function effectFaults({ world, lateDeeds }: Simulation, log: readonly JournalEntry[]): string[] {
   const effects = log.flatMap(({ orders }) => orders.filter(({ type }) => type === "effect"));
-  const ids = new Set(effects.map(({ id }) => id.toString()));
+  const ids = new Set<string>(effects.map(({ id }) => id));
   const texts = new Map<string, string>();
   for (const { effectId, data } of world.deeds) texts.set(effectId, JSON.stringify(data));
   return [

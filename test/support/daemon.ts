@@ -45,10 +45,18 @@ export interface Answer {
   readonly body: any;
 }
 
+export interface RequestOptions {
+  /** Idempotency-Key. */
+  readonly key?: string;
+  readonly patienceMs?: number;
+}
+
 interface UpOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Runs the variant that can be doomed, in place of `ao up`. */
   readonly mortal?: boolean;
+  /** A program, with its arguments, that runs the daemon: its argv is appended. */
+  readonly under?: readonly string[];
 }
 
 /** A home with real parts, and the daemon that comes and goes in it. */
@@ -60,19 +68,23 @@ export interface DaemonWorld {
   up(options?: UpOptions): Promise<DaemonProcess>;
   /** SIGKILL. */
   kill(): Promise<void>;
+  /** Waits for the end of the daemon. */
+  gone(): Promise<void>;
   /** SIGTERM; how the process ended. */
   down(): Promise<Ended>;
   run(): RunFile;
-  request(method: string, path: string, body?: object, key?: string): Promise<Answer>;
+  request(method: string, path: string, body?: object, options?: RequestOptions): Promise<Answer>;
   /** The body; fails with it when the answer is no success. */
   get(path: string): Promise<Answer["body"]>;
-  post(path: string, body?: object, key?: string): Promise<Answer["body"]>;
+  post(path: string, body?: object, options?: RequestOptions): Promise<Answer["body"]>;
   session(id: string): Promise<SessionView>;
   /** A plain NATS client; closed at the end. */
   nats(user?: "ao" | "probe"): Promise<NatsConnection>;
   /** The pid of the home's own nats-server. */
   natsPid(): number;
   tmux(...args: string[]): Promise<string>;
+  /** Runs the command line against the home. */
+  ao(...args: string[]): Promise<{ exitCode?: number; stdout: string; stderr: string }>;
   /** Says where the next mortal daemon, or the one that runs, shall end. */
   doom(where: Doom): void;
   /** Waits until the doom was met. Fails when it was not. */
@@ -147,7 +159,7 @@ function worldIn(folder: string, home: string): DaemonWorld {
     async up(options) {
       if (current !== undefined) return current;
       const started = world.launch(options);
-      await untilUp(home, started);
+      await untilUp(home, started, options?.under === undefined ? started.pid : undefined);
       return started;
     },
     async kill() {
@@ -155,6 +167,9 @@ function worldIn(folder: string, home: string): DaemonWorld {
       if (running === undefined) throw new Error("no daemon runs");
       process.kill(running.pid, "SIGKILL");
       await running.exited;
+    },
+    async gone() {
+      await current?.exited;
     },
     async down() {
       const running = current;
@@ -174,6 +189,11 @@ function worldIn(folder: string, home: string): DaemonWorld {
     },
     natsPid: () => Number(readFileSync(join(home, "nats/server.pid"), "utf8")),
     tmux: async (...args) => (await execa("tmux", ["-S", join(home, "tmux.sock"), ...args])).stdout,
+    async ao(...args) {
+      const options = { env: { AO_HOME: home }, reject: false };
+      const { exitCode, stdout, stderr } = await execa(process.execPath, [ENTRY, ...args], options);
+      return { stdout, stderr, ...(exitCode !== undefined && { exitCode }) };
+    },
     doom(where) {
       rmSync(met, { force: true });
       writeFileSync(order, JSON.stringify(where));
@@ -241,9 +261,10 @@ function launch(given: {
   const file = join(folder, "daemon.log");
   const before = existsSync(file) ? readFileSync(file).length : 0;
   const log = openSync(file, "a");
-  const args = options.mortal === true ? [MORTAL] : [ENTRY, "up"];
+  const daemon = options.mortal === true ? [MORTAL] : [ENTRY, "up"];
+  const [program = "", ...args] = [...(options.under ?? []), process.execPath, ...daemon];
   const { AO_NATS_URL: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, args, {
+  const child = spawn(program, args, {
     env: { ...inherited, AO_HOME: home, ...options.env },
     stdio: ["ignore", log, log],
   });
@@ -259,13 +280,19 @@ function launch(given: {
   };
 }
 
-async function untilUp(home: string, { pid, exited, output }: DaemonProcess): Promise<void> {
+/** Waits for the daemon of this pid, or for any where another program runs it. */
+async function untilUp(
+  home: string,
+  { exited, output }: DaemonProcess,
+  pid: number | undefined,
+): Promise<void> {
   let ended: Ended | undefined;
   void exited.then((how) => (ended = how));
-  await vi.waitUntil(() => ended !== undefined || readRunFile(home)?.pid === pid, {
-    timeout: PATIENCE_MS,
-    interval: 10,
-  });
+  const isUp = (): boolean => {
+    const run = readRunFile(home);
+    return run !== undefined && (pid === undefined || run.pid === pid);
+  };
+  await vi.waitUntil(() => ended !== undefined || isUp(), { timeout: PATIENCE_MS, interval: 10 });
   if (ended !== undefined)
     throw new Error(`the daemon ended: ${JSON.stringify(ended)}\n${output()}`);
 }
@@ -277,7 +304,8 @@ function runOf(home: string): RunFile {
 }
 
 function httpClient(run: () => RunFile): Pick<DaemonWorld, "request" | "get" | "post"> {
-  const request: DaemonWorld["request"] = async (method, path, body, key) => {
+  const request: DaemonWorld["request"] = async (method, path, body, options = {}) => {
+    const { key, patienceMs = PATIENCE_MS } = options;
     const { url, token } = run();
     const isPlain = path.startsWith("//");
     const response = await fetch(isPlain ? `${url}${path.slice(1)}` : `${url}/api/v1${path}`, {
@@ -289,7 +317,7 @@ function httpClient(run: () => RunFile): Pick<DaemonWorld, "request" | "get" | "
         ...(key !== undefined && { "idempotency-key": key }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(patienceMs),
     });
     return { status: response.status, body: (await response.json()) as unknown };
   };
@@ -302,7 +330,7 @@ function httpClient(run: () => RunFile): Pick<DaemonWorld, "request" | "get" | "
   return {
     request,
     get: async (path) => succeed("GET", path),
-    post: async (path, body = {}, key) => succeed("POST", path, body, key),
+    post: async (path, body = {}, options) => succeed("POST", path, body, options),
   };
 }
 

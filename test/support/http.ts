@@ -85,10 +85,13 @@ export interface Answer {
 
 /** The HTTP side over a system in memory; `path` of a request is below /api/v1 unless it begins with two slashes. */
 export async function served(
-  options: Partial<ServerOptions> & { settings?: Parameters<typeof Settings.parse>[0] } = {},
+  options: Partial<Omit<ServerOptions, "system">> & {
+    system?: ActorSystem;
+    settings?: Parameters<typeof Settings.parse>[0];
+  } = {},
 ): Promise<Served> {
-  const { settings, ...others } = options;
-  const system = memorySystem(settings);
+  const { settings, system: given, ...others } = options;
+  const system = given ?? memorySystem(settings);
   const tokens = sessionTokens("secret");
   const app = await httpServer({
     system,

@@ -131,7 +131,12 @@ export class Simulation {
         return this.#kill(this.#isHeld ? "kill in a commit" : "kill between");
       case "killAt":
         return this.#killAt(move);
-      default:
+      case "hold":
+      case "unhold":
+      case "fail write":
+      case "wipe":
+      case "outage":
+      case "restore":
         return this.#break(move.type);
     }
   }

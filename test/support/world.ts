@@ -83,7 +83,9 @@ export class World {
         this.#ids += 1;
         return `id-${this.#ids}`;
       },
-      onTrouble: (trouble) => this.troubles.push(trouble),
+      onTrouble: (trouble) => {
+        if (life === this.#life) this.troubles.push(trouble);
+      },
       onBoundary: (boundary) => {
         if (life !== this.#life) throw new Error("the daemon is dead");
         this.onBoundary(boundary);
