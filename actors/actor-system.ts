@@ -256,7 +256,14 @@ export class ActorSystem implements System {
     if (batch.position !== undefined) this.#purger.to(batch.position);
     if (this.#listeners.size === 0 || batch.entries.length === 0) return;
     const { journal, snapshots, summaries } = batch.changes();
-    for (const listener of this.#listeners) listener({ entries: journal, snapshots, summaries });
+    for (const listener of this.#listeners) {
+      try {
+        listener({ entries: journal, snapshots, summaries });
+      } catch (error) {
+        // It is committed: a reader that breaks must not stop the path.
+        this.#parts.onTrouble(error);
+      }
+    }
   }
 
   async #fire(messages: readonly Message[]): Promise<void> {

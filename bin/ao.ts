@@ -1,5 +1,11 @@
 // The command line. What agents call in their hooks takes the short way: no tree of commands is loaded for it.
 
+// `ao ls | head` has seen enough: no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 const [name, first, second, ...rest] = process.argv.slice(2);
 const isPlain = [first, second].every((word) => word !== undefined && !word.startsWith("-"));
 

@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { homeOf, readRunFile, type RunFile } from "./run-file.ts";
 import { Failure, FAILURES, type FailureCode } from "../machines/failures.ts";
 
 // Client
@@ -25,12 +23,6 @@ export interface RequestOptions {
 
 // A command waits for its commit; only a daemon in trouble takes longer.
 const ANSWER_WITHIN_MS = 60_000;
-
-/** The data directory: AO_HOME, else `~/.ao`. */
-export function homeOf(env: NodeJS.ProcessEnv): string {
-  const given = env["AO_HOME"];
-  return given === undefined || given === "" ? join(homedir(), ".ao") : given;
-}
 
 /** A client of the running daemon. Inside an agent's terminal it speaks as that agent. Fails with DAEMON_DOWN. */
 export function client(env: NodeJS.ProcessEnv): Client {
@@ -76,24 +68,10 @@ export function agentOf(
 }
 
 /** Where `run.json` says the daemon is. Fails with DAEMON_DOWN when it says nothing. */
-export function readRun(home: string): { url: string; token: string; pid: number } {
-  try {
-    const run: unknown = JSON.parse(readFileSync(join(home, "run.json"), "utf8"));
-    if (isRun(run)) return run;
-  } catch (error) {
-    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (!isAbsent) throw new Failure("DAEMON_DOWN", `read run.json of ${home}: ${String(error)}`);
-  }
-  throw new Failure("DAEMON_DOWN", `no daemon runs for ${home}`);
-}
-
-function isRun(run: unknown): run is { url: string; token: string; pid: number } {
-  return (
-    typeof run === "object" &&
-    run !== null &&
-    ["url", "token"].every((key) => typeof Reflect.get(run, key) === "string") &&
-    typeof Reflect.get(run, "pid") === "number"
-  );
+export function readRun(home: string): RunFile {
+  const run = readRunFile(home);
+  if (run === undefined) throw new Failure("DAEMON_DOWN", `no daemon runs for ${home}`);
+  return run;
 }
 
 interface Sent {

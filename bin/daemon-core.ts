@@ -20,7 +20,7 @@ import type { Store } from "../storage/store.ts";
 import type { DaemonOptions } from "./daemon.ts";
 import type { Outside } from "./daemon-outside.ts";
 import { startProbes } from "./daemon-probes.ts";
-import { removeRunFile, writeRunFile } from "./home.ts";
+import { removeRunFile, writeRunFile } from "./run-file.ts";
 
 /** What the parts of the core share: what was given, and what each leaves for those after it. */
 export interface Workshop extends DaemonOptions {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import type { Notes } from "../actors/parts.ts";
 import { Cause, SupervisorSpec } from "../machines/supervision.ts";
-import { readIfThere, writePrivate } from "./home.ts";
+import { readIfThere, writePrivate } from "./run-file.ts";
 
 const Noted = z.object({
   spec: SupervisorSpec,

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemClock } from "../actors/clock.ts";
 import type { Boundary } from "../actors/host.ts";
 import { superviseParts, type Escalation, type Parts, type PartsTree } from "../actors/parts.ts";
@@ -14,7 +15,8 @@ import { takeWriterLock, type WriterLock } from "../storage/writer-lock.ts";
 import { coreParts, type Workshop } from "./daemon-core.ts";
 import { fileNotes } from "./daemon-notes.ts";
 import { outsideOf, type Outside } from "./daemon-outside.ts";
-import { makeHome, readRunFile, readSettings, removeRunFile, secretsOf } from "./home.ts";
+import { makeHome, readSettings, secretsOf } from "./home.ts";
+import { readRunFile, removeRunFile } from "./run-file.ts";
 
 // Daemon
 //
@@ -54,6 +56,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { home, env, log } = options;
   makeHome(home);
   const lock = lockHome(home);
+  // Node ignores it, but whoever listened for a while leaves it deadly (execa does): a write that is too large for
+  // the limit on files shall fail like one on a full disk.
+  process.on("SIGXFSZ", ignore);
   try {
     // One that is there now is of a daemon that was killed.
     removeRunFile(home);
@@ -73,15 +78,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       outside: options.wrapOutside?.(outside) ?? outside,
     };
     const parts = superviseRoot(workshop);
-    await Promise.race([parts.ready, failed(parts)]);
+    await untilReady(parts);
     const url = workshop.address ?? "";
     log(`ready at ${url}`);
-    return daemonOf({ parts, workshop, lock, url });
+    return daemonOf({ parts: parts.parts, workshop, lock, url });
   } catch (error) {
+    process.off("SIGXFSZ", ignore);
     lock.release();
     throw error;
   }
 }
+
+function ignore(): void {}
 
 function daemonOf(up: { parts: Parts; workshop: Workshop; lock: WriterLock; url: string }): Daemon {
   const { parts, workshop, lock, url } = up;
@@ -93,15 +101,22 @@ function daemonOf(up: { parts: Parts; workshop: Workshop; lock: WriterLock; url:
     async stop() {
       await parts.stop();
       removeRunFile(workshop.home);
+      process.off("SIGXFSZ", ignore);
       lock.release();
     },
   };
 }
 
-async function failed(parts: Parts): Promise<never> {
-  const { id, cause, error } = await parts.escalated;
-  if (error instanceof Error) throw error;
-  throw new Failure("NOT_READY", `start ${id}: gave up after ${cause}`);
+/** Fails with what kept a part from starting, once nothing of the others is left. */
+async function untilReady({ parts, hopeless }: Supervised): Promise<void> {
+  try {
+    await Promise.race([parts.ready, hopeless]);
+  } catch (error) {
+    // Whoever gave up says why in the same turn.
+    const escalation = await Promise.race([parts.escalated, nextTurn(undefined)]);
+    if (escalation === undefined) await parts.stop();
+    throw escalation?.error ?? error;
+  }
 }
 
 function lockHome(home: string): WriterLock {
@@ -122,12 +137,18 @@ const KEEP = { restart: "permanent", shutdownMs: 10_000 } as const;
 /** More restarts than this of one cause within a minute and something is wrong that restarting does not mend. */
 const TOLERANCE = { intensity: 8, periodMs: 60_000, backoff: { minMs: 100, maxMs: 5_000 } };
 
-function superviseRoot(workshop: Workshop): Parts {
+function superviseRoot(workshop: Workshop): Supervised {
   const parts = [
     ...(workshop.nats.endpoint === undefined ? [natsPart(workshop)] : []),
     corePart(workshop),
   ];
   return supervised(workshop, { name: "daemon", strategy: "one_for_one", parts });
+}
+
+interface Supervised {
+  readonly parts: Parts;
+  /** Rejects when a part cannot start and never will: a damaged store, a port that is taken. */
+  readonly hopeless: Promise<never>;
 }
 
 function supervised(
@@ -137,8 +158,10 @@ function supervised(
     strategy,
     parts,
   }: { name: string; strategy: SupervisorSpec["strategy"]; parts: readonly Part[] },
-): Parts {
-  return superviseParts({
+): Supervised {
+  const { promise: hopeless, reject } = Promise.withResolvers<never>();
+  hopeless.catch(() => {});
+  const supervisedParts = superviseParts({
     name,
     parts,
     spec: { strategy, ...TOLERANCE, children: parts.map(({ id }) => ({ id, ...KEEP })) },
@@ -148,8 +171,10 @@ function supervised(
       const { type, ...facts } = event;
       if (type === "part.starting" || type === "part.stopping") return;
       workshop.log(`${name}: ${type} ${describe(facts)}`);
+      if (event.type === "part.exited" && event.cause === "launch") reject(event.error);
     },
   });
+  return { parts: supervisedParts, hopeless };
 }
 
 function describe(facts: object): string {
@@ -186,16 +211,17 @@ function corePart(workshop: Workshop): Part {
     id: "core",
     startMs: 120_000,
     async start(signal): Promise<Running> {
-      const parts = supervised(workshop, {
+      const core = supervised(workshop, {
         name: "core",
         strategy: "rest_for_one",
         parts: coreParts(workshop),
       });
+      const { parts } = core;
       workshop.trees = () => [parts.tree()];
       const abandon = (): void => void parts.stop();
       signal.addEventListener("abort", abandon, { once: true });
       try {
-        await Promise.race([parts.ready, failed(parts)]);
+        await untilReady(core);
       } finally {
         signal.removeEventListener("abort", abandon);
       }

@@ -19,6 +19,8 @@ export interface Declaration<Options> {
   readonly examples: readonly string[];
   /** It prints nothing that a program would read. */
   readonly isSilent?: boolean;
+  /** What its group does when it is called alone. */
+  readonly isDefault?: boolean;
   readonly run: (call: Call<Options>) => Promise<number | void>;
 }
 export interface Call<Options> {
@@ -30,9 +32,17 @@ export interface Call<Options> {
 /** Adds a command to its parent. */
 export function declare<Options extends object = object>(
   parent: Command,
-  { usage, summary, options = [], examples, isSilent = false, run }: Declaration<Options>,
+  {
+    usage,
+    summary,
+    options = [],
+    examples,
+    isSilent = false,
+    isDefault = false,
+    run,
+  }: Declaration<Options>,
 ): void {
-  const command = parent.command(usage).summary(summary).description(`${summary}.`);
+  const command = parent.command(usage, { isDefault }).summary(summary).description(`${summary}.`);
   for (const option of options) command.addOption(option);
   if (!isSilent) command.option("--json", "print one JSON value");
   command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);

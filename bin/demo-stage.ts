@@ -52,7 +52,7 @@ case "$prompt" in
   *) commit "$name, world" "Write $name.sh" ;;
 esac
 say "Pushed; opening a pull request."
-ao pr open "$AO_PROJECT_ID" --title "Write $name.sh" --head "$(git branch --show-current)" && note opened
+ao pr open --title "Write $name.sh" && note opened
 tell stop
 
 while IFS= read -r line; do

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { startNatsServer } from "../bus/nats-server.ts";
 import { buildStage, originMain, type Stage } from "./demo-stage.ts";
 import { follow, table, timeline, type Api, type Telling } from "./demo-story.ts";
-import { readRunFile, type RunFile } from "./home.ts";
+import { readRunFile, type RunFile } from "./run-file.ts";
 
 // Demo
 //

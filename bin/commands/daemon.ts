@@ -4,7 +4,8 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
-import { homeOf, readRun } from "../client.ts";
+import { readRun } from "../client.ts";
+import { homeOf, type RunFile } from "../run-file.ts";
 import { EXIT } from "../exit.ts";
 import { listing, print, type Output } from "../output.ts";
 import { versionOf } from "../version.ts";
@@ -159,7 +160,7 @@ export function tellUrl(output: Output): void {
 }
 
 /** What `run.json` says, when its daemon is there: its pid alone may be somebody else's by now. */
-export function running(home: string): { url: string; token: string; pid: number } | undefined {
+export function running(home: string): RunFile | undefined {
   try {
     const run = readRun(home);
     return isAlive(run.pid) && isHeld(home) ? run : undefined;

@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { Failure } from "../../machines/failures.ts";
-import { homeOf } from "../client.ts";
+import { homeOf } from "../run-file.ts";
 import { EXIT } from "../exit.ts";
 import { readSettings } from "../home.ts";
 import { paint, print, type Output } from "../output.ts";

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { agentOf, client, homeOf } from "../client.ts";
+import { agentOf, client } from "../client.ts";
+import { homeOf } from "../run-file.ts";
 import { EXIT, failureLine } from "../exit.ts";
 import { spool } from "../spool.ts";
 import { Failure } from "../../machines/failures.ts";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
+import { Failure } from "../../machines/failures.ts";
 import type { PullView } from "../../http/schemas.ts";
 import { ask, part } from "../api.ts";
 import { print, table, type Output } from "../output.ts";
@@ -8,7 +9,7 @@ type Pull = z.infer<typeof PullView>;
 
 export interface OpenOptions {
   readonly title: string;
-  readonly head: string;
+  readonly head?: string;
   readonly base?: string;
   readonly body?: string;
   readonly session?: string;
@@ -17,10 +18,18 @@ export interface OpenOptions {
 
 export async function openPull(
   output: Output,
-  project: string,
+  given: string | undefined,
   options: OpenOptions,
 ): Promise<void> {
-  const { title, head: headRef, base: baseRef, body, session, draft } = options;
+  const project = given ?? process.env["AO_PROJECT_ID"];
+  if (project === undefined) {
+    throw new Failure(
+      "MALFORMED",
+      "open a pull request: of which project? name it: ao pr open <project>",
+    );
+  }
+  const headRef = options.head ?? (await branchHere());
+  const { title, base: baseRef, body, session, draft } = options;
   const pull = await ask<{ number: number; url: string; created: boolean }>(
     "POST",
     pulls(project),
@@ -32,6 +41,16 @@ export async function openPull(
     output,
     pull,
     ({ number, url, created }) => `#${number} ${url}${created ? "" : " (open already)"}`,
+  );
+}
+
+async function branchHere(): Promise<string> {
+  const { git } = await import("../../adapters/git.ts");
+  const branch = await git(["branch", "--show-current"], { cwd: process.cwd() });
+  if (branch !== "") return branch;
+  throw new Failure(
+    "BRANCH_UNKNOWN",
+    "open a pull request: no branch is checked out here; name one with --head",
   );
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Failure } from "../../machines/failures.ts";
-import { agentOf, client, homeOf } from "../client.ts";
+import { agentOf, client } from "../client.ts";
+import { homeOf } from "../run-file.ts";
 import { EXIT } from "../exit.ts";
 import { print, type Output } from "../output.ts";
 import { spool } from "../spool.ts";

@@ -14,8 +14,9 @@ export function actorCommands(root: Command): void {
   declare<{ after?: number }>(dead, {
     usage: "ls",
     summary: "List the dead letters",
+    isDefault: true,
     options: [numeric("--after <id>", "only later ones")],
-    examples: ["ao dead ls", "ao dead ls --json"],
+    examples: ["ao dead", "ao dead --json"],
     run: async ({ options, output }) => (await body()).listLetters(output, options.after),
   });
   declare(dead, {

@@ -10,18 +10,22 @@ const body = async () => import("../commands/pulls.ts");
 export function pullCommands(root: Command): void {
   const pr = group(root, "pr", "Pull requests of projects that keep their own");
   declare<OpenOptions>(pr, {
-    usage: "open <project>",
-    summary: "Open a pull request on a branch",
+    usage: "open [project]",
+    summary:
+      "Open a pull request on a branch; in an agent's terminal its project and branch are known",
     options: [
       new Option("--title <text>").makeOptionMandatory(),
-      new Option("--head <branch>", "what to merge").makeOptionMandatory(),
+      new Option("--head <branch>", "what to merge; the branch checked out here when absent"),
       new Option("--base <branch>", "into what; the default branch when absent"),
       new Option("--body <text>", "- is standard input"),
       new Option("--session <id>", "whose work it is; an agent's own in its terminal"),
       new Option("--draft", "not ready to be merged"),
     ],
-    examples: ["ao pr open app --title 'Fix the login' --head ao/app-1"],
-    run: async ({ args: [project = ""], options, output }) =>
+    examples: [
+      "ao pr open --title 'Fix the login'",
+      "ao pr open app --title 'Fix the login' --head ao/app-1",
+    ],
+    run: async ({ args: [project], options, output }) =>
       (await body()).openPull(output, project, options),
   });
   declare(pr, {

@@ -15,6 +15,7 @@ import { faultsOf } from "../support/consistency.ts";
 import {
   ACTORS,
   Simulation,
+  type Breakage,
   type CommandMove,
   type EffectFate,
   type Move,
@@ -66,18 +67,12 @@ const move: Arbitrary<Move> = oneof(
       after: nat({ max: 2 }),
     }),
   },
+  { weight: 1, arbitrary: record({ type: constant("kill" as const) }) },
   {
-    weight: 6,
+    weight: 5,
     arbitrary: record({
-      type: constantFrom(
-        "kill" as const,
-        "hold" as const,
-        "unhold" as const,
-        "fail write" as const,
-        "wipe" as const,
-        "outage" as const,
-        "restore" as const,
-      ),
+      type: constant("break" as const),
+      what: constantFrom<Breakage>("hold", "unhold", "fail write", "wipe", "outage", "restore"),
     }),
   },
   {

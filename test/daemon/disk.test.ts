@@ -1,16 +1,7 @@
 import { randomUUID } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execa, execaSync } from "execa";
+import { execaSync } from "execa";
 import { describe, expect, it } from "vitest";
 import { daemonWorld, type DaemonWorld } from "../support/daemon.ts";
 
@@ -28,7 +19,7 @@ interface SmallDisk {
 }
 
 const SAVE =
-  '"$@"; code=$?; mkdir -p "$AO_HOME/saved"; cp "$AO_HOME"/lmdb/* "$AO_HOME/saved"; exit $code';
+  '"$@"; code=$?; ulimit -S -f unlimited; mkdir -p "$AO_HOME/saved"; cp "$AO_HOME"/lmdb/* "$AO_HOME/saved"; exit $code';
 /** Where the mount namespace of the daemon has the store. */
 const balloonOf = (world: DaemonWorld): string =>
   join(`/proc/${world.run().pid}/root`, world.home, "lmdb/balloon");

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { execa } from "execa";
 import { onTestFinished, TestRunner, vi } from "vitest";
-import { readRunFile, type RunFile } from "../../bin/home.ts";
+import { readRunFile, type RunFile } from "../../bin/run-file.ts";
 import type { SessionView } from "../../http/session-view.ts";
 import type { Doom } from "./doom.ts";
 import { tempFolder } from "./folder.ts";

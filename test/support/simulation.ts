@@ -28,9 +28,13 @@ export type Move =
   | { readonly type: "observe"; readonly actor: number; readonly n: number }
   | { readonly type: "advance"; readonly ms: number }
   | { readonly type: "killAt"; readonly boundary: Boundary; readonly after: number }
-  | { readonly type: "kill" | "hold" | "unhold" | "fail write" | "wipe" | "outage" | "restore" }
+  | { readonly type: "break"; readonly what: Breakage }
+  | { readonly type: "kill" }
   | { readonly type: "fate"; readonly fate: Exclude<Fate, "stored"> }
   | { readonly type: "let in" };
+
+/** What happens to the disk and to the stream; "unhold" and "restore" mend them. */
+export type Breakage = "hold" | "unhold" | "fail write" | "wipe" | "outage" | "restore";
 
 export type CommandMove =
   | { readonly type: "tally.add"; readonly n: number }
@@ -131,17 +135,12 @@ export class Simulation {
         return this.#kill(this.#isHeld ? "kill in a commit" : "kill between");
       case "killAt":
         return this.#killAt(move);
-      case "hold":
-      case "unhold":
-      case "fail write":
-      case "wipe":
-      case "outage":
-      case "restore":
-        return this.#break(move.type);
+      case "break":
+        return this.#break(move.what);
     }
   }
 
-  #break(fault: "hold" | "unhold" | "fail write" | "wipe" | "outage" | "restore"): void {
+  #break(fault: Breakage): void {
     const { disk, stream } = this.world;
     if (fault === "hold") disk.hold();
     else if (fault === "unhold") disk.release();
