@@ -1,175 +1,141 @@
 // The way of one message, measured: publish to JetStream → step → flushed commit, with publisher, server and daemon
-// on this machine. Prints a table; the baseline (one transaction per message) is measured in the same run.
+// on this machine. The baseline (one transaction per message) is measured in the same run.
 //
-//   npm run bench:path [-- MESSAGES]
+//   node bench/path.ts [MESSAGES [ENTRIES]]
 
 import { fork } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { ActorSystem } from "../actors/actor-system.ts";
-import { systemClock } from "../actors/clock.ts";
-import type { Adapters } from "../adapters/adapter.ts";
-import { connectNatsBus } from "../bus/nats-bus.ts";
-import { startNatsServer } from "../bus/nats-server.ts";
-import type { JsonObject } from "../machines/json.ts";
-import { kinds } from "../machines/kinds.ts";
-import { Settings } from "../machines/settings.ts";
-import { openLmdbStore } from "../storage/lmdb-store.ts";
+import type { Address } from "../machines/ids.ts";
+import type { Store } from "../storage/store.ts";
+import { commitOf, journalEntry, seenRow } from "../test/storage/rows.ts";
+import { print } from "./rows.ts";
+import { openSessions, reached, withWorld, type BenchWorld } from "./world.ts";
 
 const SESSIONS = 1_000;
-const messages = Number(process.argv[2] ?? 60_000);
+const MESSAGES = Number(process.argv[2] ?? 100_000);
+const ENTRIES = Number(process.argv[3] ?? 1_000_000);
+const PUBLISHER = fileURLToPath(new URL("publisher.ts", import.meta.url));
 
-interface Row {
-  readonly what: string;
+type Kind = "moving" | "same";
+
+function publish({ login }: BenchWorld, count: number, kind: Kind): ReturnType<typeof fork> {
+  return fork(PUBLISHER, [...login, String(count), String(SESSIONS), kind]);
+}
+
+interface Speed {
   readonly perSecond: number;
+  /** Of this process, without publisher and server. */
+  readonly cpuMicros: number;
 }
 
-async function main(): Promise<void> {
-  const rows: Row[] = [];
-  rows.push({ what: "group commit (as built)", perSecond: await throughput({ batch: 512, count: messages }) });
-  rows.push({ what: "one transaction per message", perSecond: await throughput({ batch: 1, count: Math.min(messages, 6_000) }) });
-  rows.push({ what: "replay of a backlog", perSecond: await replay(messages) });
-  const [built, naive] = rows;
-  for (const { what, perSecond } of rows) {
-    process.stdout.write(`${what.padEnd(32)} ${Math.round(perSecond).toLocaleString("en").padStart(10)} observations/s\n`);
-  }
-  if (built !== undefined && naive !== undefined) {
-    process.stdout.write(`ratio built / one per message     ${(built.perSecond / naive.perSecond).toFixed(1).padStart(10)}\n`);
-  }
+async function speedOf(count: number, run: () => Promise<void>): Promise<Speed> {
+  const before = process.cpuUsage();
+  const startedAt = performance.now();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return { perSecond: count / seconds, cpuMicros: (user + system) / count };
 }
 
-/** Observations per second from the first publish to the last flush. */
-async function throughput({ batch, count }: { batch: number; count: number }): Promise<number> {
-  return withWorld(batch, async ({ system, url, login }) => {
-    await openSessions(system);
-    const before = system.report().received;
-    const startedAt = performance.now();
-    const publisher = fork(fileURLToPath(new URL("publisher.ts", import.meta.url)), [url, login.user, login.pass, String(count), String(SESSIONS)]);
+/** From the first publish to the last flush. */
+async function throughput(world: BenchWorld, count: number): Promise<Speed> {
+  const system = world.start();
+  await openSessions(system, SESSIONS);
+  const before = system.report().received;
+  const speed = await speedOf(count, async () => {
+    const publisher = publish(world, count, "moving");
     await reached(system, before + count);
-    const seconds = (performance.now() - startedAt) / 1_000;
     publisher.kill();
-    return count / seconds;
   });
+  await system.stop();
+  return speed;
 }
 
-async function replay(count: number): Promise<number> {
-  return withWorld(512, async ({ system, url, login, restart }) => {
-    await openSessions(system);
-    const before = system.report().received;
-    await system.stop();
-    const publisher = fork(fileURLToPath(new URL("publisher.ts", import.meta.url)), [url, login.user, login.pass, String(count), String(SESSIONS)]);
-    await new Promise((resolve) => {
-      publisher.on("exit", resolve);
-    });
-    const startedAt = performance.now();
-    const again = restart();
-    await reached(again, before + count);
-    const seconds = (performance.now() - startedAt) / 1_000;
-    await again.stop();
-    return count / seconds;
+/** From the start of a daemon that finds the stream full to the last flush. */
+async function replay(world: BenchWorld, count: number, kind: Kind): Promise<Speed> {
+  const first = world.start();
+  await openSessions(first, SESSIONS);
+  const before = first.report().received;
+  await first.stop();
+  await once(publish(world, count, kind), "exit");
+  let system = first;
+  const speed = await speedOf(count, async () => {
+    system = world.start();
+    await reached(system, before + count);
   });
+  await system.stop();
+  return speed;
 }
 
-interface BenchWorld {
-  readonly system: ActorSystem;
-  readonly home: string;
-  readonly url: string;
-  readonly login: { readonly user: string; readonly pass: string };
-  readonly restart: () => ActorSystem;
-}
-
-async function withWorld<T>(batch: number, run: (world: BenchWorld) => Promise<T>): Promise<T> {
-  const home = mkdtempSync(join(tmpdir(), "ao-bench-"));
-  const server = await startNatsServer({ home });
-  const { user, pass } = server.credentials.ao;
-  const bus = await connectNatsBus({ endpoint: () => ({ servers: [new URL(server.url).host], user, pass }) });
-  const store = openLmdbStore(join(home, "lmdb"));
-  const settings = Settings.parse({ limits: { batch, callers: 100_000 } });
-  const start = (): ActorSystem =>
-    new ActorSystem({
-      store,
-      bus,
-      adapters: ADAPTERS,
-      kinds: kinds(settings),
-      settings,
-      clock: systemClock(),
-      newId: randomUUID,
-      onTrouble: (trouble) => process.stderr.write(`${String(trouble)}\n`),
+/** Entries of sessions that were: the journal as it is after weeks. */
+async function fill(store: Store, count: number): Promise<void> {
+  const pending: Promise<void>[] = [];
+  for (let first = 0; first < count; first += 5_000) {
+    const journal = Array.from({ length: 5_000 }, (_, n) => {
+      const address: Address = `session/old${(first + n) % SESSIONS}`;
+      const seq = Math.floor((first + n) / SESSIONS) + 1;
+      return journalEntry(address, seq, { globalSeq: first + n + 1 });
     });
-  const system = start();
-  try {
-    return await run({ system, home, url: server.url, login: { user, pass }, restart: start });
-  } finally {
-    await system.stop();
-    await bus.close();
-    await store.close();
-    await server.stop();
-    rmSync(home, { recursive: true, force: true });
+    pending.push(store.commit(commitOf({ journal, seen: journal.map(seenRow) })));
+    // oxlint-disable-next-line no-await-in-loop -- two at a time
+    if (pending.length > 1) await pending.shift();
   }
+  await Promise.all(pending);
 }
 
-async function openSessions(system: ActorSystem): Promise<void> {
-  await Promise.all(
-    Array.from({ length: SESSIONS }, async (_, n) =>
-      system.ask({
-        to: `session/s${n}`,
-        type: "session.start",
-        data: startOf(n),
-      }),
-    ),
-  );
-  await quiet(system);
-}
+const built = await withWorld(async (world) => throughput(world, MESSAGES));
+const naive = await withWorld(async (world) => throughput(world, 4_000), { batch: 1 });
+const moving = await withWorld(async (world) => replay(world, MESSAGES, "moving"));
+const same = await withWorld(async (world) => replay(world, MESSAGES, "same"));
+const full =
+  ENTRIES > 0 &&
+  (await withWorld(async (world) => {
+    await fill(world.store, ENTRIES);
+    return throughput(world, MESSAGES);
+  }));
 
-/** Every session is up: no order is open and nothing is left in the stream. */
-async function quiet(system: ActorSystem): Promise<void> {
-  while (system.report().outbox > 0 || system.report().lag > 0) await delay(20);
-}
-
-function startOf(n: number): JsonObject {
-  return {
-    projectId: "bench",
-    root: "/srv/bench",
-    scm: "none",
-    baseRef: "main",
-    branch: `ao/s${n}`,
-    kind: "worker",
-    harness: "command",
-    argv: ["true"],
-    title: `s${n}`,
-    prompt: "",
-  };
-}
-
-/** An outside that is always done at once: what is measured is the way there and back. */
-async function atOnce<Result>(result: Result): Promise<Result> {
-  return Promise.resolve(result);
-}
-
-const ADAPTERS: Adapters = {
-  launchTerminal: async () => atOnce({ pid: 1, adopted: false }),
-  destroyTerminal: async () => atOnce({ killed: 0 }),
-  typeText: async () => atOnce({ repeated: false }),
-  prepareWorkspace: async ({ workspace, spec }) =>
-    atOnce({ path: `/srv/${workspace}`, branch: spec.branch, headSha: "0", baseSha: "0", adopted: false }),
-  reclaimWorkspace: async () => atOnce({ removed: true as const }),
-  inspectBranches: async () => atOnce({ pulls: [] }),
-  runChecks: async ({ headSha }) => atOnce({ headSha, checks: [] }),
-  mergePullRequest: async () => atOnce({ mergeSha: "0", repeated: false }),
-};
-
-async function reached(system: ActorSystem, received: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const stop = system.onCommitted(() => {
-    if (system.report().received >= received) resolve();
-  });
-  if (system.report().received >= received) resolve();
-  await promise;
-  stop();
-}
-
-await main();
+print(`The way of one message: ${MESSAGES.toLocaleString("en")} observations, 1,000 sessions`, [
+  {
+    what: "publish to flushed commit",
+    value: built.perSecond,
+    unit: "obs/s",
+    goal: { atLeast: 12_000 },
+  },
+  { what: "  processor time in the daemon", value: built.cpuMicros, unit: "µs/obs" },
+  { what: "one transaction per message", value: naive.perSecond, unit: "obs/s" },
+  {
+    what: "  ratio built / one per message",
+    value: built.perSecond / naive.perSecond,
+    unit: "times",
+  },
+  {
+    what: "replay of a backlog that moves sessions",
+    value: moving.perSecond,
+    unit: "obs/s",
+    goal: { atLeast: 40_000 },
+  },
+  { what: "  processor time in the daemon", value: moving.cpuMicros, unit: "µs/obs" },
+  {
+    what: "replay of a backlog that changes nothing",
+    value: same.perSecond,
+    unit: "obs/s",
+    goal: { atLeast: 40_000 },
+  },
+  { what: "  processor time in the daemon", value: same.cpuMicros, unit: "µs/obs" },
+  ...(full
+    ? [
+        {
+          what: `publish to flushed commit over ${ENTRIES.toLocaleString("en")} entries`,
+          value: full.perSecond,
+          unit: "obs/s",
+        },
+        {
+          what: "  of the empty store's",
+          value: (100 * full.perSecond) / built.perSecond,
+          unit: "%",
+          goal: { atLeast: 90 },
+        },
+      ]
+    : []),
+]);

@@ -1,22 +1,51 @@
-// A probe that publishes as fast as the server takes it, in a process of its own: URL USER PASS COUNT SESSIONS.
+// A probe that publishes as fast as the server takes it, in a process of its own: URL USER PASS COUNT SESSIONS KIND.
+// Each observation has an id and is acknowledged by JetStream; a window of them is under way at any time. KIND "moving"
+// gives each session another activity each time, "same" repeats what is known already.
 
-import { jetstream } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connect, createInbox, headers } from "@nats-io/transport-node";
 
-const [servers = "", user = "", pass = "", count = "0", sessions = "1"] = process.argv.slice(2);
-const WINDOW = 500;
+const [servers = "", user = "", pass = "", count = "0", sessions = "1", kind = "moving"] =
+  process.argv.slice(2);
+const WINDOW = 2_048;
 const STATES = ["active", "idle", "ready"] as const;
+const encoder = new TextEncoder();
+const total = Number(count);
+const width = Number(sessions);
 
 const connection = await connect({ servers, user, pass });
-const stream = jetstream(connection);
-let waiting: Promise<unknown>[] = [];
-for (let n = 0; n < Number(count); n += 1) {
-  const state = STATES[Math.floor(n / Number(sessions)) % STATES.length];
-  waiting.push(stream.publish(`ao.obs.activity.s${n % Number(sessions)}`, JSON.stringify({ state }), { msgID: `bench-${n}` }));
-  if (waiting.length >= WINDOW) {
-    await Promise.all(waiting);
-    waiting = [];
+const inbox = createInbox();
+const { promise: isDone, resolve } = Promise.withResolvers<void>();
+let sent = 0;
+let stored = 0;
+connection.subscribe(inbox, {
+  callback: (error, message) => {
+    if (error !== null || message.string().includes('"error"')) {
+      throw new Error(`publish: ${error?.message ?? message.string()}`);
+    }
+    stored += 1;
+    if (stored === total) resolve();
+    if (sent - stored <= WINDOW / 2) publishMore();
+  },
+});
+publishMore();
+await isDone;
+await connection.close();
+
+function publishMore(): void {
+  for (; sent < total && sent - stored < WINDOW; sent += 1) {
+    const marks = headers();
+    marks.set("Nats-Msg-Id", `bench-${kind}-${sent}`);
+    connection.publish(`ao.obs.activity.s${sent % width}`, bodyOf(Math.floor(sent / width)), {
+      reply: inbox,
+      headers: marks,
+    });
   }
 }
-await Promise.all(waiting);
-await connection.close();
+
+function bodyOf(round: number): Uint8Array {
+  const state = STATES[round % STATES.length];
+  // A stale signal is journaled and changes nothing.
+  return encoder.encode(
+    JSON.stringify(kind === "same" ? { state, confidence: "stale" } : { state }),
+  );
+}

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ActorSystem } from "../actors/actor-system.ts";
 import type { Running } from "../actors/part-run.ts";
 import type { Committed } from "../actors/system.ts";
-import { splitAddress, type Address } from "../machines/ids.ts";
+import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
 import type { MachineState } from "../machines/kind.ts";
 import { refsProbe } from "../probes/refs.ts";
 import { spoolProbe } from "../probes/spool.ts";
@@ -14,6 +14,9 @@ import type { Workshop } from "./daemon-core.ts";
 //
 // Which probes look at what: one at the spool, one at the whole fleet of terminals, one at each worktree and one at the refs of each
 // repository that has a forge here. Started and stopped as the actors they speak to come and go.
+
+/** The kinds that have a probe each. */
+const WATCHED = ["workspace", "forge"] as const satisfies KindName[];
 
 /** Starts the probes that the present actors call for, and follows them. */
 export async function startProbes(workshop: Workshop, system: ActorSystem): Promise<Running> {
@@ -36,7 +39,9 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
     watch(workshop, system, { target, signal, trouble }).catch(trouble);
   }
 
-  for (const { address, isDone } of system.store.summaries()) if (!isDone) consider(address);
+  for (const kind of WATCHED) {
+    for (const { address, isDone } of system.store.summaries(kind)) if (!isDone) consider(address);
+  }
   const unfollow = system.onCommitted((committed) => {
     for (const address of movedOf(committed)) consider(address);
   });
@@ -69,7 +74,7 @@ type Target =
 /** What there is to look at for an actor as it is now. */
 function targetOf(system: ActorSystem, address: Address): Target | undefined {
   const { kind, id } = splitAddress(address);
-  if (kind !== "workspace" && kind !== "forge") return undefined;
+  if (!WATCHED.some((watched) => watched === kind)) return undefined;
   const row = system.store.snapshot(address);
   if (row === undefined) return undefined;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by our own persisted()

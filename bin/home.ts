@@ -40,12 +40,19 @@ export function readSettings(home: string): Settings {
 
 const Secrets = z.object({ token: z.string().min(32), agents: z.string().min(32) });
 
-/** The owner's token and the secret that signs agents' tokens; made once per home. */
+/** The owner's token and the secret that signs agents' tokens; made once per home. Fails with CONFIG_INVALID. */
 export function secretsOf(home: string): z.infer<typeof Secrets> {
   const file = join(home, "secrets.json");
   const text = readIfThere(file);
-  const parsed = Secrets.safeParse(text === undefined ? undefined : parseJson(file, text));
-  if (parsed.success) return parsed.data;
+  if (text !== undefined) {
+    const parsed = Secrets.safeParse(parseJson(file, text));
+    if (parsed.success) return parsed.data;
+    // Not made anew unasked: agents that run hold tokens signed with the old one.
+    throw new Failure(
+      "CONFIG_INVALID",
+      `read ${file}: it holds no secrets; remove it for new ones`,
+    );
+  }
   const made = {
     token: randomBytes(32).toString("base64url"),
     agents: randomBytes(32).toString("base64url"),

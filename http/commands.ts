@@ -15,7 +15,7 @@ import { failureFrom } from "./failures.ts";
 //       was used for something else is refused with KEY_REUSED.
 
 // An outage of the bus or a full disk may hold an answer back; callers should not hang on it for ever.
-const ANSWER_WITHIN_MS = 30_000;
+export const ANSWER_WITHIN_MS = 30_000;
 
 type Applied = Extract<Outcome, { type: "applied" }>;
 

@@ -42,18 +42,26 @@ function readRoutes(app: App, edge: Edge): void {
       },
     },
     ({ query: { after, limit } }) => {
-      const where = { kind: "project" as const, after, limit: limit + 1 };
-      const rows = edge.views.list({ ...where, where: (row) => !row.states.some(isGone) });
+      const rows = edge.views.list({
+        kind: "project",
+        after: after === undefined ? undefined : `project/${after}`,
+        limit: limit + 1,
+        where: (row) => !row.states.some(isGone),
+      });
       const shown = rows.slice(0, limit);
       const projects = shown.map(({ address }) => projectView(knownActor(edge, address)));
-      return { projects, next: rows.length > limit ? (shown.at(-1)?.address ?? null) : null };
+      return { projects, next: rows.length > limit ? (projects.at(-1)?.id ?? null) : null };
     },
   );
 
   app.get(
     "/projects/:id",
     { schema: { tags, summary: "One project", params: Id, response: answer } },
-    ({ params: { id } }) => projectView(knownActor(edge, addressOf("project", id))),
+    ({ params: { id } }) => {
+      const view = projectView(knownActor(edge, addressOf("project", id)));
+      if (view.state !== "vacant") return view;
+      throw new Failure("ACTOR_UNKNOWN", `nothing is registered as project ${id}`);
+    },
   );
 }
 

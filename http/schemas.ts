@@ -37,6 +37,11 @@ export const SpawnBody = z.object({
 export const PullView = PullRequestFacts.extend({
   author: z.string(),
   session: z.string().optional(),
+  /** A merge was ordered and has not ended. */
+  merging: z.boolean(),
+  mergeSha: z.string().nullable(),
+  /** What could not be done with it last. */
+  trouble: z.object({ at: z.number(), code: z.string(), message: z.string() }).nullable(),
 });
 
 export const Id = z.object({ id: Token });

@@ -14,6 +14,7 @@ import type { SnapshotRow } from "../storage/store.ts";
 //   W2. Status is worked out here, on every read.
 
 const Axis = z.object({ state: z.string(), reason: z.string() });
+const Report = z.object({ at: z.number(), summary: z.string(), outcome: z.string() });
 const Message = z.object({
   id: z.string(),
   text: z.string().catch(""),
@@ -71,7 +72,8 @@ export const SessionView = z.object({
     /** The argv that shows it to a person; empty when there is nothing to show. */
     attach: z.array(z.string()),
   }),
-  report: z.unknown().optional(),
+  /** What the agent said its work came to, once it has. */
+  report: Report.nullable(),
   revision: z.number(),
   createdAt: z.number(),
   updatedAt: z.number(),
@@ -120,7 +122,7 @@ const Stored = z.object({
     })
     .catch({ epoch: 0, state: "unknown" }),
   messages: z.array(z.unknown()).catch([]),
-  report: z.unknown().optional(),
+  report: Report.nullable().catch(null),
   revision: z.number().optional().catch(undefined),
   createdAt: z.number().optional().catch(undefined),
   updatedAt: z.number().optional().catch(undefined),
@@ -147,11 +149,15 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     ...stored[name],
     state: region(name) ?? stored[name].state ?? rest,
   });
+  const { shape } = SessionView;
   const axes = {
-    lifecycle: { since: row.createdAt, ...present(axis("lifecycle", "not_started")) },
-    runtime: axis("runtime", "unknown"),
-    activity: axis("activity", "none"),
-    pr: present(axis("pr", "none")),
+    lifecycle: shape.lifecycle.parse({
+      since: row.createdAt,
+      ...present(axis("lifecycle", "not_started")),
+    }),
+    runtime: shape.runtime.parse(axis("runtime", "unknown")),
+    activity: shape.activity.parse(axis("activity", "none")),
+    pr: shape.pr.parse(present(axis("pr", "none"))),
   };
   const { report, projectId, kind, harness, title, prompt, detecting, prs, workspace } = stored;
   const shown = displayStatus({
@@ -169,13 +175,14 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     prompt,
     detecting,
     workspace,
-    ...present({ objectiveId: stored.objectiveId, branch: stored.branch, report }),
+    report,
+    ...present({ objectiveId: stored.objectiveId, branch: stored.branch }),
     status: shown.status,
     statusReason: shown.reason,
     ...axes,
     prs: prs.flatMap((facts) => PullRequestFacts.safeParse(facts).data ?? []),
     wanted: region("wanted") ?? stored.wanted,
-    terminal: { id, ...terminalOf(stored), attach: [...(options.attach?.(id) ?? [])] },
+    terminal: terminalOf(id, stored, options.attach),
     revision: row.seq,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
@@ -218,14 +225,21 @@ function readSession(row: SnapshotRow): {
   };
 }
 
-function terminalOf({ terminal }: z.infer<typeof Stored>): {
-  epoch: number;
-  state: string;
-  exitCode?: number;
-  signal?: string;
-} {
-  const { exitCode, signal, ...rest } = terminal;
-  return { ...rest, ...present({ exitCode: exitCode ?? undefined, signal: signal ?? undefined }) };
+// Before its launch is answered, and after its end, there is no pane.
+const PANELESS: ReadonlySet<string> = new Set(["absent", "starting", "stopped"]);
+
+function terminalOf(
+  id: string,
+  { terminal: { epoch, state, exitCode, signal } }: z.infer<typeof Stored>,
+  attach: SessionViewOptions["attach"],
+): SessionView["terminal"] {
+  return {
+    id,
+    epoch,
+    state,
+    ...present({ exitCode: exitCode ?? undefined, signal: signal ?? undefined }),
+    attach: PANELESS.has(state) ? [] : [...(attach?.(id) ?? [])],
+  };
 }
 
 // Programs run as `command` have no hooks, so their silence says nothing.

@@ -3,7 +3,14 @@ import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
 import { ActivityObservation, PullRequestFacts } from "../machines/observations.ts";
-import { applied, askActor, knownActor, messageIdOf, settleMail, toJson } from "./commands.ts";
+import {
+  ANSWER_WITHIN_MS,
+  askActor,
+  knownActor,
+  messageIdOf,
+  settleMail,
+  toJson,
+} from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { Id, page, SpawnBody } from "./schemas.ts";
 import { messageViews, MessageView, sessionView, SessionView } from "./session-view.ts";
@@ -19,6 +26,11 @@ const ReportBody = z.object({
   outcome: z.string().min(1).max(64).default("succeeded"),
 });
 const MessageId = z.object({ messageId: z.string() });
+const Cleaned = z.object({
+  cleaned: z.array(z.string()),
+  /** Sessions that did not take the order: one in trouble keeps no other from being cleaned up. */
+  failed: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
+});
 
 /** Spawning sessions, steering them and reading them. */
 export function sessionRoutes(app: App, edge: Edge): void {
@@ -126,12 +138,12 @@ function commandRoutes(app: App, edge: Edge): void {
     {
       schema: {
         tags,
-        summary: "End the sessions whose work is done or merged",
+        summary: "Close the sessions whose work is over: done, merged, or ended by itself",
         body: z.object({ projectId: Token.optional() }).nullish(),
-        response: { 200: z.object({ cleaned: z.array(z.string()) }) },
+        response: { 200: Cleaned },
       },
     },
-    async (request, _reply) => ({ cleaned: await cleanUp(edge, request, request.body?.projectId) }),
+    async (request, _reply) => cleanUp(edge, request, request.body?.projectId),
   );
 }
 
@@ -272,8 +284,9 @@ async function cleanUp(
   edge: Edge,
   request: FastifyRequest,
   projectId: string | undefined,
-): Promise<string[]> {
-  const cleaned: string[] = [];
+): Promise<z.infer<typeof Cleaned>> {
+  const result: z.infer<typeof Cleaned> = { cleaned: [], failed: [] };
+  const key = messageIdOf(edge, request);
   const summaries = edge.views.list({
     kind: "session",
     limit: Number.MAX_SAFE_INTEGER,
@@ -281,21 +294,31 @@ async function cleanUp(
       !isDone && (projectId === undefined || facts["projectId"] === projectId),
   });
   for (const { address } of summaries) {
-    const { id, status, wanted } = viewOf(edge, address);
-    if (wanted !== "running" || (status !== "done" && status !== "merged")) continue;
-    // One key would be one command; here it stands for many.
-    const key = messageIdOf(edge, request);
-    applied(
-      await edge.system.ask({
+    const view = viewOf(edge, address);
+    const { id } = view;
+    // One key would be one command; here it stands for many. A repeat finds what the first one closed.
+    const messageId = key === undefined ? undefined : `${key}:${id}`;
+    const isRepeat = messageId !== undefined && edge.system.store.seen(messageId) !== undefined;
+    if (!isOver(view) && !isRepeat) continue;
+    const outcome = await edge.system.ask(
+      {
         to: address,
         type: "session.kill",
         data: { kind: "cleanup" },
-        ...(key === undefined ? {} : { id: `${key}:${id}` }),
-      }),
+        ...(messageId === undefined ? {} : { id: messageId }),
+      },
+      AbortSignal.timeout(ANSWER_WITHIN_MS),
     );
-    cleaned.push(id);
+    if (outcome.type === "applied") result.cleaned.push(id);
+    else result.failed.push({ id, code: outcome.code, message: outcome.message });
   }
-  return cleaned;
+  return result;
+}
+
+/** Whether nothing is left to be done in it, and nobody has closed it yet. */
+function isOver({ lifecycle, status, wanted }: SessionView): boolean {
+  const hasEnded = lifecycle.state === "done" || lifecycle.state === "terminated";
+  return wanted === "running" && (hasEnded || status === "merged");
 }
 
 function viewOf(edge: Edge, address: Address): SessionView {

@@ -22,7 +22,7 @@ export const Check = z.object({
 export type Check = z.infer<typeof Check>;
 
 /** Who runs in a terminal: the launch wiring turns it into the AO_ variables and a token. */
-export const LaunchIdentity = z.object({
+const LaunchIdentity = z.object({
   sessionId: Token,
   projectId: Token,
   objectiveId: Token.optional(),
@@ -48,7 +48,7 @@ export const WorkspaceSpec = z.object({
 });
 export type WorkspaceSpec = z.infer<typeof WorkspaceSpec>;
 
-export const MERGEABILITY = z.boolean().nullable();
+const MERGEABILITY = z.boolean().nullable();
 
 const CheckResult = z.object({
   name: z.string(),

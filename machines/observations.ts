@@ -16,7 +16,7 @@ export const RuntimeObservation = z.object({
   epoch: Epoch,
 });
 
-export const ACTIVITY_STATES = [
+const ACTIVITY_STATES = [
   "active",
   "ready",
   "idle",

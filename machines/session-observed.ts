@@ -103,7 +103,7 @@ function isRestarted({ supervisor: { spec } }: SessionContext): boolean {
 }
 
 /** A sign of life within `recentMs`. A wait for input does not stretch it (O-3). */
-export function wasRecentlyActive(
+function wasRecentlyActive(
   { axes: { activity } }: SessionContext,
   { at, recentMs }: { at: number; recentMs: number },
 ): boolean {

@@ -3,7 +3,7 @@
 // The little that a store needs of what keeps its rows: ordered tables of text, and one atomic write at a time.
 // Does not know what a row means. `rowStore` makes a Store of it.
 //
-//   N1. `write` applies every op or none, in the order given, and resolves only when they would survive a crash.
+//   N1. `write` applies all that is given or nothing, in that order, and resolves only when it would survive a crash.
 //   N2. `write` is called again only after the last one has settled; reads meanwhile see the rows before it.
 //   N3. Rows are ordered by key: part by part, numbers by value, strings by code unit, a prefix before what it begins.
 
@@ -40,13 +40,18 @@ export interface Range {
   readonly limit?: number;
 }
 
+/** Rows ready to be written; only the engine that made it runs it. */
+export type Prepared = () => void;
+
 export interface Engine {
   get(table: TableName, key: Key): string | undefined;
   /** Values in order of key. From the row at `start` down when reversed. */
   range(table: TableName, range: Range): Iterable<string>;
   /** Rejects with STORE_FULL when there is no room, and can be called again. */
-  write(ops: readonly Op[]): Promise<void>;
-  /** The same at once, for opening. */
+  write(prepared: readonly Prepared[]): Promise<void>;
+  /** Does all of a write that can be wrong with the rows themselves, and throws if something is. */
+  prepare(ops: readonly Op[]): Prepared;
+  /** Writes at once, for opening. */
   writeNow(ops: readonly Op[]): void;
   count(table: TableName): number;
   bytes(): number;

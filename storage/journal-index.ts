@@ -40,55 +40,32 @@ export interface JournalIndex {
 
 /** The index of an engine's log, with what the log tells of the time after the mark. */
 export function journalIndex(reader: Reader): JournalIndex {
-  const runs = new Map<Address, Run[]>();
-  const ids = new Map<string, number>();
-  let newest = reader.get("meta", ["indexed"])?.indexed ?? 0;
-  let count = 0;
-
-  function add([entry, mark]: LogRow): void {
-    const { address, seq, globalSeq } = entry;
-    const known = runs.get(address) ?? [];
-    runs.set(address, known);
-    let run = known.at(-1);
-    if (run === undefined || run[1].length === LONGEST_RUN || seq !== run[0] + run[1].length) {
-      run = [seq, [], []];
-      known.push(run);
-    }
-    run[1].push(globalSeq);
-    if (entry.checkpoint !== undefined) run[2].push(seq);
-    if (mark !== null) ids.set(entry.message.id, globalSeq);
-    newest = Math.max(newest, globalSeq);
-    count += 1;
-  }
+  const recent = recentEntries(reader.get("meta", ["indexed"])?.indexed ?? 0);
+  for (const row of reader.each("log", { start: [recent.newest() + 1] })) recent.add(row);
 
   function* runsFrom(address: Address, seq: number): Iterable<Run> {
     const down = { start: [address, seq], end: [address, -1], isReverse: true, limit: 1 };
     const [first] = reader.list("runs", down);
     yield* reader.each("runs", { start: [address, first?.[0] ?? seq], end: [address, LAST] });
-    yield* runs.get(address) ?? [];
+    yield* recent.runsOf(address);
   }
 
   function* runsDown(address: Address, seq: number): Iterable<Run> {
-    yield* runs.get(address)?.toReversed() ?? [];
+    yield* recent.runsOf(address).toReversed();
     yield* reader.each("runs", { start: [address, seq], end: [address, -1], isReverse: true });
   }
 
-  for (const row of reader.each("log", { start: [newest + 1] })) add(row);
   return {
     add: (rows) => {
-      for (const row of sorted(rows)) add(row);
+      for (const row of sorted(rows)) recent.add(row);
     },
-    ops: () => (count === 0 ? [] : opsOf(runs, ids, newest)),
+    ops: () => recent.ops(),
     get isDue() {
-      return count >= MOST_RECENT;
+      return recent.count() >= MOST_RECENT;
     },
-    clear: () => {
-      runs.clear();
-      ids.clear();
-      count = 0;
-    },
+    clear: () => recent.clear(),
     get unwrittenIds() {
-      return ids.size;
+      return recent.idCount();
     },
     entries: (address, { after, limit }) => {
       const found: LogRow[] = [];
@@ -111,10 +88,46 @@ export function journalIndex(reader: Reader): JournalIndex {
       return undefined;
     },
     seen: (id) => {
-      const known = ids.get(id) ?? reader.get("seen", [id]);
+      const known = recent.globalSeqOf(id) ?? reader.get("seen", [id]);
       if (typeof known !== "number") return known === undefined ? undefined : { id, ...known };
       const row = reader.get("log", [known]);
       return row === undefined ? undefined : seenOf(row);
+    },
+  };
+}
+
+/** What is to be found in memory; `newest` is the highest number in the log, `indexed` at first. */
+function recentEntries(indexed: number) {
+  const runs = new Map<Address, Run[]>();
+  const ids = new Map<string, number>();
+  let newest = indexed;
+  let count = 0;
+  return {
+    newest: () => newest,
+    count: () => count,
+    idCount: () => ids.size,
+    runsOf: (address: Address): readonly Run[] => runs.get(address) ?? [],
+    globalSeqOf: (id: string) => ids.get(id),
+    add: ([entry, mark]: LogRow): void => {
+      const { address, seq, globalSeq } = entry;
+      const known = runs.get(address) ?? [];
+      runs.set(address, known);
+      let run = known.at(-1);
+      if (run === undefined || run[1].length === LONGEST_RUN || seq !== run[0] + run[1].length) {
+        run = [seq, [], []];
+        known.push(run);
+      }
+      run[1].push(globalSeq);
+      if (entry.checkpoint !== undefined) run[2].push(seq);
+      if (mark !== null) ids.set(entry.message.id, globalSeq);
+      newest = Math.max(newest, globalSeq);
+      count += 1;
+    },
+    ops: () => (count === 0 ? [] : opsOf(runs, ids, newest)),
+    clear: (): void => {
+      runs.clear();
+      ids.clear();
+      count = 0;
     },
   };
 }

@@ -5,7 +5,7 @@ import { open, type Database } from "lmdb";
 import { Failure } from "../machines/failures.ts";
 import { TABLES, type Engine, type Op, type Range, type TableName } from "./engine.ts";
 import { copyInto } from "./lmdb-backup.ts";
-import { keyBytes, seal, unseal } from "./lmdb-codec.ts";
+import { keyBytes, rowEncoder, unseal } from "./lmdb-codec.ts";
 import { damaged, storeFailure, writeFailure } from "./lmdb-errors.ts";
 
 // LMDB engine
@@ -49,11 +49,13 @@ export function lmdbEngine(folder: string): Engine {
 
   return {
     ...readsOf(tables, file, attempt),
-    write: async (ops) => {
-      const apply = prepare(tables, ops);
+    prepare: (ops) => prepare(tables, ops),
+    write: async (prepared) => {
       if (mustProbe) attempt("write", () => probe(env));
       try {
-        await env.batch(apply);
+        await env.batch(() => {
+          for (const apply of prepared) apply();
+        });
         mustProbe = false;
       } catch (error) {
         mustProbe = true;
@@ -146,13 +148,13 @@ function lmdbRange({ start, end, isReverse = false, limit }: Range) {
 
 // Does all that can fail (L1); what it returns only hands over bytes.
 function prepare(tables: Tables, ops: readonly Op[]): () => void {
-  const rows = ops.map(({ table, key, value }) => {
-    const bytes = keyBytes(key);
-    if (bytes.length > MAX_KEY_BYTES) {
-      throw new Error(`a key of ${table} takes ${bytes.length} bytes, more than ${MAX_KEY_BYTES}`);
+  const encode = rowEncoder();
+  const rows = ops.map((op) => {
+    const { key, value } = encode(op.key, op.value);
+    if (key.length > MAX_KEY_BYTES) {
+      throw new Error(`a key of ${op.table} takes ${key.length} bytes, more than ${MAX_KEY_BYTES}`);
     }
-    const sealed = value === undefined ? undefined : seal(bytes, value);
-    return { table: tables[table], key: bytes, value: sealed };
+    return { table: tables[op.table], key, value };
   });
   return () => {
     for (const { table, key, value } of rows) {

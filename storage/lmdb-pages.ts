@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Failure } from "../machines/failures.ts";
-import { unseal } from "./lmdb-codec.ts";
+import { isSealed } from "./lmdb-codec.ts";
 import { damaged } from "./lmdb-errors.ts";
 
 // LMDB pages
@@ -56,7 +56,10 @@ interface Node {
 
 interface File {
   readonly meta: Meta;
-  read(pageNumber: number, pages?: number): Buffer;
+  /** One page, in memory that the next call uses again. */
+  read(pageNumber: number): Buffer;
+  /** Pages that follow each other, for the caller to keep. */
+  readMany(pageNumber: number, pages: number): Buffer;
   refuse(seen: string): Failure;
 }
 
@@ -129,22 +132,25 @@ function treeAt(bytes: Buffer, at: number, names: Pick<Tree, "name" | "isSealed"
 function pagesOf(path: string, meta: Meta, read: Read): File {
   const { pageSize, lastPage } = meta;
   const refuse = (seen: string) => damaged(path, seen);
+  const scratch = Buffer.alloc(pageSize);
+  function fill(bytes: Buffer, pageNumber: number): Buffer {
+    const last = pageNumber + bytes.length / pageSize - 1;
+    if (pageNumber < META_PAGES || last > lastPage) {
+      throw refuse(`page ${pageNumber} is named, which the store does not have`);
+    }
+    if (read(bytes, pageNumber * pageSize) !== bytes.length) {
+      throw refuse(`it ends before page ${last}`);
+    }
+    if (Number(bytes.readBigUInt64LE(0)) !== pageNumber) {
+      throw refuse(`page ${pageNumber} holds something else`);
+    }
+    return bytes;
+  }
   return {
     meta,
     refuse,
-    read: (pageNumber, pages = 1) => {
-      if (pageNumber < META_PAGES || pageNumber + pages - 1 > lastPage) {
-        throw refuse(`page ${pageNumber} is named, which the store does not have`);
-      }
-      const bytes = Buffer.allocUnsafe(pages * pageSize);
-      if (read(bytes, pageNumber * pageSize) !== bytes.length) {
-        throw refuse(`it ends before page ${pageNumber + pages - 1}`);
-      }
-      if (Number(bytes.readBigUInt64LE(0)) !== pageNumber) {
-        throw refuse(`page ${pageNumber} holds something else`);
-      }
-      return bytes;
-    },
+    read: (pageNumber) => fill(scratch, pageNumber),
+    readMany: (pageNumber, pages) => fill(Buffer.allocUnsafe(pages * pageSize), pageNumber),
   };
 }
 
@@ -154,6 +160,8 @@ function checkTree(file: File, tree: Tree, { isDeep }: { isDeep: boolean }): Tre
   let level = [tree.root];
   for (let depth = tree.depth; depth > 1; depth -= 1) {
     level = level.flatMap((page) => nodesOf(file, page, P_BRANCH).map(childOf));
+    // As they lie in the file.
+    level.sort((a, b) => a - b);
   }
   if (!isDeep) return [];
   const tables: Tree[] = [];
@@ -214,7 +222,7 @@ function checkLeafNode(file: File, tree: Tree, node: Node): Tree | undefined {
   const value =
     (flags & F_BIGDATA) === 0 ? page.subarray(at, at + size) : bigValue(file, page, at, size);
   const key = page.subarray(start + NODE, at);
-  if (tree.isSealed && unseal(key, value) === undefined) {
+  if (tree.isSealed && !isSealed(key, value)) {
     throw file.refuse(`a row of ${tree.name} does not match its checksum`);
   }
   return undefined;
@@ -226,7 +234,7 @@ function bigValue(file: File, page: Buffer, at: number, size: number): Buffer {
   if (pages !== Math.ceil((HEADER + size) / file.meta.pageSize)) {
     throw file.refuse(`a value of ${size} bytes is said to take ${pages} pages`);
   }
-  const bytes = file.read(pageNumber, pages);
+  const bytes = file.readMany(pageNumber, pages);
   if ((bytes.readUInt16LE(18) & KINDS_OF_PAGE) !== P_OVERFLOW) {
     throw file.refuse(`page ${pageNumber} does not hold a large value`);
   }

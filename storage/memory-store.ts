@@ -94,7 +94,8 @@ function memoryEngine(disk: DiskState, place: string): Engine {
       return row !== undefined && compareKeys(row.key, key) === 0 ? row.value : undefined;
     },
     range: (table, range) => slice(rowsOf(table), range),
-    write: async (ops) => {
+    prepare: (ops) => () => writeNow(ops),
+    write: async (prepared) => {
       await disk.held?.promise;
       await Promise.resolve();
       if (disk.owner !== me) await new Promise<never>(() => {});
@@ -102,7 +103,7 @@ function memoryEngine(disk: DiskState, place: string): Engine {
         disk.shouldFail = false;
         throw new Failure("STORE_FULL", `write ${place}: no space left, as the test wished`);
       }
-      writeNow(ops);
+      for (const write of prepared) write();
     },
     writeNow,
     count: (table) => rowsOf(table).length,

@@ -1,11 +1,20 @@
 import { Failure } from "../machines/failures.ts";
-import type { Address } from "../machines/ids.ts";
+import type { Address, KindName } from "../machines/ids.ts";
 import { TABLES, type Engine, type Range } from "./engine.ts";
 import { pruneSlice } from "./retention.ts";
 import { journalIndex, type JournalIndex } from "./journal-index.ts";
-import { headAfter, logRowsOf, opsOf, orderKey, put, readerOf, type HeadRow, type Reader } from "./rows.ts";
+import {
+  headAfter,
+  logRowsOf,
+  opsOf,
+  orderKey,
+  put,
+  readerOf,
+  type HeadRow,
+  type Reader,
+} from "./rows.ts";
 import type { OutboxRow, Store } from "./store.ts";
-import { writeQueue } from "./write-queue.ts";
+import { writeQueue, type WriteQueue } from "./write-queue.ts";
 
 /** Raised with every change of how rows are kept. */
 const STORE_FORMAT = 1;
@@ -56,13 +65,16 @@ export function rowStore(engine: Engine, options: { place: string; newCluster: s
       bytes: engine.bytes(),
     }),
     close: async () => {
-      closing ??= queue.close().then(async () => {
-        indexNow(engine, index);
-        await engine.close();
-      });
+      closing ??= closeAfter(queue, engine, index);
       await closing;
     },
   };
+}
+
+async function closeAfter(queue: WriteQueue, engine: Engine, index: JournalIndex): Promise<void> {
+  await queue.close();
+  indexNow(engine, index);
+  await engine.close();
 }
 
 // Spares the next boot the reading of what is recent; it can do without.
@@ -109,8 +121,13 @@ function actorReads(reader: Reader): Pick<Store, "snapshot" | "snapshots" | "sum
         limit,
       });
     },
-    summaries: () => reader.each("summaries", {}),
+    summaries: (kind) => reader.each("summaries", kind === undefined ? {} : ofKind(kind)),
   };
+}
+
+/** The keys of one kind: "0" comes right after "/". */
+function ofKind(kind: KindName): Range {
+  return { start: [`${kind}/`], end: [`${kind}0`] };
 }
 
 function journalReads(

@@ -209,8 +209,8 @@ export interface Store {
   snapshot(address: Address): SnapshotRow | undefined;
   /** Snapshots of one kind or of all, in order of address, after `after`. */
   snapshots(query: { kind?: KindName; after?: Address; limit: number }): SnapshotRow[];
-  /** Every summary, in order of address; a lazy scan, for boot. */
-  summaries(): Iterable<SummaryRow>;
+  /** Every summary, or those of one kind, in order of address; a lazy scan, for boot. */
+  summaries(kind?: KindName): Iterable<SummaryRow>;
   /** One actor's entries with seq > after, oldest first. */
   journal(address: Address, query: { after: number; limit: number }): JournalEntry[];
   /** The newest entry with a checkpoint and seq <= `seq`. */

@@ -1,5 +1,5 @@
 import { Failure } from "../machines/failures.ts";
-import type { Engine, Op } from "./engine.ts";
+import type { Engine, Op, Prepared } from "./engine.ts";
 import type { JournalIndex } from "./journal-index.ts";
 import { put, type HeadRow, type LogRow } from "./rows.ts";
 
@@ -23,7 +23,7 @@ interface Moves {
 }
 
 interface Request {
-  readonly ops: readonly Op[];
+  readonly rows: Prepared;
   readonly moves: Moves;
   readonly resolve: () => void;
   readonly reject: (failure: unknown) => void;
@@ -64,11 +64,10 @@ export function writeQueue(
 
   async function send(requests: readonly Request[], next: HeadRow): Promise<void> {
     const isIndexing = mustIndex || index.isDue;
-    const ops = isIndexing ? index.ops() : [];
-    for (const request of requests) ops.push(...request.ops);
-    if (next !== head) ops.push(put("meta", ["head"], { head: next }));
+    const own = isIndexing ? index.ops() : [];
+    if (next !== head) own.push(put("meta", ["head"], { head: next }));
     try {
-      await engine.write(ops);
+      await engine.write([...requests.map(({ rows }) => rows), engine.prepare(own)]);
     } catch (error) {
       for (const request of [...requests, ...waiting]) request.reject(error);
       waiting = [];
@@ -83,8 +82,10 @@ export function writeQueue(
 
   async function write(ops: readonly Op[], moves: Moves = {}): Promise<void> {
     if (isClosed) throw new Failure("STORE_CLOSED", "write to the store: it was closed");
+    // Bytes by now: text would live until its turn comes, and the garbage collector would carry it along.
+    const rows = engine.prepare(ops);
     await new Promise<void>((resolve, reject) => {
-      waiting.push({ ops, moves, resolve, reject });
+      waiting.push({ rows, moves, resolve, reject });
       running ??= run();
     });
   }

@@ -22,7 +22,7 @@ import {
   type Plan,
 } from "../support/simulation.ts";
 
-const RUNS = 400;
+const RUNS = 500;
 const actor = nat({ max: ACTORS.length - 1 });
 const anyone = nat({ max: ACTORS.length });
 const timer = constantFrom("wake", "other");
@@ -133,7 +133,7 @@ it("loses nothing, does nothing twice and does the same again, wherever it is ki
     expect(once.faults).toEqual([]);
     expect(again.told === once.told).toBe(true);
   });
-  await assert(check, { numRuns: RUNS, seed: 20_260 });
+  await assert(check, { numRuns: RUNS, seed: 1 });
   // A fault that never happened proved nothing.
   expect([...faults.keys()].toSorted()).toEqual(
     [

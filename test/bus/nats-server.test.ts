@@ -148,7 +148,7 @@ describe("a started nats-server", () => {
 
 /** Starts the server from a daemon whose whole process group is then killed, as a terminal that is closed would. */
 async function leave(home: string): Promise<number> {
-  const keeper = join(import.meta.dirname, "keeper.ts");
+  const keeper = join(import.meta.dirname, "programs", "keeper.ts");
   const daemon = spawn(process.execPath, [keeper, home], {
     detached: true,
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +16,7 @@ interface SmallDisk {
   readonly mode: string;
   /** Runs a daemon whose store has little room; what is in the store is in `saved` when it has ended. */
   readonly under: readonly string[];
-  makeRoom(world: DaemonWorld): void;
+  readonly makeRoom: (world: DaemonWorld) => void;
 }
 
 const SAVE =

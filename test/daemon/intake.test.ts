@@ -1,9 +1,8 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { rawClient, type RawClient } from "../bus/raw-client.ts";
-import { daemonWorld, observe, PATIENCE_MS } from "../support/daemon.ts";
+import { credentialsOf, daemonWorld, observe, PATIENCE_MS } from "../support/daemon.ts";
 
 // What comes in over the real NATS: repeated, out of order, all at once, while nobody listens, and with bad intent.
 
@@ -60,7 +59,7 @@ async function growth(received: number, act: () => Promise<void>): Promise<Books
 
 async function lastLetters(count: number): Promise<{ code: string; subject: string }[]> {
   const { letters } = await world.get("/dead-letters?limit=500");
-  return letters.slice(-count);
+  return count === 0 ? [] : letters.slice(-count);
 }
 
 describe("observations from NATS", () => {
@@ -68,11 +67,10 @@ describe("observations from NATS", () => {
     await world.settled();
     const { revision } = await world.session(id);
     const clients = await Promise.all(Array.from({ length: 5 }, async () => world.nats("probe")));
-    const state = (n: number) => (n % 2 === 0 ? "active" : "idle");
     await Promise.all(
       Array.from({ length: 50 }, async (_, n) => {
         const nc = clients[n % clients.length] ?? (await world.nats("probe"));
-        await observe(nc, `activity.${id}`, { state: state(n) });
+        await observe(nc, `activity.${id}`, { state: n % 2 === 0 ? "active" : "idle" });
       }),
     );
     await expect.poll(async () => (await world.session(id)).revision).toBe(revision + 50);
@@ -102,7 +100,7 @@ describe("a command that comes again", () => {
     const data = { summary: "done", outcome: "succeeded" };
     const command = { id: `http:owner:${key}`, type: "session.report", data };
     const grown = await growth(3, async () => {
-      for (const _ of [1, 2, 3]) nc.publish(`ao.cmd.session.${id}`, JSON.stringify(command));
+      for (let n = 0; n < 3; n += 1) nc.publish(`ao.cmd.session.${id}`, JSON.stringify(command));
       await nc.flush();
     });
     expect(grown).toMatchObject({ applied: 1, duplicate: 2, dead: 0 });
@@ -117,21 +115,27 @@ describe("a command that comes again", () => {
 
 describe("a probe that lies", () => {
   it.each([
-    { lie: "of an older epoch", subject: "runtime", epoch: 0, fate: { stale: 1 } },
+    { lie: "of an older epoch", subject: "runtime", epoch: 0, fate: { stale: 1 }, code: [] },
     {
       lie: "of an epoch that is not there yet",
       subject: "runtime",
       epoch: 9,
       fate: { dead: 1 },
-      code: "EPOCH_UNKNOWN",
+      code: ["EPOCH_UNKNOWN"],
     },
-    { lie: "of a terminal's older epoch", subject: "terminal", epoch: 0, fate: { stale: 1 } },
+    {
+      lie: "of a terminal's older epoch",
+      subject: "terminal",
+      epoch: 0,
+      fate: { stale: 1 },
+      code: [],
+    },
     {
       lie: "of a terminal's later epoch",
       subject: "terminal",
       epoch: 9,
       fate: { dead: 1 },
-      code: "EPOCH_UNKNOWN",
+      code: ["EPOCH_UNKNOWN"],
     },
   ])("$lie changes nothing", async ({ subject, epoch, fate, code }) => {
     const nc = await world.nats("probe");
@@ -141,7 +145,8 @@ describe("a probe that lies", () => {
     const grown = await growth(1, async () => observe(nc, `${subject}.${id}`, dead));
     expect(grown).toMatchObject({ applied: 0, ...fate });
     expect(await world.session(id)).toEqual(before);
-    if (code !== undefined) expect(await lastLetters(1)).toMatchObject([{ code }]);
+    const letters = await lastLetters(grown.dead);
+    expect(letters.map((letter) => letter.code)).toEqual(code);
   });
 
   it("of sessions that never were ends in dead letters, and makes no session", async () => {
@@ -251,10 +256,7 @@ describe("observations that came while no daemon ran", () => {
 });
 
 async function probeSocket(): Promise<RawClient> {
-  const { url, pass } = JSON.parse(readFileSync(join(world.home, "nats/probe.json"), "utf8")) as {
-    url: string;
-    pass: string;
-  };
+  const { url, pass } = credentialsOf(world.home, "probe");
   return rawClient(url, "probe", pass);
 }
 

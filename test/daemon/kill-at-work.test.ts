@@ -1,9 +1,12 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { daemonWorld, observe } from "../support/daemon.ts";
 import {
+  appliedTo,
   atEveryBoundary,
   expectOneProcessPerEpoch,
+  keepReporting,
   killDuring,
   type KillRow,
 } from "../support/kills.ts";
@@ -63,5 +66,21 @@ it.each(atEveryBoundary("an observation from NATS"))(
     await expect.poll(async () => world.session(id)).toMatchObject({ activity: { state } });
     await world.settled();
     expect((await world.session(id)).revision).toBe(revision + 1);
+  },
+);
+
+it.each(atEveryBoundary("one of many commands", { skip: 25 }))(
+  "a kill at $title loses none that was acknowledged, and applies none twice",
+  async ({ doom }) => {
+    await world.up({ mortal: true });
+    const { signal } = new AbortController();
+    const callers = Array.from({ length: 8 }, async () => keepReporting(world, id, signal));
+    await killDuring(world, doom, async () => Promise.all(callers));
+    const acknowledged = (await Promise.all(callers)).flatMap((caller) => caller.acknowledged);
+    await world.settled();
+    const applied = await appliedTo(world, id);
+    expect(acknowledged.length).toBeGreaterThan(20);
+    expect(acknowledged.filter((key) => !applied.includes(key))).toEqual([]);
+    expect(applied).toHaveLength(new Set(applied).size);
   },
 );

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -61,7 +62,7 @@ describe("a run.json of a daemon that was killed", () => {
     await world.up();
     await world.kill();
     const file = join(world.home, "run.json");
-    const stale = JSON.parse(readFileSync(file, "utf8")) as object;
+    const stale: object = JSON.parse(readFileSync(file, "utf8"));
     const stranger = execa("sleep", ["60"], { reject: false });
     onTestFinished(() => void stranger.kill());
     writeFileSync(file, JSON.stringify({ ...stale, pid: stranger.pid }));

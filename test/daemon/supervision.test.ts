@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
@@ -24,13 +25,13 @@ interface Notes {
 
 function restarts(world: DaemonWorld, cause: string): number[] {
   if (!existsSync(notesOf(world))) return [];
-  const notes = JSON.parse(readFileSync(notesOf(world), "utf8")) as Notes;
+  const notes: Notes = JSON.parse(readFileSync(notesOf(world), "utf8"));
   return notes.restarts[cause] ?? [];
 }
 
 /** As if it had been tried so often just now. */
 function spend(world: DaemonWorld, cause: string, times: number): void {
-  const notes = JSON.parse(readFileSync(notesOf(world), "utf8")) as Notes;
+  const notes: Notes = JSON.parse(readFileSync(notesOf(world), "utf8"));
   const spent = Array.from({ length: times }, (_, n) => Date.now() - n);
   const restartsNow = { ...notes.restarts, [cause]: spent.toReversed() };
   writeFileSync(notesOf(world), JSON.stringify({ ...notes, restarts: restartsNow }));
@@ -94,6 +95,5 @@ describe("a part that can never start", () => {
     expect(await exited).toEqual({ code: 1, signal: null });
     expect(output()).toMatch(/^ao: listen on 127\.0\.0\.1:\d+: another program .*\(PORT_TAKEN\)/m);
     expect(output()).toContain('daemon: part.stopped id="nats-server"');
-    expect(restarts(world, "launch")).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { connect, headers } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -13,6 +14,7 @@ import {
 import { join } from "node:path";
 import { execa } from "execa";
 import { onTestFinished, TestRunner, vi } from "vitest";
+import { z } from "zod";
 import { readRunFile, type RunFile } from "../../bin/run-file.ts";
 import type { SessionView } from "../../http/session-view.ts";
 import type { Doom } from "./doom.ts";
@@ -36,7 +38,7 @@ export interface DaemonProcess {
   readonly pid: number;
   readonly exited: Promise<Ended>;
   /** Standard output and error so far. */
-  output(): string;
+  readonly output: () => string;
 }
 
 export interface Answer {
@@ -151,7 +153,7 @@ function worldIn(folder: string, home: string): DaemonWorld {
     launch(options = {}) {
       const launched = launch({ folder, home, options, keep: (child) => processes.add(child) });
       current = launched;
-      void launched.exited.then(() => {
+      void launched.exited.finally(() => {
         if (current === launched) current = undefined;
       });
       return launched;
@@ -177,13 +179,10 @@ function worldIn(folder: string, home: string): DaemonWorld {
       process.kill(running.pid, "SIGTERM");
       return running.exited;
     },
-    session: async (id) => (await get(`/sessions/${id}`)) as SessionView,
-    async nats(user = "ao") {
-      const nc = await connect({
-        ...credentialsOf(home, user),
-        noAsyncTraces: true,
-        timeout: 5_000,
-      });
+    session: async (id) => get(`/sessions/${id}`),
+    async nats(as = "ao") {
+      const { url, user, pass } = credentialsOf(home, as);
+      const nc = await connect({ servers: url, user, pass, noAsyncTraces: true, timeout: 5_000 });
       clients.push(nc);
       return nc;
     },
@@ -223,12 +222,12 @@ function worldIn(folder: string, home: string): DaemonWorld {
         },
         { timeout: PATIENCE_MS, interval: 20 },
       );
-      return id as string;
+      return id;
     },
     async settled() {
       await vi.waitFor(
         async () => {
-          const books = (await get("/intake")) as Record<string, unknown>;
+          const books: Record<string, unknown> = await get("/intake");
           const isSettled = books["outbox"] === 0 && books["lag"] === 0 && books["isBalanced"];
           if (isSettled !== true) throw new Error(`not settled: ${JSON.stringify(books)}`);
         },
@@ -319,7 +318,7 @@ function httpClient(run: () => RunFile): Pick<DaemonWorld, "request" | "get" | "
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(patienceMs),
     });
-    return { status: response.status, body: (await response.json()) as unknown };
+    return { status: response.status, body: await response.json() };
   };
   const succeed = async (...asked: Parameters<typeof request>): Promise<unknown> => {
     const { status, body } = await request(...asked);
@@ -352,15 +351,15 @@ function agentDiary(folder: string) {
   };
 }
 
-function credentialsOf(
+const Credential = z.object({ url: z.string(), pass: z.string() });
+
+/** Where the home's own nats-server is, and as whom to go there. */
+export function credentialsOf(
   home: string,
   user: "ao" | "probe",
-): { servers: string; user: string; pass: string } {
-  const { url, pass } = JSON.parse(readFileSync(join(home, `nats/${user}.json`), "utf8")) as {
-    url: string;
-    pass: string;
-  };
-  return { servers: url, user, pass };
+): { url: string; user: string; pass: string } {
+  const text = readFileSync(join(home, `nats/${user}.json`), "utf8");
+  return { ...Credential.parse(JSON.parse(text)), user };
 }
 
 /** Publishes an observation as any NATS client may, and waits until the stream has it. */

@@ -1,59 +1,46 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import type { InjectOptions } from "fastify";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { ActorSystem } from "../../actors/actor-system.ts";
 import { systemClock } from "../../actors/clock.ts";
-import type { Attempt } from "../../adapters/adapter.ts";
+import type { Bus } from "../../bus/bus.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
 import { memoryStream } from "../../bus/memory-stream.ts";
 import type { App } from "../../http/edge.ts";
 import { httpServer, type ServerOptions } from "../../http/server.ts";
 import { sessionTokens, type SessionTokens } from "../../http/tokens.ts";
 import { Failure } from "../../machines/failures.ts";
-import { forge } from "../../machines/forge.ts";
 import type { KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
-import { project } from "../../machines/project.ts";
+import { kinds } from "../../machines/kinds.ts";
+import { PullRequestFacts } from "../../machines/observations.ts";
 import { Settings } from "../../machines/settings.ts";
 import { memoryDisk, memoryStore } from "../../storage/memory-store.ts";
-import { toySession } from "./toy-session.ts";
+import { outside, type Outside } from "./outside.ts";
 
 /** The token of the owner in every test. */
 export const OWNER = "owner-token";
 
-const KINDS: ReadonlyMap<KindName, Kind> = new Map(
-  [project, forge, toySession].map((kind) => [kind.name, kind]),
-);
-
-/** Work outside takes for ever, until the system stops. */
-async function never(_data: unknown, { signal }: Attempt): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const stop = (): void => reject(new Failure("DEADLINE_PASSED", "nothing is outside"));
-    signal.addEventListener("abort", stop, { once: true });
-  });
+export interface SystemOptions {
+  readonly settings?: Parameters<typeof Settings.parse>[0];
+  readonly bus?: Bus;
+  readonly outside?: Outside;
+  /** What runs in place of the real kinds of the same names. */
+  readonly kinds?: (real: ReadonlyMap<KindName, Kind>) => ReadonlyMap<KindName, Kind>;
 }
 
-/** A system in memory: real actors, store and bus; no effect ever gets done. */
-export function memorySystem(settings: Parameters<typeof Settings.parse>[0] = {}): ActorSystem {
+/** The real actors over a store, a bus and an outside in memory, unless others are given. */
+export function memorySystem(options: SystemOptions = {}): ActorSystem {
   const clock = systemClock();
+  const now = (): number => clock.now();
+  const settings = Settings.parse(options.settings ?? {});
+  const real = kinds(settings);
   const system = new ActorSystem({
     store: memoryStore({ disk: memoryDisk() }),
-    bus: memoryBus({
-      stream: memoryStream({ now: () => clock.now() }),
-      now: () => clock.now(),
-    }),
-    adapters: {
-      launchTerminal: never,
-      destroyTerminal: never,
-      typeText: never,
-      prepareWorkspace: never,
-      reclaimWorkspace: never,
-      inspectBranches: never,
-      runChecks: never,
-      mergePullRequest: never,
-    },
-    kinds: KINDS,
-    settings: Settings.parse(settings),
+    bus: options.bus ?? memoryBus({ stream: memoryStream({ now }), now }),
+    adapters: (options.outside ?? outside()).adapters,
+    kinds: options.kinds?.(real) ?? real,
+    settings,
     clock,
     newId: () => crypto.randomUUID(),
     onTrouble: () => {},
@@ -66,6 +53,7 @@ export function memorySystem(settings: Parameters<typeof Settings.parse>[0] = {}
 export interface Served {
   readonly app: App;
   readonly system: ActorSystem;
+  readonly outside: Outside;
   readonly tokens: SessionTokens;
   /** Status and body of a request by the owner, unless headers say otherwise. */
   request(
@@ -85,16 +73,19 @@ export interface Answer {
 
 /** The HTTP side over a system in memory; `path` of a request is below /api/v1 unless it begins with two slashes. */
 export async function served(
-  options: Partial<Omit<ServerOptions, "system">> & {
-    system?: ActorSystem;
-    settings?: Parameters<typeof Settings.parse>[0];
-  } = {},
+  options: Partial<Omit<ServerOptions, "system">> & SystemOptions & { system?: ActorSystem } = {},
 ): Promise<Served> {
-  const { settings, system: given, ...others } = options;
-  const system = given ?? memorySystem(settings);
+  const { settings, bus, kinds: played, outside: world = outside(), ...others } = options;
+  const system =
+    options.system ??
+    memorySystem({
+      outside: world,
+      ...(settings !== undefined && { settings }),
+      ...(bus !== undefined && { bus }),
+      ...(played !== undefined && { kinds: played }),
+    });
   const tokens = sessionTokens("secret");
   const app = await httpServer({
-    system,
     token: OWNER,
     sessionTokens: tokens,
     version: "0.0.0",
@@ -105,11 +96,13 @@ export async function served(
       return Promise.resolve({ root: path, defaultBranch: "main" });
     },
     ...others,
+    system,
   });
   onTestFinished(async () => app.close());
   return {
     app,
     system,
+    outside: world,
     tokens,
     async request(method, path, body, headers = {}) {
       const inject: InjectOptions = {
@@ -140,11 +133,39 @@ export async function withProject(server: Served, scm: "none" | "local" = "none"
   });
 }
 
-/** A session of `demo`; its id. */
+/** A session of `demo` whose agent runs; its id. */
 export async function withSession(server: Served): Promise<string> {
+  const id = await withOrder(server);
+  await expect
+    .poll(async () => (await server.request("GET", `/sessions/${id}/terminal`)).body.state)
+    .toBe("live");
+  return id;
+}
+
+/** A session of `demo` that was just ordered; its id. */
+export async function withOrder(server: Served): Promise<string> {
   const { body } = await server.request("POST", "/sessions", {
     projectId: "demo",
     prompt: "Do it.",
   });
   return String(body.id);
+}
+
+/** A pull request as a forge tells it. */
+export function pullFacts(change: Partial<PullRequestFacts> = {}): PullRequestFacts {
+  return PullRequestFacts.parse({
+    url: "https://forge.test/1",
+    number: 1,
+    title: "A change",
+    state: "open",
+    headSha: "a".repeat(40),
+    headRef: "topic",
+    baseRef: "main",
+    ci: { state: "none" },
+    reviewDecision: "none",
+    comments: [],
+    mergeable: true,
+    updatedAt: 1,
+    ...change,
+  });
 }

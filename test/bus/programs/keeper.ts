@@ -1,5 +1,5 @@
 // A daemon that starts the server of the home in its first argument, says its pid, and waits to be killed.
-import { startNatsServer } from "../../bus/nats-server.ts";
+import { startNatsServer } from "../../../bus/nats-server.ts";
 
 const server = await startNatsServer({ home: process.argv[2] ?? "" });
 process.stdout.write(`${server.pid}\n`);

@@ -1,0 +1,123 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { ActorSystem } from "../actors/actor-system.ts";
+import { systemClock } from "../actors/clock.ts";
+import type { Adapters } from "../adapters/adapter.ts";
+import type { Bus } from "../bus/bus.ts";
+import { connectNatsBus } from "../bus/nats-bus.ts";
+import { startNatsServer } from "../bus/nats-server.ts";
+import type { JsonObject } from "../machines/json.ts";
+import { kinds } from "../machines/kinds.ts";
+import { Settings } from "../machines/settings.ts";
+import { openLmdbStore } from "../storage/lmdb-store.ts";
+import type { Store } from "../storage/store.ts";
+
+/** The real message path in this process, over a real nats-server and a real store in a folder of its own. */
+export interface BenchWorld {
+  readonly store: Store;
+  readonly bus: Bus;
+  /** Address, user and password for a publisher. */
+  readonly login: readonly [url: string, user: string, pass: string];
+  /** A system over the store and the bus; the caller stops it. */
+  readonly start: () => ActorSystem;
+}
+
+/** Runs with a world and takes it down afterwards. Without `batch`, transactions are as large as by default. */
+export async function withWorld<T>(
+  run: (world: BenchWorld) => Promise<T>,
+  { batch }: { batch?: number } = {},
+): Promise<T> {
+  const home = mkdtempSync(join(tmpdir(), "ao-bench-"));
+  const server = await startNatsServer({ home });
+  const { user, pass } = server.credentials.ao;
+  const servers = [new URL(server.url).host];
+  const bus = await connectNatsBus({ endpoint: () => ({ servers, user, pass }) });
+  const store = openLmdbStore(join(home, "lmdb"));
+  const limits = { callers: 100_000, ...(batch !== undefined && { batch }) };
+  const settings = Settings.parse({ limits });
+  const start = (): ActorSystem => systemOver(store, bus, settings);
+  try {
+    return await run({ store, bus, login: [server.url, user, pass], start });
+  } finally {
+    await bus.close();
+    await store.close();
+    await server.stop();
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** A system whose outside is always done at once: what is measured is the way there and back. */
+export function systemOver(store: Store, bus: Bus, settings: Settings): ActorSystem {
+  return new ActorSystem({
+    store,
+    bus,
+    adapters: ADAPTERS,
+    kinds: kinds(settings),
+    settings,
+    clock: systemClock(),
+    newId: randomUUID,
+    onTrouble: (trouble) => process.stderr.write(`${String(trouble)}\n`),
+  });
+}
+
+/** Starts sessions `s0` … and waits until each is up: no order is open and nothing is left in the stream. */
+export async function openSessions(system: ActorSystem, count: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, async (_, n) =>
+      system.ask({ to: `session/s${n}`, type: "session.start", data: startOf(n) }),
+    ),
+  );
+  while (system.report().outbox > 0 || system.report().lag > 0) {
+    // oxlint-disable-next-line no-await-in-loop -- until it is quiet
+    await delay(20);
+  }
+}
+
+/** Resolves once so many messages were received and are durable. */
+export async function reached(system: ActorSystem, received: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = (): void => {
+    if (system.report().received >= received) resolve();
+  };
+  const stop = system.onCommitted(look);
+  // Commits without an entry (stale messages, say) are told to nobody.
+  const looking = setInterval(look, 20);
+  look();
+  await promise;
+  clearInterval(looking);
+  stop();
+}
+
+function startOf(n: number): JsonObject {
+  return {
+    projectId: "bench",
+    root: "/srv/bench",
+    scm: "none",
+    baseRef: "main",
+    branch: `ao/s${n}`,
+    kind: "worker",
+    harness: "command",
+    argv: ["true"],
+    title: `s${n}`,
+    prompt: "",
+  };
+}
+
+async function atOnce<Result>(result: Result): Promise<Result> {
+  return Promise.resolve(result);
+}
+
+const ADAPTERS: Adapters = {
+  launchTerminal: async () => atOnce({ pid: 1, adopted: false }),
+  destroyTerminal: async () => atOnce({ killed: 0 }),
+  typeText: async () => atOnce({ repeated: false }),
+  prepareWorkspace: async ({ workspace, spec: { branch } }) =>
+    atOnce({ path: `/srv/${workspace}`, branch, headSha: "0", baseSha: "0", adopted: false }),
+  reclaimWorkspace: async () => atOnce({ removed: true as const }),
+  inspectBranches: async () => atOnce({ pulls: [] }),
+  runChecks: async ({ headSha }) => atOnce({ headSha, checks: [] }),
+  mergePullRequest: async () => atOnce({ mergeSha: "0", repeated: false }),
+};

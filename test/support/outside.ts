@@ -1,0 +1,184 @@
+import type { Adapter, Adapters } from "../../adapters/adapter.ts";
+import type { EffectData, EffectName, EffectResult } from "../../machines/effects.ts";
+import { Failure } from "../../machines/failures.ts";
+
+// Outside
+//
+// Worktrees, panes and branches in memory, behind adapters that answer as the real ones do.
+//
+//   O1. Work that was done before is adopted or told as a repeat, never done again (E1).
+//   O2. A hold keeps answers back until it is lifted or the daemon stops. A refusal is what every answer fails with.
+
+interface Pane {
+  readonly epoch: number;
+  readonly pid: number;
+  /** Texts by delivery. */
+  readonly typed: Map<string, string>;
+}
+interface Tree {
+  readonly branch: string;
+  /** What a removal would lose; such a tree is kept. */
+  readonly loss?: "dirty" | "unpushed";
+}
+
+export interface Outside {
+  readonly adapters: Adapters;
+  readonly panes: Map<string, Pane>;
+  readonly trees: Map<string, Tree>;
+  /** Commit by branch. */
+  readonly heads: Map<string, string>;
+  /** Names of the checks that fail. */
+  readonly failing: Set<string>;
+  /** Keeps back every answer of one name. Returns how to let them go. */
+  hold(name: EffectName): () => void;
+  /** Makes every answer of one name this failure. */
+  refuse(name: EffectName, failure: Failure): void;
+}
+
+type Works = {
+  readonly [Name in EffectName]: (data: EffectData<Name>) => EffectResult<Name>;
+};
+
+/** A world outside with one branch, `main`, where everything succeeds at once. */
+export function outside(): Outside {
+  const panes = new Map<string, Pane>();
+  const trees = new Map<string, Tree>();
+  const heads = new Map([["main", sha(1)]]);
+  const failing = new Set<string>();
+  const holds = new Map<EffectName, Promise<void>>();
+  const refusals = new Map<EffectName, Failure>();
+  const works: Works = {
+    ...worktrees(trees, heads),
+    ...terminals(panes),
+    ...branches(heads),
+    runChecks: ({ headSha, checks }) => ({
+      headSha,
+      checks: checks.map(({ name }) => {
+        const passed = !failing.has(name);
+        const logTail = passed ? "" : `${name} is broken`;
+        return { name, passed, exitCode: passed ? 0 : 1, durationMs: 1, logTail };
+      }),
+    }),
+  };
+  const adapter =
+    <Name extends EffectName>(name: Name): Adapter<Name> =>
+    async (data, { signal }) => {
+      const held = holds.get(name);
+      if (held !== undefined) await Promise.race([held, stopping(signal)]);
+      const refusal = refusals.get(name);
+      if (refusal !== undefined) throw refusal;
+      return works[name](data);
+    };
+  return {
+    adapters: {
+      prepareWorkspace: adapter("prepareWorkspace"),
+      reclaimWorkspace: adapter("reclaimWorkspace"),
+      launchTerminal: adapter("launchTerminal"),
+      destroyTerminal: adapter("destroyTerminal"),
+      typeText: adapter("typeText"),
+      inspectBranches: adapter("inspectBranches"),
+      runChecks: adapter("runChecks"),
+      mergePullRequest: adapter("mergePullRequest"),
+    },
+    panes,
+    trees,
+    heads,
+    failing,
+    hold(name) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      holds.set(name, promise);
+      return () => {
+        holds.delete(name);
+        resolve();
+      };
+    },
+    refuse: (name, failure) => void refusals.set(name, failure),
+  };
+}
+
+function worktrees(
+  trees: Map<string, Tree>,
+  heads: Map<string, string>,
+): Pick<Works, "prepareWorkspace" | "reclaimWorkspace"> {
+  return {
+    prepareWorkspace({ workspace, spec: { branch, baseRef } }) {
+      const other = [...trees].find(([id, tree]) => tree.branch === branch && id !== workspace);
+      if (other !== undefined) {
+        throw new Failure("BRANCH_CHECKED_OUT", `make ${workspace}: ${branch} is in ${other[0]}`);
+      }
+      const baseSha = heads.get(baseRef);
+      if (baseSha === undefined) throw new Failure("BRANCH_UNKNOWN", `no branch ${baseRef}`);
+      const adopted = trees.has(workspace);
+      if (!adopted) trees.set(workspace, { branch });
+      const headSha = heads.get(branch) ?? baseSha;
+      heads.set(branch, headSha);
+      return { path: `/worktrees/${workspace}`, branch, headSha, baseSha, adopted };
+    },
+    reclaimWorkspace({ workspace, path }) {
+      const reason = trees.get(workspace)?.loss;
+      if (reason !== undefined) return { removed: false, reason, detail: `${path} is ${reason}` };
+      trees.delete(workspace);
+      return { removed: true };
+    },
+  };
+}
+
+function terminals(
+  panes: Map<string, Pane>,
+): Pick<Works, "launchTerminal" | "destroyTerminal" | "typeText"> {
+  let pids = 1_000;
+  return {
+    launchTerminal({ terminal, epoch }) {
+      const known = panes.get(terminal);
+      if (known?.epoch === epoch) return { pid: known.pid, adopted: true };
+      pids += 1;
+      panes.set(terminal, { epoch, pid: pids, typed: new Map() });
+      return { pid: pids, adopted: false };
+    },
+    destroyTerminal({ terminal, epoch }) {
+      const isThere = (panes.get(terminal)?.epoch ?? Infinity) <= epoch;
+      return { killed: isThere && panes.delete(terminal) ? 1 : 0 };
+    },
+    typeText({ terminal, epoch, deliveryId, text }) {
+      const pane = panes.get(terminal);
+      if (pane?.epoch !== epoch) throw new Failure("PANE_GONE", `type into ${terminal}: no pane`);
+      const repeated = pane.typed.has(deliveryId);
+      pane.typed.set(deliveryId, text);
+      return { repeated };
+    },
+  };
+}
+
+function branches(heads: Map<string, string>): Pick<Works, "inspectBranches" | "mergePullRequest"> {
+  const merges = new Map<string, string>();
+  return {
+    inspectBranches: ({ pulls }) => ({
+      pulls: pulls.map(({ number, headRef, baseRef }) => {
+        const headSha = heads.get(headRef) ?? null;
+        const baseSha = heads.get(baseRef) ?? null;
+        const contained = headSha === baseSha || merges.get(headSha ?? "") === baseSha;
+        return { number, headSha, baseSha, mergeable: headSha === null ? null : true, contained };
+      }),
+    }),
+    mergePullRequest({ headSha, baseRef }) {
+      const before = merges.get(headSha);
+      if (before !== undefined) return { mergeSha: before, repeated: true };
+      const mergeSha = sha(merges.size + 1_000);
+      merges.set(headSha, mergeSha);
+      heads.set(baseRef, mergeSha);
+      return { mergeSha, repeated: false };
+    },
+  };
+}
+
+/** A commit id made of a number. */
+export function sha(n: number): string {
+  return n.toString(16).padStart(40, "0");
+}
+
+async function stopping(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = (): void => reject(new Failure("DEADLINE_PASSED", "the daemon stopped waiting"));
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
