@@ -1,6 +1,6 @@
 import type { Adapters } from "../adapters/adapter.ts";
 import type { Bus, Publication } from "../bus/bus.ts";
-import { commandSubject, observationSubject } from "../bus/subjects.ts";
+import { commandSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
 import { Failure } from "../machines/failures.ts";
 import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
 import type { JsonObject } from "../machines/json.ts";
@@ -17,7 +17,7 @@ import type { Clock } from "./clock.ts";
 import { effects, type Effects } from "./effects.ts";
 import { Host, type Boundary } from "./host.ts";
 import { wakeActor } from "./live-actor.ts";
-import { sealedId } from "./message-ids.ts";
+import { markIdOf, sealedId } from "./message-ids.ts";
 import { Postbox } from "./postbox.ts";
 import { purger, type Purger } from "./purger.ts";
 import { Release } from "./release.ts";
@@ -53,6 +53,10 @@ export interface SystemParts {
 }
 
 const encoder = new TextEncoder();
+/** Where marks are put; nobody is addressed. */
+const MARK_SUBJECT = mailSubject("supervisor/root");
+/** Without a bus nothing more can be read: what is due goes on after this. */
+const CATCH_UP_MS = 5_000;
 /** Open orders read from the store at once, at boot. */
 const PAGE = 1_000;
 
@@ -100,12 +104,42 @@ export class ActorSystem implements System {
       fire: async (messages) => this.#fire(messages),
       causeOf: ({ address, seq }) =>
         store.journal(address, { after: seq - 1, limit: 1 })[0]?.message.id,
+      onTrouble: parts.onTrouble,
     });
     this.#purger = purger(bus, clock);
     this.#host = this.#startHost();
-    for (const row of openOrders(store)) this.#release.begin(row);
+    for (const row of openOrders(store)) if (row.order.type !== "effect") this.#release.begin(row);
     this.finished = this.#host.run(this.#stopping.signal);
-    this.#timers.look();
+    this.#resume().catch(parts.onTrouble);
+  }
+
+  /**
+   * What was due while the daemon was down waits until what was said meanwhile is read: a kill in the stream is older
+   * than the timer or the launch that it stops.
+   */
+  async #resume(): Promise<void> {
+    await this.#caughtUp();
+    if (this.#stopping.signal.aborted) return;
+    for (const row of openOrders(this.store)) this.#release.begin(row);
+    this.#timers.start();
+  }
+
+  /** Reads up to a mark of our own; for a while only, when there is no bus to read. */
+  async #caughtUp(): Promise<void> {
+    const mark = markIdOf(this.#parts.newId());
+    const waited = Promise.withResolvers<void>();
+    const cancel = this.#parts.clock.after(CATCH_UP_MS, waited.resolve);
+    this.#stopping.signal.addEventListener("abort", () => waited.resolve(), { once: true });
+    const reached = this.#host.reached(mark);
+    const told = this.relay({ subject: MARK_SUBJECT, id: mark, body: encoder.encode("{}") });
+    await Promise.race([
+      told.then(
+        async () => reached,
+        async () => waited.promise,
+      ),
+      waited.promise,
+    ]);
+    cancel();
   }
 
   async ask(command: Command, signal?: AbortSignal): Promise<Outcome> {
@@ -226,7 +260,7 @@ export class ActorSystem implements System {
       retryMaxMs: settings.effects.retryMaxMs,
       epochOf: (address) => this.#epochOf(address),
       end: (end) => this.#release.deliver(end),
-      amend: (row) => void this.#host.offer([{ type: "amend", row }]),
+      amend: (row) => void this.#host.offer([{ type: "amend", row }]).catch(onTrouble),
       onDefect: onTrouble,
     });
   }
@@ -281,13 +315,20 @@ export class ActorSystem implements System {
     // When it cannot be sent, that is what the caller learns.
     answer.catch(() => {});
     try {
-      const sealed = sealedId(id, this.#cluster);
-      await this.bus.publish({ subject, id: sealed, body: encoder.encode(body) });
+      await this.relay({ subject, id: this.#stampOf(subject, id), body: encoder.encode(body) });
     } catch (error) {
       unsent.abort();
       throw error;
     }
     return answer;
+  }
+
+  /**
+   * The name under which the stream takes it. A command may be asked again after a refusal that passes, and its
+   * envelope has its id: the stream must not take the second for the first.
+   */
+  #stampOf(subject: string, id: string): string {
+    return subject.startsWith("ao.cmd.") ? `${id}~${this.#parts.newId()}` : id;
   }
 
   #epochOf(address: Address): number | undefined {

@@ -55,6 +55,8 @@ export class Batch {
   readonly closed = new Set<OrderId>();
   readonly outcomes = new Map<string, Outcome>();
   readonly letters: DeadLetter[] = [];
+  /** Places in the stream that the daemon set itself and this batch came past. */
+  readonly marks: string[] = [];
   readonly #touched = new Map<Address, { resident: Resident; timersBefore: Resident["timers"] }>();
   readonly #seen: SeenRow[] = [];
   readonly #under: readonly { readonly batch: Batch }[];
@@ -63,6 +65,7 @@ export class Batch {
   #amended: OutboxRow[] = [];
   #marked: DeadLetter[] = [];
   #disarmed: readonly TimerRow[] = [];
+  #rearmed: readonly TimerRow[] = [];
   #changes: Commit | undefined;
 
   /** `under` are the batches before it that are not durable yet; they leave the list as they land. */
@@ -154,7 +157,12 @@ export class Batch {
     return this.closed.has(id) || this.#under.some(({ batch }) => batch.closed.has(id));
   }
 
-  /** Timers of an actor that is not live go. */
+  /** Timers that the actor kept while nobody could hear them wait again. */
+  rearm(rows: readonly TimerRow[]): void {
+    this.#rearmed = [...this.#rearmed, ...rows];
+  }
+
+  /** Timers go that the actor does not hear: it is not live, or quarantined. */
   disarm(rows: readonly TimerRow[]): void {
     this.#disarmed = [...this.#disarmed, ...rows];
   }
@@ -176,7 +184,7 @@ export class Batch {
   }
 
   #collect(): Commit {
-    const armed: TimerRow[] = [];
+    const armed: TimerRow[] = [...this.#rearmed];
     const cancelled: TimerRow[] = [...this.#disarmed];
     for (const { resident, timersBefore } of this.#touched.values()) {
       if (resident.timers === timersBefore) continue;

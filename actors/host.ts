@@ -8,6 +8,7 @@ import { Batch, type Base } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import { decode, type IntakeRules } from "./intake.ts";
 import type { Original } from "./letters.ts";
+import { isMark, unsealedId } from "./message-ids.ts";
 import { Residents } from "./residents.ts";
 import { Stepper } from "./stepper.ts";
 
@@ -58,6 +59,7 @@ export type Internal =
 interface Offered {
   readonly inputs: readonly Internal[];
   readonly done: () => void;
+  readonly fail: (failure: Failure) => void;
 }
 
 /** What one batch is made of. */
@@ -89,6 +91,8 @@ export class Host {
   #wake: (() => void) | undefined;
   #intake: Intake | undefined;
   #crash: { readonly error: unknown } | undefined;
+  #isOver = false;
+  readonly #marks = new Map<string, () => void>();
 
   constructor(parts: HostParts) {
     const head = parts.store.head();
@@ -112,6 +116,15 @@ export class Host {
   async run(signal: AbortSignal): Promise<void> {
     const intake = await this.#parts.bus.read(this.#parts.store.head().position);
     this.#intake = intake;
+    try {
+      await this.#runOn(intake, signal);
+    } finally {
+      this.#end();
+      await intake.close();
+    }
+  }
+
+  async #runOn(intake: Intake, signal: AbortSignal): Promise<void> {
     const reader = this.#reader(intake, signal);
     signal.addEventListener("abort", () => this.#wake?.(), { once: true });
     while (!signal.aborted) {
@@ -123,14 +136,28 @@ export class Host {
       reader.throwIfFailed();
     }
     await Promise.allSettled(this.#flying.map(async ({ landed }) => landed));
-    await intake.close();
   }
 
-  /** Puts something into the next batch; resolves when that is durable. */
+  /** Who waits for something to become durable learns that it will not, here. */
+  #end(): void {
+    this.#isOver = true;
+    const works: Work[] = [...this.#flying.map(({ work }) => work), this.#next];
+    for (const { fail } of works.flatMap(({ offered }) => offered)) fail(overFailure());
+  }
+
+  /** Puts something into the next batch; resolves when that is durable. Fails with NOT_READY when the host ends before. */
   async offer(inputs: readonly Internal[]): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#next.offered.push({ inputs, done: resolve });
+    if (this.#isOver) throw overFailure();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#next.offered.push({ inputs, done: resolve, fail: reject });
     this.#wake?.();
+    await promise;
+  }
+
+  /** Resolves when everything before a mark that was published was read and is durable. */
+  async reached(mark: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#marks.set(mark, resolve);
     await promise;
   }
 
@@ -207,7 +234,7 @@ export class Host {
     if (own.status === "rejected") throw own.reason;
     this.#parts.onBoundary?.("flushed");
     this.#flying.shift();
-    this.#finish(batch, work);
+    this.#letOut(batch, work);
     this.#wake?.();
   }
 
@@ -232,13 +259,23 @@ export class Host {
       const batch = this.#step(work);
       try {
         if (!batch.isEmpty) await this.#parts.store.commit(batch.changes());
-        this.#parts.onBoundary?.("flushed");
-        this.#finish(batch, work);
-        return;
       } catch (error) {
         this.#undo([batch]);
         this.#survive(error);
+        continue;
       }
+      this.#parts.onBoundary?.("flushed");
+      this.#letOut(batch, work);
+      return;
+    }
+  }
+
+  /** What is durable is let out. Should that throw, nothing is undone: the host ends, and the next one resumes it. */
+  #letOut(batch: Batch, work: Work): void {
+    try {
+      this.#finish(batch, work);
+    } catch (cause) {
+      throw new Error("let out what a durable batch ordered", { cause });
     }
   }
 
@@ -247,8 +284,7 @@ export class Host {
     for (const batch of batches) {
       for (const { address } of batch.residents()) this.#residents.drop(address);
     }
-    const [first] = batches;
-    if (first !== undefined) this.#base = first.base;
+    this.#base = this.#parts.store.head();
   }
 
   #survive(error: unknown): void {
@@ -271,6 +307,7 @@ export class Host {
   #finish(batch: Batch, { offered }: Work): void {
     this.#parts.onFlushed(batch);
     for (const { done } of offered) done();
+    for (const mark of batch.marks) this.#marks.get(mark)?.();
     const { position } = batch;
     if (position !== undefined && position.stream !== this.#stream) {
       const isFirst = this.#stream === undefined;
@@ -295,10 +332,22 @@ function originalOf(message: Message): Original {
 
 function receive(steps: Stepper, batch: Batch, raw: RawMessage, rules: IntakeRules): void {
   batch.moveTo({ stream: raw.stream, seq: raw.seq });
+  const ours = unsealedId(raw.headers["Nats-Msg-Id"], rules.cluster);
+  if (ours !== undefined && isMark(ours)) {
+    batch.marks.push(ours);
+    return;
+  }
   const decoded = decode(raw, rules);
   const original = (): Original => ({ subject: raw.subject, body: textOf(raw.body) });
   if (decoded.type === "message") steps.apply(batch, decoded.message, original);
   else steps.reject(batch, decoded.rejection, original);
+}
+
+function overFailure(): Failure {
+  return new Failure(
+    "NOT_READY",
+    "write to the store: the host has ended; another one is being started",
+  );
 }
 
 function textOf(body: Uint8Array): string {

@@ -1,4 +1,4 @@
-import type { FailureCode } from "../machines/failures.ts";
+import { FAILURES, type FailureCode } from "../machines/failures.ts";
 import type { Address } from "../machines/ids.ts";
 import type { Batch } from "./batch.ts";
 
@@ -19,7 +19,18 @@ export interface Rejection {
   readonly to?: Address;
 }
 
-/** Makes a dead letter of a message, once: a repeat of it is a duplicate. */
+/** Whether the same message can fare better later: then its outcome is told, and not remembered. */
+export function isPassing(code: string): boolean {
+  return PASSING.has(code);
+}
+
+const PASSING: ReadonlySet<string> = new Set([
+  ...Object.entries(FAILURES).flatMap(([code, { retry }]) => (retry ? [code] : [])),
+  // Until somebody releases it.
+  "ACTOR_QUARANTINED",
+]);
+
+/** Makes a dead letter of a message. A repeat of it is a duplicate, unless what it died of passes. */
 export function bury(
   batch: Batch,
   { rejection, original, at }: { rejection: Rejection; original: Original; at: number },
@@ -39,5 +50,7 @@ export function bury(
     retries: 0,
   });
   batch.count("dead");
-  batch.remember({ id: rejection.id, at, outcome: { type: "dead", letter: id, code, message } });
+  const outcome = { type: "dead", letter: id, code, message } as const;
+  if (isPassing(code)) batch.outcomes.set(rejection.id, outcome);
+  else batch.remember({ id: rejection.id, at, outcome });
 }

@@ -7,9 +7,12 @@ import type { Address, OrderId } from "../machines/ids.ts";
 
 const RESULT = "result:";
 const TIMER = "timer:";
+const BOUNCE = "bounce:";
+const MARK = "mark:";
 const TIMER_TYPE = "timer.";
 /** Ids that only the daemon may use; a probe that could take one would make the real message look like a repeat. */
-const RESERVED = /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|http|retry|quarantine):)/;
+const RESERVED =
+  /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|http|retry|quarantine|bounce|mark):)/;
 
 export function isReservedId(id: string): boolean {
   return RESERVED.test(id);
@@ -32,6 +35,25 @@ export function timerNameOf(message: {
 /** Names the one result of an effect. */
 export function resultIdOf(effect: OrderId): string {
   return `${RESULT}${effect}`;
+}
+
+/** Names the notice that an order's mail died; the sender gets it once. */
+export function bounceIdOf(order: OrderId): string {
+  return `${BOUNCE}${order}`;
+}
+
+/** Whether an id is a bounce: it is not bounced again. */
+export function isBounce(id: string): boolean {
+  return id.startsWith(BOUNCE);
+}
+
+/** Names a place in the stream that the daemon set itself, to know when it has read up to there. */
+export function markIdOf(name: string): string {
+  return `${MARK}${name}`;
+}
+
+export function isMark(id: string): boolean {
+  return id.startsWith(MARK);
 }
 
 /** The order that a message with this id is the delivery of, or the result of. */

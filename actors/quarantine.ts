@@ -1,10 +1,16 @@
 import { orderIdOf, splitAddress, type KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { MailOrder } from "../machines/order.ts";
+import type { TimerRow } from "../storage/store.ts";
 import type { Batch, Resident } from "./batch.ts";
 
 /** Throwing steps in a row after which an actor is quarantined. */
 export const STRIKES = 3;
+
+/** A resident's timers as rows. */
+export function timerRowsOf({ address, timers }: Resident): TimerRow[] {
+  return Object.entries(timers).map(([name, timer]) => ({ address, name, ...timer }));
+}
 
 /** Counts a step that threw; the third in a row quarantines the actor and tells its parent (R8). */
 export function strike(
@@ -16,6 +22,8 @@ export function strike(
   resident.isQuarantined = resident.strikes >= STRIKES;
   batch.touch(resident);
   if (!resident.isQuarantined) return;
+  // They wait for its release: nobody would hear them.
+  batch.disarm(timerRowsOf(resident));
   const parent = resident.kind.parentOf?.(resident.live.state());
   if (parent === undefined) return;
   const name = "child.quarantined";

@@ -5,6 +5,8 @@ import type { Clock } from "./clock.ts";
 const SLICE = 500;
 const BETWEEN_SLICES_MS = 50;
 const EVERY_MS = 3_600_000;
+/** Soon after a start, or a daemon that is started every hour would never prune. */
+const FIRST_MS = 60_000;
 
 /** Prunes what is older than `keepMs`, once an hour, slice by slice (R10). */
 export function retention({
@@ -17,7 +19,7 @@ export function retention({
   keepMs: number;
 }): { stop(): void } {
   let isStopped = false;
-  let cancel = clock.after(EVERY_MS, next);
+  let cancel = clock.after(FIRST_MS, next);
 
   function next(): void {
     // A slice that fails is made up for in an hour.

@@ -13,11 +13,18 @@ import type {
 } from "../storage/store.ts";
 import type { Batch, Resident } from "./batch.ts";
 import { issuesOf } from "./intake.ts";
-import { bury, type Original, type Rejection } from "./letters.ts";
+import { bury, isPassing, type Original, type Rejection } from "./letters.ts";
 import { wakeActor, type Step } from "./live-actor.ts";
-import { orderAnswered, timerIdOf, timerNameOf } from "./message-ids.ts";
+import {
+  bounceIdOf,
+  isBounce,
+  isOrderId,
+  orderAnswered,
+  timerIdOf,
+  timerNameOf,
+} from "./message-ids.ts";
 import { checkOrders, place, without, type Reply } from "./placing.ts";
-import { strike, STRIKES } from "./quarantine.ts";
+import { strike, STRIKES, timerRowsOf } from "./quarantine.ts";
 import type { Residents } from "./residents.ts";
 
 // Stepper
@@ -29,6 +36,8 @@ import type { Residents } from "./residents.ts";
 //   P2. A message that makes a step throw changes no actor but for its count of strikes (R8).
 //   P3. An order that this message answers or is, is closed in the same batch, whatever became of the message (R5).
 
+/** What a sender is told whose mail became a dead letter. */
+const UNDELIVERABLE = "mail.undeliverable";
 /** Steps from one checkpoint in the journal to the next: what a replay has to repeat at most. */
 const CHECKPOINT_EVERY = 64;
 
@@ -61,7 +70,30 @@ export class Stepper {
     const order = orderAnswered(rejection.id);
     if (order !== undefined) batch.close(order);
     if (this.#isRepeat(batch, rejection.id)) return;
-    bury(batch, { rejection, original: original(), at: this.#parts.now() });
+    this.#bury(batch, rejection, original);
+  }
+
+  /** Makes a dead letter of it; mail that dies is told to its sender, so that nobody waits for ever (R8). */
+  #bury(batch: Batch, rejection: Rejection, original: () => Original): void {
+    const at = this.#parts.now();
+    bury(batch, { rejection, original: original(), at });
+    const order = isOrderId(rejection.id) ? this.#parts.store.outboxRow(rejection.id) : undefined;
+    if (order?.order.type !== "mail") return;
+    const { id, from, order: mail } = order;
+    const accepts = this.#parts.kinds.get(splitAddress(from).kind)?.accepts;
+    if (accepts === undefined || !Object.hasOwn(accepts, UNDELIVERABLE)) return;
+    const { code, message } = rejection;
+    const data = { order: id, to: mail.to, name: mail.name, code, message };
+    const bounce = {
+      id: bounceIdOf(id),
+      type: UNDELIVERABLE,
+      at,
+      to: from,
+      from: mail.to,
+      cause: id,
+      data,
+    };
+    this.apply(batch, bounce, () => ({ subject: "", body: JSON.stringify(bounce) }));
   }
 
   /** Writes the attempts at an order, unless it was closed meanwhile: it must not come back. */
@@ -74,6 +106,7 @@ export class Stepper {
   release(batch: Batch, address: Address): void {
     const resident = this.#parts.residents.find(address, batch);
     if (resident === undefined) return;
+    if (resident.isQuarantined) batch.rearm(timerRowsOf(resident));
     resident.isQuarantined = false;
     resident.strikes = 0;
     batch.touch(resident);
@@ -103,7 +136,7 @@ export class Stepper {
       const failure = containable(error, message);
       const { code, message: reason } = failure;
       const rejection = { id: message.id, code, message: reason, to: message.to };
-      bury(batch, { rejection, original: original(), at: this.#parts.now() });
+      this.#bury(batch, rejection, original);
       this.#disarm(batch, message);
     }
   }
@@ -118,7 +151,10 @@ export class Stepper {
       // The row of an actor that cannot be woken stays as it is; only its timer goes.
       const isIt = (row: TimerRow): boolean => timerIdOf(to, row.name, row.seq) === id;
       batch.disarm(store.timersOf(to).filter(isIt));
-    } else if (timerIdOf(to, name, resident.timers[name]?.seq ?? 0) === id) {
+    } else if (
+      !resident.isQuarantined &&
+      timerIdOf(to, name, resident.timers[name]?.seq ?? 0) === id
+    ) {
       batch.touch(resident);
       resident.timers = without(resident.timers, name);
     }
@@ -160,11 +196,13 @@ export class Stepper {
       checkOrders(step.orders);
       return step;
     } catch (cause) {
+      const isTooLarge = cause instanceof Failure && cause.code === "MESSAGE_TOO_LARGE";
       if (!isNew) {
         const rewound = { ...resident, live: wakeActor(resident.kind, before) };
         this.#parts.residents.keep(rewound);
-        strike(batch, rewound, this.#parts);
+        if (!isTooLarge) strike(batch, rewound, this.#parts);
       }
+      if (isTooLarge) throw cause;
       const seen = cause instanceof Error ? cause.message : String(cause);
       throw new Failure("STEP_THREW", `step ${message.to} by ${message.type}: ${seen}`, { cause });
     }
@@ -190,7 +228,10 @@ export class Stepper {
     });
     resident.needsCheckpoint = false;
     batch.count("applied");
-    batch.remember({ id: message.id, at: now, outcome: outcomeOf(resident, notes, reply) });
+    const outcome = outcomeOf(resident, notes, reply);
+    if (outcome.type === "refused" && isPassing(outcome.code))
+      batch.outcomes.set(message.id, outcome);
+    else batch.remember({ id: message.id, at: now, outcome });
   }
 }
 
@@ -206,7 +247,8 @@ function containable(error: unknown, { type, to }: Message): Failure {
 
 /** Commands and observations can be sent again later; mail, results and timers must get through for orders to close. */
 function canWait(message: Message): boolean {
-  return orderAnswered(message.id) === undefined && timerNameOf(message) === undefined;
+  const { id } = message;
+  return orderAnswered(id) === undefined && timerNameOf(message) === undefined && !isBounce(id);
 }
 
 function parsedData(kind: Kind, message: Message): unknown {

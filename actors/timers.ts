@@ -18,6 +18,8 @@ const LONGEST_SLEEP_MS = 60_000;
 export interface Timers {
   /** Timers were armed, moved or cancelled, or fired ones were committed. */
   look(): void;
+  /** From now on timers fire. */
+  start(): void;
   stop(): void;
 }
 
@@ -27,30 +29,36 @@ export function timers(parts: {
   clock: Clock;
   fire: (messages: Message[]) => Promise<void>;
   causeOf: (timer: TimerRow) => string | undefined;
+  /** Told when due timers could not be read or fired; they stay due. */
+  onTrouble: (trouble: unknown) => void;
 }): Timers {
   const { store, clock } = parts;
   let cancel: (() => void) | undefined;
   let isFiring = false;
   let isStopped = false;
+  let isStarted = false;
 
   function look(): void {
-    if (isStopped || isFiring) return;
+    if (isStopped || isFiring || !isStarted) return;
     cancel?.();
     cancel = undefined;
     const nextAt = store.nextTimerAt();
     if (nextAt === undefined) return;
     const waitMs = nextAt - clock.now();
-    if (waitMs <= 0) void fireDue();
+    if (waitMs <= 0) fireDue().catch(parts.onTrouble);
     else cancel = clock.after(Math.min(waitMs, LONGEST_SLEEP_MS), look);
   }
 
   async function fireDue(): Promise<void> {
     isFiring = true;
-    const now = clock.now();
-    const messages = store.timersDue(now, PER_LOOK).map((timer) => messageOf(timer, now));
-    // A commit that fails is tried again by the host; until then these stay due.
-    await parts.fire(messages);
-    isFiring = false;
+    try {
+      const now = clock.now();
+      const messages = store.timersDue(now, PER_LOOK).map((timer) => messageOf(timer, now));
+      // A commit that fails is tried again by the host; until then these stay due.
+      await parts.fire(messages);
+    } finally {
+      isFiring = false;
+    }
     look();
   }
 
@@ -68,6 +76,10 @@ export function timers(parts: {
 
   return {
     look,
+    start() {
+      isStarted = true;
+      look();
+    },
     stop() {
       isStopped = true;
       cancel?.();

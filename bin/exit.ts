@@ -8,6 +8,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   DAEMON_RUNNING: "look at it with: ao status",
   NOT_READY: "see what is missing: ao status",
   BUS_DOWN: "see what is wrong: ao doctor",
+  BUS_FULL: "see what is wrong: ao doctor",
   STORE_FULL: "make room, then look: ao doctor",
   PROGRAM_MISSING: "see what is missing: ao doctor",
   ACTOR_UNKNOWN: "see what there is: ao actors",

@@ -58,7 +58,7 @@ export type BusState =
   | { readonly type: "down"; readonly since: number; readonly reason: string };
 
 export interface Bus {
-  /** Fails with BUS_DOWN during an outage, BUS_REFUSED when the server says no (too large, limits). */
+  /** Fails with BUS_DOWN during an outage, BUS_FULL without room, BUS_REFUSED when it never will be stored: too large. */
   publish(publication: Publication): Promise<void>;
   /** Publishes to whoever listens now; forgotten during an outage. */
   emit(subject: string, body: Uint8Array): void;

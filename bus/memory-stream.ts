@@ -158,7 +158,7 @@ export class MemoryStream {
     const before = id === undefined ? undefined : this.#ids.get(id);
     if (before !== undefined && this.#now() - before < this.#duplicateWindowMs) return undefined;
     if (this.#messages.length >= this.#maxMessages) {
-      return new Failure("BUS_REFUSED", `publish to ${subject}: the stream is full`);
+      return new Failure("BUS_FULL", `publish to ${subject}: the stream is full`);
     }
     this.#append(publication);
     return undefined;

@@ -52,6 +52,8 @@ const RETRY_MS = 200;
 const SETTLE_MS = 500;
 /** JetStream's own words for "ask again later": not active, temporarily unavailable, no leader. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([10_006, 10_008, 10_009]);
+/** And for "no room": of the account, of its storage or memory, and of the stream or the disk under it. */
+const WITHOUT_ROOM: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_077]);
 
 /**
  * A bus on a running server. The stream is there when it resolves.
@@ -368,9 +370,12 @@ function asFailure(attempt: string, cause: unknown): Failure {
   if (cause instanceof Failure)
     return new Failure(cause.code, `${attempt}: ${cause.message}`, { cause });
   const seen = cause instanceof Error ? cause.message : String(cause);
-  return new Failure(isRefusal(cause) ? "BUS_REFUSED" : "BUS_DOWN", `${attempt}: ${seen}`, {
-    cause,
-  });
+  return new Failure(codeOf(cause), `${attempt}: ${seen}`, { cause });
+}
+
+function codeOf(cause: unknown): "BUS_DOWN" | "BUS_FULL" | "BUS_REFUSED" {
+  if (cause instanceof JetStreamApiError && WITHOUT_ROOM.has(cause.code)) return "BUS_FULL";
+  return isRefusal(cause) ? "BUS_REFUSED" : "BUS_DOWN";
 }
 
 function isRefusal(cause: unknown): boolean {

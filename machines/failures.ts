@@ -53,6 +53,7 @@ export const FAILURES = {
   STORE_FORMAT: { status: 500, retry: false },
   STORE_CLOSED: { status: 503, retry: true },
   BUS_DOWN: { status: 503, retry: true },
+  BUS_FULL: { status: 503, retry: true },
   BUS_REFUSED: { status: 503, retry: false },
   PORT_TAKEN: { status: 409, retry: false },
   DAEMON_RUNNING: { status: 409, retry: false },

@@ -52,7 +52,7 @@ export const Settings = z.strictObject({
     .strictObject({
       bodyBytes: z.number().int().positive().default(1_048_576),
       /** Messages of one batch, so of one transaction. */
-      batch: z.number().int().positive().default(512),
+      batch: z.number().int().positive().default(1_024),
       /** Actors kept live; the others are read from the store when a message comes. */
       liveActors: z.number().int().positive().default(2_000),
       /** Open orders of one actor; past it commands to it are refused. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Publication } from "../bus/bus.ts";
 import { commandSubject, observationSubject } from "../bus/subjects.ts";
+import { Failure } from "../machines/failures.ts";
 import { Address, Token } from "../machines/ids.ts";
 import { LANES, type ObservationLane } from "../machines/observations.ts";
 import { watchFolders, type Wait } from "./folder-watch.ts";
@@ -13,7 +14,8 @@ import { watchFolders, type Wait } from "./folder-watch.ts";
 //
 //   Q1. A file leaves the folder only after the stream has stored its message; its id makes a repeat harmless.
 //   Q2. Files are published in order of their names, which begin with their time.
-//   Q3. A file that can never be published is set aside as `<name>.bad` and told, not tried for ever.
+//   Q3. A file that can never be published, unreadable or refused for good, is set aside as `<name>.bad` and told.
+//   Q4. What failed but may succeed later holds back all that came after it.
 
 const LANE_NAMES = Object.keys(LANES).filter((name): name is ObservationLane => name in LANES);
 const At = z.number().int().nonnegative();
@@ -74,17 +76,25 @@ async function drain({ folder, publish, signal, onTrouble }: SpoolOptions): Prom
   for (const name of names) {
     if (signal.aborted) return;
     const file = join(folder, name);
-    // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
-    const publication = await read(file).catch(async (error: unknown) => {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
+      await publish(await read(file));
+      // oxlint-disable-next-line no-await-in-loop -- only now (Q1)
+      await rm(file, { force: true });
+    } catch (cause) {
+      if (!isHopeless(cause)) throw cause;
+      // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
       await rename(file, `${file}.bad`);
-      onTrouble?.(new Error(`read ${file}: set aside as ${name}.bad`, { cause: error }));
-    });
-    if (publication === undefined) continue;
-    // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
-    await publish(publication);
-    // oxlint-disable-next-line no-await-in-loop -- only now (Q1)
-    await rm(file, { force: true });
+      const seen = cause instanceof Error ? cause.message : String(cause);
+      onTrouble?.(new Error(`deliver ${file}: set aside as ${name}.bad: ${seen}`, { cause }));
+    }
   }
+}
+
+/** Whether the same file would fail the same way for ever (Q3). */
+function isHopeless(error: unknown): boolean {
+  if (error instanceof Failure) return !error.isRetryable;
+  return error instanceof SyntaxError || error instanceof z.ZodError;
 }
 
 async function filesOf(folder: string): Promise<string[]> {

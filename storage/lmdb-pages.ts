@@ -133,13 +133,13 @@ function pagesOf(path: string, meta: Meta, read: Read): File {
   const { pageSize, lastPage } = meta;
   const refuse = (seen: string) => damaged(path, seen);
   const scratch = Buffer.alloc(pageSize);
+  function checkRange(pageNumber: number, pages: number): void {
+    if (pageNumber >= META_PAGES && pageNumber + pages - 1 <= lastPage) return;
+    throw refuse(`page ${pageNumber} is named, which the store does not have`);
+  }
   function fill(bytes: Buffer, pageNumber: number): Buffer {
-    const last = pageNumber + bytes.length / pageSize - 1;
-    if (pageNumber < META_PAGES || last > lastPage) {
-      throw refuse(`page ${pageNumber} is named, which the store does not have`);
-    }
     if (read(bytes, pageNumber * pageSize) !== bytes.length) {
-      throw refuse(`it ends before page ${last}`);
+      throw refuse(`it ends before page ${pageNumber + bytes.length / pageSize - 1}`);
     }
     if (Number(bytes.readBigUInt64LE(0)) !== pageNumber) {
       throw refuse(`page ${pageNumber} holds something else`);
@@ -149,8 +149,14 @@ function pagesOf(path: string, meta: Meta, read: Read): File {
   return {
     meta,
     refuse,
-    read: (pageNumber) => fill(scratch, pageNumber),
-    readMany: (pageNumber, pages) => fill(Buffer.allocUnsafe(pages * pageSize), pageNumber),
+    read: (pageNumber) => {
+      checkRange(pageNumber, 1);
+      return fill(scratch, pageNumber);
+    },
+    readMany: (pageNumber, pages) => {
+      checkRange(pageNumber, pages);
+      return fill(Buffer.allocUnsafe(pages * pageSize), pageNumber);
+    },
   };
 }
 
@@ -160,8 +166,6 @@ function checkTree(file: File, tree: Tree, { isDeep }: { isDeep: boolean }): Tre
   let level = [tree.root];
   for (let depth = tree.depth; depth > 1; depth -= 1) {
     level = level.flatMap((page) => nodesOf(file, page, P_BRANCH).map(childOf));
-    // As they lie in the file.
-    level.sort((a, b) => a - b);
   }
   if (!isDeep) return [];
   const tables: Tree[] = [];

@@ -142,6 +142,12 @@ export async function retryLetter(output: Output, id: string): Promise<void> {
   print(output, answer, ({ address, seq }) => `applied at ${address}#${seq}`);
 }
 
+/** Lets a quarantined actor take messages again. */
+export async function releaseActor(output: Output, address: string): Promise<void> {
+  const answer = await ask<object>("POST", `/actors/${pathOf(address)}/release`, { body: {} });
+  print(output, answer, () => `${address} takes messages again`);
+}
+
 export async function backUp(output: Output, folder: string): Promise<void> {
   const answer = await ask<{ folder: string }>("POST", "/backup", {
     body: { folder: resolve(folder) },

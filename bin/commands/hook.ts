@@ -1,16 +1,13 @@
-import { randomUUID } from "node:crypto";
-import { agentOf, client } from "../client.ts";
-import { homeOf } from "../run-file.ts";
+import { agentOf } from "../client.ts";
 import { EXIT, failureLine } from "../exit.ts";
-import { spool } from "../spool.ts";
-import { Failure } from "../../machines/failures.ts";
+import { offerOrSpool } from "../offer.ts";
 
 // Hook
 //
 // What an agent's own hooks call: says what the agent is doing, and never gets in its way.
 //
 //   H1. Ends with 0 or 75 and within a few seconds, whatever comes in and whatever the daemon does.
-//   H2. What the daemon could not take is spooled under the id it was offered with: it counts once.
+//   H2. What the daemon could not take is spooled, and counts once.
 
 const ANSWER_WITHIN_MS = 2_000;
 const INPUT_WITHIN_MS = 500;
@@ -38,7 +35,7 @@ export async function runHook(
     const input = await readInput();
     const state = stateOf(event, input);
     if (agent === undefined || state === undefined) return EXIT.done;
-    const { sessionId, epoch, token } = agent;
+    const { sessionId, epoch } = agent;
     const data = {
       state,
       source: "hook",
@@ -47,34 +44,25 @@ export async function runHook(
       ...textMember("agentSessionId", input["session_id"]),
       ...(epoch === undefined ? {} : { epoch }),
     };
-    const key = randomUUID();
-    try {
-      const path = `/sessions/${encodeURIComponent(sessionId)}/activity`;
-      await client(env).request("POST", path, { body: data, key, timeoutMs: ANSWER_WITHIN_MS });
-      return EXIT.done;
-    } catch (error) {
-      if (!(error instanceof Failure) || !error.isRetryable) throw error;
-      const id = spooledId(token === undefined ? undefined : sessionId, key);
-      spool(homeOf(env), {
+    const { type } = await offerOrSpool(env, {
+      path: `/sessions/${encodeURIComponent(sessionId)}/activity`,
+      body: data,
+      timeoutMs: ANSWER_WITHIN_MS,
+      message: (id, at) => ({
         type: "observation",
         id,
-        at: Date.now(),
+        at,
         lane: "activity",
         to: sessionId,
         data,
-      });
-      return EXIT.queued;
-    }
+      }),
+    });
+    return type === "answered" ? EXIT.done : EXIT.queued;
   } catch (error) {
     // The agent must go on, even when it was refused or the disk is full (H1).
     process.stderr.write(`${failureLine(error)}\n`);
     return EXIT.done;
   }
-}
-
-/** The message id that the daemon gives a request with this key, so that spooling it again is a repeat (H2). */
-export function spooledId(sessionId: string | undefined, key: string): string {
-  return `http:${sessionId ?? "owner"}:${key}`;
 }
 
 function stateOf(event: string, input: Record<string, unknown>): string | undefined {

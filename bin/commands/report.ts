@@ -1,13 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { Failure } from "../../machines/failures.ts";
-import { agentOf, client } from "../client.ts";
-import { homeOf } from "../run-file.ts";
+import { agentOf } from "../client.ts";
 import { EXIT } from "../exit.ts";
+import { offerOrSpool } from "../offer.ts";
 import { print, type Output } from "../output.ts";
-import { spool } from "../spool.ts";
-import { spooledId } from "./hook.ts";
 
-/** Tells how a session's work ended; spooled when the daemon is down. Fails with MALFORMED outside of a session. */
+/** Tells how a session's work ended; spooled when the daemon cannot take it. Fails with MALFORMED outside of a session. */
 export async function report(
   output: Output,
   options: { summary: string; outcome: string; session?: string },
@@ -20,27 +17,28 @@ export async function report(
   }
   const { summary, outcome } = options;
   const data = { summary, outcome };
-  const key = randomUUID();
-  try {
-    const answer = await client(env).request("POST", `/sessions/${sessionId}/report`, {
-      body: data,
-      key,
-    });
-    print(output, answer, () => `reported: ${outcome}`);
-    return EXIT.done;
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code !== "DAEMON_DOWN") throw error;
-    const isOwn = agent?.token !== undefined;
-    const file = spool(homeOf(env), {
+  const isFenced = agent?.token !== undefined && agent.epoch !== undefined;
+  const offered = await offerOrSpool(env, {
+    path: `/sessions/${sessionId}/report`,
+    body: data,
+    message: (id, at) => ({
       type: "command",
-      id: spooledId(isOwn ? agent.sessionId : undefined, key),
-      at: Date.now(),
+      id,
+      at,
       to: `session/${sessionId}`,
       name: "session.report",
-      ...(isOwn && agent.epoch !== undefined ? { epoch: agent.epoch } : {}),
+      ...(isFenced && { epoch: agent.epoch }),
       data,
-    });
-    print(output, { queued: file }, () => "the daemon is down: the report is kept until it starts");
-    return EXIT.queued;
+    }),
+  });
+  if (offered.type === "answered") {
+    print(output, offered.answer, () => `reported: ${outcome}`);
+    return EXIT.done;
   }
+  print(
+    output,
+    { queued: offered.file },
+    () => "the daemon cannot take it now: the report is kept until it can",
+  );
+  return EXIT.queued;
 }

@@ -45,7 +45,7 @@ export async function listSessions(
   const isShown = ({ lifecycle, wanted }: SessionView): boolean =>
     options.all === true ||
     options.state !== undefined ||
-    (lifecycle.state !== "terminated" && wanted !== "closed");
+    (lifecycle.state !== "terminated" && wanted !== "stopped");
   const now = Date.now();
   print(output, { sessions: sessions.filter(isShown) }, (facts) =>
     table(

@@ -10,6 +10,7 @@ const body = async () => import("../commands/actors.ts");
 export function actorCommands(root: Command): void {
   lookCommands(root);
   whyCommands(root);
+  releaseCommand(root);
   const dead = group(root, "dead", "Messages that could not be applied");
   declare<{ after?: number }>(dead, {
     usage: "ls",
@@ -24,6 +25,15 @@ export function actorCommands(root: Command): void {
     summary: "Try a dead letter again",
     examples: ["ao dead retry 7"],
     run: async ({ args: [id = ""], output }) => (await body()).retryLetter(output, id),
+  });
+}
+
+function releaseCommand(root: Command): void {
+  declare(root, {
+    usage: "release <address>",
+    summary: "Let a quarantined actor take messages again",
+    examples: ["ao release session/app-1"],
+    run: async ({ args: [address = ""], output }) => (await body()).releaseActor(output, address),
   });
 }
 

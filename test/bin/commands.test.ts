@@ -58,7 +58,7 @@ describe("the command line", () => {
     { args: ["pr", "ls", "demo"], is: { pulls: [] } },
     { args: ["actors"], is: { next: null } },
     { args: ["actor", "session/demo-1"], is: { machine: "session" } },
-    { args: ["actor", "session/demo-1", "--journal"], is: { entries: [{ seq: 1 }] } },
+    { args: ["actor", "session/demo-1", "--journal"], is: { entries: [{ seq: 1 }, {}, {}] } },
     { args: ["actor", "session/demo-1", "--at", "1"], is: { seq: 1 } },
     { args: ["machine", "session", "--format", "json"], is: { kind: "session" } },
     { args: ["intake"], is: { isBalanced: true } },

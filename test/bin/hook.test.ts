@@ -19,8 +19,9 @@ function spooled({ home }: CommandLine): SpooledMessage[] {
 }
 
 async function activity(server: Served): Promise<unknown> {
-  const row = server.system.store.journal("session/demo-1", { after: 1, limit: 10 });
-  return Promise.resolve(row.map(({ message }) => message.data));
+  const entries = server.system.store.journal("session/demo-1", { after: 0, limit: 10 });
+  const heard = entries.filter(({ message }) => message.type === "activity.observed");
+  return Promise.resolve(heard.map(({ message }) => message.data));
 }
 
 describe("ao hook", () => {
@@ -154,7 +155,7 @@ describe("ao report", () => {
     });
     await expect
       .poll(async () => (await server.request("GET", "/sessions/demo-1")).body)
-      .toMatchObject({ report: { summary: "Done.", outcome: "succeeded" }, revision: 1 });
+      .toMatchObject({ report: { summary: "Done.", outcome: "succeeded" }, revision: 4 });
     stop.abort();
     await drained;
     expect(spooled(line)).toEqual([]);

@@ -331,7 +331,7 @@ describe("a NATS bus and its stream", () => {
     expect(stored).toBeGreaterThan(5);
     expect(stored).toBeLessThan(100);
     expect(results.find(({ status }) => status === "rejected")).toMatchObject({
-      reason: { code: "BUS_REFUSED" },
+      reason: { code: "BUS_FULL" },
     });
     const got = await collect(await bus.read(undefined), stored);
     expect(texts(got)[0]).toMatch(/^m0\./);

@@ -223,10 +223,10 @@ describe("a hostile client with the probe's password", () => {
     expect(grown).toMatchObject({ dead: posts.length, applied: 0 });
     expect(await world.session(id)).toEqual(before);
     expect(world.run().pid).toBe(pid);
-    await raw.say(pub(`ao.obs.activity.${id}`, '{"state":"active"}'));
+    await raw.say(pub(`ao.obs.activity.${id}`, '{"state":"blocked"}'));
     await expect
       .poll(async () => world.session(id))
-      .toMatchObject({ activity: { state: "active" } });
+      .toMatchObject({ activity: { state: "blocked" } });
   });
 
   it.each([

@@ -49,7 +49,7 @@ it("keeps the keys of an agent apart from those of the owner (D2)", async () => 
   await withProject(server);
   const id = await withSession(server);
   const key = { "idempotency-key": "one" };
-  await server.request("POST", `/sessions/${id}/kill`, {}, key);
+  await server.request("POST", `/sessions/${id}/send`, { text: "hello" }, key);
   const agent = { authorization: `Bearer ${server.tokens.mint(id, 1)}`, ...key };
   const report = { summary: "Done.", outcome: "done" };
   expect((await server.request("POST", `/sessions/${id}/report`, report, agent)).status).toBe(200);

@@ -1,6 +1,8 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
-import { served, withOrder, withProject, withSession, type Answer } from "../support/http.ts";
+import { Failure } from "../../machines/failures.ts";
+import { served, withProject, withSession, type Answer } from "../support/http.ts";
+import { sha } from "../support/outside.ts";
 
 function coded({ status, body }: Answer): [number, string] {
   return [status, body.code];
@@ -22,6 +24,46 @@ describe("projects", () => {
     expect((await server.request("GET", "/projects")).body.projects).toHaveLength(1);
     expect((await server.request("DELETE", "/projects/My-App")).body.state).toBe("removed");
     expect((await server.request("GET", "/projects")).body).toEqual({ projects: [], next: null });
+  });
+
+  it("are not there when they were refused, and their name is free", async () => {
+    const server = await served();
+    const body = { id: "demo", path: "/repositories/demo", scm: "github" };
+    expect(coded(await server.request("POST", "/projects", body))).toEqual([
+      422,
+      "SCM_UNSUPPORTED",
+    ]);
+    expect((await server.request("GET", "/projects")).body.projects).toEqual([]);
+    const answers = [
+      await server.request("GET", "/projects/demo"),
+      await server.request("POST", "/projects/demo/pause"),
+      await server.request("DELETE", "/projects/demo"),
+      await server.request("POST", "/sessions", { projectId: "demo", prompt: "x" }),
+    ];
+    expect(answers.map(coded)).toEqual(answers.map(() => [404, "ACTOR_UNKNOWN"]));
+    expect((await server.request("POST", "/projects", { ...body, scm: "none" })).status).toBe(201);
+  });
+
+  it("are listed a page at a time", async () => {
+    const server = await served();
+    for (const id of ["a", "b", "c"]) await server.request("POST", "/projects", { id, path: "/x" });
+    const pages = [
+      (await server.request("GET", "/projects?limit=2")).body,
+      (await server.request("GET", "/projects?limit=2&after=b")).body,
+    ];
+    expect(
+      pages.map(({ projects, next }) => [projects.map(({ id }: { id: string }) => id), next]),
+    ).toEqual([
+      [["a", "b"], "b"],
+      [["c"], null],
+    ]);
+  });
+
+  it("stay while one of their sessions is active", async () => {
+    const server = await served();
+    await withProject(server);
+    await withSession(server);
+    expect(coded(await server.request("DELETE", "/projects/demo"))).toEqual([409, "PROJECT_BUSY"]);
   });
 
   it.each([
@@ -81,6 +123,55 @@ describe("pull requests of the local forge", () => {
     expect(coded(await server.request("GET", path))).toEqual(is);
   });
 
+  it("are checked and merged, and their session learns of it", async () => {
+    const server = await served();
+    await withProject(server, "local");
+    const checks = [{ name: "unit", command: "true" }];
+    const worker = { harness: "command", command: ["true"] };
+    await server.request("PUT", "/projects/demo/config", { worker, checks });
+    const session = await withSession(server);
+    const { heads, failing } = server.outside;
+    const pull = async (): Promise<unknown> =>
+      (await server.request("GET", "/projects/demo/pulls/1")).body;
+    const status = async (): Promise<unknown> =>
+      (await server.request("GET", `/sessions/${session}`)).body.status;
+    await server.request("POST", `/sessions/${session}/activity`, { state: "active" });
+    failing.add("unit");
+    heads.set("ao/demo-1", sha(2));
+    const body = { title: "A change", headRef: "ao/demo-1", session };
+    await server.request("POST", "/projects/demo/pulls", body);
+    await expect.poll(pull).toMatchObject({
+      headSha: sha(2),
+      ci: { state: "failing", failing: [{ name: "unit", logTail: "unit is broken" }] },
+    });
+    await expect.poll(status).toBe("ci_failed");
+    failing.clear();
+    heads.set("ao/demo-1", sha(3));
+    await server.system.observe("refs", "demo", { heads: { "ao/demo-1": sha(3) } });
+    await expect.poll(status).toBe("mergeable");
+    expect((await server.request("POST", "/projects/demo/pulls/1/merge")).status).toBe(202);
+    await expect.poll(pull).toMatchObject({ state: "merged", merging: false, trouble: null });
+    expect(await pull()).toMatchObject({ mergeSha: heads.get("main") });
+    await expect.poll(status).toBe("merged");
+  });
+
+  it("say why they could not be merged", async () => {
+    const server = await served();
+    server.outside.refuse("mergePullRequest", new Failure("GIT_FAILED", "the push was refused"));
+    server.outside.heads.set("topic", sha(2));
+    await withProject(server, "local");
+    const pull = async (): Promise<unknown> =>
+      (await server.request("GET", "/projects/demo/pulls/1")).body;
+    await server.request("POST", "/projects/demo/pulls", { title: "A", headRef: "topic" });
+    await expect.poll(pull).toMatchObject({ headSha: sha(2), merging: false, trouble: null });
+    await server.request("POST", "/projects/demo/pulls/1/merge");
+    await expect.poll(pull).toMatchObject({
+      state: "open",
+      merging: false,
+      trouble: { code: "GIT_FAILED", message: "the push was refused" },
+    });
+  });
+
   it("are not kept for a project without a local forge", async () => {
     const server = await served();
     await withProject(server);
@@ -100,8 +191,14 @@ describe("actors", () => {
     expect(actors).toMatchObject([
       {
         address: "session/demo-1",
-        states: ["lifecycle.not_started", "activity.none"],
-        facts: { projectId: "demo" },
+        states: [
+          "lifecycle.not_started",
+          "runtime.alive",
+          "activity.none",
+          "pr.none",
+          "wanted.running",
+        ],
+        facts: { projectId: "demo", kind: "worker" },
       },
     ]);
     const { body } = await server.request("GET", "/actors/session/demo-1");
@@ -122,7 +219,7 @@ describe("actors", () => {
     await server.request("POST", `/sessions/${id}/kill`);
     const journal = (await server.request("GET", `/actors/session/${id}/journal?limit=1`)).body;
     expect([journal.entries[0].message.type, journal.next]).toEqual(["session.start", 1]);
-    const rest = (await server.request("GET", `/actors/session/${id}/journal?after=1`)).body;
+    const rest = (await server.request("GET", `/actors/session/${id}/journal?after=3`)).body;
     expect([rest.entries[0].message.type, rest.next]).toEqual(["session.kill", null]);
     const was = (await server.request("GET", `/actors/session/${id}/at/1`)).body;
     expect(was.value.lifecycle).toBe("not_started");
@@ -150,8 +247,10 @@ describe("machines", () => {
     const { machines } = (await server.request("GET", "/machines")).body;
     expect(machines.map(({ kind }: { kind: string }) => kind)).toEqual([
       "project",
-      "forge",
       "session",
+      "terminal",
+      "workspace",
+      "forge",
     ]);
     const told = (await server.request("GET", "/machines/project")).body;
     expect(told.accepts["project.register"]).toMatchObject({ type: "object" });
@@ -225,7 +324,7 @@ describe("intake", () => {
     ]);
     await expect
       .poll(async () => (await server.request("GET", `/sessions/${id}`)).body.revision)
-      .toBe(1);
+      .toBe(4);
     expect(
       coded(await server.request("POST", `/observations/activity/${id}`, { state: "odd" })),
     ).toEqual([400, "MALFORMED"]);

@@ -23,11 +23,12 @@ function routesOf({ app }: Served): string[] {
 
 async function agentOf(
   server: Served,
-  epoch = 1,
+  config?: object,
 ): Promise<{ id: string; headers: Record<string, string> }> {
   await withProject(server, "local");
+  if (config !== undefined) await server.request("PUT", "/projects/demo/config", config);
   const id = await withSession(server);
-  return { id, headers: { authorization: `Bearer ${server.tokens.mint(id, epoch)}` } };
+  return { id, headers: { authorization: `Bearer ${server.tokens.mint(id, 1)}` } };
 }
 
 describe("the owner's token", () => {
@@ -144,8 +145,15 @@ describe("an agent's token", () => {
 
   it("is refused once a newer epoch has begun (A3)", async () => {
     const server = await served();
-    const { id, headers } = await agentOf(server);
-    await server.system.ask({ to: `session/${id}`, type: "session.relaunch", data: {} });
+    const worker = { harness: "command", command: ["true"], restart: "permanent", backoffMs: 0 };
+    const { id, headers } = await agentOf(server, { worker });
+    const said = { summary: "Done." };
+    await server.system.observe("terminal", id, { process: "dead", epoch: 1, exitCode: 1 });
+    await expect
+      .poll(async () => (await server.request("GET", `/sessions/${id}/terminal`)).body)
+      .toMatchObject({ state: "live", epoch: 2 });
+    const late = await server.request("POST", `/sessions/${id}/report`, said, headers);
+    expect([late.status, late.body.code]).toEqual([403, "EPOCH_STALE"]);
     const { status, body } = await server.request("GET", `/sessions/${id}`, undefined, headers);
     expect([status, body.code]).toEqual([403, "EPOCH_STALE"]);
   });

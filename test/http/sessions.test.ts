@@ -17,11 +17,9 @@ function coded({ status, body }: Answer): [number, string] {
   return [status, body.code];
 }
 
-/** The view of a session, read until it holds what is expected. */
-async function becomes(server: Served, expected: object, id = "demo-1"): Promise<void> {
-  await expect
-    .poll(async () => (await server.request("GET", `/sessions/${id}`)).body)
-    .toMatchObject(expected);
+/** Reads a session, for polling. */
+function view(server: Served, id = "demo-1"): () => Promise<unknown> {
+  return async () => (await server.request("GET", `/sessions/${id}`)).body;
 }
 
 async function withLive(): Promise<Served> {
@@ -36,9 +34,12 @@ async function ended(server: Served, exit: { exitCode?: number; signal?: string 
   await server.system.observe("terminal", "demo-1", seen);
 }
 
-async function pullRequest(server: Served, change: Parameters<typeof pullFacts>[0]): Promise<void> {
-  const prs = [pullFacts(change)];
-  await server.system.observe("scm", "demo-1", JSON.parse(JSON.stringify({ fetched: true, prs })));
+async function pullRequest(
+  server: Served,
+  change: Parameters<typeof pullFacts>[0],
+  id = "demo-1",
+): Promise<void> {
+  await server.system.observe("scm", id, { fetched: true, prs: [pullFacts(change)] });
 }
 
 describe("a session", () => {
@@ -86,7 +87,7 @@ describe("a session", () => {
     const server = await withLive();
     const said = { state, source: "hook" };
     expect((await server.request("POST", "/sessions/demo-1/activity", said)).status).toBe(202);
-    await becomes(server, {
+    await expect.poll(view(server)).toMatchObject({
       status,
       statusReason: reason,
       activity: { state, source: "hook", lastActivityAt: expect.any(Number) },
@@ -112,7 +113,9 @@ describe("a session", () => {
     const server = await withLive();
     await server.request("POST", "/sessions/demo-1/activity", { state: "active" });
     await pullRequest(server, change);
-    await becomes(server, { status, pr: { number: 1, url: "https://forge.test/1" } });
+    await expect
+      .poll(view(server))
+      .toMatchObject({ status, pr: { number: 1, url: "https://forge.test/1" } });
     const { body } = await server.request("GET", "/sessions/demo-1/pr");
     expect(body).toMatchObject({ reason: body.reason, prs: [{ number: 1, ...change }] });
   });
@@ -125,7 +128,7 @@ describe("a session", () => {
   ])("is killed for $lifecycle when its program ends with $exit", async (row) => {
     const server = await withLive();
     await ended(server, row.exit);
-    await becomes(server, {
+    await expect.poll(view(server)).toMatchObject({
       status: "killed",
       statusReason: row.lifecycle,
       runtime: { state: row.runtime },
@@ -139,12 +142,12 @@ describe("a session", () => {
     const server = await withLive();
     const doubt = { runtime: "failed", process: "failed" };
     await server.system.observe("runtime", "demo-1", doubt);
-    await becomes(server, {
+    await expect.poll(view(server)).toMatchObject({
       status: "detecting",
       detecting: { attempts: 1, startedAt: expect.any(Number), evidenceHash: expect.any(String) },
     });
     await server.system.observe("runtime", "demo-1", { runtime: "alive", process: "alive" });
-    await becomes(server, { status: "working", detecting: null });
+    await expect.poll(view(server)).toMatchObject({ status: "working", detecting: null });
   });
 
   it.each([
@@ -156,7 +159,7 @@ describe("a session", () => {
     const server = await served({ outside: world });
     await withProject(server);
     await withOrder(server);
-    await becomes(server, {
+    await expect.poll(view(server)).toMatchObject({
       status: "errored",
       statusReason: "error_in_process",
       workspace: { state: workspace, reason: workspace === "failed" ? "somebody has it" : null },
@@ -190,10 +193,9 @@ describe("the end of a session", () => {
         statusReason: row.reason,
         runtime: { state: "exited", reason: row.runtime },
         wanted: "stopped",
-        terminal: { state: "stopping" },
       },
     ]);
-    await becomes(server, {
+    await expect.poll(view(server)).toMatchObject({
       terminal: { state: "stopped", attach: [] },
       workspace: { state: "archived", path: null },
     });
@@ -209,7 +211,7 @@ describe("the end of a session", () => {
     const server = await withLive();
     server.outside.trees.set("demo-1", { branch: "ao/demo-1", loss });
     await server.request("POST", "/sessions/demo-1/kill");
-    await becomes(server, {
+    await expect.poll(view(server)).toMatchObject({
       wanted: "stopped",
       workspace: { path: "/worktrees/demo-1", reason: `${loss}: /worktrees/demo-1 is ${loss}` },
     });
@@ -257,7 +259,7 @@ describe("messages to a session", () => {
   it("wait behind a question, and are told when nobody will read them", async () => {
     const server = await withLive();
     await server.request("POST", "/sessions/demo-1/activity", { state: "waiting_input" });
-    await becomes(server, { status: "needs_input" });
+    await expect.poll(view(server)).toMatchObject({ status: "needs_input" });
     await server.request("POST", "/sessions/demo-1/send", { text: "hello" });
     const messages = async (): Promise<unknown> =>
       (await server.request("GET", "/sessions/demo-1/messages")).body.messages;
@@ -279,7 +281,7 @@ describe("messages to a session", () => {
   it("are refused when too many wait", async () => {
     const server = await withLive();
     await server.request("POST", "/sessions/demo-1/activity", { state: "blocked" });
-    await becomes(server, { status: "stuck" });
+    await expect.poll(view(server)).toMatchObject({ status: "stuck" });
     const send = async (): Promise<Answer> =>
       server.request("POST", "/sessions/demo-1/send", { text: "hello" });
     await Promise.all(Array.from({ length: 64 }, send));
@@ -296,14 +298,17 @@ describe("the report of an agent", () => {
     const told = await server.request("POST", "/sessions/demo-1/report", report, headers);
     expect([told.status, told.body]).toMatchObject([200, { status: "done", report }]);
     await ended(server, { exitCode: 0 });
-    await becomes(server, { status: "done", report, terminal: { state: "exited" } });
+    await expect
+      .poll(view(server))
+      .toMatchObject({ status: "done", report, terminal: { state: "exited" } });
   });
 });
 
-describe("the cleanup of sessions", () => {
-  const cleanup = async (server: Served, body: object = {}, headers = {}): Promise<JsonObject> =>
-    (await server.request("POST", "/sessions/cleanup", body, headers)).body;
+async function cleanup(server: Served, body: object = {}, headers = {}): Promise<JsonObject> {
+  return (await server.request("POST", "/sessions/cleanup", body, headers)).body;
+}
 
+describe("the cleanup of sessions", () => {
   it.each([
     {
       title: "a merged one",
@@ -329,33 +334,40 @@ describe("the cleanup of sessions", () => {
     await withSession(server);
     expect(await cleanup(server)).toEqual({ cleaned: [], failed: [] });
     await end(server);
-    await becomes(server, { status: was });
+    await expect.poll(view(server)).toMatchObject({ status: was });
     expect((await cleanup(server, { projectId: "other" }))["cleaned"]).toEqual([]);
     const key = { "idempotency-key": "one" };
     expect((await cleanup(server, {}, key))["cleaned"]).toEqual(["demo-1"]);
     expect((await cleanup(server, {}, key))["cleaned"]).toEqual(["demo-1"]);
     expect((await cleanup(server))["cleaned"]).toEqual([]);
-    await becomes(server, { status: is, wanted: "stopped", workspace: { state: "archived" } });
-    await becomes(server, { wanted: "running", terminal: { state: "live" } }, "demo-2");
+    await expect
+      .poll(view(server))
+      .toMatchObject({ status: is, wanted: "stopped", workspace: { state: "archived" } });
+    await expect
+      .poll(view(server, "demo-2"))
+      .toMatchObject({ wanted: "running", terminal: { state: "live" } });
   });
 });
+
+function breakDown(): never {
+  throw new Error("the machine is broken");
+}
 
 it("a session that is quarantined can still be read, and holds up no other", async () => {
   const server = await served({
     kinds: (real) => {
       const session = real.get("session");
       if (session === undefined) throw new Error("no session");
-      const broken = (): never => {
-        throw new Error("the machine is broken");
-      };
-      const machine = session.machine.provide({ actions: { queueMessage: broken } });
+      const machine = session.machine.provide({ actions: { queueMessage: breakDown } });
       return new Map([...real, ["session", { ...session, machine }]]);
     },
   });
   await withProject(server);
   await withSession(server);
   await withSession(server);
-  for (const id of ["demo-1", "demo-2"]) await pullRequestOf(server, id);
+  await pullRequest(server, { state: "merged" });
+  await pullRequest(server, { state: "merged" }, "demo-2");
+  await expect.poll(view(server, "demo-2")).toMatchObject({ status: "merged" });
   const send = async (): Promise<Answer> =>
     server.request("POST", "/sessions/demo-1/send", { text: "hello" });
   const answers = [await send(), await send(), await send(), await send()];
@@ -365,7 +377,7 @@ it("a session that is quarantined can still be read, and holds up no other", asy
     [500, "STEP_THREW"],
     [409, "ACTOR_QUARANTINED"],
   ]);
-  await becomes(server, { status: "merged" });
+  await expect.poll(view(server)).toMatchObject({ status: "merged" });
   expect((await server.request("GET", "/actors/session/demo-1")).body).toMatchObject({
     isQuarantined: true,
     strikes: 3,
@@ -377,9 +389,3 @@ it("a session that is quarantined can still be read, and holds up no other", asy
   expect((await server.request("POST", "/actors/session/demo-1/release")).status).toBe(200);
   expect((await server.request("POST", "/sessions/demo-1/kill")).body.status).toBe("killed");
 });
-
-async function pullRequestOf(server: Served, id: string): Promise<void> {
-  const prs = [pullFacts({ state: "merged" })];
-  await server.system.observe("scm", id, JSON.parse(JSON.stringify({ fetched: true, prs })));
-  await becomes(server, { status: "merged" }, id);
-}

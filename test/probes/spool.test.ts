@@ -107,12 +107,25 @@ it.each([
 it("applies a message once that was spooled after it had been applied", async () => {
   const home = tempFolder();
   const system = memorySystem();
-  const start = { projectId: "demo", prompt: "Do it." };
+  const start = {
+    projectId: "demo",
+    root: "/repositories/demo",
+    scm: "none",
+    baseRef: "main",
+    branch: "topic",
+    kind: "worker",
+    harness: "command",
+    argv: ["true"],
+    prompt: "Do it.",
+  };
   await system.ask({ to: "session/demo-1", type: "session.start", data: start });
   await system.observe("activity", "demo-1", { state: "idle" }, "hook-1");
   spool(home, observation(1));
   draining(home, { publish: async (publication) => system.bus.publish(publication) });
   await expect.poll(() => files(home)).toEqual([]);
   await system.ask({ to: "session/demo-1", type: "session.send", data: { text: "after it" } });
-  expect(system.report()).toMatchObject({ applied: 3, dead: 0 });
+  const heard = system.store
+    .journal("session/demo-1", { after: 0, limit: 20 })
+    .filter(({ message }) => message.id === "hook-1");
+  expect([heard.length, system.report().duplicate, system.report().dead]).toEqual([1, 1, 0]);
 });

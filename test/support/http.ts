@@ -144,10 +144,9 @@ export async function withSession(server: Served): Promise<string> {
 
 /** A session of `demo` that was just ordered; its id. */
 export async function withOrder(server: Served): Promise<string> {
-  const { body } = await server.request("POST", "/sessions", {
-    projectId: "demo",
-    prompt: "Do it.",
-  });
+  const order = { projectId: "demo", prompt: "Do it." };
+  const { status, body } = await server.request("POST", "/sessions", order);
+  if (status !== 201) throw new Error(`no session was started: ${body.code} ${body.message}`);
   return String(body.id);
 }
 

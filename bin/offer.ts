@@ -1,0 +1,48 @@
+import { randomUUID } from "node:crypto";
+import { Failure } from "../machines/failures.ts";
+import type { SpooledMessage } from "../probes/spool.ts";
+import { agentOf, client } from "./client.ts";
+import { homeOf } from "./run-file.ts";
+import { spool } from "./spool.ts";
+
+// Offer
+//
+// What agents say must not be lost because nobody could listen just then.
+//
+//   B1. What may succeed later is spooled; what was refused for good is the caller's failure.
+//   B2. It is spooled under the id it was offered with: a daemon that took it and could not say so counts it once.
+
+/** What is said: to whom by HTTP, and as the message that HTTP would make of it. */
+export interface Offer {
+  readonly path: string;
+  readonly body: object;
+  readonly timeoutMs?: number;
+  /** Given its id and the time of the fact, milliseconds since 1970. */
+  readonly message: (id: string, at: number) => SpooledMessage;
+}
+export type Offered =
+  | { readonly type: "answered"; readonly answer: unknown }
+  /** The file that keeps it for the next daemon. */
+  | { readonly type: "queued"; readonly file: string };
+
+/** Tells the daemon, or writes down what it could not take. Fails with what the daemon refused for good. */
+export async function offerOrSpool(
+  env: NodeJS.ProcessEnv,
+  { path, body, timeoutMs, message }: Offer,
+): Promise<Offered> {
+  const key = randomUUID();
+  const at = Date.now();
+  try {
+    const options = { body, key, ...(timeoutMs !== undefined && { timeoutMs }) };
+    return { type: "answered", answer: await client(env).request("POST", path, options) };
+  } catch (error) {
+    if (!(error instanceof Failure) || !error.isRetryable) throw error;
+    return { type: "queued", file: spool(homeOf(env), message(idOf(env, key), at)) };
+  }
+}
+
+/** The message id that the daemon gives a request with this key (B2). */
+function idOf(env: NodeJS.ProcessEnv, key: string): string {
+  const agent = agentOf(env);
+  return `http:${agent?.token === undefined ? "owner" : agent.sessionId}:${key}`;
+}
