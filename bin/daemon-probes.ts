@@ -1,13 +1,14 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { ActorSystem } from "../actors/actor-system.ts";
 import type { Running } from "../actors/part-run.ts";
-import type { Committed } from "../actors/system.ts";
-import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
-import type { MachineState } from "../machines/kind.ts";
+import { addressOf, splitAddress, type Address, type KindName } from "../machines/ids.ts";
+import { keepUp } from "../probes/keep-up.ts";
 import { refsProbe } from "../probes/refs.ts";
 import { spoolProbe } from "../probes/spool.ts";
 import { terminalProbe } from "../probes/terminals.ts";
 import { workspaceProbe } from "../probes/workspaces.ts";
+import type { SummaryRow } from "../storage/store.ts";
 import type { Workshop } from "./daemon-core.ts";
 
 // Daemon probes
@@ -21,29 +22,27 @@ const WATCHED = ["workspace", "forge"] as const satisfies KindName[];
 /** Starts the probes that the present actors call for, and follows them. */
 export async function startProbes(workshop: Workshop, system: ActorSystem): Promise<Running> {
   const stopping = new AbortController();
-  const watchers = new Map<Address, AbortController>();
+  const watchers = new Map<Address, Watcher>();
   const trouble = (error: unknown): void =>
     workshop.log(`probe: ${error instanceof Error ? error.message : String(error)}`);
 
-  function consider(address: Address): void {
-    const target = targetOf(system, address);
-    const running = watchers.get(address);
-    if (target === undefined) {
-      running?.abort();
-      watchers.delete(address);
-    }
-    if (target === undefined || running !== undefined) return;
+  function consider(row: SummaryRow): void {
+    const target = targetOf(row);
+    const running = watchers.get(row.address);
+    if (isDeepStrictEqual(target, running?.target)) return;
+    running?.control.abort();
+    watchers.delete(row.address);
+    if (target === undefined) return;
     const control = new AbortController();
-    watchers.set(address, control);
+    watchers.set(row.address, { target, control });
     const signal = AbortSignal.any([control.signal, stopping.signal]);
-    watch(workshop, system, { target, signal, trouble }).catch(trouble);
+    const look = async (): Promise<void> => watch(workshop, system, { target, signal, trouble });
+    void keepUp(look, { clock: workshop.clock, signal, trouble });
   }
 
-  for (const kind of WATCHED) {
-    for (const { address, isDone } of system.store.summaries(kind)) if (!isDone) consider(address);
-  }
-  const unfollow = system.onCommitted((committed) => {
-    for (const address of movedOf(committed)) consider(address);
+  for (const kind of WATCHED) for (const row of system.store.summaries(kind)) consider(row);
+  const unfollow = system.onCommitted(({ summaries }) => {
+    for (const row of summaries) consider(row);
   });
   const looking = Promise.all([
     lookAtTerminals(workshop, system, { signal: stopping.signal, trouble }),
@@ -71,27 +70,22 @@ type Target =
   | { readonly type: "workspace"; readonly session: string; readonly path: string }
   | { readonly type: "refs"; readonly project: string; readonly repo: string };
 
-/** What there is to look at for an actor as it is now. */
-function targetOf(system: ActorSystem, address: Address): Target | undefined {
-  const { kind, id } = splitAddress(address);
-  if (!WATCHED.some((watched) => watched === kind)) return undefined;
-  const row = system.store.snapshot(address);
-  if (row === undefined) return undefined;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by our own persisted()
-  const state = row.snapshot as unknown as MachineState;
-  if (state.status !== "active") return undefined;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the contexts of these two kinds
-  const facts = state.context as { root?: string; tree?: { path: string } | null };
-  if (kind === "forge")
-    return facts.root === undefined ? undefined : { type: "refs", project: id, repo: facts.root };
-  const isThere = state.value === "ready" || state.value === "dirty";
-  return isThere && facts.tree
-    ? { type: "workspace", session: id, path: facts.tree.path }
-    : undefined;
+/** One probe that runs, or waits to be started again. */
+interface Watcher {
+  readonly target: Target;
+  readonly control: AbortController;
 }
 
-function movedOf({ entries }: Committed): Set<Address> {
-  return new Set(entries.filter(({ value }) => value !== undefined).map(({ address }) => address));
+/** What there is to look at for an actor as it is now. */
+function targetOf({ address, value, isDone, facts }: SummaryRow): Target | undefined {
+  if (isDone) return undefined;
+  const { kind, id } = splitAddress(address);
+  const { root, path } = facts;
+  if (kind === "forge" && value === "serving" && typeof root === "string") {
+    return { type: "refs", project: id, repo: root };
+  }
+  const isThere = kind === "workspace" && (value === "ready" || value === "dirty");
+  return isThere && typeof path === "string" ? { type: "workspace", session: id, path } : undefined;
 }
 
 interface Watching {
@@ -124,6 +118,9 @@ async function lookAtTerminals(
     list: async () => terminals.listPanes(),
     exitOf: async (of) => terminals.exitOf(of),
     changes: (until) => terminals.changes(until),
+    // A reviewer's terminal has no session of its name.
+    sessionOf: (terminal) =>
+      system.store.snapshot(addressOf("session", terminal)) === undefined ? undefined : terminal,
     publish: async (lane, id, data, messageId) => {
       await system.observe(lane, id, data, messageId);
     },

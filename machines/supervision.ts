@@ -14,7 +14,8 @@ import { z } from "zod";
 //   V7. one_for_one restarts the child, rest_for_one also those after it, one_for_all all of them: stopped first, in reverse.
 //
 // What the parent owes: every startChild is answered by child.started or child.exited (launch, infra), every stopChild
-// by child.stopped or child.exited, and either end is said only when nothing of that epoch runs any more.
+// by child.stopped or child.exited, and either end is said only when nothing of that epoch runs any more. A parent
+// whose mail can be lost holds its children to that with leases.ts.
 //
 // Decided where V1-V7 leave room:
 //   - Abnormal is exactly what burns the budget (V3). So `quota` ends a transient child: its parent knows when to want it
@@ -41,6 +42,8 @@ export const ChildSpec = z.object({
   id: z.string(),
   restart: z.enum(["permanent", "transient", "temporary"]),
   shutdownMs: z.number().int().positive(),
+  /** How long its start may go unanswered where leases are kept; three minutes when it is not said. */
+  startMs: z.number().int().positive().exactOptional(),
 });
 export type ChildSpec = z.infer<typeof ChildSpec>;
 

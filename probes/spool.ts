@@ -76,25 +76,32 @@ async function drain({ folder, publish, signal, onTrouble }: SpoolOptions): Prom
   for (const name of names) {
     if (signal.aborted) return;
     const file = join(folder, name);
-    try {
-      // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
-      await publish(await read(file));
-      // oxlint-disable-next-line no-await-in-loop -- only now (Q1)
-      await rm(file, { force: true });
-    } catch (cause) {
-      if (!isHopeless(cause)) throw cause;
-      // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
-      await rename(file, `${file}.bad`);
-      const seen = cause instanceof Error ? cause.message : String(cause);
-      onTrouble?.(new Error(`deliver ${file}: set aside as ${name}.bad: ${seen}`, { cause }));
-    }
+    // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
+    const trouble = await deliver(file, publish);
+    if (trouble === undefined) continue;
+    // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
+    await rename(file, `${file}.bad`);
+    const seen = trouble instanceof Error ? trouble.message : String(trouble);
+    onTrouble?.(new Error(`set aside as ${file}.bad: ${seen}`, { cause: trouble }));
   }
 }
 
-/** Whether the same file would fail the same way for ever (Q3). */
-function isHopeless(error: unknown): boolean {
-  if (error instanceof Failure) return !error.isRetryable;
-  return error instanceof SyntaxError || error instanceof z.ZodError;
+/** Why a file can never be published (Q3), if so. Rejects with what may succeed later. */
+async function deliver(file: string, publish: SpoolOptions["publish"]): Promise<unknown> {
+  const publication = await read(file).catch((cause: unknown) => {
+    const seen = cause instanceof Error ? cause.message : String(cause);
+    return new Error(`it cannot be read: ${seen}`, { cause });
+  });
+  if (publication instanceof Error) return publication;
+  try {
+    await publish(publication);
+  } catch (error) {
+    if (error instanceof Failure && !error.isRetryable) return error;
+    throw error;
+  }
+  // Only now (Q1).
+  await rm(file, { force: true });
+  return undefined;
 }
 
 async function filesOf(folder: string): Promise<string[]> {

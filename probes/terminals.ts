@@ -13,6 +13,8 @@ import type { ObservationLane } from "../machines/observations.ts";
 //   O3. A fact is published again, under its own id, until it was accepted; then only another fact follows it.
 //   O4. An end is published when its record appears, not at the next interval, and its id is the same for ever.
 //   O5. A fresh probe publishes the facts of all terminals anew.
+//   O6. A session is told whether its terminal and program are there; of an end its terminal tells, which knows how.
+//   O7. A doubt is told to a session when two listings in a row had it.
 
 export interface TerminalProbeOptions {
   readonly list: () => Promise<PaneRow[]>;
@@ -26,6 +28,8 @@ export interface TerminalProbeOptions {
     data: JsonObject,
     messageId: string,
   ) => Promise<void>;
+  /** Whose liveness hangs on a terminal; undefined when nobody's does. */
+  readonly sessionOf: (terminal: string) => string | undefined;
   readonly everyMs: number;
   /** After so many milliseconds without output a live program is reported once more, with `quietMs`. Ascending. */
   readonly quietAfterMs?: readonly number[];
@@ -45,9 +49,14 @@ export interface ProbeClock {
 const QUIET_AFTER_MS = [30_000, 120_000, 600_000];
 // One call that fails under load says nothing about the fleet.
 const FAILED_AFTER = 2;
+// Well within what an observation may carry.
+const EVIDENCE_CHARS = 500;
 
-/** What was last said of a terminal. */
+/** What was last said of a terminal, on one lane. */
 interface Fact extends Incarnation {
+  readonly lane: "terminal" | "runtime";
+  /** Whom it is said to. */
+  readonly id: string;
   /** What must differ for another publication. */
   readonly level: string;
   readonly messageId: string;
@@ -56,12 +65,12 @@ interface Fact extends Incarnation {
 }
 
 /** By terminal. */
-type Facts = Map<string, Fact>;
+type Facts = Readonly<Record<Fact["lane"], Map<string, Fact>>>;
 
 /** Runs until its signal aborts. Rejects only when the records cannot be watched any more. */
 export async function terminalProbe(options: TerminalProbeOptions): Promise<void> {
   const { clock, everyMs, signal } = options;
-  const facts: Facts = new Map();
+  const facts: Facts = { terminal: new Map(), runtime: new Map() };
   const bell = new Bell();
   const ring = () => bell.ring();
   signal.addEventListener("abort", ring);
@@ -102,22 +111,43 @@ class Bell {
 /** Looks once; "more" when there is something to look at again. */
 function looker(options: TerminalProbeOptions, facts: Facts): () => Promise<"more" | "nothing"> {
   let failures = 0;
+  let doubted: ReadonlySet<string> = new Set();
   return async () => {
     try {
       const rows = await options.list();
       failures = 0;
-      const listed = new Set(rows.map((row) => row.terminal));
-      for (const terminal of facts.keys()) if (!listed.has(terminal)) facts.delete(terminal);
-      await Promise.all(rows.map((row) => say(options, facts, factOf(options, row))));
+      forget(facts, rows);
+      const news = rows.map((row) => factOf(options, row));
+      const before = doubted;
+      doubted = new Set(rows.filter(isDoubtful).map(nameOf));
+      const told = rows.filter((row) => !isDoubtful(row) || before.has(nameOf(row)));
+      news.push(...told.flatMap((row) => runtimeOf(options, row)));
+      await Promise.all(news.map((fact) => say(options, facts, fact)));
     } catch (error) {
       options.onTrouble?.(error);
       failures += 1;
-      if (failures >= FAILED_AFTER) await sayFailed(options, facts);
+      if (failures >= FAILED_AFTER) await sayFailed(options, facts, error);
       return "more";
     }
-    const isSettled = [...facts.values()].every((fact) => fact.isAccepted && isDead(fact));
+    const isSettled = [...facts.terminal.values()].every((fact) => fact.isAccepted && isDead(fact));
     return isSettled ? "nothing" : "more";
   };
+}
+
+/** Forgets the terminals that are no more, and of the ended ones what was said to their sessions. */
+function forget({ terminal, runtime }: Facts, rows: readonly PaneRow[]): void {
+  const listed = new Set(rows.map((row) => row.terminal));
+  const running = new Set(rows.filter((row) => row.process !== "dead").map((row) => row.terminal));
+  for (const name of terminal.keys()) if (!listed.has(name)) terminal.delete(name);
+  for (const name of runtime.keys()) if (!running.has(name)) runtime.delete(name);
+}
+
+function isDoubtful({ process, hasPane }: PaneRow): boolean {
+  return process === "indeterminate" || (process === "alive" && !hasPane);
+}
+
+function nameOf({ terminal, epoch }: Incarnation): string {
+  return `${terminal}.${epoch}`;
 }
 
 async function watchRecords(
@@ -133,27 +163,36 @@ async function watchRecords(
   }
 }
 
-async function sayFailed(options: TerminalProbeOptions, facts: Facts): Promise<void> {
-  const open = [...facts.values()].filter((fact) => !isDead(fact));
-  await Promise.all(
-    open.map(({ terminal, epoch }) =>
-      say(
-        options,
-        facts,
-        levelFact(options, { terminal, epoch, level: "failed", process: "failed" }),
-      ),
-    ),
-  );
+async function sayFailed(
+  options: TerminalProbeOptions,
+  facts: Facts,
+  error: unknown,
+): Promise<void> {
+  const seen = error instanceof Error ? error.message : String(error);
+  const evidence = `terminals cannot be listed: ${seen}`.slice(0, EVIDENCE_CHARS);
+  const open = [...facts.terminal.values()].filter((fact) => !isDead(fact));
+  const news = open.flatMap(({ terminal, epoch }) => [
+    levelFact(options, { terminal, epoch, level: "failed", process: "failed" }),
+    ...runtimeFact(options, {
+      terminal,
+      epoch,
+      runtime: "failed",
+      process: "indeterminate",
+      evidence,
+    }),
+  ]);
+  await Promise.all(news.map((fact) => say(options, facts, fact)));
 }
 
 /** Publishes a fact unless it is known, or overtaken by what was said already. */
 async function say(options: TerminalProbeOptions, facts: Facts, news: Fact): Promise<void> {
-  const was = facts.get(news.terminal);
+  const said = facts[news.lane];
+  const was = said.get(news.terminal);
   const current = was && outranks(was, news) ? was : news;
-  facts.set(current.terminal, current);
+  said.set(current.terminal, current);
   if (current.isAccepted) return;
   try {
-    await options.publish("terminal", current.terminal, current.data, current.messageId);
+    await options.publish(current.lane, current.id, current.data, current.messageId);
     current.isAccepted = true;
   } catch (error) {
     options.onTrouble?.(error);
@@ -181,6 +220,8 @@ function factOf(options: TerminalProbeOptions, row: PaneRow): Fact {
 function ended({ terminal, epoch }: Incarnation, how: JsonObject): Fact {
   const data = { process: "dead", epoch, ...how };
   return {
+    lane: "terminal",
+    id: terminal,
     terminal,
     epoch,
     level: "dead",
@@ -196,7 +237,38 @@ function levelFact(
 ): Fact {
   // Unlike an end it can come back, so its id has the time since when it holds.
   const messageId = `terminal:${terminal}:${data.epoch}:${level}:${clock.now()}`;
-  return { terminal, epoch: data.epoch, level, messageId, data, isAccepted: false };
+  return {
+    lane: "terminal",
+    id: terminal,
+    terminal,
+    epoch: data.epoch,
+    level,
+    messageId,
+    data,
+    isAccepted: false,
+  };
+}
+
+/** What a listing says to the session of a terminal; nothing of an end (O6). */
+function runtimeOf(options: TerminalProbeOptions, row: PaneRow): Fact[] {
+  const { terminal, epoch, hasPane, process } = row;
+  if (process === "dead") return [];
+  const runtime = hasPane ? "alive" : "dead";
+  const doubt = `${hasPane ? "its pane is there" : "its pane is gone"}, its program may still run`;
+  const evidence = isDoubtful(row) ? { evidence: doubt } : {};
+  return runtimeFact(options, { terminal, epoch, runtime, process, ...evidence });
+}
+
+function runtimeFact(
+  { clock, sessionOf }: TerminalProbeOptions,
+  { terminal, ...data }: Incarnation & { runtime: string; process: string; evidence?: string },
+): Fact[] {
+  const id = sessionOf(terminal);
+  if (id === undefined) return [];
+  const { epoch, runtime, process } = data;
+  const level = `${runtime}-${process}`;
+  const messageId = `runtime:${id}:${epoch}:${level}:${clock.now()}`;
+  return [{ lane: "runtime", id, terminal, epoch, level, messageId, data, isAccepted: false }];
 }
 
 function isDead({ level }: Fact): boolean {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -7,6 +7,8 @@ import { Failure } from "../../machines/failures.ts";
 import { readRun } from "../client.ts";
 import { homeOf, type RunFile } from "../run-file.ts";
 import { EXIT } from "../exit.ts";
+import { openLog } from "../log-file.ts";
+import { firstDefect } from "../defect.ts";
 import { listing, print, type Output } from "../output.ts";
 import { versionOf } from "../version.ts";
 import { isHeld } from "../../storage/writer-lock.ts";
@@ -31,6 +33,8 @@ export async function up(output: Output, options: { detach?: boolean }): Promise
 
 async function upHere(output: Output, home: string): Promise<number> {
   const { startDaemon } = await import("../daemon.ts");
+  const log = (line: string): void => output.note(`${new Date().toISOString()} ${line}`);
+  const defect = firstDefect(log);
   // Told to stop while it starts, it stops once it has.
   const told = new Promise<string>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve(signal));
@@ -40,12 +44,13 @@ async function upHere(output: Output, home: string): Promise<number> {
     entry: [process.execPath, entryFile()],
     version: versionOf(),
     env: process.env,
-    log: (line) => output.note(`${new Date().toISOString()} ${line}`),
+    log,
   });
   print(output, { url: daemon.url, pid: process.pid }, ({ url }) => url);
-  const ended = await Promise.race([told, daemon.escalated]);
+  const ended = await Promise.race([told, daemon.escalated, defect]);
   await daemon.stop();
   if (typeof ended === "string") return EXIT.done;
+  if (ended instanceof Error) throw ended;
   throw new Failure("NOT_READY", `keep ${ended.id} running: gave up after ${ended.cause}`);
 }
 
@@ -53,7 +58,7 @@ async function upDetached(output: Output, home: string): Promise<number> {
   const folder = join(home, "logs");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, "daemon.log");
-  const log = openSync(file, "a", 0o600);
+  const log = openLog(file);
   const from = statSync(file).size;
   const child = spawn(process.execPath, [entryFile(), "up"], {
     detached: true,

@@ -107,7 +107,7 @@ describe("R5: an effect", () => {
   it("whose result was published but not committed before a crash has one result", async () => {
     const world = await worldWith(async () => Promise.resolve(DONE));
     world.fateOf = ({ subject }) => {
-      if (!subject.startsWith("ao.msg.")) return "stored";
+      if (!subject.startsWith("ao.msg.session.")) return "stored";
       world.disk.hold();
       return "stored";
     };

@@ -150,14 +150,25 @@ describe("P3: mail that cannot be applied", () => {
 
   it("because it is too large becomes a letter, and holds up no other", async () => {
     const world = await pair({ limits: { bodyBytes: 2_048 } });
-    // The step makes more of the command than a message may be.
+    // Larger than a probe may write, but the bus takes it.
     await world.ask(A, "tally.flood", { to: "session/b", length: 3_000 });
+    // The step makes more of the command than the bus would ever take: it is the command that failed, without a strike.
+    const flooded = await world.ask(A, "tally.flood", { to: "session/b", length: 1_200_000 });
     await tell(world, 2);
     await world.clock.advance(5 * REPUBLISH_MS);
-    expect(world.store.deadLetters({ after: 0, limit: 9 })).toMatchObject([
-      { code: "MESSAGE_TOO_LARGE" },
-    ]);
-    expect([heard(world), world.system.report().outbox]).toEqual([[2], 0]);
+    expect(flooded).toMatchObject({ type: "dead", code: "MESSAGE_TOO_LARGE" });
+    expect(world.store.snapshot(A)).toMatchObject({ strikes: 0 });
+    expect([heard(world).at(-1), world.system.report().outbox]).toEqual([2, 0]);
+  });
+
+  it("is told to its sender, in the transaction that buried it", async () => {
+    const world = await pair({});
+    await world.ask(A, "tally.order", {
+      order: { type: "mail", to: "session/ghost", name: "tally.add", data: { n: 1 } },
+    });
+    await settle();
+    expect(world.tally("a").undeliverable).toEqual(["ACTOR_UNKNOWN"]);
+    expect(world.system.report()).toMatchObject({ outbox: 0, isBalanced: true });
   });
 });
 

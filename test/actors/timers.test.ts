@@ -146,12 +146,6 @@ describe("T1: a firing that becomes a letter", () => {
   it.each([
     { title: "its step throws", name: "throw", code: "STEP_THREW", before: [] },
     { title: "its actor does not know it", name: "unheard", code: "TYPE_UNKNOWN", before: [] },
-    {
-      title: "its actor is quarantined",
-      name: "wake",
-      code: "ACTOR_QUARANTINED",
-      before: ["tally.throw", "tally.throw", "tally.throw"],
-    },
   ])("because $title takes its timer with it", async ({ name, code, before }) => {
     const world = await worldWithTally();
     await arm(world, name, 1_000);
@@ -161,6 +155,18 @@ describe("T1: a firing that becomes a letter", () => {
     expect(letters).toMatchObject([{ code, to: A }]);
     expect(world.system.report()).toMatchObject({ timers: 0, duplicate: 0, isBalanced: true });
     expect(world.store.snapshot(A)).toMatchObject({ timers: {} });
+  });
+
+  it("waits while its actor is quarantined, and fires when that is released", async () => {
+    const world = await worldWithTally();
+    await arm(world, "wake", 1_000);
+    for (let n = 0; n < 3; n += 1) await world.ask(A, "tally.throw");
+    await world.clock.advance(5_000);
+    expect([world.tally("a").fired, world.system.report().timers]).toEqual([[], 0]);
+    await world.restart();
+    await world.system.release(A);
+    await world.clock.advance(1);
+    expect(world.tally("a").fired).toEqual(["wake"]);
   });
 
   it("leaves the other timers of the actor armed", async () => {

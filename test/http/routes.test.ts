@@ -164,6 +164,7 @@ describe("pull requests of the local forge", () => {
       (await server.request("GET", "/projects/demo/pulls/1")).body;
     await server.request("POST", "/projects/demo/pulls", { title: "A", headRef: "topic" });
     await expect.poll(pull).toMatchObject({ headSha: sha(2), merging: false, trouble: null });
+    server.outside.hold("inspectBranches");
     await server.request("POST", "/projects/demo/pulls/1/merge");
     await expect.poll(pull).toMatchObject({
       state: "open",

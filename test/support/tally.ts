@@ -35,6 +35,7 @@ const accepts = {
   "typeText.failed": z.object({ effectId: z.string(), code: z.string() }),
   "activity.observed": ActivityObservation,
   "child.quarantined": z.object({}),
+  "mail.undeliverable": z.object({ code: z.string() }),
 } as const;
 
 type TallyEvent = EventOf<typeof accepts>;
@@ -49,6 +50,7 @@ export interface TallyContext extends Birth {
   readonly activity: readonly string[];
   readonly parent: string | undefined;
   readonly quarantined: number;
+  readonly undeliverable: readonly string[];
 }
 
 const base = setup({
@@ -73,6 +75,7 @@ const machine = base.createMachine({
     activity: [],
     parent: undefined,
     quarantined: 0,
+    undeliverable: [],
   }),
   initial: "low",
   on: {
@@ -155,6 +158,11 @@ const machine = base.createMachine({
       actions: assign({
         activity: ({ context, event }) => [...context.activity.slice(-9), event.data.state],
         steps: ({ context }) => context.steps + 1,
+      }),
+    },
+    "mail.undeliverable": {
+      actions: assign({
+        undeliverable: ({ context, event }) => [...context.undeliverable, event.data.code],
       }),
     },
     "child.quarantined": {
