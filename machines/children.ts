@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Address } from "./ids.ts";
+import { Address } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { MailOrder } from "./order.ts";
 import { Cause } from "./supervision.ts";
@@ -47,6 +47,18 @@ export const ChildStopped = z.object({
 
 /** `child.quarantined`, from the host: three messages in a row broke the child's step. */
 export const ChildQuarantined = z.object({ strikes: z.number().int() });
+
+/** `mail.undeliverable`, from the host in the addressee's name: mail of the sender became a dead letter there. */
+export const MailUndeliverable = z.object({
+  order: z.string(),
+  to: Address,
+  name: z.string(),
+  code: z.string(),
+  message: z.string(),
+});
+
+/** What could not be done, and when that was seen, milliseconds since 1970. */
+export type Trouble = { readonly at: number; readonly code: string; readonly message: string };
 
 export const Delivery = z.object({
   deliveryId: z.string().max(256),

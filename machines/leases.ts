@@ -1,3 +1,4 @@
+import type { Trouble } from "./children.ts";
 import type { SupervisorState } from "./supervision.ts";
 
 // Leases
@@ -8,8 +9,6 @@ import type { SupervisorState } from "./supervision.ts";
 //   L2. A start that is not answered in time is stopped; it counts as an `infra` end only when that was answered.
 //   L3. A stop that is not answered is asked again, later each time; silence is never taken for an end.
 //   L4. Only a child that cannot be told is given up, after the fifth stop that died; its trouble is kept.
-
-export type Trouble = { readonly at: number; readonly code: string; readonly message: string };
 
 export type Lease = {
   /** `clear`: its start was not answered, and what may have come of it is being stopped. */

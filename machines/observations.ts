@@ -16,14 +16,7 @@ export const RuntimeObservation = z.object({
   epoch: Epoch,
 });
 
-const ACTIVITY_STATES = [
-  "active",
-  "ready",
-  "idle",
-  "waiting_input",
-  "blocked",
-  "exited",
-] as const;
+const ACTIVITY_STATES = ["active", "ready", "idle", "waiting_input", "blocked", "exited"] as const;
 
 /** `ao.obs.activity.<session>`: what the agent says it is doing. */
 export const ActivityObservation = z.object({

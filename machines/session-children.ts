@@ -32,6 +32,8 @@ import {
 
 type ChildEvent = EventNamed<"child.started" | "child.exited" | "child.stopped">;
 
+const WORKSPACE_START_MS = 900_000;
+
 /** The children of a session that begins. */
 export function childrenOf(
   {
@@ -49,7 +51,8 @@ export function childrenOf(
     periodMs,
     backoff: { minMs: backoffMs, maxMs: backoffMaxMs },
     children: [
-      { id: "workspace", restart: "temporary", shutdownMs: graceMs },
+      // Worktrees of one repository are made one after the other, large ones for minutes.
+      { id: "workspace", restart: "temporary", shutdownMs: graceMs, startMs: WORKSPACE_START_MS },
       { id: "terminal", restart, shutdownMs: graceMs },
     ],
   });
@@ -145,7 +148,7 @@ function stopTerminal(context: SessionContext, { epoch, shutdownMs }: Stop): Ses
 }
 
 function stopWorkspace(context: SessionContext, { epoch, shutdownMs }: Stop): SessionStep {
-  if (context.terminal.state === "exited") {
+  if (context.terminal.state === "exited" || context.terminal.state === "clearing") {
     const stop = { epoch: context.terminal.epoch, shutdownMs };
     return {
       context: { ...context, terminal: { ...context.terminal, state: "clearing" } },
@@ -161,15 +164,21 @@ function stopWorkspace(context: SessionContext, { epoch, shutdownMs }: Stop): Se
 function closed(context: SessionContext): SessionStep {
   return {
     context: abandoned({ ...context, wanted: "closed" }),
-    orders: [
-      {
-        type: "mail",
-        to: addressOf("project", context.projectId),
-        name: "session.ended",
-        data: {},
-      },
-    ],
+    orders: [farewell(context)],
   };
+}
+
+/** Tells its project that nothing of it is left to end. */
+export function farewell({ projectId }: SessionContext): Order {
+  return { type: "mail", to: addressOf("project", projectId), name: "session.ended", data: {} };
+}
+
+/** Tells a child once more to stop. */
+export function stopAgain(context: SessionContext, id: "workspace" | "terminal"): SessionStep {
+  const { epoch } = context[id];
+  const shutdownMs = context.supervisor.spec.children.find((each) => each.id === id)?.shutdownMs;
+  const stop = { epoch, shutdownMs: shutdownMs ?? 0 };
+  return id === "workspace" ? stopWorkspace(context, stop) : stopTerminal(context, stop);
 }
 
 function reasonOf(cause: Cause): string {
@@ -185,9 +194,11 @@ function terminalEnded(
 }
 
 /** What a child says of itself. Anybody else is not heard. */
-export function childTold(context: SessionContext, event: ChildEvent): SessionStep {
-  const id = childAt(context, event.from);
-  if (id === undefined || event.data.epoch !== context[id].epoch) return { context, orders: [] };
+export function childTold(context: SessionContext, said: ChildEvent): SessionStep {
+  const id = childAt(context, said.from);
+  if (id === undefined || said.data.epoch !== context[id].epoch) return { context, orders: [] };
+  const event = context.leases[id]?.of === "clear" ? heardTooLate(said) : said;
+  if (event === undefined) return { context, orders: [] };
   if (id === "workspace" && event.type === "child.exited") return workspaceFailed(context, event);
   const seen = id === "workspace" ? workspaceSeen(context, event) : terminalSeen(context, event);
   const { epoch } = event.data;
@@ -199,6 +210,15 @@ export function childTold(context: SessionContext, event: ChildEvent): SessionSt
       : { type: event.type, id, epoch, at },
   );
   return isCleared(context, told.context) ? withWorkspaceStop(told) : told;
+}
+
+/** A start that was taken back: that it runs is no news any more, and that it was stopped is its end. */
+function heardTooLate(event: ChildEvent): ChildEvent | undefined {
+  if (event.type === "child.started") return undefined;
+  if (event.type === "child.exited") return event;
+  const { epoch, detail } = event.data;
+  const message = detail === undefined || detail === "" ? "its start was not answered" : detail;
+  return { ...event, type: "child.exited", data: { epoch, cause: "infra", message } };
 }
 
 /** Which child an address is; undefined for anybody else. */

@@ -36,7 +36,7 @@ export function queued(
 }
 
 /** Hands the next message to the terminal, if it may be typed now (M1, M2, M3). */
-export function handedOver(context: SessionContext): SessionStep {
+export function handedOver(context: SessionContext, at: number): SessionStep {
   const messages = context.messages.map((message) =>
     message.state === "queued" && !stillHolds(context, message)
       ? ended(message, { state: "expired", reason: "it no longer holds" })
@@ -46,7 +46,8 @@ export function handedOver(context: SessionContext): SessionStep {
   const current = hasExpired ? { ...context, messages } : context;
   const next = messages.find(({ state }) => state === "queued");
   if (next === undefined || !mayType(current)) return { context: current, orders: [] };
-  const delivering: SessionMessage = { ...next, state: "delivering", attempts: next.attempts + 1 };
+  const attempts = next.attempts + 1;
+  const delivering: SessionMessage = { ...next, state: "delivering", handedAt: at, attempts };
   const order: Order = {
     type: "mail",
     to: addressOf("terminal", context.id),

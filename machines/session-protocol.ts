@@ -4,6 +4,7 @@ import {
   ChildQuarantined,
   ChildStarted,
   ChildStopped,
+  MailUndeliverable,
   Undeliverable,
 } from "./children.ts";
 import { Token } from "./ids.ts";
@@ -57,7 +58,9 @@ export const accepts = {
   "child.quarantined": ChildQuarantined,
   "terminal.delivered": z.object({ deliveryId: z.string() }),
   "terminal.undeliverable": Undeliverable,
+  "mail.undeliverable": MailUndeliverable,
   "timer.restart": z.object({}),
+  "timer.lease": z.object({}),
 };
 export type SessionEvent = EventOf<typeof accepts>;
 export type EventNamed<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;

@@ -1,4 +1,6 @@
 import type { PullRequestFacts } from "./observations.ts";
+import type { Trouble } from "./children.ts";
+import type { Leases } from "./leases.ts";
 import type { Quarantine, RuntimeState } from "./liveness.ts";
 import type { PrState } from "./pull-requests.ts";
 import type { Decided } from "./recording.ts";
@@ -62,6 +64,8 @@ export type SessionMessage = {
   readonly at: number;
   readonly deliveredAt?: number;
   readonly reason?: string;
+  /** When it was last told to the terminal. */
+  readonly handedAt?: number;
   /** Told to the terminal so often. */
   readonly attempts: number;
   /** Worth saying only while this failure stands. */
@@ -89,6 +93,8 @@ export type TerminalFacts = {
   readonly signal: string | null;
 };
 
+export type ObservedAxis = "runtime" | "activity" | "scm" | "workspace";
+
 export type SessionContext = {
   readonly id: string;
   readonly projectId: string;
@@ -112,6 +118,14 @@ export type SessionContext = {
   readonly workspace: WorkspaceFacts;
   readonly terminal: TerminalFacts;
   readonly supervisor: SupervisorState;
+  /** What its children owe an answer to. */
+  readonly leases: Leases;
+  /** The child that could not be told, and was given up. */
+  readonly trouble: (Trouble & { readonly child: "workspace" | "terminal" }) | null;
+  /** Its end could not be told to its project; `dueAt` is when it is told again. */
+  readonly farewell: { readonly asked: number; readonly dueAt: number | null } | null;
+  /** The time of the newest observation that changed something, per axis, milliseconds since 1970. */
+  readonly observedAt: Readonly<Record<ObservedAxis, number>>;
   readonly report: {
     readonly at: number;
     readonly summary: string;
@@ -180,6 +194,10 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
       backoff: { minMs: 0, maxMs: 0 },
       children: [],
     }),
+    leases: {},
+    trouble: null,
+    farewell: null,
+    observedAt: { runtime: 0, activity: 0, scm: 0, workspace: 0 },
     report: null,
     agentSessionId: null,
     revision: 0,

@@ -3,6 +3,7 @@ import type { FailureCode } from "./failures.ts";
 import type { Json } from "./json.ts";
 import type { Order } from "./order.ts";
 import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./session-children.ts";
+import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
 import { abandoned, delivered, handedOver, queued, returned } from "./session-messages.ts";
 import { activityObserved, runtimeObserved, scmObserved } from "./session-observed.ts";
 import type { EventNamed, SessionEvent } from "./session-protocol.ts";
@@ -11,6 +12,7 @@ import {
   movedAxis,
   terminated,
   withAxes,
+  type ObservedAxis,
   type SessionContext,
   type SessionLimits,
   type SessionStep,
@@ -32,10 +34,12 @@ export function stepSession(
 ): SessionStep {
   const told = answer(context, event, limits);
   if (told.context === context) return told;
-  const handed = handedOver(told.context);
+  const handed = handedOver(told.context, event.at);
+  const step = { context: handed.context, orders: [...told.orders, ...handed.orders] };
+  const next = withLeases(context, step, event.at);
   return {
-    context: { ...handed.context, revision: context.revision + 1, updatedAt: event.at },
-    orders: [...told.orders, ...handed.orders],
+    context: { ...next.context, revision: context.revision + 1, updatedAt: event.at },
+    orders: next.orders,
   };
 }
 
@@ -69,7 +73,24 @@ function commanded(context: SessionContext, event: Command, limits: SessionLimit
   return event satisfies never;
 }
 
+/** One that is older than what its axis rests on comes too late; of equal times the later arrival counts. */
 function observed(context: SessionContext, event: Observed, limits: SessionLimits): SessionStep {
+  const axis = AXIS[event.type];
+  if (event.at < context.observedAt[axis]) return quiet(context);
+  const step = observation(context, event, limits);
+  if (step.context === context || event.at === context.observedAt[axis]) return step;
+  const observedAt = { ...context.observedAt, [axis]: event.at };
+  return { ...step, context: { ...step.context, observedAt } };
+}
+
+const AXIS = {
+  "runtime.observed": "runtime",
+  "activity.observed": "activity",
+  "scm.observed": "scm",
+  "workspace.observed": "workspace",
+} as const satisfies Record<Observed["type"], ObservedAxis>;
+
+function observation(context: SessionContext, event: Observed, limits: SessionLimits): SessionStep {
   switch (event.type) {
     case "runtime.observed":
       return quiet(runtimeObserved(context, event, limits));
@@ -94,6 +115,10 @@ function childAnswer(
       return quiet(delivered(context, { ...event.data, at: event.at }));
     case "terminal.undeliverable":
       return quiet(returned(context, event.data));
+    case "mail.undeliverable":
+      return undelivered(context, event);
+    case "timer.lease":
+      return leaseOver(context, event);
     case "timer.restart":
       return supervised(context, { type: "backoff.over", at: event.at });
     case "child.started":
@@ -143,8 +168,11 @@ const KILLS = {
 /** Intent first: the record says so at once, the processes and the worktree follow. */
 function killed(context: SessionContext, event: EventNamed<"session.kill">): SessionStep {
   const reply: Order = { type: "reply", data: { sessionId: context.id } };
-  if (context.wanted !== "running") return { context, orders: [reply] };
   const { at } = event;
+  if (context.wanted !== "running") {
+    const again = stoppedAgain(context, at);
+    return { context: again.context, orders: [reply, ...again.orders] };
+  }
   const reasons = KILLS[event.data.kind];
   const { runtime } = context.axes;
   const seen = isOver(context)

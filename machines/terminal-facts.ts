@@ -1,6 +1,6 @@
 import { assertEvent } from "xstate";
 import { z } from "zod";
-import { ChildStop, Delivery, mailTo, type Undeliverable } from "./children.ts";
+import { ChildStop, Delivery, mailTo, type Trouble, type Undeliverable } from "./children.ts";
 import { EffectFailure, effectDone, LaunchSpec } from "./effects.ts";
 import type { Address } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
@@ -60,7 +60,6 @@ type Exit = {
   readonly exitCode: number | null;
   readonly signal: string | null;
 };
-type Trouble = { readonly at: number; readonly code: string; readonly message: string };
 
 export type TerminalContext = {
   readonly id: string;

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { settle } from "../support/clock.ts";
+import { World } from "../support/world.ts";
+
+describe("at boot", () => {
+  it("what was said while the daemon was down comes before what fell due meanwhile", async () => {
+    const world = new World();
+    await world.open("a");
+    await world.ask("session/a", "tally.arm", { name: "wake", dueAt: world.clock.now() + 1_000 });
+    await world.crash();
+    const data = { name: "wake" };
+    const body = new TextEncoder().encode(JSON.stringify({ type: "tally.cancel", data }));
+    await world.stream.publish({ subject: "ao.cmd.session.a", body });
+    world.clock.jump(60_000);
+    world.start();
+    await settle();
+    await world.clock.advance(10_000);
+    expect(world.tally("a").fired).toEqual([]);
+    expect(world.system.report()).toMatchObject({ timers: 0, isBalanced: true });
+  });
+
+  it("goes on without a bus after a while", async () => {
+    const world = new World();
+    await world.open("a");
+    await world.ask("session/a", "tally.arm", { name: "wake", dueAt: world.clock.now() + 1_000 });
+    await world.crash();
+    world.stream.fail("no server");
+    world.clock.jump(60_000);
+    world.start();
+    await world.clock.advance(6_000);
+    expect(world.tally("a").fired).toEqual(["wake"]);
+  });
+});
+
+describe("a refusal that passes", () => {
+  it("is not kept: the same command asked again fares as things are then", async () => {
+    const gate = Promise.withResolvers<void>();
+    const world = new World({
+      settings: { limits: { outbox: 1 } },
+      act: async () => {
+        await gate.promise;
+        return { repeated: false };
+      },
+    });
+    await world.open("a");
+    await world.ask("session/a", "tally.work", { text: "1" });
+    const full = await world.ask("session/a", "tally.add", { n: 1 }, "cmd:again");
+    gate.resolve();
+    await settle();
+    const later = await world.ask("session/a", "tally.add", { n: 1 }, "cmd:again");
+    const repeated = await world.ask("session/a", "tally.add", { n: 1 }, "cmd:again");
+    expect([full.type, later.type]).toEqual(["dead", "applied"]);
+    expect(repeated).toEqual(later);
+    expect(world.tally("a").sum).toBe(1);
+  });
+});
+
+describe("letting out what is durable", () => {
+  it("that throws undoes nothing: the host ends, and the next one goes on from the store", async () => {
+    const world = new World();
+    await world.open("a");
+    await world.open("b");
+    let isArmed = true;
+    world.onBoundary = (boundary) => {
+      if (boundary !== "answered" || !isArmed) return;
+      isArmed = false;
+      throw new Error("broken");
+    };
+    void world.ask("session/a", "tally.tell", { to: "session/b", n: 1 }, "cmd:1").catch(() => {});
+    for (let n = 0; n < 5; n += 1)
+      await world.publish("ao.cmd.session.a", { id: `x${n}`, type: "tally.add", data: { n: 1 } });
+    await settle();
+    await world.restart();
+    await world.clock.advance(60_000);
+    expect([world.tally("a").sum, world.tally("b").sum]).toEqual([5, 1]);
+    expect(world.system.report()).toMatchObject({ outbox: 0, isBalanced: true });
+  });
+});
