@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ActorSystem } from "../actors/actor-system.ts";
-import type { Clock } from "../actors/clock.ts";
 import type { Part, Running } from "../actors/part-run.ts";
-import type { PartsTree } from "../actors/parts.ts";
 import { retention } from "../actors/retention.ts";
 import type { Bus } from "../bus/bus.ts";
 import { connectNatsBus } from "../bus/nats-bus.ts";
@@ -11,30 +9,14 @@ import type { NatsEndpoint } from "../bus/nats-endpoint.ts";
 import { inspectRepository } from "../adapters/git-repository.ts";
 import { natsApi } from "../http/nats-api.ts";
 import { httpServer } from "../http/server.ts";
-import type { SessionTokens } from "../http/tokens.ts";
 import { Failure } from "../machines/failures.ts";
 import { kinds } from "../machines/kinds.ts";
 import type { Settings } from "../machines/settings.ts";
 import { openLmdbStore } from "../storage/lmdb-store.ts";
 import type { Store } from "../storage/store.ts";
-import type { DaemonOptions } from "./daemon.ts";
-import type { Outside } from "./daemon-outside.ts";
 import { startProbes } from "./daemon-probes.ts";
 import { removeRunFile, writeRunFile } from "./run-file.ts";
-
-/** What the parts of the core share: what was given, and what each leaves for those after it. */
-export interface Workshop extends DaemonOptions {
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly token: string;
-  readonly sessionTokens: SessionTokens;
-  readonly outside: Outside;
-  /** Where NATS is: given, or our own server. */
-  readonly nats: { readonly endpoint: NatsEndpoint | undefined; own?: NatsEndpoint };
-  /** Where HTTP answers. */
-  address: string | undefined;
-  trees: () => readonly PartsTree[];
-}
+import type { Workshop } from "./workshop.ts";
 
 /** What is up of the core. */
 interface Core {

@@ -9,7 +9,7 @@ import { spoolProbe } from "../probes/spool.ts";
 import { terminalProbe } from "../probes/terminals.ts";
 import { workspaceProbe } from "../probes/workspaces.ts";
 import type { SummaryRow } from "../storage/store.ts";
-import type { Workshop } from "./daemon-core.ts";
+import type { Workshop } from "./workshop.ts";
 
 // Daemon probes
 //
@@ -77,7 +77,7 @@ interface Watcher {
 }
 
 /** What there is to look at for an actor as it is now. */
-function targetOf({ address, value, isDone, facts }: SummaryRow): Target | undefined {
+export function targetOf({ address, value, isDone, facts }: SummaryRow): Target | undefined {
   if (isDone) return undefined;
   const { kind, id } = splitAddress(address);
   const { root, path } = facts;
@@ -102,10 +102,10 @@ async function watch(
     publish: system.observe.bind(system),
     signal,
     onFailure: trouble,
-    everyMs: settings.probes.scmMs,
   };
-  if (target.type === "refs") await refsProbe({ ...common, ...target });
-  else await workspaceProbe({ ...common, ...target });
+  const { scmMs, workspaceMs } = settings.probes;
+  if (target.type === "refs") await refsProbe({ ...common, ...target, everyMs: scmMs });
+  else await workspaceProbe({ ...common, ...target, everyMs: workspaceMs });
 }
 
 async function lookAtTerminals(

@@ -2,7 +2,6 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemClock } from "../actors/clock.ts";
-import type { Boundary } from "../actors/host.ts";
 import { superviseParts, type Escalation, type Parts, type PartsTree } from "../actors/parts.ts";
 import type { Part, Running } from "../actors/part-run.ts";
 import { parseEndpoint, type NatsEndpoint } from "../bus/nats-endpoint.ts";
@@ -12,11 +11,12 @@ import { Failure } from "../machines/failures.ts";
 import type { Settings } from "../machines/settings.ts";
 import type { SupervisorSpec } from "../machines/supervision.ts";
 import { takeWriterLock, type WriterLock } from "../storage/writer-lock.ts";
-import { coreParts, type Workshop } from "./daemon-core.ts";
+import { coreParts } from "./daemon-core.ts";
 import { fileNotes } from "./daemon-notes.ts";
-import { outsideOf, type Outside } from "./daemon-outside.ts";
+import { outsideOf } from "./daemon-outside.ts";
 import { makeHome, readSettings, secretsOf } from "./home.ts";
 import { readRunFile, removeRunFile } from "./run-file.ts";
+import type { DaemonOptions, Workshop } from "./workshop.ts";
 
 // Daemon
 //
@@ -26,20 +26,6 @@ import { readRunFile, removeRunFile } from "./run-file.ts";
 //   D1. One daemon per home: the lock goes with the process, however that ends.
 //   D2. `run.json` is there only while HTTP answers.
 //   D3. Agents outlive the daemon; so does the nats-server, unless the daemon is stopped in order.
-
-export interface DaemonOptions {
-  readonly home: string;
-  /** argv that runs this very `ao`, for the shim that agents call. */
-  readonly entry: readonly string[];
-  readonly version: string;
-  readonly env: NodeJS.ProcessEnv;
-  /** One line for people. */
-  readonly log: (line: string) => void;
-  /** Called at each boundary of the message path; for the tests that kill there. */
-  readonly onBoundary?: (boundary: Boundary) => void;
-  /** Puts something between the daemon and the outside world; for the tests that kill in the middle of an effect. */
-  readonly wrapOutside?: (outside: Outside) => Outside;
-}
 
 export interface Daemon {
   readonly url: string;

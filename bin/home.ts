@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { Settings } from "../machines/settings.ts";
@@ -10,12 +10,27 @@ import { readIfThere, writePrivate } from "./run-file.ts";
 //
 // What lies in AO_HOME and how it is read and written. Everything secret is 0600; a file is there whole or not at all.
 
-/** Makes the data directory, for its owner alone. */
+/** Makes the data directory, for its owner alone. Fails with CONFIG_INVALID where none can be. */
 export function makeHome(home: string): void {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  chmodSync(home, 0o700);
+  try {
+    makeFolder(resolve(home));
+    chmodSync(home, 0o700);
+  } catch (cause) {
+    const seen = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure("CONFIG_INVALID", `make the data directory ${home}: ${seen}; set AO_HOME`, {
+      cause,
+    });
+  }
   for (const folder of ["logs", "bin", "spool"])
     mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
+}
+
+/** One folder at a time: Node's own `recursive` never returns where the system lets nobody make one, as below /proc. */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /**

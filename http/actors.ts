@@ -5,7 +5,8 @@ import type { Json } from "../machines/json.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { Accepted, Empty, KindAndId, page } from "./schemas.ts";
+import { checkState } from "./filters.ts";
+import { Accepted, Empty, KindAndId, page, StateName } from "./schemas.ts";
 import { stateOf } from "./session-view.ts";
 
 const tags = ["actors"];
@@ -13,6 +14,9 @@ const Anything = z.unknown();
 
 const ActorLine = z.object({
   address: z.string(),
+  machine: z.string(),
+  version: z.number(),
+  value: Anything,
   states: z.array(z.string()),
   isDone: z.boolean(),
   seq: z.number(),
@@ -59,7 +63,10 @@ export const StepView = z.object({
     epoch: z.number().optional(),
     data: Anything,
   }),
+  /** The state after the step; absent when the step did not change it. */
   value: Anything.optional(),
+  /** The state before it, when there was one. */
+  was: Anything.optional(),
   isNoop: z.boolean(),
   orders: z.array(
     z.object({ id: z.string(), type: z.string(), name: z.string(), to: z.string().optional() }),
@@ -83,14 +90,18 @@ function listRoute(app: App, edge: Edge): void {
         summary: "Actors in order of address; `state` is a dotted path or any name on it",
         querystring: page(z.string(), 1_000).extend({
           kind: z.enum(KINDS).optional(),
-          state: z.string().max(128).optional(),
+          state: StateName.optional(),
         }),
         response: { 200: z.object({ actors: z.array(ActorLine), next: z.string().nullable() }) },
       },
     },
     ({ query: { limit, ...query } }) => {
+      checkState(edge, query);
       const rows = edge.views.list({ ...query, limit: limit + 1 });
-      const actors = rows.slice(0, limit).map((row) => ({ ...row, states: [...row.states] }));
+      const actors = rows.slice(0, limit).map((row) => {
+        const { machine, version } = knownActor(edge, row.address);
+        return { ...row, machine, version, states: [...row.states] };
+      });
       return { actors, next: rows.length > limit ? (actors.at(-1)?.address ?? null) : null };
     },
   );

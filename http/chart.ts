@@ -60,6 +60,13 @@ export function xstateConfig(kind: Kind): unknown {
   );
 }
 
+/** Every state of a kind, by its dotted path and by each name on it. */
+export function stateNames(kind: Kind): ReadonlySet<string> {
+  const below = (node: AnyStateNode): string[] =>
+    childrenOf(node).flatMap((child) => [child.path.join("."), child.key, ...below(child)]);
+  return new Set(below(kind.machine.root));
+}
+
 function stateOf(node: AnyStateNode): ChartState {
   const initial = node.initial?.target[0]?.key;
   return {

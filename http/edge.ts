@@ -50,5 +50,7 @@ export interface Edge {
   readonly capture?: (terminal: string, lines: number) => Promise<string>;
   /** The argv that shows a terminal to a person. */
   readonly attach?: (terminal: string) => readonly string[];
+  /** Told of what broke and should not have. */
+  readonly report: (error: unknown, requestId: string) => void;
   readonly principalOf: (request: FastifyRequest) => Principal;
 }

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { z } from "zod";
 import type { System } from "../actors/system.ts";
 import { Failure } from "../machines/failures.ts";
-import { KINDS, splitAddress, type KindName } from "../machines/ids.ts";
+import { Address, KINDS, splitAddress, type KindName } from "../machines/ids.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { stepView } from "./actors.ts";
 import type { App, Edge } from "./edge.ts";
@@ -17,6 +17,7 @@ import type { App, Edge } from "./edge.ts";
 //   E2. A reader that is behind reads from the log at its own pace; nothing is kept for it in memory.
 //   E3. A reader that stops reading is cut off between two events once `bufferBytes` wait for it.
 //   E4. Where entries were pruned, a `gap` event says so before the first one that is left.
+//   E5. A reader for whom the log could not be read is cut off, and that is reported; the daemon goes on.
 
 export interface EventOptions {
   /** Bytes that may wait for one reader. */
@@ -35,7 +36,8 @@ export const EVENT_OPTIONS: EventOptions = {
 
 // What a cut-off reader may still take to read what is on its way, before its connection is dropped.
 const LAST_WORDS_MS = 5_000;
-const PAGE = 256;
+// Entries may be large, and a page is in memory for each reader that is behind (E2).
+const PAGE = 32;
 
 interface Filter {
   readonly kind?: KindName | undefined;
@@ -49,6 +51,7 @@ interface Frame {
 /** `GET /events`. Fails with STREAMS_FULL. */
 export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
   const feed = new Feed(edge.system, options);
+  const { report } = edge;
   app.addHook("preClose", (done) => {
     feed.close();
     done();
@@ -61,10 +64,10 @@ export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
         tags: ["events"],
         summary:
           "Steps of all actors as server-sent events; `id` is the global sequence. Without `after` or Last-Event-ID: from now",
-        querystring: z.object({
+        querystring: z.strictObject({
           after: Seq.optional(),
           kind: z.enum(KINDS).optional(),
-          address: z.string().max(128).optional(),
+          address: Address.optional(),
         }),
         headers: z.object({ "last-event-id": Seq.optional() }),
         response: { 200: z.string().meta({ description: "text/event-stream" }) },
@@ -76,7 +79,11 @@ export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
       const from = request.headers["last-event-id"] ?? after ?? edge.system.store.head().globalSeq;
       feed.checkRoom();
       reply.hijack();
-      feed.follow(reply.raw, { after: from, filter });
+      feed.follow(reply.raw, {
+        after: from,
+        filter,
+        onTrouble: (error) => report(error, request.id),
+      });
       return reply;
     },
   );
@@ -105,7 +112,7 @@ class Feed {
     throw new Failure("STREAMS_FULL", `follow events: ${count} readers follow already`);
   }
 
-  follow(response: ServerResponse, from: { after: number; filter: Filter }): void {
+  follow(response: ServerResponse, from: Omit<ReaderStart, "bufferBytes">): void {
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
@@ -124,7 +131,7 @@ class Feed {
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
     });
-    void reader.replay();
+    reader.catchUp();
   }
 
   close(): void {
@@ -138,6 +145,8 @@ interface ReaderStart {
   readonly after: number;
   readonly filter: Filter;
   readonly bufferBytes: number;
+  /** Told why the log could not be read. */
+  readonly onTrouble: (error: unknown) => void;
 }
 
 class Reader {
@@ -145,6 +154,7 @@ class Reader {
   readonly #response: ServerResponse;
   readonly #filter: Filter;
   readonly #bufferBytes: number;
+  readonly #onTrouble: (error: unknown) => void;
   #at: number;
   #isLive = false;
 
@@ -153,12 +163,20 @@ class Reader {
     this.#response = response;
     this.#filter = start.filter;
     this.#bufferBytes = start.bufferBytes;
+    this.#onTrouble = start.onTrouble;
     this.#at = start.after;
   }
 
-  /** Reads the log up to now at the reader's pace (E2), then lets `push` go on. */
-  async replay(): Promise<void> {
+  /** Reads the log up to now at the reader's pace (E2), then lets `push` go on. Never fails (E5). */
+  catchUp(): void {
     this.#isLive = false;
+    this.#replay().catch((error: unknown) => {
+      if (!this.isOver) this.#onTrouble(error);
+      this.cut();
+    });
+  }
+
+  async #replay(): Promise<void> {
     this.#tellGap();
     while (!this.isOver) {
       const entries = this.#system.store.log({ after: this.#at, limit: PAGE });
@@ -167,8 +185,12 @@ class Reader {
         this.#isLive = true;
         return;
       }
-      for (const entry of entries) this.#write({ entry, text: frameOf(entry) });
-      if (this.#response.writableNeedDrain) await this.#drained();
+      for (const entry of entries) {
+        if (this.isOver) return;
+        this.#write({ entry, text: frameOf(entry) });
+        // oxlint-disable-next-line no-await-in-loop -- at the reader's pace
+        if (this.#response.writableNeedDrain) await this.#drained();
+      }
     }
   }
 
@@ -177,13 +199,16 @@ class Reader {
     const first = frames.find(({ entry }) => entry.globalSeq > this.#at);
     if (first === undefined) return;
     if (first.entry.globalSeq !== this.#at + 1) {
-      void this.replay();
+      this.catchUp();
       return;
     }
     for (const frame of frames) {
       if (frame.entry.globalSeq > this.#at) this.#write(frame);
+      if (this.#response.writableLength > this.#bufferBytes) {
+        this.cut();
+        return;
+      }
     }
-    if (this.#response.writableLength > this.#bufferBytes) this.cut();
   }
 
   beat(): void {

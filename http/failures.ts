@@ -1,17 +1,16 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
-import { z } from "zod";
+import { issuesOf } from "../actors/intake.ts";
 import { Failure, FAILURES, type FailureCode } from "../machines/failures.ts";
 import type { App } from "./edge.ts";
 
 /** What every answer that is not a success looks like. */
-export const FailureBody = z.object({
-  code: z.string(),
-  message: z.string(),
-  details: z.unknown().optional(),
-  requestId: z.string(),
-});
-export type FailureBody = z.infer<typeof FailureBody>;
+interface FailureBody {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: unknown;
+  readonly requestId: string;
+}
 
 // Long enough for a batch to be committed and a mailbox to move on.
 const RETRY_AFTER_S = "1";
@@ -27,10 +26,10 @@ export function answerFailures(
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = failureOf(error);
     if (failure.code === "DEFECT") report(error, request.id);
-    return answer(request, reply, failure);
+    return answerFailure(request, reply, failure);
   });
   app.setNotFoundHandler((request, reply) =>
-    answer(
+    answerFailure(
       request,
       reply,
       new Failure("ROUTE_UNKNOWN", `there is no ${request.method} ${request.url.split("?")[0]}`),
@@ -45,7 +44,20 @@ export function failureFrom(code: string, message: string, details?: unknown): F
     : new Failure("DEFECT", `${code}: ${message}`, { details });
 }
 
-function answer(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
+/** MALFORMED for each wrong part of a request; `path` is as `body/prompt`. */
+export function malformed(
+  issues: readonly { readonly path: string; readonly message: string }[],
+): Failure {
+  const text = issuesOf(issues.map(({ path, message }) => ({ path: [path], message })));
+  return new Failure("MALFORMED", text, { details: issues });
+}
+
+/** Answers with a failure, in the one shape of all. */
+export function answerFailure(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  failure: Failure,
+): FastifyReply {
   const { status } = FAILURES[failure.code];
   if (status === 429 || status === 503) void reply.header("retry-after", RETRY_AFTER_S);
   if (status === 401) void reply.header("www-authenticate", "Bearer");
@@ -63,15 +75,16 @@ function answer(request: FastifyRequest, reply: FastifyReply, failure: Failure):
     .send(JSON.stringify(body));
 }
 
-function failureOf(error: FastifyError): Failure {
+/** What an error of fastify, or of a route, is to the caller. */
+export function failureOf(error: FastifyError): Failure {
   if (error instanceof Failure) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const issues = error.validation.map((issue) => ({
-      path: `${error.validationContext ?? "request"}${issue.instancePath}`,
-      message: issue.message ?? issue.keyword,
-    }));
-    const message = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
-    return new Failure("MALFORMED", message, { details: issues });
+    return malformed(
+      error.validation.map((issue) => ({
+        path: `${error.validationContext ?? "request"}${issue.instancePath}`,
+        message: issue.message ?? issue.keyword,
+      })),
+    );
   }
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return new Failure("BODY_TOO_LARGE", "the request body is over limits.bodyBytes");

@@ -4,6 +4,7 @@ import { Token } from "../machines/ids.ts";
 import { LANES, type ObservationLane } from "../machines/observations.ts";
 import { applied, messageIdOf, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
+import { malformed } from "./failures.ts";
 import { Empty, page } from "./schemas.ts";
 
 const tags = ["intake"];
@@ -135,12 +136,12 @@ function observationRoute(app: App, edge: Edge): void {
       const { lane, session } = request.params;
       const body = LANES[lane].body.safeParse(request.body);
       if (!body.success) {
-        const issues = body.error.issues.map(({ path, message }) => ({
-          path: `body/${path.join("/")}`,
-          message,
-        }));
-        const message = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
-        throw new Failure("MALFORMED", message, { details: issues });
+        throw malformed(
+          body.error.issues.map(({ path, message }) => ({
+            path: ["body", ...path].join("/"),
+            message,
+          })),
+        );
       }
       const key = messageIdOf(edge, request);
       const messageId = await edge.system.observe(lane, session, toJson(body.data), key);

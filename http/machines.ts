@@ -34,7 +34,9 @@ export function machineRoutes(app: App, edge: Edge): void {
         tags,
         summary: "One statechart: as data, as a mermaid diagram, or as XState config",
         params: z.object({ kind: z.enum(KINDS) }),
-        querystring: z.object({ format: z.enum(["json", "mermaid", "xstate"]).default("json") }),
+        querystring: z.strictObject({
+          format: z.enum(["json", "mermaid", "xstate"]).default("json"),
+        }),
         response: { 200: z.unknown() },
       },
     },

@@ -57,11 +57,7 @@ function readRoutes(app: App, edge: Edge): void {
   app.get(
     "/projects/:id",
     { schema: { tags, summary: "One project", params: Id, response: answer } },
-    ({ params: { id } }) => {
-      const view = projectView(knownActor(edge, addressOf("project", id)));
-      if (view.state !== "vacant") return view;
-      throw new Failure("ACTOR_UNKNOWN", `nothing is registered as project ${id}`);
-    },
+    ({ params: { id } }) => knownProject(edge, id),
   );
 }
 
@@ -146,8 +142,14 @@ function changeRoutes(app: App, edge: Edge): void {
   }
 }
 
-/** A project as the outside sees it. */
-export function projectView(row: SnapshotRow): z.infer<typeof ProjectView> {
+/** A project that is, or was, registered. Fails with ACTOR_UNKNOWN. */
+export function knownProject(edge: Edge, id: string): z.infer<typeof ProjectView> {
+  const view = projectView(knownActor(edge, addressOf("project", id)));
+  if (view.state !== "vacant") return view;
+  throw new Failure("ACTOR_UNKNOWN", `nothing is registered as project ${id}`);
+}
+
+function projectView(row: SnapshotRow): z.infer<typeof ProjectView> {
   const { value, context } = stateOf(row);
   const { origin, ...stored } = Stored.parse(context);
   return {

@@ -39,7 +39,7 @@ export function pullRoutes(app: App, edge: Edge): void {
   readRoutes(app, edge);
   openRoute(app, edge);
   commentRoute(app, edge);
-  endRoutes(app, edge);
+  turnRoutes(app, edge);
 }
 
 function readRoutes(app: App, edge: Edge): void {
@@ -112,10 +112,11 @@ function commentRoute(app: App, edge: Edge): void {
   );
 }
 
-function endRoutes(app: App, edge: Edge): void {
+function turnRoutes(app: App, edge: Edge): void {
   const verbs = {
     close: "Close a pull request without merging; an agent only its own",
     ready: "Turn a draft into an open pull request; an agent only its own",
+    check: "Run the checks of its head again",
   };
   for (const [verb, summary] of Object.entries(verbs)) {
     app.post(

@@ -23,6 +23,7 @@ export const ProjectView = z.object({
   updatedAt: z.number(),
 });
 
+/** A `command` without a `harness` is run as it stands. */
 export const SpawnBody = z.object({
   projectId: Token,
   kind: z.enum(["worker", "manager", "orchestrator"]).default("worker"),
@@ -50,9 +51,14 @@ export const KindAndId = z.object({ kind: z.enum(KINDS), id: Token });
 export const Empty = z.object({}).nullish();
 export const Accepted = z.object({ accepted: z.literal(true) });
 
-/** `after` and `limit` of every list. */
+/** A dotted path of states, or one name on it. */
+export const StateName = z.string().max(128);
+/** The query of a route that takes none. */
+export const NoQuery = z.strictObject({});
+
+/** `after` and `limit` of every list; an unknown key is refused. */
 export function page<After extends z.ZodType>(after: After, most: number) {
-  return z.object({
+  return z.strictObject({
     after: after.optional(),
     limit: z.coerce.number().int().min(1).max(most).default(Math.min(100, most)),
   });

@@ -3,7 +3,7 @@ import type { System } from "../actors/system.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf } from "../machines/ids.ts";
 import type { App, Principal } from "./edge.ts";
-import { epochOf, sessionView } from "./session-view.ts";
+import { epochOf, sessionView, type SessionView } from "./session-view.ts";
 import { isSame, type SessionTokens } from "./tokens.ts";
 
 // Security
@@ -12,8 +12,11 @@ import { isSame, type SessionTokens } from "./tokens.ts";
 //
 //   A1. Only OPEN routes answer without a token; a route that does not exist is no exception.
 //   A2. A Host, or an Origin, that is not this machine's own name is refused (a web page elsewhere cannot rebind to us).
-//   A3. An agent's token reaches only AGENT routes, about its own session or project, and only while its epoch is the
-//       newest. Everything else is refused.
+//   A3. An agent's token reaches only AGENT routes, about its own session or project. Everything else is refused.
+//   A4. It ends with its incarnation: once a newer epoch began, once its session is not wanted running, and once its
+//       terminal neither starts nor lives. What arrives after that, a last report too, is refused.
+//
+// A path that cannot be decoded never gets here: it is refused before anybody is asked for a token.
 
 export const OPEN: readonly string[] = ["/healthz", "/readyz"];
 
@@ -100,15 +103,30 @@ function authorize(request: FastifyRequest, principal: Principal, system: System
       `the token of session ${principal.sessionId} does not reach ${route}`,
     );
   }
-  const newest = epochOf(system, row);
-  if (principal.epoch < newest) {
-    const was = `epoch ${principal.epoch}, the session is at ${newest}`;
-    throw new Failure("EPOCH_STALE", `the token of session ${principal.sessionId} is of ${was}`);
-  }
-  const own = scope === "session" ? principal.sessionId : sessionView(row).projectId;
+  const view = sessionView(row);
+  checkEpoch(principal, { newest: epochOf(system, row), view });
+  const own = scope === "session" ? principal.sessionId : view.projectId;
   const id = pathId(request.params);
   if (id !== own) {
     throw new Failure("FORBIDDEN", `${scope} ${id} is not that of session ${principal.sessionId}`);
+  }
+}
+
+// Before its launch is answered, a fast agent may speak already.
+const SPEAKING: ReadonlySet<string> = new Set(["starting", "live"]);
+
+function checkEpoch(
+  { sessionId, epoch }: Extract<Principal, { type: "agent" }>,
+  { newest, view }: { newest: number; view: SessionView },
+): void {
+  const { wanted, terminal } = view;
+  const said = `the token of session ${sessionId} is of epoch ${epoch}`;
+  if (epoch < newest) {
+    throw new Failure("EPOCH_STALE", `${said}, the session is at ${newest}`);
+  }
+  if (wanted !== "running" || !SPEAKING.has(terminal.state)) {
+    const seen = `the session is wanted ${wanted} and its terminal is ${terminal.state}`;
+    throw new Failure("EPOCH_STALE", `${said}, which is over: ${seen}`);
   }
 }
 

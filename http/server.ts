@@ -13,12 +13,13 @@ import { actorRoutes } from "./actors.ts";
 import { backupRoute } from "./backup.ts";
 import type { App, Edge } from "./edge.ts";
 import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
-import { answerFailures } from "./failures.ts";
+import { answerFailure, answerFailures, failureOf } from "./failures.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { intakeRoutes } from "./intake.ts";
 import { machineRoutes } from "./machines.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls.ts";
+import { NoQuery } from "./schemas.ts";
 import { guard } from "./security.ts";
 import { sessionRoutes } from "./sessions.ts";
 import type { SessionTokens } from "./tokens.ts";
@@ -48,7 +49,7 @@ export interface ServerOptions extends Pick<
 
 /** The HTTP side of a running system, ready to listen or to be injected; close it before the system. */
 export async function httpServer(options: ServerOptions): Promise<App> {
-  const { system, token, sessionTokens } = options;
+  const { system, token, sessionTokens, report = () => {} } = options;
   const app = Fastify({
     logger: false,
     genReqId: () => randomUUID(),
@@ -56,10 +57,13 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
+    // A path that cannot be decoded, or a part of it that is too long: no route and no hook sees it.
+    frameworkErrors: (error, request, reply) =>
+      void answerFailure(request, reply, failureOf(error)),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  answerFailures(app, options.report ?? (() => {}));
+  answerFailures(app, report);
   const principalOf = guard(app, {
     system,
     token,
@@ -80,7 +84,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     views.close();
     done();
   });
-  const edge: Edge = { ...options, views, now: options.now ?? Date.now, principalOf };
+  const edge: Edge = { ...options, views, report, now: options.now ?? Date.now, principalOf };
   await registerRoutes(app, edge, { ...EVENT_OPTIONS, ...options.events });
   await app.ready();
   return app;
@@ -105,6 +109,10 @@ async function registerRoutes(app: App, edge: Edge, events: EventOptions): Promi
   });
   await app.register(
     (scope, _options, done) => {
+      // A query that a route does not take is a slip, and is refused like one.
+      scope.addHook("onRoute", (route) => {
+        route.schema = { querystring: NoQuery, ...route.schema };
+      });
       const api = scope.withTypeProvider<ZodTypeProvider>();
       projectRoutes(api, edge);
       sessionRoutes(api, edge);

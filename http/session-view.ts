@@ -15,6 +15,7 @@ import type { SnapshotRow } from "../storage/store.ts";
 
 const Axis = z.object({ state: z.string(), reason: z.string() });
 const Report = z.object({ at: z.number(), summary: z.string(), outcome: z.string() });
+const Trouble = z.object({ code: z.string(), message: z.string(), at: z.number() });
 const Message = z.object({
   id: z.string(),
   text: z.string().catch(""),
@@ -74,6 +75,8 @@ export const SessionView = z.object({
   }),
   /** What the agent said its work came to, once it has. */
   report: Report.nullable(),
+  /** What could not be done for it, and was given up. */
+  trouble: Trouble.nullable(),
   revision: z.number(),
   createdAt: z.number(),
   updatedAt: z.number(),
@@ -123,6 +126,7 @@ const Stored = z.object({
     .catch({ epoch: 0, state: "unknown" }),
   messages: z.array(z.unknown()).catch([]),
   report: Report.nullable().catch(null),
+  trouble: Trouble.nullable().catch(null),
   revision: z.number().optional().catch(undefined),
   createdAt: z.number().optional().catch(undefined),
   updatedAt: z.number().optional().catch(undefined),
@@ -159,7 +163,8 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     activity: shape.activity.parse(axis("activity", "none")),
     pr: shape.pr.parse(present(axis("pr", "none"))),
   };
-  const { report, projectId, kind, harness, title, prompt, detecting, prs, workspace } = stored;
+  const { report, trouble, projectId, kind, harness, title, prompt, detecting, prs, workspace } =
+    stored;
   const shown = displayStatus({
     ...axes,
     runtime: axes.runtime.state,
@@ -176,6 +181,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     detecting,
     workspace,
     report,
+    trouble,
     ...present({ objectiveId: stored.objectiveId, branch: stored.branch }),
     status: shown.status,
     statusReason: shown.reason,

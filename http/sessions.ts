@@ -12,7 +12,9 @@ import {
   toJson,
 } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { Id, page, SpawnBody } from "./schemas.ts";
+import { checkState } from "./filters.ts";
+import { knownProject } from "./projects.ts";
+import { Id, page, SpawnBody, StateName } from "./schemas.ts";
 import { messageViews, MessageView, sessionView, SessionView } from "./session-view.ts";
 
 const tags = ["sessions"];
@@ -45,7 +47,7 @@ export function sessionRoutes(app: App, edge: Edge): void {
 function listRoutes(app: App, edge: Edge): void {
   const Query = page(z.string(), 1_000).extend({
     project: Token.optional(),
-    state: z.string().max(128).optional(),
+    state: StateName.optional(),
   });
   app.get(
     "/sessions",
@@ -60,6 +62,8 @@ function listRoutes(app: App, edge: Edge): void {
       },
     },
     ({ query: { after, limit, project, state } }) => {
+      checkState(edge, { state, kind: "session" });
+      if (project !== undefined) knownProject(edge, project);
       const rows = edge.views.list({
         kind: "session",
         state,
@@ -245,7 +249,9 @@ function terminalRoute(app: App, edge: Edge): void {
         tags,
         summary: "Its terminal; with `lines`, also the last lines of its screen",
         params: Id,
-        querystring: z.object({ lines: z.coerce.number().int().min(1).max(10_000).optional() }),
+        querystring: z.strictObject({
+          lines: z.coerce.number().int().min(1).max(10_000).optional(),
+        }),
         response: { 200: SessionView.shape.terminal.extend({ screen: z.string().optional() }) },
       },
     },
@@ -271,7 +277,8 @@ async function spawn(
   const { projectId, ...rest } = body;
   const to = addressOf("project", projectId);
   knownActor(edge, to);
-  const data = toJson(rest);
+  const isBare = rest.command !== undefined && rest.harness === undefined;
+  const data = toJson({ ...rest, ...(isBare && { harness: "command" }) });
   const outcome = await askActor(edge, request, { to, type: "project.spawn", data });
   const { sessionId } = z.object({ sessionId: Token }).parse(outcome.reply);
   const session = addressOf("session", sessionId);
@@ -287,6 +294,7 @@ async function cleanUp(
 ): Promise<z.infer<typeof Cleaned>> {
   const result: z.infer<typeof Cleaned> = { cleaned: [], failed: [] };
   const key = messageIdOf(edge, request);
+  if (projectId !== undefined) knownProject(edge, projectId);
   const summaries = edge.views.list({
     kind: "session",
     limit: Number.MAX_SAFE_INTEGER,

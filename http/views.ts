@@ -1,6 +1,6 @@
 import { createStore } from "@xstate/store";
 import type { Committed } from "../actors/system.ts";
-import { KINDS, type Address, type KindName, splitAddress } from "../machines/ids.ts";
+import { KINDS, type KindName, splitAddress } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { SummaryRow } from "../storage/store.ts";
 
@@ -186,12 +186,4 @@ function countsOf(
     for (const state of states) sums.set(state, (sums.get(state) ?? 0) + count);
   }
   return [...sums].map(([state, count]) => ({ kind, state, count }));
-}
-
-/** The kind and id of any address text; undefined when it is not an address. */
-export function parseAddress(text: string): Address | undefined {
-  const [kind = "", id = "", ...rest] = text.split("/");
-  const known = KINDS.find((name) => name === kind);
-  const isWhole = rest.length === 0 && /^[A-Za-z0-9_-]{1,64}$/.test(id);
-  return known !== undefined && isWhole ? `${known}/${id}` : undefined;
 }

@@ -46,6 +46,7 @@ export const FAILURES = {
   SCM_UNSUPPORTED: { status: 422, retry: false },
   HARNESS_UNKNOWN: { status: 422, retry: false },
   // The daemon's own parts
+  FOLDER_INVALID: { status: 422, retry: false },
   STORE_BUSY: { status: 503, retry: true },
   STORE_DAMAGED: { status: 500, retry: false },
   STORE_FULL: { status: 503, retry: true },

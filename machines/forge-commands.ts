@@ -72,6 +72,7 @@ function newPull(
     body: body ?? "",
     baseSha: null,
     wasAhead: false,
+    checkRounds: 0,
     merging: false,
     mergeSha: null,
     trouble: null,
@@ -168,7 +169,7 @@ export function mergePull({ context, event }: SeenBy): Step {
   if (!isLive(pull)) return over(context, event.type, pull);
   const reply = replyOf({ number: pull.number, merging: true });
   if (pull.merging) return { context, orders: [reply] };
-  const obstacle = mergeObstacle(pull);
+  const obstacle = mergeObstacle(pull, context.checks);
   if (obstacle !== undefined) {
     return refused(context, "NOT_MERGEABLE", `merge ${pull.url}: ${obstacle}`);
   }
@@ -185,7 +186,8 @@ export function checkPull({ context, event }: SeenBy): Step {
   if (!isLive(pull)) return over(context, event.type, pull);
   const reply = replyOf({ number: pull.number });
   if (pull.headSha === "" || context.checks.length === 0) return { context, orders: [reply] };
-  const pending = { ...pull, ci: { state: "pending" as const }, updatedAt: event.at };
+  const ci = { state: "pending" as const };
+  const pending = { ...pull, ci, checkRounds: 0, updatedAt: event.at };
   const toCheck = including(context.jobs.toCheck, [pull.number]);
   return settled(context, withJobs(withPull(context, pending), { toCheck }), [reply]);
 }

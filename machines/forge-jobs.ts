@@ -16,6 +16,8 @@ export type Jobs = {
   readonly inspectLater: readonly number[];
   readonly checking: { readonly number: number; readonly headSha: string } | null;
   readonly toCheck: readonly number[];
+  /** Their checks could not be run; a timer brings them back. */
+  readonly checkLater: readonly number[];
   readonly merging: number | null;
   readonly toMerge: readonly number[];
 };

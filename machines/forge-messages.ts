@@ -50,5 +50,6 @@ export const accepts = {
   "mergePullRequest.done": effectDone("mergePullRequest"),
   "mergePullRequest.failed": EffectFailure,
   "timer.inspect": z.object({}),
+  "timer.checks": z.object({}),
 };
 export type ForgeEvent = EventOf<typeof accepts>;

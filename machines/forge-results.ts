@@ -1,7 +1,7 @@
 import { assertEvent } from "xstate";
 import type { ForgeEvent } from "./forge-messages.ts";
 import { including, settled, withJobs, withPull, type ForgeContext } from "./forge-jobs.ts";
-import { checked, ended, inspected, isLive, type Pull } from "./pulls.ts";
+import { checked, ended, inspected, isLive, uncheckable, type Pull } from "./pulls.ts";
 import type { Decided, Seen } from "./recording.ts";
 
 // Forge results
@@ -10,6 +10,9 @@ import type { Decided, Seen } from "./recording.ts";
 
 // Git fails when its lock is held or the disk is full; half a minute later it is worth a look.
 const INSPECT_AGAIN_MS = 30_000;
+// The same for a checkout; a program that is missing will not be there after a minute and a half either.
+const CHECK_AGAIN_MS = 30_000;
+const MOST_CHECK_ROUNDS = 3;
 
 type SeenBy = Seen<ForgeContext, ForgeEvent>;
 type Step = Decided<ForgeContext>;
@@ -82,7 +85,23 @@ export function noteChecks({ context, event }: SeenBy): Step {
   }
   if (!isLive(pull) || pull.headSha !== job.headSha) return settled(context, idle);
   const { code, message } = event.data;
-  return settled(context, withPull(idle, { ...pull, trouble: { at: event.at, code, message } }));
+  const trouble = { at: event.at, code, message };
+  const next = uncheckable(pull, trouble, MOST_CHECK_ROUNDS);
+  const noted = withPull(idle, next);
+  if (next.ci.state === "failing") return settled(context, noted);
+  const checkLater = including(idle.jobs.checkLater, [job.number]);
+  return settled(context, withJobs(noted, { checkLater }), [
+    { type: "arm", name: "checks", dueAt: event.at + CHECK_AGAIN_MS },
+  ]);
+}
+
+/** The wait after checks that could not be run is over. */
+export function checkAgain({ context }: SeenBy): Step {
+  const { checkLater, toCheck } = context.jobs;
+  if (checkLater.length === 0) return { context, orders: [] };
+  const due = checkLater.filter((number) => (context.pulls[number]?.checkRounds ?? 0) > 0);
+  const jobs = { checkLater: [], toCheck: including(toCheck, due) };
+  return settled(context, withJobs(context, jobs));
 }
 
 /** The merge is done, or failed and said why (F4). */

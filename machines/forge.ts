@@ -16,6 +16,8 @@ import { typed } from "./typed.ts";
 //   F2. Every change of a pull request's facts is published for its session, as any forge's probe would.
 //   F3. A result speaks of the head it was asked for; for another head it changes nothing.
 //   F4. A merge that failed leaves the pull request as it was, with the reason.
+//   F5. Checks that could not be run are tried again, then fail for that reason; nothing stays pending for ever.
+//   F6. Where checks are configured, only a head that passed them is merged.
 
 const machine = setup({
   types: {
@@ -36,6 +38,7 @@ const machine = setup({
     refuseClosed: decides(commands.refuseClosed),
     inspectMoved: decides(results.inspectMoved),
     inspectAgain: decides(results.inspectAgain),
+    checkAgain: decides(results.checkAgain),
     noteInspection: decides(results.noteInspection),
     noteChecks: decides(results.noteChecks),
     noteMerge: decides(results.noteMerge),
@@ -58,6 +61,7 @@ const machine = setup({
       inspectLater: [],
       checking: null,
       toCheck: [],
+      checkLater: [],
       merging: null,
       toMerge: [],
     },
@@ -70,6 +74,8 @@ const machine = setup({
     "runChecks.failed": { actions: "noteChecks" },
     "mergePullRequest.done": { actions: "noteMerge" },
     "mergePullRequest.failed": { actions: "noteMerge" },
+    "timer.inspect": { actions: "inspectAgain" },
+    "timer.checks": { actions: "checkAgain" },
   },
   states: {
     closed: {
@@ -100,7 +106,6 @@ const machine = setup({
         "pull.merge": { actions: "mergePull" },
         "pull.check": { actions: "checkPull" },
         "refs.observed": { actions: "inspectMoved" },
-        "timer.inspect": { actions: "inspectAgain" },
       },
     },
   },

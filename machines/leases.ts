@@ -1,5 +1,5 @@
 import type { Trouble } from "./children.ts";
-import type { SupervisorState } from "./supervision.ts";
+import type { ChildSpec, SupervisorState } from "./supervision.ts";
 
 // Leases
 //
@@ -46,16 +46,21 @@ export function leasesOf({ children, spec }: SupervisorState, former: Leases, at
     const held = former[id];
     const isHeld = held?.epoch === epoch && (held.of === "stop") === (state === "stopping");
     const child = spec.children.find((each) => each.id === id);
-    const [of, ms] =
-      state === "starting"
-        ? (["start", child?.startMs ?? START_MS] as const)
-        : (["stop", STOP_MARGIN_MS + (child?.shutdownMs ?? 0)] as const);
-    next[id] = isHeld ? held : { of, epoch, dueAt: at + ms, asked: 1, died: 0, trouble: null };
+    next[id] = isHeld ? held : newLease(child, { epoch, at, isStart: state === "starting" });
   }
   const ids = Object.keys(next);
   const isSame =
     ids.length === Object.keys(former).length && ids.every((id) => next[id] === former[id]);
   return isSame ? former : next;
+}
+
+function newLease(
+  child: ChildSpec | undefined,
+  { epoch, at, isStart }: { epoch: number; at: number; isStart: boolean },
+): Lease {
+  const ms = isStart ? (child?.startMs ?? START_MS) : STOP_MARGIN_MS + (child?.shutdownMs ?? 0);
+  const of = isStart ? "start" : "stop";
+  return { of, epoch, dueAt: at + ms, asked: 1, died: 0, trouble: null };
 }
 
 /** What the leases that are over at `at` ask for, and the leases after that. */

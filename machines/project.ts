@@ -1,5 +1,6 @@
 import { assertEvent, assign, setup } from "xstate";
 import { z } from "zod";
+import { MailUndeliverable } from "./children.ts";
 import type { FailureCode } from "./failures.ts";
 import { launchOf, type Launch } from "./harnesses.ts";
 import { addressOf, splitAddress, Token } from "./ids.ts";
@@ -17,7 +18,7 @@ import { typed } from "./typed.ts";
 //   J1. Every command has one answer; a refused one changes nothing.
 //   J2. A session id is given out once, also after the project was removed and registered again.
 //   J3. A name is never burnt: one that was refused, or removed, can be registered.
-//   J4. A project goes only when none of its sessions is active.
+//   J4. A project goes only when none of its sessions is active; one that could not be told to begin is not.
 
 // `<project>-<n>` must still be a token.
 const LONGEST_ID = 48;
@@ -48,6 +49,7 @@ const accepts = {
     objectiveId: Token.optional(),
   }),
   "session.ended": Empty,
+  "mail.undeliverable": MailUndeliverable,
 };
 type ProjectEvent = EventOf<typeof accepts>;
 
@@ -179,6 +181,10 @@ const machine = setup({
     isPossible: (seen) => registrationRefusal(seen) === undefined,
     isStartable: (seen) => spawnRefusal(seen) === undefined,
     isBusy: ({ context }) => context.activeSessions.length > 0,
+    isUnstarted: (seen) =>
+      seen.event.type === "mail.undeliverable" &&
+      seen.event.data.name === "session.start" &&
+      seen.context.activeSessions.includes(endedOf(seen) ?? ""),
     isActive: (seen) => seen.context.activeSessions.includes(endedOf(seen) ?? ""),
   },
   actions: {
@@ -259,6 +265,7 @@ const machine = setup({
   initial: "vacant",
   on: {
     "session.ended": { guard: "isActive", actions: "forgetSession" },
+    "mail.undeliverable": { guard: "isUnstarted", actions: "forgetSession" },
     "project.pause": { actions: "refuseUnknown" },
     "project.resume": { actions: "refuseUnknown" },
     "project.configure": { actions: "refuseUnknown" },

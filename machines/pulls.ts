@@ -1,4 +1,5 @@
-import type { EffectResult } from "./effects.ts";
+import type { Trouble } from "./children.ts";
+import type { Check, EffectResult } from "./effects.ts";
 import type { JsonObject } from "./json.ts";
 import type { PullRequestFacts } from "./observations.ts";
 
@@ -10,8 +11,6 @@ import type { PullRequestFacts } from "./observations.ts";
 //   G2. A result for another head than the present one changes nothing.
 //   G3. A pull request that ended stays as it ended.
 
-export type Trouble = { readonly at: number; readonly code: string; readonly message: string };
-
 export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
   readonly author: string;
   readonly session?: string;
@@ -19,6 +18,8 @@ export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
   readonly baseSha: string | null;
   /** Its present head was seen with commits that its base did not have. */
   readonly wasAhead: boolean;
+  /** So often the checks of its present head could not be run. */
+  readonly checkRounds: number;
   readonly merging: boolean;
   readonly mergeSha: string | null;
   /** What could not be done with it last. */
@@ -52,7 +53,7 @@ export function inspected(
   if (headSha !== null && headSha !== pull.headSha) {
     const ci: Pull["ci"] = { state: hasChecks ? "pending" : "none" };
     const standing = { headSha, baseSha, mergeable: found.mergeable, wasAhead: !found.contained };
-    return { ...pull, ...standing, ci, trouble: null, updatedAt: at };
+    return { ...pull, ...standing, ci, checkRounds: 0, trouble: null, updatedAt: at };
   }
   if (found.contained && pull.wasAhead && !pull.merging) {
     return ended(pull, { state: "merged", mergeSha: baseSha, at });
@@ -85,7 +86,17 @@ export function checked(
     failing.length > 0
       ? { state: "failing", failing }
       : { state: checks.length > 0 ? "passing" : "none" };
-  return { ...pull, ci, trouble: null, updatedAt: at };
+  return { ...pull, ci, checkRounds: 0, trouble: null, updatedAt: at };
+}
+
+/** Its checks could not be run: it waits for another round, and after the last one that counts as a failure. */
+export function uncheckable(pull: Pull, trouble: Trouble, mostRounds: number): Pull {
+  const checkRounds = pull.checkRounds + 1;
+  if (checkRounds < mostRounds) return { ...pull, checkRounds, trouble };
+  const told = `The checks could not be run, ${checkRounds} times. ${trouble.code}: ${trouble.message}`;
+  const failing = [{ name: "checks could not be run", logTail: told.slice(0, OBSERVED_TEXT) }];
+  const ci = { state: "failing" as const, failing };
+  return { ...pull, checkRounds, ci, trouble, updatedAt: trouble.at };
 }
 
 /** Merged or closed, for good (G3). */
@@ -98,11 +109,23 @@ export function ended(
 }
 
 /** Why it cannot be merged now; undefined when it can be tried. */
-export function mergeObstacle(pull: Pull): string | undefined {
+export function mergeObstacle(pull: Pull, checks: readonly Check[]): string | undefined {
   if (pull.state === "draft") return "it is a draft";
   if (pull.headSha === "") return `its branch ${pull.headRef} was not seen yet`;
   if (pull.mergeable === false) return `it conflicts with ${pull.baseRef}`;
-  return undefined;
+  return checks.length === 0 ? undefined : checksObstacle(pull.ci, checks);
+}
+
+function checksObstacle(
+  { state, failing = [] }: Pull["ci"],
+  checks: readonly Check[],
+): string | undefined {
+  if (state === "failing") return `its checks fail: ${namesOf(failing)}`;
+  return state === "pending" ? `its checks have not passed yet: ${namesOf(checks)}` : undefined;
+}
+
+function namesOf(named: readonly { readonly name: string }[]): string {
+  return named.map(({ name }) => name).join(", ");
 }
 
 /** `ao.obs.scm` of one session: its pulls, live ones first, newest first, as many as fit. */

@@ -30,6 +30,7 @@ import {
 //   C3. What a child says of an older epoch changes nothing.
 //   C4. Work that is over is not started again.
 
+export type ChildName = "workspace" | "terminal";
 type ChildEvent = EventNamed<"child.started" | "child.exited" | "child.stopped">;
 
 const WORKSPACE_START_MS = 900_000;
@@ -174,7 +175,7 @@ export function farewell({ projectId }: SessionContext): Order {
 }
 
 /** Tells a child once more to stop. */
-export function stopAgain(context: SessionContext, id: "workspace" | "terminal"): SessionStep {
+export function stopAgain(context: SessionContext, id: ChildName): SessionStep {
   const { epoch } = context[id];
   const shutdownMs = context.supervisor.spec.children.find((each) => each.id === id)?.shutdownMs;
   const stop = { epoch, shutdownMs: shutdownMs ?? 0 };
@@ -222,10 +223,7 @@ function heardTooLate(event: ChildEvent): ChildEvent | undefined {
 }
 
 /** Which child an address is; undefined for anybody else. */
-export function childAt(
-  { id }: SessionContext,
-  from: Address | undefined,
-): "workspace" | "terminal" | undefined {
+export function childAt({ id }: SessionContext, from: Address | undefined): ChildName | undefined {
   if (from === undefined) return undefined;
   const { kind, id: name } = splitAddress(from);
   if (name !== id) return undefined;
@@ -353,7 +351,7 @@ export function withoutRestart(context: SessionContext): SessionContext {
 
 function mail(
   { id }: SessionContext,
-  child: "workspace" | "terminal",
+  child: ChildName,
   name: string,
   data: JsonObject,
 ): Order & MailOrder {

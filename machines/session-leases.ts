@@ -1,6 +1,6 @@
 import { addressOf, splitAddress } from "./ids.ts";
 import { afterDeath, askedAgain, leasesOf, leasesOver, type LeaseAct } from "./leases.ts";
-import { childAt, childTold, farewell, stopAgain } from "./session-children.ts";
+import { childAt, childTold, farewell, stopAgain, type ChildName } from "./session-children.ts";
 import { returned } from "./session-messages.ts";
 import type { EventNamed } from "./session-protocol.ts";
 import type { SessionContext, SessionStep } from "./session-record.ts";
@@ -65,7 +65,7 @@ function and(before: SessionStep, { context, orders }: SessionStep): SessionStep
 }
 
 function acted(context: SessionContext, act: LeaseAct, at: number): SessionStep {
-  const id = act.id === "workspace" ? act.id : "terminal";
+  const id: ChildName = act.id === "workspace" ? "workspace" : "terminal";
   if (act.type === "stop") return stopAgain(context, id);
   const { trouble } = act.lease;
   const known = trouble === null ? context : { ...context, trouble: { ...trouble, child: id } };
@@ -79,7 +79,7 @@ function acted(context: SessionContext, act: LeaseAct, at: number): SessionStep 
 
 function takenAsStopped(
   context: SessionContext,
-  { id, detail, at }: { id: "workspace" | "terminal"; detail: string; at: number },
+  { id, detail, at }: { id: ChildName; detail: string; at: number },
 ): SessionStep {
   const { epoch } = context[id];
   return childTold(context, {
@@ -135,7 +135,7 @@ export function undelivered(context: SessionContext, event: Died): SessionStep {
 
 function startDied(
   context: SessionContext,
-  id: "workspace" | "terminal",
+  id: ChildName,
   { from, at, id: messageId, data: { code, message } }: Died,
 ): SessionStep {
   if (context.leases[id]?.of !== "start") return { context, orders: [] };
@@ -147,7 +147,7 @@ function startDied(
 
 function stopDied(
   context: SessionContext,
-  id: "workspace" | "terminal",
+  id: ChildName,
   { at, data: { code, message } }: Died,
 ): SessionStep {
   const isClearing = id === "terminal" && context.terminal.state === "clearing";

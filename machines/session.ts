@@ -92,6 +92,8 @@ function actionsWith(decide: Decide) {
     notePullRequests: take,
     noteWorkspace: take,
     noteChild: take,
+    noteDeadMail: take,
+    askAgain: take,
     noteReport: take,
     noteReceipt: take,
     queueMessage: take,
@@ -112,6 +114,44 @@ const session = setup({
   guards: guardsWith(plainDecider),
   actions: actionsWith(plainDecider),
 });
+
+// What the end of a child can lead to, region by region, whoever tells of it.
+const OVER_OR_AGAIN = [
+  { guard: "saysTerminated", target: ".terminated" },
+  { guard: "saysNotStarted", target: ".not_started" },
+] as const;
+const SILENT = [
+  { guard: "hearsExited", target: ".exited" },
+  { guard: "hearsNothing", target: ".none" },
+] as const;
+const ENDING = [
+  { guard: "wantsClosed", target: ".stopped.closed" },
+  { guard: "wantsClosing", target: ".stopped.closing" },
+] as const;
+function goneOrUnknown<Action extends "noteChild" | "noteDeadMail" | "askAgain">(actions: Action) {
+  return [
+    { guard: "seesExited", target: ".exited", actions },
+    { guard: "seesMissing", target: ".missing", actions },
+    { guard: "seesUnknown", target: ".unknown", actions },
+    { guard: "isNews", actions },
+  ] as const;
+}
+
+/** The end of the lifecycle: whatever the other regions make of a message, this one stays where it is (N4). */
+const STAYS = {
+  "runtime.observed": {},
+  "activity.observed": {},
+  "scm.observed": {},
+  "session.report": { actions: "noteReport" },
+  "session.kill": {},
+  "child.started": {},
+  "child.exited": {},
+  "child.stopped": {},
+  "child.quarantined": {},
+  "mail.undeliverable": {},
+  "timer.lease": {},
+  "timer.restart": {},
+} as const;
 
 const lifecycle = session.createStateConfig({
   description: "How far the work is, as far as anyone can tell.",
@@ -136,15 +176,11 @@ const lifecycle = session.createStateConfig({
     ],
     "session.kill": { guard: "saysTerminated", target: ".terminated" },
     "child.started": { guard: "saysNotStarted", target: ".not_started" },
-    "child.exited": [
-      { guard: "saysTerminated", target: ".terminated" },
-      { guard: "saysNotStarted", target: ".not_started" },
-    ],
-    "child.stopped": [
-      { guard: "saysTerminated", target: ".terminated" },
-      { guard: "saysNotStarted", target: ".not_started" },
-    ],
+    "child.exited": OVER_OR_AGAIN,
+    "child.stopped": OVER_OR_AGAIN,
     "child.quarantined": { guard: "saysStuck", target: ".stuck" },
+    "mail.undeliverable": OVER_OR_AGAIN,
+    "timer.lease": OVER_OR_AGAIN,
     "timer.restart": { guard: "saysNotStarted", target: ".not_started" },
   },
   states: {
@@ -158,8 +194,11 @@ const lifecycle = session.createStateConfig({
     detecting: {
       description: "The witnesses disagree about whether it lives; more evidence is awaited.",
     },
-    done: { description: "The agent reported its result; that stays." },
-    terminated: { description: "The session has ended, for the reason that is kept." },
+    done: { description: "The agent reported its result; that stays.", on: STAYS },
+    terminated: {
+      description: "The session has ended, for the reason that is kept.",
+      on: STAYS,
+    },
   },
 });
 
@@ -180,17 +219,11 @@ const runtime = session.createStateConfig({
       { guard: "seesUnknown", target: ".unknown", actions: "noteChild" },
       { guard: "isNews", actions: "noteChild" },
     ],
-    "child.exited": [
-      { guard: "seesExited", target: ".exited", actions: "noteChild" },
-      { guard: "seesMissing", target: ".missing", actions: "noteChild" },
-      { guard: "seesUnknown", target: ".unknown", actions: "noteChild" },
-      { guard: "isNews", actions: "noteChild" },
-    ],
-    "child.stopped": [
-      { guard: "seesUnknown", target: ".unknown", actions: "noteChild" },
-      { guard: "isNews", actions: "noteChild" },
-    ],
+    "child.exited": goneOrUnknown("noteChild"),
+    "child.stopped": goneOrUnknown("noteChild"),
     "child.quarantined": { guard: "isNews", actions: "noteChild" },
+    "mail.undeliverable": goneOrUnknown("noteDeadMail"),
+    "timer.lease": goneOrUnknown("askAgain"),
     "timer.restart": [
       { guard: "seesUnknown", target: ".unknown", actions: "restartChild" },
       { guard: "isNews", actions: "restartChild" },
@@ -220,11 +253,10 @@ const activity = session.createStateConfig({
       { guard: "isNews", actions: "noteActivity" },
     ],
     "child.started": { guard: "hearsNothing", target: ".none" },
-    "child.exited": [
-      { guard: "hearsExited", target: ".exited" },
-      { guard: "hearsNothing", target: ".none" },
-    ],
-    "child.stopped": { guard: "hearsNothing", target: ".none" },
+    "child.exited": SILENT,
+    "child.stopped": SILENT,
+    "mail.undeliverable": SILENT,
+    "timer.lease": SILENT,
     "timer.restart": { guard: "hearsNothing", target: ".none" },
   },
   states: {
@@ -269,11 +301,10 @@ const wanted = session.createStateConfig({
       { guard: "wantsClosing", target: ".stopped.closing", actions: "stopChildren" },
       { actions: "stopChildren" },
     ],
-    "child.exited": [
-      { guard: "wantsClosed", target: ".stopped.closed" },
-      { guard: "wantsClosing", target: ".stopped.closing" },
-    ],
-    "child.stopped": { guard: "wantsClosed", target: ".stopped.closed" },
+    "child.exited": ENDING,
+    "child.stopped": ENDING,
+    "mail.undeliverable": ENDING,
+    "timer.lease": ENDING,
   },
   states: {
     running: { description: "It shall run, or rest where it ended until someone decides." },

@@ -22,7 +22,14 @@ export const Settings = z.strictObject({
       maxManagers: z.number().int().positive().default(4),
     })
     .prefault({}),
-  probes: z.strictObject({ terminalMs: ms.default(5_000), scmMs: ms.default(30_000) }).prefault({}),
+  probes: z
+    .strictObject({
+      terminalMs: ms.default(5_000),
+      scmMs: ms.default(30_000),
+      /** Worktrees are watched; this is only for what a watch may have missed, and it costs processes for each. */
+      workspaceMs: ms.default(1_800_000),
+    })
+    .prefault({}),
   detecting: z
     .strictObject({
       maxAttempts: z.number().int().positive().default(3),

@@ -1,6 +1,13 @@
 import { assertEvent } from "xstate";
 import { z } from "zod";
-import { ChildStop, Delivery, mailTo, type Trouble, type Undeliverable } from "./children.ts";
+import {
+  ChildStop,
+  Delivery,
+  MailUndeliverable,
+  mailTo,
+  type Trouble,
+  type Undeliverable,
+} from "./children.ts";
 import { EffectFailure, effectDone, LaunchSpec } from "./effects.ts";
 import type { Address } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
@@ -19,6 +26,8 @@ export const QUEUE_LIMIT = 64;
 // Ending a process group fails when tmux is away; it comes back within seconds or needs a person.
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+// A parent that breaks on it for a quarter of an hour is quarantined by then, and its own parent knows.
+const MOST_TOLD = 20;
 // A screen that changed again moves the beginning of the quiet by more than a probe's own jitter.
 const QUIET_JITTER_MS = 2_000;
 
@@ -39,6 +48,8 @@ export const accepts = {
   "typeText.done": effectDone("typeText"),
   "typeText.failed": EffectFailure,
   "timer.retry": z.object({}),
+  "mail.undeliverable": MailUndeliverable,
+  "timer.tell": z.object({}),
 };
 export type TerminalEvent = EventOf<typeof accepts>;
 
@@ -78,6 +89,8 @@ export type TerminalContext = {
   /** The stop that waits for its answer. */
   readonly stop: { readonly epoch: number } | null;
   readonly graceMs: number;
+  /** So often its parent could not be told that the process exited. */
+  readonly untold: number;
   readonly launchFailure: Trouble | null;
   /** Why the process could not be ended yet, and how often that was tried. */
   readonly destroyFailure: (Trouble & { readonly rounds: number }) | null;
@@ -155,10 +168,15 @@ export function paneOrder(context: TerminalContext, name: string, more: JsonObje
   return { type: "effect", name, lane: `terminal:${id}`, epoch, data };
 }
 
-/** When to try again to end what could not be ended, milliseconds since 1970. */
-export function retryAt({ destroyFailure }: TerminalContext, at: number): number {
-  const rounds = destroyFailure?.rounds ?? 1;
+/** When the n-th round of what failed is tried again, milliseconds since 1970. */
+export function retryAt(rounds: number, at: number): number {
   return at + Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(10, rounds - 1));
+}
+
+/** Whether the news of this exit became a dead letter, and may still be told. */
+export function isUntold({ context, event }: SeenBy): boolean {
+  if (event.type !== "mail.undeliverable" || event.data.name !== "child.exited") return false;
+  return event.data.to === context.parent && context.untold < MOST_TOLD;
 }
 
 /** Whether the probe saw this process dead, for the first time. */

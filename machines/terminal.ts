@@ -14,6 +14,7 @@ import {
   isDead,
   isForThisEpoch,
   isNewer,
+  isUntold,
   paneOrder,
   QUEUE_LIMIT,
   retryAt,
@@ -36,6 +37,7 @@ import { typed } from "./typed.ts";
 //   T3. The epoch is raised when the launch begins, never while the older process is still being ended:
 //       the orders that end it carry the older epoch and must not be fenced off.
 //   T4. Only a process that was seen dead has exited; a probe that failed says nothing.
+//   T5. That its process exited is told again when it could not be told: nobody else may ever ask.
 
 const machine = setup({
   types: {
@@ -56,6 +58,7 @@ const machine = setup({
     canWait: (seen) => isForThisEpoch(seen) && seen.context.waiting.length < QUEUE_LIMIT,
     isForThisEpoch,
     hasWaiting: (seen) => isCurrent(seen) && seen.context.waiting.length > 0,
+    isUntold,
     hasSuccessor: (seen) => isCurrent(seen) && seen.context.successor !== null,
   },
   actions: {
@@ -65,6 +68,7 @@ const machine = setup({
       exit: null,
       quietSince: null,
       launchFailure: null,
+      untold: 0,
     })),
     noteSuccessor: assign((seen) => ({ successor: incarnationOf(seen) })),
     takeSuccessor: assign(({ context: { successor } }) => ({
@@ -76,6 +80,7 @@ const machine = setup({
       quietSince: null,
       launchFailure: null,
       destroyFailure: null,
+      untold: 0,
     })),
     noteStop: assign(({ event }) => {
       assertEvent(event, "child.stop");
@@ -107,6 +112,7 @@ const machine = setup({
         rounds: (seen.context.destroyFailure?.rounds ?? 0) + 1,
       },
     })),
+    noteUntold: assign(({ context }) => ({ untold: context.untold + 1 })),
     takeDelivery: assign((seen) => ({ typing: waitingOf(seen) })),
     queueDelivery: assign((seen) => ({ waiting: [...seen.context.waiting, waitingOf(seen)] })),
     takeNextDelivery: assign(({ context: { waiting } }) => ({
@@ -124,7 +130,10 @@ const machine = setup({
       paneOrder(context, "destroyTerminal", { graceMs: context.graceMs }),
     ]),
     retryLater: records(({ context, event }: SeenBy) => [
-      { type: "arm", name: "retry", dueAt: retryAt(context, event.at) },
+      { type: "arm", name: "retry", dueAt: retryAt(context.destroyFailure?.rounds ?? 1, event.at) },
+    ]),
+    tellLater: records(({ context, event }: SeenBy) => [
+      { type: "arm", name: "tell", dueAt: retryAt(context.untold, event.at) },
     ]),
     typeText: records(({ context }: SeenBy) => {
       if (context.typing === null) return [];
@@ -173,6 +182,7 @@ const machine = setup({
     successor: null,
     stop: null,
     graceMs: 3_000,
+    untold: 0,
     launchFailure: null,
     destroyFailure: null,
   }),
@@ -273,6 +283,8 @@ const machine = setup({
       description:
         "The program ended by itself; its pane, and whatever it started, may still be there.",
       on: {
+        "mail.undeliverable": { guard: "isUntold", actions: ["noteUntold", "tellLater"] },
+        "timer.tell": { actions: "tellExited" },
         "child.start": { guard: "isNewer", target: "destroying", actions: "noteSuccessor" },
         "child.stop": { guard: "isForThisOrLater", target: "destroying", actions: "noteStop" },
         "terminal.deliver": { actions: "returnDelivery" },

@@ -120,6 +120,8 @@ const machine = setup({
       event.data.epoch >= Math.max(context.epoch, context.successor?.epoch ?? 0),
     isCurrent,
     isStopWanted: (seen) => isCurrent(seen) && seen.context.stop !== null,
+    isKeptForSuccessor: (seen) =>
+      isCurrent(seen) && seen.context.successor !== null && keptBecause(seen) !== null,
     hasSuccessor: (seen) => isCurrent(seen) && seen.context.successor !== null,
     isKeptDirty: isKept("dirty"),
     isKept: isKept("other"),
@@ -211,6 +213,16 @@ const machine = setup({
         message: failure?.message,
       }),
     ),
+    tellOvertaken: records(({ context: { parent, stop } }: SeenBy) =>
+      stop === null
+        ? []
+        : mailTo(parent, "child.stopped", {
+            epoch: stop.epoch,
+            removed: false,
+            reason: "unknown",
+            detail: "a newer epoch is being made in its place",
+          }),
+    ),
     tellStopped: records(({ context: { parent, stop, tree, kept, failure } }: SeenBy) =>
       stop === null
         ? []
@@ -244,7 +256,10 @@ const machine = setup({
     preparing: {
       description: "Git was asked for the worktree.",
       on: {
-        "child.start": { guard: "isNewer", actions: ["begin", "prepareWorkspace"] },
+        "child.start": {
+          guard: "isNewer",
+          actions: ["tellOvertaken", "begin", "prepareWorkspace"],
+        },
         "child.stop": { guard: "isForThisOrLater", actions: "noteStop" },
         "prepareWorkspace.done": [
           {
@@ -309,16 +324,14 @@ const machine = setup({
         "child.stop": { guard: "isForThisOrLater", actions: "noteStop" },
         "reclaimWorkspace.done": [
           {
+            guard: "isKeptForSuccessor",
+            target: "preparing",
+            actions: ["noteKept", "tellStopped", "forgetStop", "takeSuccessor", "prepareWorkspace"],
+          },
+          {
             guard: "hasSuccessor",
             target: "preparing",
-            actions: [
-              "noteGone",
-              "noteKept",
-              "tellStopped",
-              "forgetStop",
-              "takeSuccessor",
-              "prepareWorkspace",
-            ],
+            actions: ["noteGone", "tellStopped", "forgetStop", "takeSuccessor", "prepareWorkspace"],
           },
           {
             guard: "isKeptDirty",

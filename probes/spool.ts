@@ -81,13 +81,12 @@ async function drain({ folder, publish, signal, onTrouble }: SpoolOptions): Prom
     if (trouble === undefined) continue;
     // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
     await rename(file, `${file}.bad`);
-    const seen = trouble instanceof Error ? trouble.message : String(trouble);
-    onTrouble?.(new Error(`set aside as ${file}.bad: ${seen}`, { cause: trouble }));
+    onTrouble?.(new Error(`set aside as ${file}.bad: ${trouble.message}`, { cause: trouble }));
   }
 }
 
 /** Why a file can never be published (Q3), if so. Rejects with what may succeed later. */
-async function deliver(file: string, publish: SpoolOptions["publish"]): Promise<unknown> {
+async function deliver(file: string, publish: SpoolOptions["publish"]): Promise<Error | undefined> {
   const publication = await read(file).catch((cause: unknown) => {
     const seen = cause instanceof Error ? cause.message : String(cause);
     return new Error(`it cannot be read: ${seen}`, { cause });

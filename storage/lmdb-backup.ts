@@ -6,14 +6,14 @@ import { storeFailure } from "./lmdb-errors.ts";
 
 /**
  * Puts a data file into an empty folder: `copy` writes it into the folder it is given. The file gets its place only when
- * it is whole and on disk. Fails with ALREADY_EXISTS, STORE_FULL or STORE_READ_ONLY.
+ * it is whole and on disk. Fails with ALREADY_EXISTS, FOLDER_INVALID, STORE_FULL or STORE_READ_ONLY.
  */
 export async function copyInto(
   folder: string,
   file: string,
   copy: (part: string) => Promise<void>,
 ): Promise<void> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   if (readdirSync(folder).length > 0) {
     throw new Failure("ALREADY_EXISTS", `back up to ${folder}: the folder is not empty`);
   }
@@ -28,6 +28,21 @@ export async function copyInto(
     throw storeFailure(error, `back up to ${folder}`);
   } finally {
     rmSync(part, { recursive: true, force: true });
+  }
+}
+
+/** Its parent must be there: Node's own `recursive` never returns below /proc, and a typing error makes no tree. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "EEXIST") return;
+    throw new Failure(
+      "FOLDER_INVALID",
+      `back up to ${folder}: the folder cannot be made (${String(code)})`,
+      { cause },
+    );
   }
 }
 

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, readFileSync, statSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
 import { readRun } from "../client.ts";
+import { makeHome } from "../home.ts";
 import { homeOf, type RunFile } from "../run-file.ts";
 import { EXIT } from "../exit.ts";
 import { openLog } from "../log-file.ts";
@@ -35,9 +36,10 @@ async function upHere(output: Output, home: string): Promise<number> {
   const { startDaemon } = await import("../daemon.ts");
   const log = (line: string): void => output.note(`${new Date().toISOString()} ${line}`);
   const defect = firstDefect(log);
-  // Told to stop while it starts, it stops once it has.
+  // Told to stop while it starts, it stops once it has. Not `once`: execa, while a program of its own runs, ends this
+  // process by a signal for which it finds no other listener left.
   const told = new Promise<string>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => resolve(signal));
   });
   const daemon = await startDaemon({
     home,
@@ -55,9 +57,8 @@ async function upHere(output: Output, home: string): Promise<number> {
 }
 
 async function upDetached(output: Output, home: string): Promise<number> {
-  const folder = join(home, "logs");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, "daemon.log");
+  makeHome(home);
+  const file = join(home, "logs", "daemon.log");
   const log = openLog(file);
   const from = statSync(file).size;
   const child = spawn(process.execPath, [entryFile(), "up"], {

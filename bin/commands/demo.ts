@@ -5,7 +5,7 @@ import { print, type Output } from "../output.ts";
 /** Plays the demo; progress goes to standard error when --json asks for facts. The answer is the exit code. */
 export async function demo(output: Output, options: { keep?: boolean }): Promise<number> {
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stop.abort());
   const failed = await runDemo({
     entry: [process.execPath, process.argv[1] ?? ""],
     keep: options.keep === true,

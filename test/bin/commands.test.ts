@@ -25,6 +25,18 @@ describe("the command line", () => {
     expect(server.system.report().isBalanced).toBe(true);
   });
 
+  it("lists no session that was killed after it was done, unless all are asked for", async () => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await withSession(server);
+    await ao(["report", "--summary", "Done.", "--session", "demo-1"]);
+    expect((await ao(["ls"])).out.split("\n")).toHaveLength(2);
+    await ao(["kill", "demo-1"]);
+    expect((await server.request("GET", "/sessions/demo-1")).body.lifecycle.state).toBe("done");
+    expect((await ao(["ls"])).out.split("\n")).toHaveLength(1);
+    expect((await ao(["ls", "--all"])).out.split("\n")).toHaveLength(2);
+  });
+
   it("gives what stands after -- to the agent, word by word", async () => {
     const { ao, server } = await connected();
     await withProject(server);
@@ -60,6 +72,7 @@ describe("the command line", () => {
     { args: ["actor", "session/demo-1"], is: { machine: "session" } },
     { args: ["actor", "session/demo-1", "--journal"], is: { entries: [{ seq: 1 }, {}, {}] } },
     { args: ["actor", "session/demo-1", "--at", "1"], is: { seq: 1 } },
+    { args: ["release", "session/demo-1"], is: { accepted: true } },
     { args: ["machine", "session", "--format", "json"], is: { kind: "session" } },
     { args: ["intake"], is: { isBalanced: true } },
     { args: ["dead", "ls"], is: { letters: [] } },

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { System } from "../../actors/system.ts";
+import { Failure, type FailureCode } from "../../machines/failures.ts";
 import { spoolProbe, SpooledMessage } from "../../probes/spool.ts";
 import { commandLine, connected, pointTo, type CommandLine } from "../support/command-line.ts";
 import { withProject, withSession, type Served } from "../support/http.ts";
@@ -130,6 +132,23 @@ describe("ao hook", () => {
 });
 
 describe("ao report", () => {
+  it.each([
+    { code: "NOT_READY", ends: 75, kept: 1 },
+    { code: "BUS_FULL", ends: 75, kept: 1 },
+    { code: "SESSION_TERMINATED", ends: 1, kept: 0 },
+  ] satisfies { code: FailureCode; ends: number; kept: number }[])(
+    "ends with $ends when the daemon answers $code (B1)",
+    async ({ code, ends, kept }) => {
+      const line = await connected();
+      await withProject(line.server);
+      await withSession(line.server);
+      const refuse: System["ask"] = async () => Promise.reject(new Failure(code, "not now"));
+      Object.defineProperty(line.server.system, "ask", { value: refuse });
+      const said = await line.ao(["report", "--summary", "Done."], { env: AGENT });
+      expect([said.code, spooled(line).length]).toEqual([ends, kept]);
+    },
+  );
+
   it("is kept while the daemon is down, and applied once when it is back", async () => {
     const line = commandLine();
     const { code } = await line.ao(["report", "--summary", "Done."], { env: AGENT });

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { System } from "../../actors/system.ts";
+import { Failure } from "../../machines/failures.ts";
 import type { JournalEntry } from "../../storage/store.ts";
 import {
   memorySystem,
@@ -112,6 +113,52 @@ it("gives an entry once that it read from the log before it was told of it (E1)"
   }
   await expect.poll(() => stream.ids().at(-1)).toBe(6);
   expect(stream.ids()).toEqual(upTo(6));
+});
+
+it("tells what each step changed, and from what", async () => {
+  const server = await served();
+  await begun(server);
+  const stream = await follow(await listening(server));
+  await server.request("POST", "/projects/demo/pause");
+  await expect.poll(() => stream.ids()).toEqual([4]);
+  expect(stream.text()).toMatch(/"value":"paused","was":"registered"/);
+});
+
+it("keeps no more than an event waiting for a reader that is behind (E2)", async () => {
+  const server = await served();
+  await begun(server);
+  await change(server, 40, "x".repeat(30_000));
+  let most = 0;
+  server.app.server.on("request", (_request, response) => {
+    const write = response.write.bind(response);
+    response.write = (text: string): boolean => {
+      const canGoOn = write(text);
+      most = Math.max(most, response.writableLength);
+      return canGoOn;
+    };
+  });
+  const stream = await follow(`${await listening(server)}?after=0`);
+  await expect.poll(() => stream.ids()).toEqual(upTo(43));
+  expect([most > 30_000, most < 128 * 1024]).toEqual([true, true]);
+});
+
+it("cuts off a reader for whom the log cannot be read, reports it, and goes on (E5)", async () => {
+  const told: unknown[] = [];
+  const server = await served({ report: (error) => told.push(error) });
+  await begun(server);
+  const { log } = server.system.store;
+  const damage = new Failure("STORE_DAMAGED", "read the log: a page is damaged");
+  const broken = (): never => {
+    throw damage;
+  };
+  Object.defineProperty(server.system.store, "log", { value: broken, configurable: true });
+  const url = `${await listening(server)}?after=0`;
+  const cut = await follow(url);
+  await expect.poll(() => cut.isEnded()).toBe(true);
+  expect(told).toEqual([damage]);
+  Object.defineProperty(server.system.store, "log", { value: log });
+  const stream = await follow(url);
+  await expect.poll(() => stream.ids()).toEqual([1, 2, 3]);
 });
 
 it("begins with now when no point is named", async () => {

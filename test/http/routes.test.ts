@@ -155,6 +155,24 @@ describe("pull requests of the local forge", () => {
     await expect.poll(status).toBe("merged");
   });
 
+  it("have their checks run again when asked", async () => {
+    const server = await served();
+    await withProject(server, "local");
+    const checks = [{ name: "unit", command: "true" }];
+    const worker = { harness: "command", command: ["true"] };
+    await server.request("PUT", "/projects/demo/config", { worker, checks });
+    const { heads, failing } = server.outside;
+    failing.add("unit");
+    heads.set("topic", sha(2));
+    await server.request("POST", "/projects/demo/pulls", { title: "A", headRef: "topic" });
+    const ci = async (): Promise<unknown> =>
+      (await server.request("GET", "/projects/demo/pulls/1")).body.ci.state;
+    await expect.poll(ci).toBe("failing");
+    failing.clear();
+    expect((await server.request("POST", "/projects/demo/pulls/1/check")).status).toBe(200);
+    await expect.poll(ci).toBe("passing");
+  });
+
   it("say why they could not be merged", async () => {
     const server = await served();
     server.outside.refuse("mergePullRequest", new Failure("GIT_FAILED", "the push was refused"));
@@ -192,6 +210,9 @@ describe("actors", () => {
     expect(actors).toMatchObject([
       {
         address: "session/demo-1",
+        machine: "session",
+        version: 1,
+        value: { lifecycle: "not_started", wanted: "running" },
         states: [
           "lifecycle.not_started",
           "runtime.alive",
@@ -222,6 +243,10 @@ describe("actors", () => {
     expect([journal.entries[0].message.type, journal.next]).toEqual(["session.start", 1]);
     const rest = (await server.request("GET", `/actors/session/${id}/journal?after=3`)).body;
     expect([rest.entries[0].message.type, rest.next]).toEqual(["session.kill", null]);
+    expect(rest.entries[0]).toMatchObject({
+      was: { wanted: "running" },
+      value: { wanted: { stopped: "closing" } },
+    });
     const was = (await server.request("GET", `/actors/session/${id}/at/1`)).body;
     expect(was.value.lifecycle).toBe("not_started");
     expect(coded(await server.request("GET", `/actors/session/${id}/at/99`))).toEqual([

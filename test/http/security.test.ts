@@ -143,7 +143,7 @@ describe("an agent's token", () => {
     expect(answers).toEqual(refused.map(([, path]) => [path, 403, "FORBIDDEN"]));
   });
 
-  it("is refused once a newer epoch has begun (A3)", async () => {
+  it("is refused once a newer epoch has begun (A4)", async () => {
     const server = await served();
     const worker = { harness: "command", command: ["true"], restart: "permanent", backoffMs: 0 };
     const { id, headers } = await agentOf(server, { worker });
@@ -156,6 +156,51 @@ describe("an agent's token", () => {
     expect([late.status, late.body.code]).toEqual([403, "EPOCH_STALE"]);
     const { status, body } = await server.request("GET", `/sessions/${id}`, undefined, headers);
     expect([status, body.code]).toEqual([403, "EPOCH_STALE"]);
+  });
+
+  it.each([
+    {
+      title: "its session is being ended",
+      end: async (server: Served, id: string): Promise<unknown> => {
+        server.outside.hold("destroyTerminal");
+        return server.request("POST", `/sessions/${id}/kill`);
+      },
+      seen: { wanted: "stopped", terminal: { state: "stopping" } },
+    },
+    {
+      title: "its session was ended",
+      end: async (server: Served, id: string): Promise<unknown> =>
+        server.request("POST", `/sessions/${id}/kill`),
+      seen: { wanted: "stopped", terminal: { state: "stopped" } },
+    },
+    {
+      title: "its process has ended by itself",
+      end: async (server: Served, id: string): Promise<unknown> =>
+        server.system.observe("terminal", id, { process: "dead", epoch: 1, exitCode: 0 }),
+      seen: { wanted: "running", terminal: { state: "exited" } },
+    },
+  ])("is refused on every route once $title (A4)", async ({ end, seen }) => {
+    const server = await served();
+    const { id, headers } = await agentOf(server);
+    await server.request("POST", "/projects/demo/pulls", { title: "A", headRef: "topic" });
+    await end(server, id);
+    await expect
+      .poll(async () => (await server.request("GET", `/sessions/${id}`)).body)
+      .toMatchObject(seen);
+    const answers = await Promise.all(
+      Object.entries(AGENT).map(async ([route, scope]) => {
+        const [method = "", path = ""] = route.split(" ");
+        const url = path.replace(":id", scope === "session" ? id : "demo").replace(":number", "1");
+        const { status, body } = await server.request(
+          method === "GET" ? "GET" : "POST",
+          `/${url}`,
+          undefined,
+          headers,
+        );
+        return [route, status, body.code];
+      }),
+    );
+    expect(answers).toEqual(Object.keys(AGENT).map((route) => [route, 403, "EPOCH_STALE"]));
   });
 
   it("verifies only as it was minted (K1)", () => {
@@ -206,6 +251,37 @@ describe("input", () => {
       "code",
       "message",
       "requestId",
+    ]);
+  });
+
+  it.each([
+    { title: "holds what cannot be decoded", path: "/sessions/%ff" },
+    { title: "has a part that is too long", path: `/causes/${"x".repeat(600)}` },
+  ])("whose path $title is refused in the shape of all failures", async ({ path }) => {
+    const { status, body } = await (await served()).request("GET", path);
+    expect([status, body]).toEqual([
+      400,
+      { code: "MALFORMED", message: expect.any(String), requestId: expect.any(String) },
+    ]);
+  });
+
+  it.each([
+    { path: "/sessions?projects=demo", wrong: "projects" },
+    { path: "/sessions?state=ready_for_all", wrong: "ready_for_all" },
+    { path: "/sessions/demo-1?full=1", wrong: "full" },
+    { path: "/sessions/demo-1/terminal?line=1", wrong: "line" },
+    { path: "/actors?kid=session", wrong: "kid" },
+    { path: "/actors?kind=sessions", wrong: "querystring/kind" },
+    { path: "/actors?kind=project&state=working", wrong: "no project has a state working" },
+    { path: "/events?since=1", wrong: "since" },
+    { path: "/events?address=session", wrong: "querystring/address" },
+    { path: "/machines/session?as=json", wrong: "as" },
+  ])("that a route does not take is named: $path", async ({ path, wrong }) => {
+    const { status, body } = await (await served()).request("GET", path);
+    expect([status, body.code, body.message]).toEqual([
+      400,
+      "MALFORMED",
+      expect.stringContaining(wrong),
     ]);
   });
 

@@ -32,14 +32,16 @@ describe("the keys of a session's view", () => {
       make: fullSession,
       path: [],
       keys: `id projectId objectiveId kind harness title prompt branch status statusReason lifecycle runtime
-        activity pr prs wanted detecting workspace terminal report revision createdAt updatedAt`,
+        activity pr prs wanted detecting workspace terminal report trouble revision createdAt
+        updatedAt`,
     },
     {
       title: "the view of a new one",
       make: newSession,
       path: [],
       keys: `id projectId kind harness title prompt branch status statusReason lifecycle runtime
-        activity pr prs wanted detecting workspace terminal report revision createdAt updatedAt`,
+        activity pr prs wanted detecting workspace terminal report trouble revision createdAt
+        updatedAt`,
     },
     { title: "lifecycle", make: fullSession, path: ["lifecycle"], keys: "state reason since" },
     { title: "runtime", make: fullSession, path: ["runtime"], keys: "state reason" },
@@ -95,7 +97,6 @@ it("sessions are listed a page at a time, by project and state", async () => {
   expect(await page("state=lifecycle.terminated")).toEqual([["demo-2"], null]);
   expect(await page("state=wanted.stopped")).toEqual([["demo-2"], null]);
   expect(await page("state=alive&project=demo")).toEqual([["demo-1", "demo-3"], null]);
-  expect(await page("project=other")).toEqual([[], null]);
 });
 
 it("the screen of a session is shown with its terminal", async () => {
@@ -112,6 +113,14 @@ it("the screen of a session is shown with its terminal", async () => {
     attach: ["show", id],
     screen: `${id}:5`,
   });
+});
+
+it("a session with a command and no harness runs that command", async () => {
+  const server = await served();
+  await server.request("POST", "/projects", { id: "demo", path: "/repositories/demo" });
+  const body = { projectId: "demo", prompt: "x", command: ["true"] };
+  const { status, body: session } = await server.request("POST", "/sessions", body);
+  expect([status, session.harness]).toEqual([201, "command"]);
 });
 
 it("a paused project starts no session until it is resumed", async () => {
@@ -168,6 +177,13 @@ it.each([
     is: [422, "HARNESS_UNKNOWN"],
   },
   { method: "POST", path: "/sessions", body: { projectId: "demo" }, is: [400, "MALFORMED"] },
+  {
+    method: "POST",
+    path: "/sessions/cleanup",
+    body: { projectId: "other" },
+    is: [404, "ACTOR_UNKNOWN"],
+  },
+  { method: "GET", path: "/sessions?project=other", body: undefined, is: [404, "ACTOR_UNKNOWN"] },
   { method: "GET", path: "/sessions?limit=0", body: undefined, is: [400, "MALFORMED"] },
 ] as const)("$method $path is answered with $is", async ({ method, path, body, is }) => {
   const server = await served();

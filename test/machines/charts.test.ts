@@ -47,6 +47,21 @@ function reachable(kind: Kind): Set<AnyStateNode> {
   return seen;
 }
 
+it("a session that is done or terminated leaves that state by no message (N4)", () => {
+  const ends = all
+    .filter(({ name }) => name === "session")
+    .flatMap(nodesOf)
+    .filter(({ id }) => /lifecycle\.(?:done|terminated)$/.test(id));
+  const escapes = ends.flatMap((end) => {
+    const own = new Set(end.transitions.keys());
+    const leading = transitionsOf(end).filter(({ target }) => target !== undefined);
+    const region = end.parent === undefined ? [] : transitionsOf(end.parent);
+    return [...leading, ...region.filter(({ eventType }) => !own.has(eventType))];
+  });
+  expect(ends.length).toBe(2);
+  expect(escapes.map(({ eventType }) => eventType)).toEqual([]);
+});
+
 describe.each(all)("the chart of $name", (kind) => {
   it("neither waits, nor works, nor moves by itself (R4)", () => {
     const busy = nodesOf(kind).filter(

@@ -165,6 +165,36 @@ describe("forge", () => {
       orders: ["refuse:NOT_MERGEABLE"],
     },
     {
+      title: "refuses to merge before the checks have passed (F6)",
+      was: seen,
+      told: merge,
+      orders: ["refuse:NOT_MERGEABLE"],
+    },
+    {
+      title: "refuses to merge what fails its checks (F6)",
+      was: [...seen, checked(false)],
+      told: merge,
+      orders: ["refuse:NOT_MERGEABLE"],
+    },
+    {
+      title: "merges what has no checks to pass (F6)",
+      was: [opened({ checks: [] }), pull(), inspected()],
+      told: merge,
+      orders: ["reply", MERGE, SCM],
+    },
+    {
+      title: "tries checks that could not be run again later (F5)",
+      was: seen,
+      told: failed("runChecks"),
+      orders: ["arm:checks", SCM],
+    },
+    {
+      title: "runs them again after that wait, also while it is closed (F5)",
+      was: [...seen, failed("runChecks"), close],
+      told: { type: "timer.checks" },
+      orders: [CHECK],
+    },
+    {
       title: "refuses to merge a draft",
       was: [opened(), pull("a", { draft: true }), inspected()],
       told: merge,
@@ -315,6 +345,24 @@ describe("forge", () => {
       ci: { state: "pending" },
       trouble: { code: "GIT_FAILED" },
     });
+  });
+
+  it("fails the checks that could not be run three times, and says why (F5)", () => {
+    const machine = forgeUnderTest();
+    const again = [failed("runChecks"), { type: "timer.checks" }];
+    const { orders } = machine.all(...seen, ...again, ...again, failed("runChecks"));
+    const logTail = "The checks could not be run, 3 times. GIT_FAILED: no";
+    const ci = { state: "failing", failing: [{ name: "checks could not be run", logTail }] };
+    expect(orders).toMatchObject([{ id: "mer-1", data: { prs: [{ ci }] } }]);
+    expect(machine.send({ type: "timer.checks" }).orders).toEqual([]);
+  });
+
+  it("names the checks for which it does not merge (F6)", () => {
+    const machine = forgeUnderTest();
+    machine.all(...seen, checked(false));
+    expect(machine.send(merge).orders).toMatchObject([
+      { message: "merge ao://mer/pull/1: its checks fail: test" },
+    ]);
   });
 
   it("refuses the comment for which there is no room", () => {

@@ -26,6 +26,8 @@ export const terminalTold: Told[] = [
   ...["launchTerminal", "destroyTerminal", "typeText"].map((name) => failed(name)),
   { ...samples.launched, epoch: 1 },
   { type: "timer.retry" },
+  { type: "timer.tell" },
+  samples.died("session/mer-1", "child.exited"),
 ];
 
 export const workspaceTold: Told[] = [
@@ -57,6 +59,7 @@ export const projectTold: Told[] = [
   })),
   { type: "session.ended", from: "session/mer-1-1" },
   { type: "session.ended" },
+  samples.died("session/mer-1-1", "session.start"),
 ];
 
 export const forgeTold: Told[] = [
@@ -90,6 +93,7 @@ export const forgeTold: Told[] = [
   { type: "refs.observed", data: { heads: { a: "h1", b: "h2", main: "b1" } } },
   { type: "refs.observed", data: { heads: { a: null } } },
   { type: "timer.inspect" },
+  { type: "timer.checks" },
   ...["h1", "h2"].map((headSha) =>
     done("runChecks", {
       headSha,
@@ -117,6 +121,15 @@ export const sessionTold: Told[] = [
   samples.childStopped("workspace", { removed: false, reason: "dirty" }),
   { type: "child.quarantined", from: "terminal/mer-1", data: { strikes: 3 } },
   { type: "timer.restart", at: 999_999 },
+  { type: "timer.lease", at: 1_999_999 },
+  { type: "timer.lease", at: 9_999_999 },
+  ...(["workspace/mer-1", "terminal/mer-1"] as const).flatMap((to) =>
+    ["child.start", "child.stop", "terminal.deliver"].flatMap((name) => [
+      samples.died(to, name),
+      samples.died(to, name, "ACTOR_UNKNOWN"),
+    ]),
+  ),
+  samples.died("project/mer", "session.ended"),
   ...["manual", "cleanup"].map((kind) => ({ type: "session.kill", data: { kind } })),
   { type: "session.send", data: { text: "go on" } },
   { type: "session.report", data: { summary: "s" } },

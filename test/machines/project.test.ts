@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { project } from "../../machines/project.ts";
 import { machineUnderTest, namesOf, type Told } from "../support/step.ts";
+import { died } from "./samples.ts";
 
 interface Row {
   readonly title: string;
@@ -209,6 +210,12 @@ describe("project", () => {
     machine.all(register(), spawn(), ended, remove, register());
     const { orders } = machine.send(spawn());
     expect(orders.at(-1)).toEqual({ type: "reply", data: { sessionId: "mer-2" } });
+  });
+
+  it("may go when the session that it asked for could not be told to begin (J4)", () => {
+    const machine = machineUnderTest(project, "mer");
+    machine.all(register(), spawn(), died("session/mer-1", "session.start"));
+    expect(machine.send(remove).value).toBe("removed");
   });
 
   it("takes an argv as it is", () => {

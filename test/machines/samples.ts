@@ -1,3 +1,4 @@
+import type { Address } from "../../machines/ids.ts";
 import type { Told } from "../support/step.ts";
 
 /** What a terminal is told by its session, in tests. */
@@ -57,6 +58,12 @@ export function childStopped(
   more: Record<string, unknown> = {},
 ): Told {
   return { type: "child.stopped", from: `${child}/mer-1`, data: { epoch: 1, ...more } };
+}
+
+/** What the host says to a sender whose mail became a dead letter. */
+export function died(to: Address, name: string, code = "STEP_THREW"): Told {
+  const data = { order: "x#1.0", to, name, code, message: `give ${name} to ${to}: it broke` };
+  return { type: "mail.undeliverable", from: to, data };
 }
 
 /** A failed effect, in short. */

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { namesOf } from "../support/step.ts";
 import { pullRequest, scm, terminalExited, terminalStarted } from "./samples.ts";
-import { live, kill, send, says, failing, after, type Row, DELIVER } from "./session-samples.ts";
+import {
+  live,
+  kill,
+  send,
+  says,
+  failing,
+  after,
+  type Row,
+  DELIVER,
+  actNamesOf,
+  actsOf,
+} from "./session-samples.ts";
 
 describe("session, spoken to,", () => {
   it.each([
@@ -72,7 +82,7 @@ describe("session, spoken to,", () => {
     const machine = after(...row.was);
     const step = machine.send(row.told);
     expect(step.value).toMatchObject(row.state);
-    expect(namesOf(step.orders)).toEqual(row.orders);
+    expect(actNamesOf(step.orders)).toEqual(row.orders);
     const { reason } = step.context.axes.lifecycle;
     expect(reason).toBe(row.reason ?? reason);
   });
@@ -81,7 +91,7 @@ describe("session, spoken to,", () => {
     it("notes what was delivered, and goes on with the next", () => {
       const machine = after(...live, { ...send(), id: "a" }, { ...send(), id: "b" });
       const step = machine.send({ type: "terminal.delivered", data: { deliveryId: "a" } });
-      expect(step.orders).toMatchObject([{ data: { deliveryId: "b", epoch: 1 } }]);
+      expect(actsOf(step.orders)).toMatchObject([{ data: { deliveryId: "b", epoch: 1 } }]);
       expect(step.context).toMatchObject({
         messages: [{ state: "delivered" }, { state: "delivering" }],
       });
@@ -105,7 +115,7 @@ describe("session, spoken to,", () => {
 
     it("refuses what it has no room for", () => {
       const machine = after(...live, ...Array.from({ length: 64 }, () => send()));
-      expect(namesOf(machine.send(send()).orders)).toEqual(["refuse:QUEUE_FULL"]);
+      expect(actNamesOf(machine.send(send()).orders)).toEqual(["refuse:QUEUE_FULL"]);
     });
   });
 

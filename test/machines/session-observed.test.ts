@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { namesOf, type Told } from "../support/step.ts";
+import type { Told } from "../support/step.ts";
 import { pullRequest, scm } from "./samples.ts";
 import {
   live,
@@ -10,6 +10,7 @@ import {
   type Row,
   gone,
   doubt,
+  actNamesOf,
 } from "./session-samples.ts";
 
 describe("session, observed,", () => {
@@ -157,7 +158,7 @@ describe("session, observed,", () => {
     {
       title: "is not reopened by a healthy probe, which only moves the runtime (O-1)",
       was: [...live, gone],
-      told: probe("alive", "alive"),
+      told: probe("alive", "alive", { at: 500_001 }),
       state: { lifecycle: "terminated", runtime: "alive" },
       reason: "runtime_lost",
       orders: [],
@@ -204,7 +205,7 @@ describe("session, observed,", () => {
     const machine = after(...row.was);
     const step = machine.send(row.told);
     expect(step.value).toMatchObject(row.state);
-    expect(namesOf(step.orders)).toEqual(row.orders);
+    expect(actNamesOf(step.orders)).toEqual(row.orders);
     const { reason } = step.context.axes.lifecycle;
     expect(reason).toBe(row.reason ?? reason);
   });

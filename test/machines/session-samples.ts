@@ -1,7 +1,8 @@
 import { sessionKind } from "../../machines/session.ts";
 import type { SessionContext } from "../../machines/session-record.ts";
 import { Settings } from "../../machines/settings.ts";
-import { machineUnderTest, type MachineUnderTest, type Told } from "../support/step.ts";
+import type { Order } from "../../machines/order.ts";
+import { machineUnderTest, namesOf, type MachineUnderTest, type Told } from "../support/step.ts";
 import {
   pullRequest,
   startSession,
@@ -33,6 +34,16 @@ export function after(...told: Told[]): MachineUnderTest<SessionContext> {
   const machine = machineUnderTest<SessionContext>(session);
   machine.all(...told);
   return machine;
+}
+
+/** All orders but those for the timer of the leases, which has its own tests. */
+export function actsOf(orders: readonly Order[]): Order[] {
+  return orders.filter(
+    (order) => (order.type !== "arm" && order.type !== "cancel") || order.name !== "lease",
+  );
+}
+export function actNamesOf(orders: readonly Order[]): string[] {
+  return namesOf(actsOf(orders));
 }
 
 export interface Row {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { namesOf } from "../support/step.ts";
 import {
   childStopped,
   startSession,
@@ -23,6 +22,8 @@ import {
   closed,
   gone,
   crash,
+  actNamesOf,
+  actsOf,
 } from "./session-samples.ts";
 
 describe("session", () => {
@@ -182,12 +183,12 @@ describe("session", () => {
       orders: ["reply", STOP],
     },
     {
-      title: "answers a second kill and changes nothing (N4)",
+      title: "keeps its first end when it is killed again, and tells its children again (N4)",
       was: [...live, kill("cleanup")],
       told: kill(),
       state: { lifecycle: "terminated", wanted: closing },
       reason: "auto_cleanup",
-      orders: ["reply"],
+      orders: ["reply", STOP],
     },
     {
       title: "keeps the first end when it is cleaned up (N4)",
@@ -219,22 +220,22 @@ describe("session", () => {
     const machine = after(...row.was);
     const step = machine.send(row.told);
     expect(step.value).toMatchObject(row.state);
-    expect(namesOf(step.orders)).toEqual(row.orders);
+    expect(actNamesOf(step.orders)).toEqual(row.orders);
     const { reason } = step.context.axes.lifecycle;
     expect(reason).toBe(row.reason ?? reason);
   });
 
   it("lets its worktree go only after what an exited agent left is gone (C1)", () => {
     const machine = after(...live, terminalExited(1));
-    expect(machine.send(kill("cleanup")).orders).toMatchObject([
+    expect(actsOf(machine.send(kill("cleanup")).orders)).toMatchObject([
       { type: "reply" },
       { to: "terminal/mer-1", name: "child.stop" },
     ]);
-    expect(machine.send(childStopped("terminal")).orders).toMatchObject([
+    expect(actsOf(machine.send(childStopped("terminal")).orders)).toMatchObject([
       { to: "workspace/mer-1", name: "child.stop" },
     ]);
     expect(
-      machine.send(childStopped("workspace", { removed: false, reason: "dirty" })).orders,
+      actsOf(machine.send(childStopped("workspace", { removed: false, reason: "dirty" })).orders),
     ).toMatchObject([{ to: "project/mer", name: "session.ended" }]);
     expect(machine.now.context).toMatchObject({ workspace: { state: "dirty", reason: "dirty" } });
   });
@@ -249,12 +250,12 @@ describe("session", () => {
     it("waits out the back-off, then launches the next epoch", () => {
       const machine = after(...kept, says("active"));
       const step = machine.send(crash(1));
-      expect([namesOf(step.orders), step.value]).toMatchObject([
+      expect([actNamesOf(step.orders), step.value]).toMatchObject([
         ["arm:restart"],
         { lifecycle: "working", runtime: "exited" },
       ]);
       const again = machine.send({ ...restartTimer, at: 60_000 });
-      expect(again.orders).toMatchObject([
+      expect(actsOf(again.orders)).toMatchObject([
         { to: "terminal/mer-1", name: "child.start", data: { epoch: 2 } },
       ]);
       expect(again.value).toMatchObject({
@@ -273,11 +274,11 @@ describe("session", () => {
 
     it("gives up and closes when the budget is used up", () => {
       const machine = after(...kept, crash(1), { ...restartTimer, at: 60_000 }, terminalStarted(2));
-      expect(namesOf(machine.send(crash(2)).orders)).toEqual([STOP]);
+      expect(actNamesOf(machine.send(crash(2)).orders)).toEqual([STOP]);
       machine.send({ ...childStopped("terminal"), data: { epoch: 2 } });
       const step = machine.send(childStopped("workspace", { removed: true }));
       expect(step.value).toMatchObject({ lifecycle: "terminated", wanted: closed });
-      expect(namesOf(step.orders)).toEqual([ENDED]);
+      expect(actNamesOf(step.orders)).toEqual([ENDED]);
     });
 
     it("does not start finished work again (C4)", () => {
@@ -287,7 +288,7 @@ describe("session", () => {
 
     it("starts nothing again once it is killed during the back-off (N3)", () => {
       const machine = after(...kept, crash(1));
-      expect(namesOf(machine.send(kill()).orders)).toEqual(["reply", "cancel:restart", STOP]);
+      expect(actNamesOf(machine.send(kill()).orders)).toEqual(["reply", "cancel:restart", STOP]);
       expect(machine.send({ ...restartTimer, at: 60_000 }).orders).toEqual([]);
     });
 

@@ -3,6 +3,7 @@ import { terminal } from "../../machines/terminal.ts";
 import { machineUnderTest, namesOf, type Told } from "../support/step.ts";
 import {
   deliver,
+  died,
   destroyed,
   failed,
   launched,
@@ -293,6 +294,17 @@ describe("terminal", () => {
     machine.all(...live, ...Array.from({ length: 65 }, (_, n) => deliver(`d${n}`)));
     const step = machine.send(deliver("last"));
     expect(step.orders).toMatchObject([{ data: { deliveryId: "last", reason: "refused" } }]);
+  });
+
+  it("tells its end again when that could not be told, later each time (T5)", () => {
+    const machine = machineUnderTest(terminal);
+    const lost = { ...died("session/mer-1", "child.exited"), at: 10_000 };
+    machine.all(...live, dead);
+    expect(machine.send(lost).orders).toMatchObject([{ name: "tell", dueAt: 11_000 }]);
+    expect(machine.send({ type: "timer.tell" }).orders).toMatchObject([
+      { to: "session/mer-1", name: "child.exited", data: { epoch: 1, cause: "clean" } },
+    ]);
+    expect(machine.send(lost).orders).toMatchObject([{ name: "tell", dueAt: 12_000 }]);
   });
 
   it("changes nothing when the screen stays quiet", () => {

@@ -186,6 +186,13 @@ describe("workspace", () => {
       orders: ["mail:child.stopped", PREPARE],
     },
     {
+      title: "answers a stop that a newer epoch overtakes (W3)",
+      was: [startWorkspace(1), stopChild(1)],
+      told: startWorkspace(2),
+      state: "preparing",
+      orders: ["mail:child.stopped", PREPARE],
+    },
+    {
       title: "ignores an answer of an older epoch",
       was: [startWorkspace(1), failed("prepareWorkspace"), startWorkspace(2)],
       told: { ...prepared, epoch: 1 },
@@ -205,6 +212,12 @@ describe("workspace", () => {
     expect(orders).toMatchObject([
       { data: { epoch: 1, removed: false, reason: "unpushed", detail: "one file" } },
     ]);
+  });
+
+  it("says that it was kept although a newer epoch waits for it (W2)", () => {
+    const machine = machineUnderTest(workspace);
+    const { orders } = machine.all(...ready, stopChild(1), startWorkspace(2), kept("dirty"));
+    expect(orders[0]).toMatchObject({ data: { epoch: 1, removed: false, reason: "dirty" } });
   });
 
   it("tells that it is gone", () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { spool } from "../../bin/spool.ts";
 import type { Publication } from "../../bus/bus.ts";
+import { Failure } from "../../machines/failures.ts";
 import { spoolProbe, type SpooledMessage, type SpoolOptions } from "../../probes/spool.ts";
 import { tempFolder } from "../support/folder.ts";
 import { memorySystem } from "../support/http.ts";
@@ -102,6 +103,30 @@ it.each([
   });
   await expect.poll(() => files(home)).toEqual(["000-first.json.bad"]);
   expect(told).toHaveLength(1);
+});
+
+it("sets a message aside that is refused for good, and tries one again that found no room (Q3, Q4)", async () => {
+  const home = tempFolder();
+  for (const n of [1, 2, 3]) spool(home, observation(n));
+  const tried: string[] = [];
+  const told: unknown[] = [];
+  draining(home, {
+    publish: async ({ id }) => {
+      tried.push(id);
+      if (id === "hook-1") throw new Failure("BUS_REFUSED", "too large");
+      const isFull = tried.filter((one) => one === "hook-2").length < 3;
+      if (isFull) throw new Failure("BUS_FULL", "the stream is full");
+      return Promise.resolve();
+    },
+    onTrouble: (error) => told.push(error),
+  });
+  await expect.poll(() => files(home)).toEqual([expect.stringMatching(/1001-.*\.json\.bad$/)]);
+  expect(tried).toEqual(["hook-1", "hook-2", "hook-2", "hook-2", "hook-3"]);
+  expect(told.map(String)).toEqual([
+    expect.stringMatching(/\.bad: too large$/),
+    "Failure: the stream is full",
+    "Failure: the stream is full",
+  ]);
 });
 
 it("applies a message once that was spooled after it had been applied", async () => {

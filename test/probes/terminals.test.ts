@@ -5,11 +5,17 @@ import { expect, it, onTestFinished } from "vitest";
 import type { z } from "zod";
 import type { PaneRow } from "../../adapters/terminal-panes.ts";
 import type { Terminals } from "../../adapters/terminals.ts";
-import { TerminalObservation } from "../../machines/observations.ts";
+import { RuntimeObservation, TerminalObservation } from "../../machines/observations.ts";
 import { terminalProbe } from "../../probes/terminals.ts";
 import type { TerminalProbeOptions } from "../../probes/terminals.ts";
 import { tmuxWorld } from "../adapters/tmux-world.ts";
 import type { TmuxWorld } from "../adapters/tmux-world.ts";
+
+interface Liveness {
+  readonly id: string;
+  readonly messageId: string;
+  readonly data: z.infer<typeof RuntimeObservation>;
+}
 
 interface Publication {
   readonly id: string;
@@ -20,6 +26,8 @@ interface Publication {
 /** A probe whose clock the test moves, with all it published. */
 interface Probe {
   readonly published: Publication[];
+  /** What the session "mer" was told. */
+  readonly liveness: Liveness[];
   readonly troubles: unknown[];
   readonly counts: { lists: number };
   /** Moves the clock to the next interval. */
@@ -30,6 +38,7 @@ interface Probe {
 
 function probe(terminals: Terminals, change: Partial<TerminalProbeOptions> = {}): Probe {
   const published: Publication[] = [];
+  const liveness: Liveness[] = [];
   const troubles: unknown[] = [];
   const counts = { lists: 0 };
   const stop = new AbortController();
@@ -39,10 +48,15 @@ function probe(terminals: Terminals, change: Partial<TerminalProbeOptions> = {})
     exitOf: (of) => terminals.exitOf(of),
     changes: (signal) => terminals.changes(signal),
     publish: (lane, id, data, messageId) => {
-      expect(lane).toBe("terminal");
-      published.push({ id, messageId, data: TerminalObservation.parse(data) });
+      if (lane === "terminal") {
+        published.push({ id, messageId, data: TerminalObservation.parse(data) });
+        return Promise.resolve();
+      }
+      expect(lane).toBe("runtime");
+      liveness.push({ id, messageId, data: RuntimeObservation.parse(data) });
       return Promise.resolve();
     },
+    sessionOf: (terminal) => (terminal === "mer" ? "mer" : undefined),
     everyMs: 5_000,
     clock: {
       now: () => now,
@@ -69,6 +83,7 @@ function probe(terminals: Terminals, change: Partial<TerminalProbeOptions> = {})
   onTestFinished(end);
   return {
     published,
+    liveness,
     troubles,
     counts,
     tick(ms = 5_000) {
@@ -208,6 +223,7 @@ it("O3: publishes a fact again under the same id until it was accepted", async (
   const { terminals, launch } = tmuxWorld();
   const tried: string[] = [];
   const watched = probe(terminals, {
+    sessionOf: () => undefined,
     publish: (_lane, _id, _data, messageId) => {
       tried.push(messageId);
       return tried.length < 3 ? Promise.reject(new Error("bus down")) : Promise.resolve();
@@ -286,4 +302,65 @@ it("ignores an older look at a terminal that has ended meanwhile", async () => {
   await launch({}, { terminal: "other" });
   await expect.poll(() => watched.counts.lists).toBeGreaterThan(before);
   expect(said(watched)).toEqual(["mer.1 alive", "mer.1 dead"]);
+});
+
+function heard({ liveness }: Probe): string[] {
+  return liveness.map(({ data }) => `${data.epoch} ${data.runtime} ${data.process}`);
+}
+
+/** Moves a probe to its next interval, and waits until it has looked. */
+async function look(watched: Probe): Promise<void> {
+  await expect.poll(() => watched.isArmed()).toBe(true);
+  const before = [watched.counts.lists, watched.troubles.length];
+  watched.tick();
+  await expect.poll(() => [watched.counts.lists, watched.troubles.length]).not.toEqual(before);
+  await expect.poll(() => watched.isArmed()).toBe(true);
+}
+
+it("O6: tells a session that its program runs, once, and leaves its end to its terminal", async () => {
+  const { terminals, launch, home } = tmuxWorld();
+  const watched = probe(terminals);
+  await launch({}, { terminal: "review-mer" });
+  await launch({ argv: ["sh", "-c", `while [ ! -e ${home}/go ]; do sleep 0.01; done; exit 9`] });
+  await expect.poll(() => heard(watched)).toEqual(["1 alive alive"]);
+  await look(watched);
+  await writeFile(join(home, "go"), "");
+  await expect.poll(() => said(watched)).toContain("mer.1 dead");
+  await look(watched);
+  expect(watched.liveness.map(({ id, data }) => [id, data])).toEqual([
+    ["mer", { runtime: "alive", process: "alive", epoch: 1 }],
+  ]);
+  expect(watched.liveness[0]?.messageId).toMatch(/^runtime:mer:1:alive-alive:\d+$/);
+});
+
+it("O6: tells a session when its terminal cannot be looked at, and when it can again", async () => {
+  const row: PaneRow = { terminal: "mer", epoch: 3, hasPane: true, process: "alive" };
+  let isReachable = true;
+  const list = () =>
+    isReachable ? Promise.resolve([row]) : Promise.reject(new Error("unreachable"));
+  const watched = probe(tmuxWorld().terminals, { list });
+  await expect.poll(() => heard(watched)).toEqual(["3 alive alive"]);
+  isReachable = false;
+  for (let n = 0; n < 3; n += 1) await look(watched);
+  isReachable = true;
+  await look(watched);
+  expect(heard(watched)).toEqual(["3 alive alive", "3 failed indeterminate", "3 alive alive"]);
+  expect(watched.liveness[1]?.data.evidence).toBe("terminals cannot be listed: unreachable");
+  expect(new Set(watched.liveness.map(({ messageId }) => messageId)).size).toBe(3);
+});
+
+it("O7: tells a session that its pane is gone when two looks in a row missed it", async () => {
+  const row: PaneRow = { terminal: "mer", epoch: 1, hasPane: true, process: "alive" };
+  const lost: PaneRow = { ...row, hasPane: false, process: "indeterminate" };
+  let rows = [row];
+  const watched = probe(tmuxWorld().terminals, { list: () => Promise.resolve(rows) });
+  await expect.poll(() => heard(watched)).toEqual(["1 alive alive"]);
+  const told: number[] = [];
+  for (const seen of [lost, row, lost, lost, lost]) {
+    rows = [seen];
+    await look(watched);
+    told.push(watched.liveness.length);
+  }
+  expect(told).toEqual([1, 1, 1, 2, 2]);
+  expect(heard(watched)[1]).toBe("1 dead indeterminate");
 });

@@ -74,7 +74,7 @@ function wrapOutside({ adapters, terminals }: Outside): Outside {
 }
 
 const told = new Promise((resolve) => {
-  process.once("SIGTERM", resolve);
+  process.on("SIGTERM", resolve);
 });
 const daemon = await startDaemon({
   home,

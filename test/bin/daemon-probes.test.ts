@@ -1,0 +1,36 @@
+import { expect, it } from "vitest";
+import { targetOf } from "../../bin/daemon-probes.ts";
+import type { SummaryRow } from "../../storage/store.ts";
+
+const row = { isDone: false, updatedAt: 1, seq: 1 };
+const forge = { ...row, address: "forge/app", facts: { root: "/app" } } as const;
+const workspace = { ...row, address: "workspace/app-1", facts: { path: "/tree" } } as const;
+const refs = { type: "refs", project: "app", repo: "/app" };
+const tree = { type: "workspace", session: "app-1", path: "/tree" };
+
+it.each([
+  { title: "the refs of a forge that serves", of: { ...forge, value: "serving" }, is: refs },
+  { title: "nothing of one that is closed", of: { ...forge, value: "closed" }, is: undefined },
+  { title: "a worktree that is ready", of: { ...workspace, value: "ready" }, is: tree },
+  { title: "a worktree that is dirty", of: { ...workspace, value: "dirty" }, is: tree },
+  {
+    title: "nothing of one that is made",
+    of: { ...workspace, value: "preparing" },
+    is: undefined,
+  },
+  {
+    title: "nothing of one that is over",
+    of: { ...workspace, value: "ready", isDone: true },
+    is: undefined,
+  },
+  {
+    title: "nothing of other actors",
+    of: { ...forge, address: "session/app", value: "serving" },
+    is: undefined,
+  },
+] satisfies { title: string; of: SummaryRow; is: object | undefined }[])(
+  "looks at $title",
+  ({ of, is }) => {
+    expect(targetOf(of)).toEqual(is);
+  },
+);
