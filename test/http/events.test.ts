@@ -146,17 +146,18 @@ it("cuts off a reader for whom the log cannot be read, reports it, and goes on (
   const told: unknown[] = [];
   const server = await served({ report: (error) => told.push(error) });
   await begun(server);
-  const { log } = server.system.store;
+  const { store } = server.system;
+  const log = store.log.bind(store);
   const damage = new Failure("STORE_DAMAGED", "read the log: a page is damaged");
   const broken = (): never => {
     throw damage;
   };
-  Object.defineProperty(server.system.store, "log", { value: broken, configurable: true });
+  Object.defineProperty(store, "log", { value: broken, configurable: true });
   const url = `${await listening(server)}?after=0`;
   const cut = await follow(url);
   await expect.poll(() => cut.isEnded()).toBe(true);
   expect(told).toEqual([damage]);
-  Object.defineProperty(server.system.store, "log", { value: log });
+  Object.defineProperty(store, "log", { value: log });
   const stream = await follow(url);
   await expect.poll(() => stream.ids()).toEqual([1, 2, 3]);
 });

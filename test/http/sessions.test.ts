@@ -335,6 +335,7 @@ describe("the cleanup of sessions", () => {
     expect(await cleanup(server)).toEqual({ cleaned: [], failed: [] });
     await end(server);
     await expect.poll(view(server)).toMatchObject({ status: was });
+    await server.request("POST", "/projects", { id: "other", path: "/repositories/other" });
     expect((await cleanup(server, { projectId: "other" }))["cleaned"]).toEqual([]);
     const key = { "idempotency-key": "one" };
     expect((await cleanup(server, {}, key))["cleaned"]).toEqual(["demo-1"]);

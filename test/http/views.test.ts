@@ -133,6 +133,13 @@ describe("the view of a session", () => {
     });
   });
 
+  it("tells what was given up for it, and when", () => {
+    const trouble = { child: "terminal", code: "SHAPE_WRONG", message: "a bad order", at: 9 };
+    const { child: _, ...shown } = trouble;
+    const snapshot = { value: {}, context: { trouble } };
+    expect(sessionView({ ...row, snapshot }).trouble).toEqual(shown);
+  });
+
   it("says no_signal when an agent with hooks is silent for too long (W2)", () => {
     const context = {
       harness: "claude-code",
