@@ -39,7 +39,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const failed = await demo.check();
     if (options.keep)
       out(
-        `\nKept. Look around with: AO_HOME=${stage.home} ao ls; end it with: AO_HOME=${stage.home} ao down`,
+        `\nKept. Look around with: AO_HOME=${stage.home} ao ls; end it with: export AO_HOME=${stage.home}; for s in demo-1 demo-2; do ao kill $s; done; ao down`,
       );
     return failed;
   } finally {
@@ -173,8 +173,11 @@ class Demo {
     const { home } = this.#stage;
     const endPanes = ["-S", join(home, "tmux.sock"), "kill-server"];
     await promisify(execFile)("tmux", endPanes).catch(() => {});
-    const server = await startNatsServer({ home });
-    await server.stop();
+    // Without a nats-server there is none to end.
+    await startNatsServer({ home }).then(
+      async (server) => server.stop(),
+      () => {},
+    );
   }
 
   async #facts(pulls: readonly Pull[]): Promise<[string, boolean][]> {

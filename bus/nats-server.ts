@@ -218,6 +218,8 @@ async function launchProcess(binary: string, files: NatsFiles): Promise<Life> {
   try {
     const child = spawn(binary, ["-c", files.config], {
       detached: true,
+      // Where Debian puts it, which is not on everybody's PATH.
+      env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin` },
       stdio: ["ignore", output.fd, output.fd],
     });
     const { promise: exited, resolve: exit } = Promise.withResolvers<NatsExit>();

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "../machines/failures.ts";
@@ -51,6 +51,13 @@ export function isHeld(folder: string): boolean {
     if (error instanceof Failure && error.code === "STORE_BUSY") return true;
     throw error;
   }
+}
+
+/** The process that holds the lock of a folder, as it said itself; undefined when nobody does. */
+export function holderOf(folder: string): number | undefined {
+  if (!existsSync(join(folder, "writer.lock")) || !isHeld(folder)) return undefined;
+  const pid = Number(readHolder(join(folder, "writer.pid")));
+  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }
 
 function isBusy(error: unknown): boolean {

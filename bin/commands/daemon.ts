@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
-import { readRun } from "../client.ts";
+import { agentOf, readRun } from "../client.ts";
 import { makeHome } from "../home.ts";
 import { homeOf, type RunFile } from "../run-file.ts";
 import { EXIT } from "../exit.ts";
@@ -12,7 +12,7 @@ import { openLog } from "../log-file.ts";
 import { firstDefect } from "../defect.ts";
 import { listing, print, type Output } from "../output.ts";
 import { versionOf } from "../version.ts";
-import { isHeld } from "../../storage/writer-lock.ts";
+import { holderOf, isHeld } from "../../storage/writer-lock.ts";
 
 const LOOK_EVERY_MS = 50;
 // A store of a million entries is checked, and a big NATS backlog read, well within this.
@@ -109,27 +109,33 @@ function tell(output: Output, file: string, from: number): number {
   return from + end;
 }
 
-/** Stops the daemon and waits until it is gone. */
+/** Stops the daemon, also one that is still starting, and waits until it is gone. Not for agents: FORBIDDEN. */
 export async function stopDaemon(output: Output): Promise<void> {
+  if (agentOf(process.env) !== undefined) {
+    throw new Failure(
+      "FORBIDDEN",
+      "stop the daemon: this is an agent's terminal, and others work under it too",
+    );
+  }
   const home = homeOf(process.env);
-  const run = running(home);
-  if (run === undefined) {
+  const pid = running(home)?.pid ?? holderOf(home);
+  if (pid === undefined) {
     print(output, { wasRunning: false }, () => `no daemon runs for ${home}`);
     return;
   }
-  process.kill(run.pid, "SIGTERM");
+  process.kill(pid, "SIGTERM");
   const deadline = Date.now() + DOWN_WITHIN_MS;
-  while (isAlive(run.pid)) {
+  while (isAlive(pid)) {
     if (Date.now() > deadline) {
       throw new Failure(
         "NOT_READY",
-        `stop process ${run.pid}: it still runs after ${DOWN_WITHIN_MS} ms`,
+        `stop process ${pid}: it still runs after ${DOWN_WITHIN_MS} ms; nothing is lost by: kill -9 ${pid}`,
       );
     }
     // oxlint-disable-next-line no-await-in-loop -- until it is gone
     await wait(LOOK_EVERY_MS);
   }
-  print(output, { wasRunning: true, pid: run.pid }, ({ pid }) => `stopped process ${pid}`);
+  print(output, { wasRunning: true, pid }, (facts) => `stopped process ${facts.pid}`);
 }
 
 /** How the daemon stands, part by part. The answer is 0 when it is ready. */
@@ -137,7 +143,12 @@ export async function status(output: Output): Promise<number> {
   const home = homeOf(process.env);
   const run = running(home);
   if (run === undefined) {
-    print(output, { isRunning: false, home }, () => `not running; start it with: ao up --detach`);
+    const starting = holderOf(home);
+    print(output, { isRunning: false, home, ...(starting !== undefined && { starting }) }, () =>
+      starting === undefined
+        ? "not running; start it with: ao up --detach"
+        : `process ${starting} is starting, or cannot; see ${join(home, "logs", "daemon.log")}, or end it with: ao down`,
+    );
     return EXIT.failed;
   }
   const { pid, url } = run;
@@ -162,7 +173,10 @@ export async function status(output: Output): Promise<number> {
 
 /** Where the web pages and the API are. */
 export function tellUrl(output: Output): void {
-  print(output, { url: readRun(homeOf(process.env)).url }, ({ url }) => url);
+  const home = homeOf(process.env);
+  const run = running(home);
+  if (run === undefined) throw new Failure("DAEMON_DOWN", `no daemon runs for ${home}`);
+  print(output, { url: run.url }, ({ url }) => url);
 }
 
 /** What `run.json` says, when its daemon is there: its pid alone may be somebody else's by now. */

@@ -97,7 +97,9 @@ function agentCommands(root: Command): void {
     summary: "Say how this session's work ended; kept while the daemon is down",
     options: [
       new Option("--summary <text>", "what was done").makeOptionMandatory(),
-      new Option("--outcome <word>", "how it ended").default("succeeded"),
+      new Option("--outcome <word>", "how it ended")
+        .choices(["succeeded", "failed"])
+        .default("succeeded"),
       new Option("--session <id>", "which session; this terminal's when absent"),
     ],
     examples: [
