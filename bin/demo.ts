@@ -26,6 +26,7 @@ export interface DemoOptions {
 }
 
 const PATIENCE_MS = 50_000;
+const ENDING_MS = 15_000;
 
 /** Runs the demo; the number of facts that did not hold. */
 export async function runDemo(options: DemoOptions): Promise<number> {
@@ -75,12 +76,14 @@ class Demo {
   readonly #options: DemoOptions;
   readonly #telling: Telling = { lastId: 0, startedAt: Date.now(), kills: [] };
   readonly #stopFollowing = new AbortController();
+  #signal: AbortSignal;
   #daemon: ChildProcess | undefined;
   #run: RunFile | undefined;
 
   constructor(stage: Stage, options: DemoOptions) {
     this.#stage = stage;
     this.#options = options;
+    this.#signal = options.signal;
   }
 
   async play(): Promise<void> {
@@ -122,7 +125,7 @@ class Demo {
     await this.#until("both to be merged", async () =>
       (await this.#pulls()).every(({ state }) => state === "merged"),
     );
-    if (!this.#options.keep) await this.#cleanUp();
+    if (!this.#options.keep) await this.#cleanUp("workspace", "archived");
     this.#stopFollowing.abort();
     await following;
   }
@@ -164,8 +167,17 @@ class Demo {
       this.#daemon.unref();
       return;
     }
+    await this.#endSessions();
     await this.#stopDaemon("SIGTERM");
     await this.#sweep();
+  }
+
+  /** Ends what is left of the sessions, with every process: what still ran would write into a folder that is gone. */
+  async #endSessions(): Promise<void> {
+    this.#signal = AbortSignal.timeout(ENDING_MS);
+    if (this.#run === undefined || this.#daemon?.exitCode !== null) return;
+    // A worktree with work of its own is kept; the terminals must be gone.
+    await this.#cleanUp("terminal", "absent").catch(() => {});
   }
 
   /** Agents and the nats-server outlive a daemon that was killed; of a demo that broke off there may be some. */
@@ -255,12 +267,13 @@ class Demo {
     await gone;
   }
 
-  async #cleanUp(): Promise<void> {
+  /** Ends all sessions, and waits until all actors of a kind are in a state. */
+  async #cleanUp(kind: "terminal" | "workspace", state: string): Promise<void> {
     for (const { id } of await this.#sessions())
       await this.#api("POST", `/sessions/${id}/kill`, { kind: "cleanup" });
-    await this.#until("the terminals to be gone", async () => {
-      const { actors } = States.parse(await this.#api("GET", "/actors?kind=workspace"));
-      return actors.every(({ states }) => states.includes("archived"));
+    await this.#until(`every ${kind} to be ${state}`, async () => {
+      const { actors } = States.parse(await this.#api("GET", `/actors?kind=${kind}`));
+      return actors.every(({ states }) => states.includes(state));
     });
   }
 
@@ -269,7 +282,7 @@ class Demo {
       telling: this.#telling,
       where: () => this.#run,
       out: this.#options.out,
-      signal: AbortSignal.any([this.#options.signal, this.#stopFollowing.signal]),
+      signal: AbortSignal.any([this.#signal, this.#stopFollowing.signal]),
     });
 
   async #pulls(): Promise<readonly Pull[]> {
@@ -283,7 +296,7 @@ class Demo {
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + PATIENCE_MS;
     while (!(await holds())) {
-      this.#options.signal.throwIfAborted();
+      this.#signal.throwIfAborted();
       if (Date.now() > deadline)
         throw new Error(`waited ${PATIENCE_MS / 1_000} s for ${what}\n${this.#log()}`);
       await delay(100);
@@ -299,7 +312,7 @@ class Demo {
       method,
       headers: { authorization: `Bearer ${run.token}`, "content-type": "application/json" },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([this.#options.signal, AbortSignal.timeout(15_000)]),
+      signal: AbortSignal.any([this.#signal, AbortSignal.timeout(15_000)]),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

@@ -1,12 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { SpooledMessage } from "../probes/spool.ts";
 
 /** Writes a message down for the next daemon. It is on disk when this returns; the answer is its file. */
 export function spool(home: string, message: SpooledMessage): string {
   const folder = join(home, "spool");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Not the home: one that was removed must not come back with a single file in it.
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   const name = `${String(message.at).padStart(15, "0")}-${randomUUID()}`;
   const draft = join(folder, `${name}.draft`);
   const file = join(folder, `${name}.json`);
