@@ -10,9 +10,12 @@ const TIMER = "timer:";
 const BOUNCE = "bounce:";
 const MARK = "mark:";
 const TIMER_TYPE = "timer.";
-/** Ids that only the daemon may use; a probe that could take one would make the real message look like a repeat. */
+/**
+ * Ids that only the daemon and its own probes may use: a stranger who could take one would make the real message look
+ * like a repeat. `[A-Z_]+@` are places in the stream, which name what came without an id.
+ */
 const RESERVED =
-  /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|http|retry|quarantine|bounce|mark):)/;
+  /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|http|retry|quarantine|bounce|mark|obs|terminal|runtime|workspace|refs):|[A-Z_]+@)/;
 
 export function isReservedId(id: string): boolean {
   return RESERVED.test(id);

@@ -1,7 +1,9 @@
+import { isReservedId } from "../actors/message-ids.ts";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { ActorSystem } from "../actors/actor-system.ts";
 import type { Running } from "../actors/part-run.ts";
+import { Failure } from "../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../machines/ids.ts";
 import { keepUp } from "../probes/keep-up.ts";
 import { refsProbe } from "../probes/refs.ts";
@@ -48,7 +50,16 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
     lookAtTerminals(workshop, system, { signal: stopping.signal, trouble }),
     spoolProbe({
       folder: join(workshop.home, "spool"),
-      publish: async (publication) => system.relay(publication),
+      publish: async (publication) => {
+        // What is relayed gets the daemon's seal; a file may only carry the ids that agents' commands write there.
+        if (isReservedId(publication.id) && !publication.id.startsWith("http:")) {
+          throw new Failure(
+            "ID_RESERVED",
+            `publish a spooled message: the id ${publication.id} is not its to use`,
+          );
+        }
+        await system.relay(publication);
+      },
       signal: stopping.signal,
       onTrouble: trouble,
     }),

@@ -1,4 +1,5 @@
-import { readdir, readFile, rename, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Publication } from "../bus/bus.ts";
@@ -56,6 +57,8 @@ export interface SpoolOptions {
 
 const SETTLE_MS = 10;
 const EVERY_MS = 60_000;
+/** More than any message may have. */
+const FILE_BYTES = 2_097_152;
 
 /** Drains the folder now and whenever a file comes, until the signal aborts. */
 export async function spoolProbe(options: SpoolOptions): Promise<void> {
@@ -113,8 +116,16 @@ async function filesOf(folder: string): Promise<string[]> {
   }
 }
 
+/** Reads a plain file of bounded size: a pipe would never end, a device would fill the memory. */
 async function read(file: string): Promise<Publication & { readonly id: string }> {
-  const parsed: unknown = JSON.parse(await readFile(file, "utf8"));
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  await using handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const { size, isPlain } = await handle
+    .stat()
+    .then((stat) => ({ size: stat.size, isPlain: stat.isFile() }));
+  if (!isPlain || size > FILE_BYTES)
+    throw new Error(`not a plain file of at most ${FILE_BYTES} bytes`);
+  const parsed: unknown = JSON.parse(await handle.readFile("utf8"));
   return publicationOf(SpooledMessage.parse(parsed));
 }
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TableName } from "./engine.ts";
 import { DATA_FILE, lmdbEngine } from "./lmdb-engine.ts";
-import { storeFailure } from "./lmdb-errors.ts";
+import { damaged, storeFailure } from "./lmdb-errors.ts";
 import { checkPages } from "./lmdb-pages.ts";
 import { rowStore } from "./row-store.ts";
 import type { Store } from "./store.ts";
@@ -32,13 +32,18 @@ export function openLmdbStore(
     const lock = takeWriterLock(path);
     release.push(() => lock.release());
     const file = join(path, DATA_FILE);
+    const witness = join(path, "created");
     if (existsSync(file) && statSync(file).size > 0) {
       checkPages(file, { fullBytes: fullCheckBytes, lazyTables: LAZY_TABLES });
+    } else if (existsSync(witness)) {
+      // Without a witness an empty file is a store that was killed while it was made.
+      throw damaged(file, "it is empty or gone, but there was a store");
     }
     reserveLockFile(join(path, "lock.mdb"));
     const engine = lmdbEngine(path);
     release.push(() => void engine.close());
     const store = rowStore(engine, { place: path, newCluster: randomUUID() });
+    if (!existsSync(witness)) writeFileSync(witness, "", { mode: 0o600 });
     return {
       ...store,
       close: async () => {

@@ -43,7 +43,7 @@ export function takeWriterLock(folder: string): WriterLock {
 }
 
 /** Whether somebody holds the lock of a folder. */
-export function isHeld(folder: string): boolean {
+function isHeld(folder: string): boolean {
   try {
     takeWriterLock(folder).release();
     return false;

@@ -12,7 +12,7 @@ import { openLog } from "../log-file.ts";
 import { firstDefect } from "../defect.ts";
 import { listing, print, type Output } from "../output.ts";
 import { versionOf } from "../version.ts";
-import { holderOf, isHeld } from "../../storage/writer-lock.ts";
+import { holderOf } from "../../storage/writer-lock.ts";
 
 const LOOK_EVERY_MS = 50;
 // A store of a million entries is checked, and a big NATS backlog read, well within this.
@@ -183,7 +183,7 @@ export function tellUrl(output: Output): void {
 export function running(home: string): RunFile | undefined {
   try {
     const run = readRun(home);
-    return isAlive(run.pid) && isHeld(home) ? run : undefined;
+    return isAlive(run.pid) && holderOf(home) === run.pid ? run : undefined;
   } catch (error) {
     if (error instanceof Failure) return undefined;
     throw error;

@@ -145,6 +145,10 @@ describe("a message", () => {
       "timer:session/b:wake:2",
       "cmd:1",
       "retry:1.1",
+      "terminal:b:1:dead",
+      "obs:1",
+      "http:owner:key",
+      "MAIL@1:9",
       "x".repeat(257),
     ].map((id) => ({
       title: `I3: an observation with the id ${id.slice(0, 24)}`,

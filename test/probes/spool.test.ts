@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { spool } from "../../bin/spool.ts";
@@ -103,6 +104,15 @@ it.each([
   });
   await expect.poll(() => files(home)).toEqual(["000-first.json.bad"]);
   expect(told).toHaveLength(1);
+});
+
+it("sets aside what is no plain file, and is held up by none (Q3)", async () => {
+  const home = tempFolder();
+  spool(home, observation(1));
+  execFileSync("mkfifo", [join(home, "spool", "000-pipe.json")]);
+  symlinkSync("/dev/zero", join(home, "spool", "001-endless.json"));
+  draining(home, { publish: async () => Promise.resolve() });
+  await expect.poll(() => files(home)).toEqual(["000-pipe.json.bad", "001-endless.json.bad"]);
 });
 
 it("sets a message aside that is refused for good, and tries one again that found no room (Q3, Q4)", async () => {

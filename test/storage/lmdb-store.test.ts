@@ -1,4 +1,11 @@
-import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa, execaSync } from "execa";
@@ -255,6 +262,16 @@ describe("S5: a damaged file", () => {
     const store = openLmdbStore(path, { fullCheckBytes: 0 });
     onTestFinished(async () => store.close());
     expect(failureOf(() => contentOf(store))).toMatch(/^STORE_DAMAGED /);
+  });
+
+  it.each([
+    { title: "emptied", lose: (file: string) => truncateSync(file, 0) },
+    { title: "gone", lose: (file: string) => rmSync(file) },
+  ])("is refused when its file is $title: it is no new store", async ({ lose }) => {
+    const path = tempFolder();
+    await openLmdbStore(path).close();
+    lose(join(path, "data.mdb"));
+    expect(failureOf(() => openLmdbStore(path))).toMatch(/^STORE_DAMAGED .*there was a store/);
   });
 
   it("is replaced by its backup", async () => {
