@@ -16,3 +16,15 @@ export function systemClock(): Clock {
     },
   };
 }
+
+/** Waits so many milliseconds, or until the signal aborts. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = (): void => resolve();
+  const cancel = clock.after(ms, end);
+  signal.addEventListener("abort", end, { once: true });
+  await promise;
+  signal.removeEventListener("abort", end);
+  cancel();
+}

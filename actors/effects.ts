@@ -5,7 +5,7 @@ import type { Address, OrderId } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { EffectOrder } from "../machines/order.ts";
 import type { OutboxRow } from "../storage/store.ts";
-import type { Clock } from "./clock.ts";
+import { pause, type Clock } from "./clock.ts";
 import { lanes, type Turn } from "./lanes.ts";
 
 // Effects
@@ -230,15 +230,6 @@ function limitOf(order: EffectOrder): number {
 
 function backoffMs({ retryMs, retryMaxMs }: EffectsParts, attempts: number): number {
   return Math.min(retryMs * 2 ** (attempts - 1), retryMaxMs);
-}
-
-async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  cancel();
 }
 
 function endOf({ row, order }: Job, type: EffectEnd["type"], data: Json): EffectEnd {

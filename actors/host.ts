@@ -5,7 +5,7 @@ import type { Kind } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
 import type { DeadLetter, OutboxRow, Store } from "../storage/store.ts";
 import { Batch, type Base } from "./batch.ts";
-import type { Clock } from "./clock.ts";
+import { pause, type Clock } from "./clock.ts";
 import { decode, type IntakeRules } from "./intake.ts";
 import type { Original } from "./letters.ts";
 import { isMark, unsealedId } from "./message-ids.ts";
@@ -255,7 +255,7 @@ export class Host {
       !signal.aborted;
       waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)
     ) {
-      await sleep(this.#parts.clock, waitMs, signal);
+      await pause(this.#parts.clock, waitMs, signal);
       const batch = this.#step(work);
       try {
         if (!batch.isEmpty) await this.#parts.store.commit(batch.changes());
@@ -352,12 +352,4 @@ function overFailure(): Failure {
 
 function textOf(body: Uint8Array): string {
   return new TextDecoder().decode(body.subarray(0, 65_537));
-}
-
-async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  cancel();
 }

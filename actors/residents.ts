@@ -78,7 +78,7 @@ export class Residents {
     };
   }
 
-  /** Wakes it again from the state before the step that broke it: the batch's, else the store's. */
+  /** Keeps it live from now on: a newborn whose step went well, or one that was woken again after a step that threw. */
   keep(resident: Resident): void {
     this.#cache.set(resident.address, resident);
   }

@@ -52,7 +52,7 @@ export interface StateAt {
   readonly context: Json;
 }
 
-/** An event that the actor understands now, and whether its guards let it change something. */
+/** An event type that the actor's present states listen for; its guards may still let it change nothing. */
 export interface Enabled {
   readonly type: string;
 }
@@ -83,7 +83,7 @@ export interface System {
   settled(messageId: string, signal?: AbortSignal): Promise<Outcome>;
   /** Publishes an observation as a probe would; resolves when the stream has it. The answer is its message id. */
   observe(lane: ObservationLane, id: string, data: JsonObject, messageId?: string): Promise<string>;
-  /** Publishes a dead letter again under a new id. Fails with ACTOR_UNKNOWN when there is no such letter. */
+  /** Publishes a dead letter again under a new id. Fails with LETTER_UNKNOWN when there is none. */
   retry(letter: number): Promise<Outcome>;
   /** Lets a quarantined actor take messages again. */
   release(address: Address): Promise<void>;

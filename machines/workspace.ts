@@ -103,6 +103,16 @@ function showsNews({ context, event }: SeenBy): boolean {
   );
 }
 
+/** How a worktree that is there ends, clean or not: for a newer epoch, or for good. */
+const ITS_END = {
+  "child.start": { guard: "isNewer", target: "preparing", actions: ["begin", "prepareWorkspace"] },
+  "child.stop": {
+    guard: "isForThisOrLater",
+    target: "reclaiming",
+    actions: ["noteStop", "reclaimWorkspace"],
+  },
+} as const;
+
 const machine = setup({
   types: {
     context: typed<WorkspaceContext>(),
@@ -286,16 +296,7 @@ const machine = setup({
           { guard: "turnsDirty", target: "dirty", actions: "noteFacts" },
           { guard: "turnsClean", actions: "noteFacts" },
         ],
-        "child.start": {
-          guard: "isNewer",
-          target: "preparing",
-          actions: ["begin", "prepareWorkspace"],
-        },
-        "child.stop": {
-          guard: "isForThisOrLater",
-          target: "reclaiming",
-          actions: ["noteStop", "reclaimWorkspace"],
-        },
+        ...ITS_END,
       },
     },
     dirty: {
@@ -305,16 +306,7 @@ const machine = setup({
           { guard: "turnsClean", target: "ready", actions: "noteFacts" },
           { guard: "turnsDirty", actions: "noteFacts" },
         ],
-        "child.start": {
-          guard: "isNewer",
-          target: "preparing",
-          actions: ["begin", "prepareWorkspace"],
-        },
-        "child.stop": {
-          guard: "isForThisOrLater",
-          target: "reclaiming",
-          actions: ["noteStop", "reclaimWorkspace"],
-        },
+        ...ITS_END,
       },
     },
     reclaiming: {
