@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { readRun } from "../bin/client.ts";
+import { readRun } from "../bin/cli/client.ts";
 
 const ENTRY = fileURLToPath(new URL("../bin/entry.ts", import.meta.url));
 type RunFile = ReturnType<typeof readRun>;

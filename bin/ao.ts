@@ -14,7 +14,7 @@ if (name === "hook" && isPlain && rest.length === 0) {
   process.exitCode = await runHook(first ?? "", second ?? "", process.env);
 } else {
   const [{ runProgram }, { versionOf }] = await Promise.all([
-    import("./program.ts"),
+    import("./cli/program.ts"),
     import("./version.ts"),
   ]);
   await runProgram(process.argv.slice(2), versionOf());

@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
-import { ask, part, query } from "../api.ts";
-import { age, listing, print, table, type Output } from "../output.ts";
+import { ask, part, query } from "../cli/api.ts";
+import { age, listing, print, table, type Output } from "../cli/output.ts";
 
 type Step = z.infer<typeof StepView>;
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { Failure } from "../../machines/failures.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../cli/output.ts";
 
 // Completion
 //

@@ -4,13 +4,13 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
-import { agentOf, readRun } from "../client.ts";
+import { agentOf, readRun } from "../cli/client.ts";
 import { makeHome } from "../home.ts";
 import { homeOf, type RunFile } from "../run-file.ts";
-import { EXIT } from "../exit.ts";
-import { openLog } from "../log-file.ts";
-import { firstDefect } from "../defect.ts";
-import { listing, print, type Output } from "../output.ts";
+import { EXIT } from "../cli/exit.ts";
+import { openLog } from "../daemon/log-file.ts";
+import { firstDefect } from "../daemon/defect.ts";
+import { listing, print, type Output } from "../cli/output.ts";
 import { versionOf } from "../version.ts";
 import { holderOf } from "../../storage/writer-lock.ts";
 
@@ -33,7 +33,7 @@ export async function up(output: Output, options: { detach?: boolean }): Promise
 }
 
 async function upHere(output: Output, home: string): Promise<number> {
-  const { startDaemon } = await import("../daemon.ts");
+  const { startDaemon } = await import("../daemon/daemon.ts");
   const log = (line: string): void => output.note(`${new Date().toISOString()} ${line}`);
   const defect = firstDefect(log);
   // Told to stop while it starts, it stops once it has. Not `once`: execa, while a program of its own runs, ends this

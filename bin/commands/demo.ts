@@ -1,6 +1,6 @@
-import { runDemo } from "../demo.ts";
-import { EXIT } from "../exit.ts";
-import { print, type Output } from "../output.ts";
+import { runDemo } from "../demo/demo.ts";
+import { EXIT } from "../cli/exit.ts";
+import { print, type Output } from "../cli/output.ts";
 
 /** Plays the demo; progress goes to standard error when --json asks for facts. The answer is the exit code. */
 export async function demo(output: Output, options: { keep?: boolean }): Promise<number> {

@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { Failure } from "../../machines/failures.ts";
 import { homeOf } from "../run-file.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT } from "../cli/exit.ts";
 import { readSettings } from "../home.ts";
-import { paint, print, type Output } from "../output.ts";
+import { paint, print, type Output } from "../cli/output.ts";
 import { readiness, running } from "./daemon.ts";
 
 /** One thing that was looked at. */

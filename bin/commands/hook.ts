@@ -1,6 +1,6 @@
-import { agentOf } from "../client.ts";
-import { EXIT, failureLine } from "../exit.ts";
-import { offerOrSpool } from "../offer.ts";
+import { agentOf } from "../cli/client.ts";
+import { EXIT, failureLine } from "../cli/exit.ts";
+import { offerOrSpool } from "../cli/offer.ts";
 
 // Hook
 //

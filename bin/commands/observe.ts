@@ -1,6 +1,6 @@
 import { Failure } from "../../machines/failures.ts";
-import { client } from "../client.ts";
-import { print, type Output } from "../output.ts";
+import { client } from "../cli/client.ts";
+import { print, type Output } from "../cli/output.ts";
 
 /** Publishes an observation. Fails with MALFORMED when it is not one. */
 export async function observe(

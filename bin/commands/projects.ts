@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
-import { ask, part } from "../api.ts";
-import { listing, print, table, type Output } from "../output.ts";
+import { ask, part } from "../cli/api.ts";
+import { listing, print, table, type Output } from "../cli/output.ts";
 
 type Project = z.infer<typeof ProjectView>;
 

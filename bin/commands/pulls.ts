@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
 import type { PullView } from "../../http/schemas.ts";
-import { ask, part } from "../api.ts";
-import { print, table, type Output } from "../output.ts";
+import { ask, part } from "../cli/api.ts";
+import { print, table, type Output } from "../cli/output.ts";
 
 type Pull = z.infer<typeof PullView>;
 

@@ -1,8 +1,8 @@
 import { Failure } from "../../machines/failures.ts";
-import { agentOf } from "../client.ts";
-import { EXIT } from "../exit.ts";
-import { offerOrSpool } from "../offer.ts";
-import { print, type Output } from "../output.ts";
+import { agentOf } from "../cli/client.ts";
+import { EXIT } from "../cli/exit.ts";
+import { offerOrSpool } from "../cli/offer.ts";
+import { print, type Output } from "../cli/output.ts";
 
 /** Tells how a session's work ended; spooled when the daemon cannot take it. Fails with MALFORMED outside of a session. */
 export async function report(

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { SessionView } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
-import { ask, part, query } from "../api.ts";
-import { EXIT } from "../exit.ts";
-import { age, listing, paint, print, table, type Output } from "../output.ts";
+import { ask, part, query } from "../cli/api.ts";
+import { EXIT } from "../cli/exit.ts";
+import { age, listing, paint, print, table, type Output } from "../cli/output.ts";
 
 export interface SpawnOptions {
   readonly kind: string;

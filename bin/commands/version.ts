@@ -1,4 +1,4 @@
-import { print, type Output } from "../output.ts";
+import { print, type Output } from "../cli/output.ts";
 import { versionOf } from "../version.ts";
 
 export async function tellVersion(output: Output): Promise<void> {

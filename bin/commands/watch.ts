@@ -3,9 +3,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
-import { query } from "../api.ts";
-import { client } from "../client.ts";
-import { paint, type Output } from "../output.ts";
+import { query } from "../cli/api.ts";
+import { client } from "../cli/client.ts";
+import { paint, type Output } from "../cli/output.ts";
 
 type Step = z.infer<typeof StepView>;
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { WatchOptions } from "../commands/watch.ts";
-import { declare, group, numeric } from "../declaration.ts";
+import { declare, group, numeric } from "../cli/declaration.ts";
 
 // Loaded when one of them runs.
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type

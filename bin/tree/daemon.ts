@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { declare } from "../declaration.ts";
+import { declare } from "../cli/declaration.ts";
 
 /** The daemon's own life, and looking after it. */
 export function daemonCommands(root: Command): void {

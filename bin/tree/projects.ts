@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { ProjectOptions } from "../commands/projects.ts";
-import { declare, group } from "../declaration.ts";
+import { declare, group } from "../cli/declaration.ts";
 
 // Loaded when one of them runs.
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type

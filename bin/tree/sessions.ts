@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { SpawnOptions } from "../commands/sessions.ts";
-import { declare, numeric } from "../declaration.ts";
+import { declare, numeric } from "../cli/declaration.ts";
 
 // Loaded when one of them runs.
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { targetOf } from "../../bin/daemon-probes.ts";
+import { targetOf } from "../../bin/daemon/probes.ts";
 import type { SummaryRow } from "../../storage/store.ts";
 
 const row = { isDone: false, updatedAt: 1, seq: 1 };

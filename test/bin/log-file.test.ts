@@ -8,7 +8,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { openLog } from "../../bin/log-file.ts";
+import { openLog } from "../../bin/daemon/log-file.ts";
 import { tempFolder } from "../support/folder.ts";
 
 function append(file: string, text: string): void {

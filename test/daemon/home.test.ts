@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { fileNotes } from "../../bin/daemon-notes.ts";
+import { fileNotes } from "../../bin/daemon/notes.ts";
 import { makeHome, readSettings, secretsOf } from "../../bin/home.ts";
 import { readRunFile, removeRunFile, writeRunFile } from "../../bin/run-file.ts";
 import { Settings } from "../../machines/settings.ts";

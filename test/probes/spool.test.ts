@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { spool } from "../../bin/spool.ts";
+import { spool } from "../../bin/cli/spool.ts";
 import type { Publication } from "../../bus/bus.ts";
 import { Failure } from "../../machines/failures.ts";
 import { spoolProbe, type SpooledMessage, type SpoolOptions } from "../../probes/spool.ts";

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Boundary } from "../../../actors/host.ts";
 import type { Adapters } from "../../../adapters/adapter.ts";
-import { startDaemon } from "../../../bin/daemon.ts";
-import type { Outside } from "../../../bin/daemon-outside.ts";
+import { startDaemon } from "../../../bin/daemon/daemon.ts";
+import type { Outside } from "../../../bin/daemon/outside.ts";
 import type { EffectName } from "../../../machines/effects.ts";
 import type { Doom } from "../../support/doom.ts";
 

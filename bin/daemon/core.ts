@@ -1,21 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { ActorSystem } from "../actors/actor-system.ts";
-import type { Part, Running } from "../actors/part-run.ts";
-import { retention } from "../actors/retention.ts";
-import type { Bus } from "../bus/bus.ts";
-import { connectNatsBus } from "../bus/nats-bus.ts";
-import type { NatsEndpoint } from "../bus/nats-endpoint.ts";
-import { inspectRepository } from "../adapters/git-repository.ts";
-import { natsApi } from "../http/nats-api.ts";
-import { httpServer } from "../http/server.ts";
-import { Failure } from "../machines/failures.ts";
-import { kinds } from "../machines/kinds.ts";
-import type { Settings } from "../machines/settings.ts";
-import { openLmdbStore } from "../storage/lmdb-store.ts";
-import type { Store } from "../storage/store.ts";
-import { startProbes } from "./daemon-probes.ts";
-import { removeRunFile, writeRunFile } from "./run-file.ts";
+import { ActorSystem } from "../../actors/actor-system.ts";
+import type { Part, Running } from "../../actors/part-run.ts";
+import { retention } from "../../actors/retention.ts";
+import type { Bus } from "../../bus/bus.ts";
+import { connectNatsBus } from "../../bus/nats-bus.ts";
+import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
+import { inspectRepository } from "../../adapters/git-repository.ts";
+import { natsApi } from "../../http/nats-api.ts";
+import { httpServer } from "../../http/server.ts";
+import { Failure } from "../../machines/failures.ts";
+import { kinds } from "../../machines/kinds.ts";
+import type { Settings } from "../../machines/settings.ts";
+import { openLmdbStore } from "../../storage/lmdb-store.ts";
+import type { Store } from "../../storage/store.ts";
+import { startProbes } from "./probes.ts";
+import { removeRunFile, writeRunFile } from "../run-file.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** What is up of the core. */

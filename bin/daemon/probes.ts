@@ -1,16 +1,16 @@
-import { isReservedId } from "../actors/message-ids.ts";
+import { isReservedId } from "../../actors/message-ids.ts";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { ActorSystem } from "../actors/actor-system.ts";
-import type { Running } from "../actors/part-run.ts";
-import { Failure } from "../machines/failures.ts";
-import { addressOf, splitAddress, type Address, type KindName } from "../machines/ids.ts";
-import { keepUp } from "../probes/keep-up.ts";
-import { refsProbe } from "../probes/refs.ts";
-import { spoolProbe } from "../probes/spool.ts";
-import { terminalProbe } from "../probes/terminals.ts";
-import { workspaceProbe } from "../probes/workspaces.ts";
-import type { SummaryRow } from "../storage/store.ts";
+import type { ActorSystem } from "../../actors/actor-system.ts";
+import type { Running } from "../../actors/part-run.ts";
+import { Failure } from "../../machines/failures.ts";
+import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
+import { keepUp } from "../../probes/keep-up.ts";
+import { refsProbe } from "../../probes/refs.ts";
+import { spoolProbe } from "../../probes/spool.ts";
+import { terminalProbe } from "../../probes/terminals.ts";
+import { workspaceProbe } from "../../probes/workspaces.ts";
+import type { SummaryRow } from "../../storage/store.ts";
 import type { Workshop } from "./workshop.ts";
 
 // Daemon probes

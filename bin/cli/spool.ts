@@ -9,7 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { SpooledMessage } from "../probes/spool.ts";
+import type { SpooledMessage } from "../../probes/spool.ts";
 
 /** Writes a message down for the next daemon. It is on disk when this returns; the answer is its file. */
 export function spool(home: string, message: SpooledMessage): string {

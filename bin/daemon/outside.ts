@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Adapters } from "../adapters/adapter.ts";
-import { checks } from "../adapters/checks.ts";
-import { localForge } from "../adapters/forge-local.ts";
-import { terminals, type Terminals } from "../adapters/terminals.ts";
-import { worktrees } from "../adapters/worktrees.ts";
-import { sessionTokens } from "../http/tokens.ts";
+import type { Adapters } from "../../adapters/adapter.ts";
+import { checks } from "../../adapters/checks.ts";
+import { localForge } from "../../adapters/forge-local.ts";
+import { terminals, type Terminals } from "../../adapters/terminals.ts";
+import { worktrees } from "../../adapters/worktrees.ts";
+import { sessionTokens } from "../../http/tokens.ts";
 
 /** The outside world as this daemon reaches it. */
 export interface Outside {
@@ -24,7 +24,7 @@ export function outsideOf(options: {
   const panes = terminals({
     home,
     socket: join(home, "tmux.sock"),
-    launcher: fileURLToPath(new URL("launch", import.meta.url)),
+    launcher: fileURLToPath(new URL("../launch", import.meta.url)),
     environment: ({ sessionId, projectId, objectiveId }, terminal, epoch) => ({
       AO_SESSION_ID: sessionId,
       AO_TERMINAL_ID: terminal,

@@ -1,10 +1,10 @@
-import type { Clock } from "../actors/clock.ts";
-import type { Boundary } from "../actors/host.ts";
-import type { PartsTree } from "../actors/parts.ts";
-import type { NatsEndpoint } from "../bus/nats-endpoint.ts";
-import type { SessionTokens } from "../http/tokens.ts";
-import type { Settings } from "../machines/settings.ts";
-import type { Outside } from "./daemon-outside.ts";
+import type { Clock } from "../../actors/clock.ts";
+import type { Boundary } from "../../actors/host.ts";
+import type { PartsTree } from "../../actors/parts.ts";
+import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
+import type { SessionTokens } from "../../http/tokens.ts";
+import type { Settings } from "../../machines/settings.ts";
+import type { Outside } from "./outside.ts";
 
 /** What a daemon is started with. */
 export interface DaemonOptions {

@@ -1,21 +1,21 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { systemClock } from "../actors/clock.ts";
-import { superviseParts, type Escalation, type Parts, type PartsTree } from "../actors/parts.ts";
-import type { Part, Running } from "../actors/part-run.ts";
-import { parseEndpoint, type NatsEndpoint } from "../bus/nats-endpoint.ts";
-import { startNatsServer } from "../bus/nats-server.ts";
-import { sessionTokens } from "../http/tokens.ts";
-import { Failure } from "../machines/failures.ts";
-import type { Settings } from "../machines/settings.ts";
-import type { SupervisorSpec } from "../machines/supervision.ts";
-import { takeWriterLock, type WriterLock } from "../storage/writer-lock.ts";
-import { coreParts } from "./daemon-core.ts";
-import { fileNotes } from "./daemon-notes.ts";
-import { outsideOf } from "./daemon-outside.ts";
-import { makeHome, readSettings, secretsOf } from "./home.ts";
-import { readRunFile, removeRunFile } from "./run-file.ts";
+import { systemClock } from "../../actors/clock.ts";
+import { superviseParts, type Escalation, type Parts, type PartsTree } from "../../actors/parts.ts";
+import type { Part, Running } from "../../actors/part-run.ts";
+import { parseEndpoint, type NatsEndpoint } from "../../bus/nats-endpoint.ts";
+import { startNatsServer } from "../../bus/nats-server.ts";
+import { sessionTokens } from "../../http/tokens.ts";
+import { Failure } from "../../machines/failures.ts";
+import type { Settings } from "../../machines/settings.ts";
+import type { SupervisorSpec } from "../../machines/supervision.ts";
+import { takeWriterLock, type WriterLock } from "../../storage/writer-lock.ts";
+import { coreParts } from "./core.ts";
+import { fileNotes } from "./notes.ts";
+import { outsideOf } from "./outside.ts";
+import { makeHome, readSettings, secretsOf } from "../home.ts";
+import { readRunFile, removeRunFile } from "../run-file.ts";
 import type { DaemonOptions, Workshop } from "./workshop.ts";
 
 // Daemon

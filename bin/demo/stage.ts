@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { git } from "../adapters/git.ts";
+import { git } from "../../adapters/git.ts";
 
 /** A real repository with a bare origin, and a folder where the demo's agents write down what happened to them. */
 export interface Stage {

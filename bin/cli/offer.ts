@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { Failure } from "../machines/failures.ts";
-import type { SpooledMessage } from "../probes/spool.ts";
+import { Failure } from "../../machines/failures.ts";
+import type { SpooledMessage } from "../../probes/spool.ts";
 import { agentOf, client } from "./client.ts";
-import { homeOf } from "./run-file.ts";
+import { homeOf } from "../run-file.ts";
 import { spool } from "./spool.ts";
 
 // Offer

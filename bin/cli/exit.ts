@@ -1,4 +1,4 @@
-import { Failure, type FailureCode } from "../machines/failures.ts";
+import { Failure, type FailureCode } from "../../machines/failures.ts";
 
 /** Exit codes, the same for every command. */
 export const EXIT = { done: 0, failed: 1, usage: 2, queued: 75 } as const;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import type { RunFile } from "./run-file.ts";
+import type { RunFile } from "../run-file.ts";
 
 // Demo story
 //

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { startNatsServer } from "../bus/nats-server.ts";
-import { buildStage, originMain, type Stage } from "./demo-stage.ts";
-import { follow, table, timeline, type Api, type Telling } from "./demo-story.ts";
-import { readRunFile, type RunFile } from "./run-file.ts";
+import { startNatsServer } from "../../bus/nats-server.ts";
+import { buildStage, originMain, type Stage } from "./stage.ts";
+import { follow, table, timeline, type Api, type Telling } from "./story.ts";
+import { readRunFile, type RunFile } from "../run-file.ts";
 
 // Demo
 //

@@ -1,9 +1,9 @@
 import { Command, CommanderError } from "commander";
-import { actorCommands } from "./tree/actors.ts";
-import { daemonCommands } from "./tree/daemon.ts";
-import { projectCommands } from "./tree/projects.ts";
-import { pullCommands } from "./tree/pulls.ts";
-import { sessionCommands } from "./tree/sessions.ts";
+import { actorCommands } from "../tree/actors.ts";
+import { daemonCommands } from "../tree/daemon.ts";
+import { projectCommands } from "../tree/projects.ts";
+import { pullCommands } from "../tree/pulls.ts";
+import { sessionCommands } from "../tree/sessions.ts";
 import { EXIT, exitCodeOf, failureLine } from "./exit.ts";
 
 // Program

@@ -1,9 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
-import type { Notes } from "../actors/parts.ts";
-import { Cause, SupervisorSpec } from "../machines/supervision.ts";
-import { readIfThere, writePrivate } from "./run-file.ts";
+import type { Notes } from "../../actors/parts.ts";
+import { Cause, SupervisorSpec } from "../../machines/supervision.ts";
+import { readIfThere, writePrivate } from "../run-file.ts";
 
 const Noted = z.object({
   spec: SupervisorSpec,

@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { homeOf, readRunFile, type RunFile } from "./run-file.ts";
-import { Failure, FAILURES, type FailureCode } from "../machines/failures.ts";
+import { homeOf, readRunFile, type RunFile } from "../run-file.ts";
+import { Failure, FAILURES, type FailureCode } from "../../machines/failures.ts";
 
 // Client
 //
