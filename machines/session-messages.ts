@@ -23,7 +23,7 @@ const MOST_ATTEMPTS = 5;
 /** The session with one more message waiting; undefined when its queue is full. */
 export function queued(
   context: SessionContext,
-  message: Pick<SessionMessage, "id" | "text" | "at" | "about">,
+  message: Pick<SessionMessage, "id" | "text" | "at" | "about" | "ref">,
 ): SessionContext | undefined {
   const open = context.messages.filter(isPending);
   const chars = open.reduce((sum, { text }) => sum + text.length, message.text.length);

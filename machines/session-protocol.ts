@@ -43,7 +43,11 @@ export const accepts = {
       .prefault({}),
   }),
   "session.kill": z.object({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") }),
-  "session.send": z.object({ text: z.string().min(1).max(1_048_576) }),
+  "session.send": z.object({
+    text: z.string().min(1).max(1_048_576),
+    /** How its sender names it in the receipt. */
+    ref: z.string().min(1).max(128).optional(),
+  }),
   "session.report": z.object({
     summary: z.string().max(65_536),
     outcome: z.string().min(1).max(64).default("succeeded"),

@@ -68,6 +68,8 @@ export type SessionMessage = {
   readonly handedAt?: number;
   /** Told to the terminal so often. */
   readonly attempts: number;
+  /** How the objective that sent it names it. */
+  readonly ref?: string;
   /** Worth saying only while this failure stands. */
   readonly about?: { readonly url: string; readonly signature: string };
 };

@@ -1,6 +1,7 @@
 import { addressOf } from "./ids.ts";
 import type { FailureCode } from "./failures.ts";
 import type { Json } from "./json.ts";
+import { memberNews, refusedReceipt } from "./member.ts";
 import type { Order } from "./order.ts";
 import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./session-children.ts";
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
@@ -39,7 +40,7 @@ export function stepSession(
   const next = withLeases(context, step, event.at);
   return {
     context: { ...next.context, revision: context.revision + 1, updatedAt: event.at },
-    orders: next.orders,
+    orders: [...next.orders, ...memberNews(context, next.context)],
   };
 }
 
@@ -189,14 +190,26 @@ function sent(context: SessionContext, event: EventNamed<"session.send">): Sessi
   const { lifecycle } = context.axes;
   if (lifecycle.state === "terminated" || context.wanted !== "running") {
     const seen = `it is ${lifecycle.state} (${lifecycle.reason})`;
-    return refused(context, "SESSION_TERMINATED", `send to session ${context.id}: ${seen}`);
+    return notSent(context, event, { code: "SESSION_TERMINATED", seen });
   }
-  const next = queued(context, { id: event.id, text: event.data.text, at: event.at });
+  const { text, ref } = event.data;
+  const message = { id: event.id, text, at: event.at, ...(ref !== undefined && { ref }) };
+  const next = queued(context, message);
   if (next === undefined) {
     const waiting = context.messages.filter(({ state }) => state === "queued").length;
-    return refused(context, "QUEUE_FULL", `send to session ${context.id}: ${waiting} wait already`);
+    return notSent(context, event, { code: "QUEUE_FULL", seen: `${waiting} wait already` });
   }
   return replied(next, { messageId: event.id });
+}
+
+/** Mail is refused to nobody's face: the objective that sent it gets a receipt. */
+function notSent(
+  context: SessionContext,
+  { data: { ref } }: EventNamed<"session.send">,
+  { code, seen }: { code: FailureCode; seen: string },
+): SessionStep {
+  const refusal = refused(context, code, `send to session ${context.id}: ${seen}`);
+  return { context, orders: [...refusal.orders, ...refusedReceipt(context, ref, seen)] };
 }
 
 function reported(context: SessionContext, event: EventNamed<"session.report">): SessionStep {
