@@ -120,4 +120,5 @@ const ADAPTERS: Adapters = {
   inspectBranches: async () => atOnce({ pulls: [] }),
   runChecks: async ({ headSha }) => atOnce({ headSha, checks: [] }),
   mergePullRequest: async () => atOnce({ mergeSha: "0", repeated: false }),
+  notifyPerson: async () => atOnce({ ways: [] }),
 };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Token } from "./ids.ts";
+import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
 
 // Effects
 //
@@ -166,6 +167,26 @@ export const EFFECTS = {
     result: z.object({ mergeSha: z.string(), repeated: z.boolean() }),
     deadlineMs: 60_000,
     attempts: 3,
+  },
+  /** Tells a person, in whatever ways are set up. The same `noticeId` is told once in each. */
+  notifyPerson: {
+    data: z.object({
+      noticeId: z.string().max(128),
+      sessionId: Token,
+      projectId: z.string(),
+      type: z.enum(NOTICE_TYPES),
+      priority: z.enum(PRIORITIES),
+      title: z.string(),
+      text: z.string(),
+      /** The pull request or the reaction it is about; may be empty. */
+      about: z.string(),
+      /** Milliseconds since 1970. */
+      at: z.number(),
+    }),
+    /** The ways in which it was told. */
+    result: z.object({ ways: z.array(z.string()) }),
+    deadlineMs: 30_000,
+    attempts: 5,
   },
 } as const satisfies Record<
   string,

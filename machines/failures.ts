@@ -36,6 +36,7 @@ export const FAILURES = {
   PROJECT_PAUSED: { status: 409, retry: false },
   PROJECT_BUSY: { status: 409, retry: false },
   SESSION_TERMINATED: { status: 409, retry: false },
+  NOTICE_UNKNOWN: { status: 404, retry: false },
   TERMINAL_NOT_LIVE: { status: 409, retry: true },
   QUEUE_FULL: { status: 429, retry: true },
   LIMIT_REACHED: { status: 409, retry: false },

@@ -106,6 +106,11 @@ export function isOpen({ state }: PullRequestFacts): boolean {
   return state === "open" || state === "draft";
 }
 
+/** Whether it builds on another open one of these, so that its own merge has to wait (Q2). */
+export function isBlocked(pr: PullRequestFacts, prs: readonly PullRequestFacts[]): boolean {
+  return prs.some((other) => other !== pr && isOpen(other) && other.headRef === pr.baseRef);
+}
+
 function worstOf(open: readonly PullRequestFacts[]): PrVerdict | undefined {
   const heads = new Set(open.map(({ headRef }) => headRef));
   const all = open.map((pr) => ({

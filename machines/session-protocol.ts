@@ -8,6 +8,7 @@ import {
   Undeliverable,
 } from "./children.ts";
 import { Token } from "./ids.ts";
+import { EffectFailure, effectDone } from "./effects.ts";
 import type { EventOf } from "./message.ts";
 import {
   ActivityObservation,
@@ -52,6 +53,8 @@ export const accepts = {
     summary: z.string().max(65_536),
     outcome: z.string().min(1).max(64).default("succeeded"),
   }),
+  /** A person saw it. */
+  "session.acknowledge": z.object({ noticeId: z.string().min(1).max(128) }),
   "runtime.observed": RuntimeObservation,
   "activity.observed": ActivityObservation,
   "scm.observed": ScmObservation,
@@ -62,6 +65,8 @@ export const accepts = {
   "child.quarantined": ChildQuarantined,
   "terminal.delivered": z.object({ deliveryId: z.string() }),
   "terminal.undeliverable": Undeliverable,
+  "notifyPerson.done": effectDone("notifyPerson"),
+  "notifyPerson.failed": EffectFailure,
   "mail.undeliverable": MailUndeliverable,
   "timer.restart": z.object({}),
   "timer.lease": z.object({}),

@@ -2,6 +2,7 @@ import type { PullRequestFacts } from "./observations.ts";
 import type { Trouble } from "./children.ts";
 import type { Leases } from "./leases.ts";
 import type { Quarantine, RuntimeState } from "./liveness.ts";
+import type { Notice } from "./notices.ts";
 import type { PrState } from "./pull-requests.ts";
 import type { Decided } from "./recording.ts";
 import { supervisor, type SupervisorState } from "./supervision.ts";
@@ -117,6 +118,10 @@ export type SessionContext = {
   /** Signatures of the failures told, per pull request. */
   readonly ciTold: Readonly<Record<string, readonly string[]>>;
   readonly messages: readonly SessionMessage[];
+  /** What a person was told, the newest last. */
+  readonly notices: readonly Notice[];
+  /** Notices so far. */
+  readonly noticed: number;
   readonly workspace: WorkspaceFacts;
   readonly terminal: TerminalFacts;
   readonly supervisor: SupervisorState;
@@ -178,6 +183,8 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
     prs: [],
     ciTold: {},
     messages: [],
+    notices: [],
+    noticed: 0,
     workspace: {
       epoch: 0,
       state: "absent",

@@ -2,10 +2,12 @@ import { addressOf } from "./ids.ts";
 import type { FailureCode } from "./failures.ts";
 import type { Json } from "./json.ts";
 import { memberNews, refusedReceipt } from "./member.ts";
+import { acknowledged } from "./notices.ts";
 import type { Order } from "./order.ts";
 import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./session-children.ts";
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
 import { abandoned, delivered, handedOver, queued, returned } from "./session-messages.ts";
+import { withNotices } from "./session-notices.ts";
 import { activityObserved, runtimeObserved, scmObserved } from "./session-observed.ts";
 import type { EventNamed, SessionEvent } from "./session-protocol.ts";
 import {
@@ -37,14 +39,14 @@ export function stepSession(
   if (told.context === context) return told;
   const handed = handedOver(told.context, event.at);
   const step = { context: handed.context, orders: [...told.orders, ...handed.orders] };
-  const next = withLeases(context, step, event.at);
+  const next = withLeases(context, withNotices(context, step, event), event.at);
   return {
     context: { ...next.context, revision: context.revision + 1, updatedAt: event.at },
     orders: [...next.orders, ...memberNews(context, next.context)],
   };
 }
 
-type Command = EventNamed<"session.start" | "session.kill" | "session.send" | "session.report">;
+type Command = Extract<SessionEvent, { type: `session.${string}` }>;
 type Observed = Extract<SessionEvent, { type: `${string}.observed` }>;
 
 function isCommand(event: SessionEvent): event is Command {
@@ -70,6 +72,8 @@ function commanded(context: SessionContext, event: Command, limits: SessionLimit
       return sent(context, event);
     case "session.report":
       return reported(context, event);
+    case "session.acknowledge":
+      return noticeSeen(context, event);
   }
   return event satisfies never;
 }
@@ -112,6 +116,9 @@ function childAnswer(
   switch (event.type) {
     case "child.quarantined":
       return quiet(quarantined(context, event));
+    case "notifyPerson.done":
+    case "notifyPerson.failed":
+      return quiet(context);
     case "terminal.delivered":
       return quiet(delivered(context, { ...event.data, at: event.at }));
     case "terminal.undeliverable":
@@ -210,6 +217,17 @@ function notSent(
 ): SessionStep {
   const refusal = refused(context, code, `send to session ${context.id}: ${seen}`);
   return { context, orders: [...refusal.orders, ...refusedReceipt(context, ref, seen)] };
+}
+
+function noticeSeen(
+  context: SessionContext,
+  event: EventNamed<"session.acknowledge">,
+): SessionStep {
+  const { noticeId } = event.data;
+  const next = acknowledged(context, noticeId, event.at);
+  if (next !== undefined) return replied(next, { noticeId });
+  const why = `acknowledge ${noticeId} of session ${context.id}: no such notice is kept`;
+  return refused(context, "NOTICE_UNKNOWN", why);
 }
 
 function reported(context: SessionContext, event: EventNamed<"session.report">): SessionStep {

@@ -12,6 +12,7 @@ import {
   type SessionStep,
 } from "./session-record.ts";
 import { stepSession } from "./session-step.ts";
+import { withDefaults } from "./session-upgrade.ts";
 import type { Settings } from "./settings.ts";
 import { typed } from "./typed.ts";
 
@@ -97,6 +98,8 @@ function actionsWith(decide: Decide) {
     noteReport: take,
     noteReceipt: take,
     queueMessage: take,
+    noteSeen: take,
+    noteTold: take,
     restartChild: take,
     stopChildren: take,
   };
@@ -328,6 +331,9 @@ const machine = session.createMachine({
   type: "parallel",
   on: {
     "session.send": { actions: "queueMessage" },
+    "session.acknowledge": { actions: "noteSeen" },
+    "notifyPerson.done": { guard: "isNews", actions: "noteTold" },
+    "notifyPerson.failed": { guard: "isNews", actions: "noteTold" },
     "terminal.delivered": { guard: "isNews", actions: "noteReceipt" },
     "terminal.undeliverable": { guard: "isNews", actions: "noteReceipt" },
     "workspace.observed": { guard: "isNews", actions: "noteWorkspace" },
@@ -351,7 +357,8 @@ export function sessionKind({ detecting, activity: { recentMs }, shutdown }: Set
   return {
     name: "session",
     description: "An agent on its branch",
-    version: 1,
+    version: 2,
+    migrations: { 1: withDefaults },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["session.start"],

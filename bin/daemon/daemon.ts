@@ -51,7 +51,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const settings = readSettings(home);
     const secrets = secretsOf(home);
     writeShim(home, options.entry);
-    const outside = outsideOf({ home, agentsSecret: secrets.agents, env });
+    const outside = outsideOf({ home, agentsSecret: secrets.agents, env, log });
     const workshop: Workshop = {
       ...options,
       settings,

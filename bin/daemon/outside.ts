@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Adapters } from "../../adapters/adapter.ts";
 import { checks } from "../../adapters/checks.ts";
 import { localForge } from "../../adapters/forge-local.ts";
+import { notices } from "../../adapters/notices.ts";
 import { terminals, type Terminals } from "../../adapters/terminals.ts";
 import { worktrees } from "../../adapters/worktrees.ts";
 import { sessionTokens } from "../../http/tokens.ts";
@@ -18,6 +19,7 @@ export function outsideOf(options: {
   home: string;
   agentsSecret: string;
   env: NodeJS.ProcessEnv;
+  log: (line: string) => void;
 }): Outside {
   const { home, env } = options;
   const tokens = sessionTokens(options.agentsSecret);
@@ -44,6 +46,7 @@ export function outsideOf(options: {
     ...worktrees({ home }),
     ...localForge(),
     ...checks({ home }),
+    ...notices({ log: options.log }),
   };
   return { adapters, terminals: panes };
 }

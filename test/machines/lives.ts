@@ -133,6 +133,12 @@ export const sessionTold: Told[] = [
   ...["manual", "cleanup"].map((kind) => ({ type: "session.kill", data: { kind } })),
   { type: "session.send", data: { text: "go on" } },
   { type: "session.report", data: { summary: "s" } },
+  ...["mer-1-n1", "mer-1-n2"].map((noticeId) => ({
+    type: "session.acknowledge",
+    data: { noticeId },
+  })),
+  done("notifyPerson", { ways: ["log"] }),
+  failed("notifyPerson"),
   ...liveness.flatMap((runtime) =>
     liveness.map((process) => ({ type: "runtime.observed", data: { runtime, process } })),
   ),

@@ -18,7 +18,7 @@ import {
 } from "./lives.ts";
 
 const session = sessionKind(Settings.parse({}));
-const COMMAND = /^(?:project\.|pull\.|session\.(?:kill|send|report)$)/;
+const COMMAND = /^(?:project\.|pull\.|session\.(?:kill|send|report|acknowledge)$)/;
 
 function answersOf({ orders }: Stepped): number {
   return orders.filter(({ type }) => type === "reply" || type === "refuse").length;

@@ -13,6 +13,7 @@ const RESULTS: Readonly<Record<string, unknown>> = {
   launchTerminal: { pid: 7, adopted: false },
   destroyTerminal: { killed: 1 },
   typeText: { repeated: false },
+  notifyPerson: { ways: [] },
 };
 
 function follow(from: Address, order: Order): [Address, Told][] {

@@ -36,11 +36,12 @@ export function after(...told: Told[]): MachineUnderTest<SessionContext> {
   return machine;
 }
 
-/** All orders but those for the timer of the leases, which has its own tests. */
+/** All orders but those for the timer of the leases and for people, which have their own tests. */
 export function actsOf(orders: readonly Order[]): Order[] {
-  return orders.filter(
-    (order) => (order.type !== "arm" && order.type !== "cancel") || order.name !== "lease",
-  );
+  return orders.filter((order) => {
+    if (order.type === "arm" || order.type === "cancel") return order.name !== "lease";
+    return order.type !== "effect" || order.name !== "notifyPerson";
+  });
 }
 export function actNamesOf(orders: readonly Order[]): string[] {
   return namesOf(actsOf(orders));

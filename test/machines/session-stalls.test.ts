@@ -21,6 +21,7 @@ const RESULTS: Readonly<Record<string, unknown>> = {
   launchTerminal: { pid: 7, adopted: false },
   destroyTerminal: { killed: 1 },
   typeText: { repeated: false },
+  notifyPerson: { ways: [] },
 };
 const CODES = ["STEP_THREW", "ACTOR_QUARANTINED", "SHAPE_WRONG"];
 

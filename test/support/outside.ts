@@ -27,6 +27,8 @@ export interface Outside {
   readonly trees: Map<string, Tree>;
   /** Commit by branch. */
   readonly heads: Map<string, string>;
+  /** What people were told, by notice. */
+  readonly notices: Map<string, EffectData<"notifyPerson">>;
   /** Names of the checks that fail. */
   readonly failing: Set<string>;
   /** Keeps back every answer of one name. Returns how to let them go. */
@@ -45,12 +47,18 @@ export function outside(): Outside {
   const trees = new Map<string, Tree>();
   const heads = new Map([["main", sha(1)]]);
   const failing = new Set<string>();
+  const notices = new Map<string, EffectData<"notifyPerson">>();
   const holds = new Map<EffectName, Promise<void>>();
   const refusals = new Map<EffectName, Failure>();
   const works: Works = {
     ...worktrees(trees, heads),
     ...terminals(panes),
     ...branches(heads),
+    notifyPerson(notice) {
+      const isRepeat = notices.has(notice.noticeId);
+      notices.set(notice.noticeId, notice);
+      return { ways: isRepeat ? [] : ["memory"] };
+    },
     runChecks: ({ headSha, checks }) => ({
       headSha,
       checks: checks.map(({ name }) => {
@@ -79,10 +87,12 @@ export function outside(): Outside {
       inspectBranches: adapter("inspectBranches"),
       runChecks: adapter("runChecks"),
       mergePullRequest: adapter("mergePullRequest"),
+      notifyPerson: adapter("notifyPerson"),
     },
     panes,
     trees,
     heads,
+    notices,
     failing,
     hold(name) {
       const { promise, resolve } = Promise.withResolvers<void>();

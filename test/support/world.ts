@@ -180,6 +180,7 @@ export class World {
       inspectBranches: none,
       runChecks: none,
       mergePullRequest: none,
+      notifyPerson: none,
     };
   }
 }
