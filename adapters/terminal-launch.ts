@@ -1,12 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { EffectData, EffectResult, LaunchSpec } from "../machines/effects.ts";
+import type { EffectData, EffectResult } from "../machines/effects.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
+import { marks, writeLaunch, type LaunchOptions } from "./launch-file.ts";
 import { endTerminal } from "./terminal-destroy.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
 import { findPane } from "./terminal-panes.ts";
-import { writePrivate } from "./terminal-records.ts";
 import type { Incarnation, TerminalRecords } from "./terminal-records.ts";
+import { untilItListens } from "./terminal-screen.ts";
 import { argument } from "./tmux.ts";
 
 // Terminal launch
@@ -18,38 +19,6 @@ import { argument } from "./tmux.ts";
 //   A3. When a newer epoch is there, nothing is touched.
 //   A4. A pane carries its terminal and epoch from the command list that makes it.
 //   A5. Arguments and environment go through a 0600 file, never through tmux or a shell.
-
-export interface LaunchOptions {
-  /** Absolute path of bin/launch. */
-  readonly launcher: string;
-  /** What programs inherit; what is said for one launch comes over it. */
-  readonly inherit: Readonly<Record<string, string | undefined>>;
-  /** AO_SESSION_ID, AO_TOKEN and their like. */
-  readonly environment: (
-    identity: LaunchSpec["identity"],
-    terminal: string,
-    epoch: number,
-  ) => Readonly<Record<string, string>>;
-  /** Lines that a pane remembers. */
-  readonly historyLines: number;
-}
-
-// TMUX would let an agent's own tmux commands reach the server of the whole fleet; the others describe
-// the terminal of the daemon, not of the pane.
-const NOT_INHERITED = new Set([
-  "TMUX",
-  "TMUX_PANE",
-  "TMUX_TMPDIR",
-  "TERM",
-  "TERM_PROGRAM",
-  "TERM_PROGRAM_VERSION",
-  "COLUMNS",
-  "LINES",
-  "OLDPWD",
-  "SHLVL",
-  "_",
-  "NO_COLOR",
-]);
 
 // Ending what an older epoch left behind: it was given its grace when it was cancelled.
 const OLDER_GRACE_MS = 1_000;
@@ -71,8 +40,11 @@ export function launchAdapter(
         `launch ${of.terminal} at epoch ${of.epoch}: epoch ${newest.epoch} is there`,
       );
     }
-    if (newest.epoch === of.epoch && newest.hasBegun)
-      return { pid: await begun(parts, of, signal), adopted: true };
+    if (newest.epoch === of.epoch && newest.hasBegun) {
+      const pid = await begun(parts, of, signal);
+      await sayPrompt(parts, data, options, signal);
+      return { pid, adopted: true };
+    }
     if (newest.epoch >= 0 && newest.epoch < of.epoch) {
       await endTerminal(
         parts,
@@ -82,8 +54,29 @@ export function launchAdapter(
       await parts.records.prune(of);
     }
     await writeLaunch(parts, data, options);
-    return createPane(parts, { of, options, signal });
+    const result = await createPane(parts, { of, options, signal });
+    await sayPrompt(parts, data, options, signal);
+    return result;
   };
+}
+
+/** Types the prompt of an agent that takes it only there; repeated after a crash, it is typed once. */
+async function sayPrompt(
+  parts: TerminalParts,
+  { terminal, epoch, launch: { typed } }: EffectData<"launchTerminal">,
+  { type }: LaunchOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (typed === null) return;
+  await untilItListens(parts, { terminal, typed, signal });
+  try {
+    const delivery = { deliveryId: `prompt ${terminal} ${epoch}`, text: typed.text, submit: true };
+    const data = { terminal, host: "local", epoch, ...delivery };
+    await type(data, { effectId: delivery.deliveryId, attempt: 1, signal });
+  } catch (error) {
+    // It has ended already: that is told by its record.
+    if (!(error instanceof Failure) || error.code !== "PANE_GONE") throw error;
+  }
 }
 
 async function newestEpoch(
@@ -96,45 +89,6 @@ async function newestEpoch(
   const epoch = Math.max(found?.epoch ?? -1, ...names.map((name) => name.epoch));
   const hasStart = names.some((name) => name.epoch === epoch && name.suffix === "start");
   return { epoch, hasBegun: found?.epoch === epoch || hasStart };
-}
-
-async function writeLaunch(
-  { home, records }: TerminalParts,
-  { terminal, epoch, launch }: EffectData<"launchTerminal">,
-  options: LaunchOptions,
-): Promise<void> {
-  const of = { terminal, epoch };
-  const env: Record<string, string> = { COLORTERM: "truecolor" };
-  for (const [name, value] of Object.entries(options.inherit)) {
-    if (value !== undefined && !NOT_INHERITED.has(name)) env[name] = value;
-  }
-  Object.assign(env, launch.env, options.environment(launch.identity, terminal, epoch), {
-    ...marks(home, of),
-    AO_PROMPT_FILE: records.promptPath(of),
-    PWD: launch.cwd,
-  });
-  const variables = Object.entries(env).map(([name, value]) => {
-    if (name === "" || name.includes("="))
-      throw new Failure(
-        "LAUNCH_FAILED",
-        `launch ${terminal}: no environment variable can be named "${name}"`,
-      );
-    return `${name}=${value}`;
-  });
-  const fields = [launch.cwd, String(launch.argv.length), ...launch.argv, ...variables];
-  if (fields.some((field) => field.includes("\0"))) {
-    throw new Failure(
-      "LAUNCH_FAILED",
-      `launch ${terminal}: an argument or variable contains a NUL character`,
-    );
-  }
-  await writePrivate(records.promptPath(of), launch.prompt);
-  await writePrivate(records.path(of, "launch"), fields.map((field) => `${field}\0`).join(""));
-}
-
-// Every process carries them, the launcher too: destroy finds by them what left the pane.
-function marks(home: string, { terminal, epoch }: Incarnation): Record<string, string> {
-  return { AO_HOME: home, AO_TERMINAL_ID: terminal, AO_EPOCH: String(epoch) };
 }
 
 async function createPane(

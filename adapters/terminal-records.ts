@@ -55,6 +55,8 @@ export interface RecordName extends Incarnation {
 export interface TerminalRecords {
   path(of: Incarnation, suffix: RecordSuffix): string;
   promptPath(of: Incarnation): string;
+  /** The folder for what a launch was given on disk. */
+  filesPath(of: Incarnation): string;
   start(of: Incarnation): Promise<StartRecord | undefined>;
   exit(of: Incarnation): Promise<ExitRecord | undefined>;
   /** Names of all records, in one read of the folder. */
@@ -75,13 +77,21 @@ export function terminalRecords(home: string): TerminalRecords {
   const prompts = join(home, "prompts");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync(prompts, { recursive: true, mode: 0o700 });
+  const files = join(home, "agents");
+  mkdirSync(files, { recursive: true, mode: 0o700 });
   const path = (of: Incarnation, suffix: RecordSuffix) =>
     join(folder, `${of.terminal}.${of.epoch}.${suffix}`);
   const promptPath = (of: Incarnation) => join(prompts, `${of.terminal}.${of.epoch}.md`);
+  const filesPath = (of: Incarnation) => join(files, `${of.terminal}.${of.epoch}`);
+  const forget = async (of: Incarnation) => {
+    await rm(promptPath(of), { force: true });
+    await rm(filesPath(of), { recursive: true, force: true });
+  };
   const names = async () => (await readdir(folder)).flatMap((file) => recordName(file) ?? []);
   return {
     path,
     promptPath,
+    filesPath,
     start: (of) => parsed(path(of, "start"), StartRecord),
     exit: (of) => parsed(path(of, "exit"), ExitRecord),
     names,
@@ -94,7 +104,7 @@ export function terminalRecords(home: string): TerminalRecords {
     },
     async markGone(of) {
       await writePrivate(path(of, "gone"), "");
-      await rm(promptPath(of), { force: true });
+      await forget(of);
     },
     isGone: async (of) => (await stat(path(of, "gone")).catch(ignore("ENOENT"))) !== undefined,
     async prune(of) {
@@ -102,10 +112,7 @@ export function terminalRecords(home: string): TerminalRecords {
         (name) => name.terminal === of.terminal && name.epoch < of.epoch,
       );
       await Promise.all(
-        older.flatMap((name) => [
-          rm(path(name, name.suffix), { force: true }),
-          rm(promptPath(name), { force: true }),
-        ]),
+        older.flatMap((name) => [rm(path(name, name.suffix), { force: true }), forget(name)]),
       );
     },
     changes: (signal) => recordChanges(folder, signal),

@@ -1,14 +1,14 @@
 import { mkdirSync, realpathSync } from "node:fs";
-import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { destroyer } from "./terminal-destroy.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
+import type { LaunchOptions } from "./launch-file.ts";
 import { launchAdapter } from "./terminal-launch.ts";
-import type { LaunchOptions } from "./terminal-launch.ts";
-import { fleet, findPane } from "./terminal-panes.ts";
+import { fleet } from "./terminal-panes.ts";
 import type { PaneRow } from "./terminal-panes.ts";
 import { terminalRecords } from "./terminal-records.ts";
 import type { ExitRecord, Incarnation, RecordName } from "./terminal-records.ts";
+import { capture } from "./terminal-screen.ts";
 import { typist } from "./terminal-text.ts";
 import { tmuxClient } from "./tmux.ts";
 
@@ -56,7 +56,9 @@ export function terminals(options: TerminalsOptions): Terminals {
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
   });
   const parts: TerminalParts = { home, tmux, records: terminalRecords(home) };
+  const typeText = typist(parts, options.pauseMs ?? 300);
   const launch: LaunchOptions = {
+    type: typeText,
     launcher: options.launcher,
     inherit: options.inherit ?? process.env,
     environment: options.environment,
@@ -65,7 +67,7 @@ export function terminals(options: TerminalsOptions): Terminals {
   return {
     launchTerminal: launchAdapter(parts, launch),
     destroyTerminal: destroyer(parts),
-    typeText: typist(parts, options.pauseMs ?? 300),
+    typeText,
     capture: (terminal, lines) => capture(parts, terminal, lines),
     listPanes: () => fleet(tmux, parts.records),
     exitOf: (of) => parts.records.exit(of),
@@ -83,17 +85,4 @@ export function terminals(options: TerminalsOptions): Terminals {
       `=${terminal}`,
     ],
   };
-}
-
-async function capture({ tmux }: TerminalParts, terminal: string, lines: number): Promise<string> {
-  const tried = `capture ${lines} lines of ${terminal}`;
-  const pane = await findPane(tmux, terminal);
-  if (!pane) throw new Failure("PANE_GONE", `${tried}: there is no such pane`);
-  const answer = await tmux.run(["capture-pane", "-p", "-t", pane.id, "-S", `-${lines}`]);
-  if (answer.type === "done") return answer.stdout.trimEnd().split("\n").slice(-lines).join("\n");
-  const seen = "message" in answer ? answer.message : "there is no server";
-  throw new Failure(
-    answer.type === "refused" ? "TMUX_UNREACHABLE" : "PANE_GONE",
-    `${tried}: ${seen}`,
-  );
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LaunchFile, TypedPrompt } from "./harness.ts";
 import { Token } from "./ids.ts";
 import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
 
@@ -36,6 +37,12 @@ export const LaunchSpec = z.object({
   env: Env,
   prompt: z.string(),
   identity: LaunchIdentity,
+  /** Which kind of agent it is; its program is looked for before a pane is made. */
+  harness: z.string().default("command"),
+  /** What lies beside its terminal's records while it runs. */
+  files: z.array(LaunchFile).default([]),
+  typed: TypedPrompt.nullable().default(null),
+  trust: z.enum(["claude-code"]).nullable().default(null),
 });
 export type LaunchSpec = z.infer<typeof LaunchSpec>;
 

@@ -69,6 +69,7 @@ export const FAILURES = {
   TMUX_UNREACHABLE: { status: 503, retry: true },
   PANE_GONE: { status: 404, retry: false },
   PANE_FOREIGN: { status: 409, retry: false },
+  AGENT_BINARY_NOT_FOUND: { status: 422, retry: false },
   LAUNCH_FAILED: { status: 422, retry: false },
   REPOSITORY_INVALID: { status: 422, retry: false },
   REPOSITORY_EMPTY: { status: 422, retry: false },

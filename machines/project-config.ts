@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Check } from "./effects.ts";
+import { Permissions } from "./harness.ts";
 
 /** The argv of a program; a single text is given to the shell. */
 export const Command = z.union([
@@ -12,7 +13,10 @@ const Agent = z.strictObject({
   harness: z.string().min(1).max(64),
   command: Command.optional(),
   model: z.string().max(128).optional(),
+  permissions: Permissions.optional(),
 });
+
+export type AgentConfig = z.infer<typeof Agent>;
 
 /** Workers are kept by their session: how often and how soon one is started again. Durations are milliseconds. */
 const Worker = Agent.extend({

@@ -7,7 +7,7 @@ import { addressOf, splitAddress, Token } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
 import type { EventOf } from "./message.ts";
 import type { Order } from "./order.ts";
-import { Command, ProjectConfig } from "./project-config.ts";
+import { type AgentConfig, Command, ProjectConfig } from "./project-config.ts";
 import { records, type Seen } from "./recording.ts";
 import { typed } from "./typed.ts";
 
@@ -85,17 +85,18 @@ function registrationRefusal({ context, event }: SeenBy): Refusal | undefined {
   };
 }
 
-function launch({ context, event }: SeenBy): Launch {
+/** The agent that a spawn asks for; what the project says of another harness is not meant for it. */
+function agent({ context: { config }, event }: SeenBy): AgentConfig {
   assertEvent(event, "project.spawn");
   const { kind, harness, command } = event.data;
-  const configured =
-    kind === "worker"
-      ? context.config?.worker
-      : (context.config?.manager ?? context.config?.worker);
-  return launchOf({
-    harness: harness ?? configured?.harness ?? "",
-    command: command ?? configured?.command,
-  });
+  if (config === null) return { harness: harness ?? "", command };
+  const configured = kind === "worker" ? config.worker : (config.manager ?? config.worker);
+  if (harness !== undefined && harness !== configured.harness) return { harness, command };
+  return { ...configured, command: command ?? configured.command };
+}
+
+function launch(seen: SeenBy): Launch {
+  return launchOf(agent(seen));
 }
 
 /** Why no session can be started as asked; undefined when one can. */
@@ -123,7 +124,8 @@ function startOrder(seen: SeenBy): Order {
   const way = launch(seen);
   if (config === null || way.type === "refused") throw new Error("project: spawn was not guarded");
   const sessionId = sessionIdOf(context);
-  const { kind, prompt, branch, title, objectiveId, harness } = event.data;
+  const { kind, prompt, branch, title, objectiveId } = event.data;
+  const { harness, model, permissions } = agent(seen);
   const { restart, intensity, periodMs, backoffMs, backoffMaxMs } = config.worker;
   return {
     type: "mail",
@@ -136,8 +138,10 @@ function startOrder(seen: SeenBy): Order {
       baseRef: context.defaultBranch,
       branch: branch ?? `ao/${sessionId}`,
       kind,
-      harness: harness ?? config.worker.harness,
+      harness,
       argv: way.argv,
+      ...(model !== undefined && { model }),
+      ...(permissions !== undefined && { permissions }),
       env: config.env,
       title: title ?? "",
       prompt,

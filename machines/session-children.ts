@@ -2,6 +2,7 @@ import { addressOf, splitAddress, type Address } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { MailOrder, Order } from "./order.ts";
 import type { EventNamed } from "./session-protocol.ts";
+import { sessionLaunch } from "./session-launch.ts";
 import { abandoned } from "./session-messages.ts";
 import {
   isOver,
@@ -112,14 +113,8 @@ function startTerminal(
   context: SessionContext,
   { epoch, at }: { epoch: number; at: number },
 ): SessionStep {
-  const { id, projectId, objectiveId, argv, env, prompt, workspace, axes } = context;
-  const launch = {
-    cwd: workspace.path ?? context.root,
-    argv,
-    env,
-    prompt,
-    identity: { sessionId: id, projectId, ...(objectiveId !== undefined && { objectiveId }) },
-  };
+  const { axes } = context;
+  const launch = sessionLaunch(context, epoch);
   const fresh = withAxes(context, {
     lifecycle: isOver(context)
       ? axes.lifecycle

@@ -7,6 +7,7 @@ import {
   MailUndeliverable,
   Undeliverable,
 } from "./children.ts";
+import { Permissions } from "./harness.ts";
 import { Token } from "./ids.ts";
 import { EffectFailure, effectDone } from "./effects.ts";
 import type { EventOf } from "./message.ts";
@@ -27,7 +28,10 @@ export const accepts = {
     branch: z.string(),
     kind: z.string(),
     harness: z.string(),
+    /** The program with its first arguments; what its harness adds is added at the launch. */
     argv: z.array(z.string()).min(1),
+    model: z.string().exactOptional(),
+    permissions: Permissions.exactOptional(),
     env: z.record(z.string(), z.string()).default({}),
     title: z.string().default(""),
     prompt: z.string(),

@@ -1,5 +1,6 @@
 import type { PullRequestFacts } from "./observations.ts";
 import type { Trouble } from "./children.ts";
+import type { Permissions } from "./harness.ts";
 import type { Leases } from "./leases.ts";
 import type { Quarantine, RuntimeState } from "./liveness.ts";
 import type { Notice } from "./notices.ts";
@@ -111,6 +112,8 @@ export type SessionContext = {
   readonly branch: string;
   readonly baseRef: string;
   readonly argv: readonly string[];
+  readonly model?: string;
+  readonly permissions?: Permissions;
   readonly env: Readonly<Record<string, string>>;
   readonly axes: Axes;
   readonly wanted: "running" | "closing" | "closed";

@@ -48,6 +48,10 @@ export function launchSpec(launch: Partial<LaunchSpec> = {}): LaunchSpec {
     env: {},
     prompt: "",
     identity: { sessionId: "mer", projectId: "project" },
+    harness: "command",
+    files: [],
+    typed: null,
+    trust: null,
     ...launch,
   };
 }

@@ -1,0 +1,74 @@
+import {
+  FILES,
+  flag,
+  hookCommand,
+  promptArgument,
+  type Harness,
+  type Permissions,
+} from "./harness.ts";
+
+const SETTINGS = "settings.json";
+// Ours takes milliseconds; the limit is for a machine that hangs.
+const HOOK_SECONDS = 30;
+const HOOKS = [
+  "SessionStart",
+  "UserPromptSubmit",
+  "PreToolUse",
+  "PostToolUse",
+  "PostToolUseFailure",
+  "PermissionRequest",
+  "Notification",
+  "SubagentStop",
+  "Stop",
+  "StopFailure",
+  "SessionEnd",
+];
+
+const MODES: Readonly<Record<Permissions, readonly string[]>> = {
+  default: [],
+  "accept-edits": ["--permission-mode", "acceptEdits"],
+  auto: ["--permission-mode", "auto"],
+  "bypass-permissions": ["--permission-mode", "bypassPermissions"],
+};
+
+/** Claude Code: hooks by a settings file of its own, so that nothing is written into the worktree (H3). */
+export const claudeCode: Harness = {
+  name: "claude-code",
+  program: "claude",
+  install: "install it with: npm install --global @anthropic-ai/claude-code",
+  prompt: "in_command",
+  says: { submits: true, blocked: true, ends: true },
+  steers: false,
+  readsQuota: false,
+  resumes: true,
+  launch: ({ argv, model, permissions = "default" }, { prompt, rules, conversation }) => ({
+    argv: [
+      ...argv,
+      conversation.isResumed ? "--resume" : "--session-id",
+      conversation.id,
+      ...MODES[permissions],
+      ...flag("--model", model),
+      "--settings",
+      `${FILES}/${SETTINGS}`,
+      ...flag("--append-system-prompt", rules),
+      ...(prompt === "" ? [] : ["--", promptArgument(prompt)]),
+    ],
+    env: {},
+    files: [{ name: SETTINGS, text: JSON.stringify({ hooks: hooks() }, undefined, 1) }],
+    typed: null,
+    trust: "claude-code",
+  }),
+};
+
+function hooks(): Record<string, unknown> {
+  return Object.fromEntries(
+    HOOKS.map((event) => {
+      const hook = {
+        type: "command",
+        command: hookCommand("claude-code", event),
+        timeout: HOOK_SECONDS,
+      };
+      return [event, [{ matcher: "", hooks: [hook] }]];
+    }),
+  );
+}

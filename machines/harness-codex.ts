@@ -1,0 +1,57 @@
+import { flag, hookCommand, promptArgument, type Harness, type Permissions } from "./harness.ts";
+
+const HOOK_SECONDS = 5;
+const HOOKS = ["SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop"];
+
+const MODES: Readonly<Record<Permissions, readonly string[]>> = {
+  default: [],
+  "accept-edits": ["--ask-for-approval", "on-request"],
+  auto: ["--ask-for-approval", "on-request", "-c", 'approvals_reviewer="auto_review"'],
+  "bypass-permissions": ["--dangerously-bypass-approvals-and-sandbox"],
+};
+
+/** Codex: all of it in its arguments, which it reads as TOML; files of the worktree are not looked at. */
+export const codex: Harness = {
+  name: "codex",
+  program: "codex",
+  install: "install it with: npm install --global @openai/codex",
+  prompt: "in_command",
+  says: { submits: true, blocked: true, ends: true },
+  steers: true,
+  readsQuota: false,
+  resumes: true,
+  launch: ({ argv, model, permissions = "default" }, { prompt, rules, conversation, cwd }) => ({
+    argv: [
+      ...argv,
+      ...(conversation.isResumed ? ["resume"] : []),
+      ...config("check_for_update_on_startup", "false"),
+      ...config("notice.hide_rate_limit_model_nudge", "true"),
+      "--dangerously-bypass-hook-trust",
+      ...MODES[permissions],
+      ...HOOKS.flatMap((event) => config(`hooks.${event}`, hook(event))),
+      ...config("projects", `{${toml(cwd)}={trust_level="trusted"}}`),
+      ...flag("--model", model),
+      ...(rules === undefined ? [] : config("developer_instructions", toml(rules))),
+      ...(conversation.isResumed ? [conversation.id] : []),
+      ...(prompt === "" ? [] : ["--", promptArgument(prompt)]),
+    ],
+    env: {},
+    files: [],
+    typed: null,
+    trust: null,
+  }),
+};
+
+function hook(event: string): string {
+  const command = toml(hookCommand("codex", event));
+  return `[{hooks=[{type="command",command=${command},timeout=${HOOK_SECONDS}}]}]`;
+}
+
+function config(key: string, value: string): readonly string[] {
+  return ["-c", `${key}=${value}`];
+}
+
+/** A basic string of TOML is one of JSON, but for one control character that JSON lets stand as it is. */
+function toml(text: string): string {
+  return JSON.stringify(text).replaceAll("\u007F", String.raw`\u007F`);
+}
