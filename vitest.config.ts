@@ -8,8 +8,9 @@ export default defineConfig({
     pool: "forks",
     // Most tests wait for tmux, git or a server: one file more than there are cores keeps them busy.
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Ends what hangs; how long a thing may take is no test's business on a machine that also does other work.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 20_000,
     globalSetup: ["test/support/run.ts"],
     setupFiles: ["test/support/warnings.ts"],

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { startNatsServer } from "../../bus/nats-server.ts";
 import { buildStage, originMain, type Stage } from "./stage.ts";
-import { follow, table, timeline, type Api, type Telling } from "./story.ts";
+import { follow, hasFailedCheck, table, timeline, type Api, type Telling } from "./story.ts";
 import { readRunFile, type RunFile } from "../run-file.ts";
 
 // Demo
@@ -110,9 +110,8 @@ class Demo {
         title: prompt,
       });
     }
-    await this.#until("a check to fail", async () =>
-      (await this.#pulls()).some(({ ci }) => ci.state === "failing"),
-    );
+    // From the journal: an agent that is told at once may have mended it before this looks again.
+    await this.#until("a check to fail", async () => hasFailedCheck(this.#get));
     await this.#killDaemon();
     await this.#until("both checks to pass", async () => {
       const pulls = await this.#pulls();

@@ -100,8 +100,7 @@ const QUIET: ReadonlySet<string> = new Set([
 
 /** The story of the pull requests and the kill, from the journal. */
 export async function timeline(api: Api, telling: Telling): Promise<string[]> {
-  const { entries } = Journal.parse(await api("/actors/forge/demo/journal?limit=500"));
-  const told = entries
+  const told = (await forgeSteps(api))
     .filter(({ isNoop }) => !isNoop)
     .map((step) => ({ at: step.committedAt, text: pullText(step) }));
   const kills = telling.kills.map((at) => ({ at, text: "SIGKILL of the daemon ✂" }));
@@ -111,6 +110,18 @@ export async function timeline(api: Api, telling: Telling): Promise<string[]> {
     .map(
       ({ at, text }) => `${((at - telling.startedAt) / 1_000).toFixed(1).padStart(5)}s  ${text}`,
     );
+}
+
+/** Whether any check failed so far, mended or not. */
+export async function hasFailedCheck(api: Api): Promise<boolean> {
+  const steps = await forgeSteps(api);
+  return steps.some(({ message: { data } }) =>
+    Told.parse(data).result?.checks?.some(({ passed }) => !passed),
+  );
+}
+
+async function forgeSteps(api: Api): Promise<readonly Step[]> {
+  return Journal.parse(await api("/actors/forge/demo/journal?limit=500")).entries;
 }
 
 const Journal = z.object({ entries: z.array(Step) });

@@ -1,11 +1,14 @@
 import { appendFileSync, existsSync, globSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFailed, onTestFinished, vi } from "vitest";
 import { tempFolder } from "../support/folder.ts";
 import { endLeftovers } from "../support/leftovers.ts";
 
 const ENTRY = join(import.meta.dirname, "../../bin/entry.ts");
+
+// The demo itself gives up after 50 s of waiting for one thing, and says for what: that shall be heard.
+vi.setConfig({ testTimeout: 150_000 });
 
 /** The demo in a folder of its own, which is empty when it leaves nothing behind. */
 function demo(...args: string[]) {
@@ -14,6 +17,9 @@ function demo(...args: string[]) {
   const env = { TMPDIR: folder };
   const told = execa(process.execPath, [ENTRY, "demo", ...args], { env, reject: false, all: true });
   onTestFinished(() => void told.kill("SIGKILL"));
+  let words = "";
+  told.all.on("data", (chunk: Buffer) => (words += chunk.toString()));
+  onTestFailed(() => void process.stderr.write(`the demo said:\n${words}\n`));
   const diary = async (session: string): Promise<string> => {
     const find = (): string | undefined => globSync(join(folder, "ao-demo-*/diary", session))[0];
     await expect.poll(find, { timeout: 20_000 }).toBeDefined();
