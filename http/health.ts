@@ -6,7 +6,7 @@ const tags = ["health"];
 const Part = z.object({ name: z.string(), state: z.string(), reason: z.string().optional() });
 const Ready = z.object({ isReady: z.boolean(), version: z.string(), parts: z.array(Part) });
 
-/** Liveness, readiness, metrics and the page at `/`. */
+/** Liveness, readiness and metrics. */
 export function healthRoutes(app: App, edge: Edge, metrics: Registry): void {
   const ready = (): z.infer<typeof Ready> => {
     const { isReady, parts } = edge.health();
@@ -47,13 +47,6 @@ export function healthRoutes(app: App, edge: Edge, metrics: Registry): void {
       const text = await metrics.metrics();
       return reply.header("content-type", metrics.contentType).serializer(String).send(text);
     },
-  );
-
-  app.get(
-    "/",
-    { schema: { tags, summary: "Where things are", response: { 200: z.string() } } },
-    async (_request, reply) =>
-      reply.header("content-type", "text/html; charset=utf-8").serializer(String).send(PAGE),
   );
 }
 
@@ -119,16 +112,3 @@ function requestHistogram(app: App, registry: Registry): void {
     done();
   });
 }
-
-const PAGE = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>ao</title>
-<h1>ao</h1>
-<p>The daemon runs. Its API is under <code>/api/v1</code>.</p>
-<ul>
-<li><a href="/openapi.json">/openapi.json</a>: every route and its shapes
-<li><a href="/readyz">/readyz</a>: how each part stands
-<li><a href="/metrics">/metrics</a>: Prometheus text
-<li><a href="/api/v1/sessions">/api/v1/sessions</a>, <a href="/api/v1/actors">/api/v1/actors</a>, <a href="/api/v1/events">/api/v1/events</a>
-</ul>
-</html>
-`;

@@ -5,6 +5,7 @@ import { addressOf } from "../machines/ids.ts";
 import type { App, Principal } from "./edge.ts";
 import { epochOf, sessionView, type SessionView } from "./session-view.ts";
 import { isSame, type SessionTokens } from "./tokens.ts";
+import { OPEN_PAGES } from "./web.ts";
 
 // Security
 //
@@ -18,7 +19,8 @@ import { isSame, type SessionTokens } from "./tokens.ts";
 //
 // A path that cannot be decoded never gets here: it is refused before anybody is asked for a token.
 
-export const OPEN: readonly string[] = ["/healthz", "/readyz"];
+/** Health, the pages, which hold no secret, and the exchange of a code for their token. */
+export const OPEN: readonly string[] = ["/healthz", "/readyz", "/api/v1/web/tokens", ...OPEN_PAGES];
 
 /** What an agent may call, and what `:id` must be. */
 export const AGENT: Readonly<Record<string, "session" | "project">> = {
@@ -41,6 +43,8 @@ export interface SecurityOptions {
   readonly system: System;
   readonly token: string;
   readonly sessionTokens?: SessionTokens;
+  /** Whether a token is of a page that the owner signed in. */
+  readonly isPage: (token: string) => boolean;
   /** Host names, without port, besides the loopback ones. */
   readonly hosts: readonly string[];
 }
@@ -82,14 +86,24 @@ function hostname(host: string): string {
 }
 
 function authenticate(request: FastifyRequest, options: SecurityOptions): Principal {
-  const given = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  const given = bearerOf(request);
   if (given === undefined) {
     throw new Failure("UNAUTHORIZED", "the request has no Authorization: Bearer header");
   }
-  if (isSame(given, options.token)) return { type: "owner" };
+  if (isSame(given, options.token) || options.isPage(given)) return { type: "owner" };
   const claim = options.sessionTokens?.verify(given);
   if (claim === undefined) throw new Failure("UNAUTHORIZED", "the token is not one of this daemon");
   return { type: "agent", ...claim };
+}
+
+// A browser gives a socket no Authorization header: there the token stands among the protocols.
+const PROTOCOL = "ao.bearer.";
+
+function bearerOf({ headers }: FastifyRequest): string | undefined {
+  const given = /^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1];
+  if (given !== undefined || headers.upgrade?.toLowerCase() !== "websocket") return given;
+  const protocols = (headers["sec-websocket-protocol"] ?? "").split(/, */);
+  return protocols.find((name) => name.startsWith(PROTOCOL))?.slice(PROTOCOL.length);
 }
 
 function authorize(request: FastifyRequest, principal: Principal, system: System): void {

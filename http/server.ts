@@ -19,11 +19,15 @@ import { intakeRoutes } from "./intake.ts";
 import { machineRoutes } from "./machines.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls.ts";
+import { boardRoutes } from "./board.ts";
+import { changeRoutes } from "./changes.ts";
 import { NoQuery } from "./schemas.ts";
 import { guard } from "./security.ts";
 import { sessionRoutes } from "./sessions.ts";
+import { signIn, signInRoutes, type SignIn } from "./sign-in.ts";
 import type { SessionTokens } from "./tokens.ts";
 import { actorViews } from "./views.ts";
+import { webRoutes } from "./web.ts";
 
 // Server
 //
@@ -64,9 +68,12 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerFailures(app, report);
+  const now = options.now ?? Date.now;
+  const sign = signIn(token);
   const principalOf = guard(app, {
     system,
     token,
+    isPage: (given) => sign.verify(given, now()),
     hosts: [system.settings.http.host, ...(options.hosts ?? [])],
     ...(sessionTokens === undefined ? {} : { sessionTokens }),
   });
@@ -84,13 +91,17 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     views.close();
     done();
   });
-  const edge: Edge = { ...options, views, report, now: options.now ?? Date.now, principalOf };
-  await registerRoutes(app, edge, { ...EVENT_OPTIONS, ...options.events });
+  const edge: Edge = { ...options, views, report, now, principalOf };
+  await registerRoutes(app, edge, { sign, events: { ...EVENT_OPTIONS, ...options.events } });
   await app.ready();
   return app;
 }
 
-async function registerRoutes(app: App, edge: Edge, events: EventOptions): Promise<void> {
+async function registerRoutes(
+  app: App,
+  edge: Edge,
+  { sign, events }: { sign: SignIn; events: EventOptions },
+): Promise<void> {
   const metrics = metricsOf(app, edge);
   await app.register((root, _options, done) => {
     healthRoutes(root.withTypeProvider<ZodTypeProvider>(), edge, metrics);
@@ -107,6 +118,7 @@ async function registerRoutes(app: App, edge: Edge, events: EventOptions): Promi
     );
     done();
   });
+  await app.register(async (pages) => webRoutes(pages.withTypeProvider<ZodTypeProvider>()));
   await app.register(
     (scope, _options, done) => {
       // A query that a route does not take is a slip, and is refused like one.
@@ -122,6 +134,9 @@ async function registerRoutes(app: App, edge: Edge, events: EventOptions): Promi
       intakeRoutes(api, edge);
       backupRoute(api, edge);
       eventRoutes(api, edge, events);
+      boardRoutes(api, edge);
+      changeRoutes(api, edge, events);
+      signInRoutes(api, sign, edge.now);
       done();
     },
     { prefix: "/api/v1" },

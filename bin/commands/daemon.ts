@@ -171,14 +171,6 @@ export async function status(output: Output): Promise<number> {
   return state.isReady ? EXIT.done : EXIT.failed;
 }
 
-/** Where the web pages and the API are. */
-export function tellUrl(output: Output): void {
-  const home = homeOf(process.env);
-  const run = running(home);
-  if (run === undefined) throw new Failure("DAEMON_DOWN", `no daemon runs for ${home}`);
-  print(output, { url: run.url }, ({ url }) => url);
-}
-
 /** What `run.json` says, when its daemon is there: its pid alone may be somebody else's by now. */
 export function running(home: string): RunFile | undefined {
   try {

@@ -29,9 +29,9 @@ function lifeCommands(root: Command): void {
   });
   declare(root, {
     usage: "ui",
-    summary: "Print where the daemon's pages are",
-    examples: ["ao ui"],
-    run: async ({ output }) => (await import("../commands/daemon.ts")).tellUrl(output),
+    summary: "Print a link to the daemon's pages that signs a browser in, once, within a minute",
+    examples: ["ao ui", "ao ui --json"],
+    run: async ({ output }) => (await import("../commands/ui.ts")).tellLink(output),
   });
 }
 

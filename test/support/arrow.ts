@@ -12,6 +12,7 @@ export const MAY_IMPORT = {
   storage: ["machines"],
   adapters: ["machines"],
   machines: [],
+  web: [],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 export type Layer = keyof typeof MAY_IMPORT;
 export const LAYERS = Object.keys(MAY_IMPORT).filter(isLayer);
@@ -32,8 +33,16 @@ export const HOMES: Readonly<Record<string, readonly Layer[]>> = {
   "@fastify/swagger": ["http"],
   "fastify-type-provider-zod": ["http"],
   "prom-client": ["http"],
+  "@fastify/static": ["http"],
+  "@fastify/websocket": ["http"],
+  elkjs: ["http"],
   "@xstate/store": ["http"],
   commander: ["bin"],
+  react: ["web"],
+  "react-dom": ["web"],
+  "@xyflow/react": ["web"],
+  "@xterm/xterm": ["web"],
+  "@xterm/addon-fit": ["web"],
 };
 
 /** All that machines/ may import beside its own files. */

@@ -1,0 +1,150 @@
+import { z } from "zod";
+import { addressOf, KINDS, splitAddress } from "../machines/ids.ts";
+import type { JsonObject } from "../machines/json.ts";
+import type { SnapshotRow } from "../storage/store.ts";
+import type { App, Edge } from "./edge.ts";
+import { page } from "./schemas.ts";
+import { sessionView, stateOf } from "./session-view.ts";
+import { statePaths } from "./views.ts";
+
+// Board
+//
+// Every actor in the words in which people think of it: what it is called, how it stands, why, since when, what comes
+// next. One shape for all kinds: a kind that is new is on the board without a change here.
+
+/** One actor, as the board shows it. Times are milliseconds since 1970. */
+export const BoardLine = z.object({
+  address: z.string(),
+  kind: z.string(),
+  id: z.string(),
+  title: z.string(),
+  /** One word or state path. */
+  status: z.string(),
+  /** Why it stands so; empty when the state says it all. */
+  reason: z.string(),
+  since: z.number(),
+  /** What will happen without anybody's doing: the earliest timer. */
+  next: z.object({ name: z.string(), at: z.number() }).nullable(),
+  parent: z.string().nullable(),
+  states: z.array(z.string()),
+  seq: z.number(),
+  updatedAt: z.number(),
+  isDone: z.boolean(),
+  isQuarantined: z.boolean(),
+  facts: z.record(z.string(), z.unknown()),
+});
+export type BoardLine = z.infer<typeof BoardLine>;
+
+/** `GET /board`: lines in order of address, and the point from which `GET /changes` goes on. */
+export function boardRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/board",
+    {
+      schema: {
+        tags: ["web"],
+        summary: "Actors as people think of them; `head` is where `/changes` goes on",
+        querystring: page(z.string(), 1_000).extend({ kind: z.enum(KINDS).optional() }),
+        response: {
+          200: z.object({
+            lines: z.array(BoardLine),
+            next: z.string().nullable(),
+            head: z.number(),
+            at: z.number(),
+          }),
+        },
+      },
+    },
+    ({ query: { kind, after, limit } }) => {
+      const { globalSeq: head } = edge.system.store.head();
+      const rows = edge.views.list({ kind, after, limit: limit + 1 });
+      const lines = rows.slice(0, limit).flatMap(({ address, facts }) => {
+        const row = edge.system.store.snapshot(address);
+        return row === undefined ? [] : [boardLine(row, facts)];
+      });
+      const next = rows.length > limit ? (lines.at(-1)?.address ?? null) : null;
+      return { lines, next, head, at: edge.now() };
+    },
+  );
+}
+
+/** One actor's line; `facts` are those of its summary. */
+export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
+  const { kind, id } = splitAddress(row.address);
+  const { value, context } = stateOf(row);
+  const states = statePaths(value);
+  const told = kind === "session" ? sessionLine(row) : plainLine(id, states, context);
+  return {
+    address: row.address,
+    kind,
+    id,
+    since: row.updatedAt,
+    ...told,
+    next: earliest(row),
+    states,
+    seq: row.seq,
+    updatedAt: row.updatedAt,
+    isDone: isDone(row),
+    isQuarantined: row.isQuarantined,
+    facts: { ...facts, ...told.facts },
+  };
+}
+
+type Told = Pick<BoardLine, "title" | "status" | "reason" | "parent" | "facts"> &
+  Partial<Pick<BoardLine, "since">>;
+
+function sessionLine(row: SnapshotRow): Told {
+  const view = sessionView(row);
+  const { number, url } = view.pr;
+  return {
+    title: view.title || firstLine(view.prompt) || view.id,
+    status: view.status,
+    reason: view.statusReason,
+    since: view.lifecycle.since,
+    parent: addressOf("project", view.projectId),
+    facts: {
+      branch: view.branch ?? null,
+      harness: view.harness,
+      wanted: view.wanted,
+      terminal: view.terminal.state,
+      ...(number !== undefined && { number }),
+      ...(url !== undefined && { url }),
+    },
+  };
+}
+
+function plainLine(id: string, states: readonly string[], context: Context): Told {
+  const trouble = Trouble.safeParse(context["trouble"]).data;
+  return {
+    title: textOf(context["title"]) ?? textOf(context["question"]) ?? id,
+    status: states.join(" · "),
+    reason: trouble?.message ?? textOf(context["reason"]) ?? "",
+    parent: textOf(context["parent"]) ?? null,
+    facts: {},
+  };
+}
+
+// Long enough to know it by.
+const TITLE_CHARS = 160;
+
+function firstLine(text: string): string {
+  return (/\S.*/.exec(text)?.[0] ?? "").slice(0, TITLE_CHARS);
+}
+
+type Context = ReturnType<typeof stateOf>["context"];
+const Trouble = z.object({ message: z.string() });
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function earliest({ timers }: SnapshotRow): BoardLine["next"] {
+  const [first] = Object.entries(timers)
+    .map(([name, { dueAt }]) => ({ name, at: dueAt }))
+    .toSorted((a, b) => a.at - b.at);
+  return first ?? null;
+}
+
+function isDone({ snapshot }: SnapshotRow): boolean {
+  const isState = typeof snapshot === "object" && snapshot !== null && "status" in snapshot;
+  return isState && snapshot["status"] === "done";
+}

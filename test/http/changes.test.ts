@@ -1,0 +1,131 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { expect, it, onTestFinished } from "vitest";
+import type { BoardLine } from "../../http/board.ts";
+import {
+  OWNER,
+  served,
+  withOrder,
+  withProject,
+  withSession,
+  type Served,
+} from "../support/http.ts";
+
+interface Changes {
+  readonly response: IncomingMessage;
+  /** Every line told so far. */
+  readonly lines: () => BoardLine[];
+  readonly frames: () => string[];
+  readonly last: () => number;
+}
+
+async function follow(server: Served, query = "", headers: object = {}): Promise<Changes> {
+  const url = server.app.server.listening
+    ? `http://127.0.0.1:${String(Reflect.get(server.app.server.address() ?? {}, "port"))}`
+    : await server.app.listen({ port: 0, host: "127.0.0.1" });
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const all = { authorization: `Bearer ${OWNER}`, ...headers };
+    httpRequest(`${url}/api/v1/changes${query}`, { headers: all }, resolve)
+      .once("error", reject)
+      .end();
+  });
+  onTestFinished(() => {
+    response.destroy();
+  });
+  response.on("error", () => {});
+  let text = "";
+  response.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  const frames = (): string[] => text.split("\n\n").filter((frame) => frame.includes("event:"));
+  return {
+    response,
+    frames,
+    last: () => Number([...text.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1]),
+    lines: () =>
+      [...text.matchAll(/^event: lines\ndata: (.*)$/gm)].flatMap(
+        ([, data = ""]) => JSON.parse(data).lines,
+      ),
+  };
+}
+
+const head = (server: Served): number => server.system.store.head().globalSeq;
+
+it("tells how an actor stands after it changed, as the board does (G1)", async () => {
+  const server = await served();
+  await withProject(server);
+  const changes = await follow(server);
+  const id = await withSession(server);
+  await expect.poll(() => changes.last()).toBe(head(server));
+  const told = changes.lines().findLast(({ address }) => address === `session/${id}`);
+  const { body } = await server.request("GET", "/board?kind=session");
+  expect([told, body.head]).toEqual([body.lines[0], head(server)]);
+  expect(told).toMatchObject({ title: "Do it.", status: "spawning", parent: "project/demo" });
+});
+
+it("tells an actor that moved often less often than it moved (G2)", async () => {
+  const server = await served();
+  await withProject(server);
+  const changes = await follow(server, "?kind=project");
+  const before = head(server);
+  await Promise.all(
+    Array.from({ length: 300 }, async (_, n) =>
+      server.request("PUT", "/projects/demo/config", { env: { N: String(n) } }),
+    ),
+  );
+  await expect.poll(() => changes.last()).toBe(head(server));
+  expect(head(server) - before).toBe(300);
+  expect(changes.lines().length).toBeLessThan(100);
+  expect(changes.lines().at(-1)?.seq).toBe(server.system.store.snapshot("project/demo")?.seq);
+});
+
+it("tells a reader that comes back what changed meanwhile, once for each actor (G3)", async () => {
+  const server = await served();
+  await withProject(server);
+  const from = head(server);
+  const id = await withOrder(server);
+  await expect.poll(() => server.system.report().outbox).toBe(0);
+  const changes = await follow(server, "", { "last-event-id": String(from) });
+  await expect.poll(() => changes.last()).toBe(head(server));
+  const addresses = changes.lines().map(({ address }) => address);
+  expect(addresses.toSorted()).toEqual([
+    "project/demo",
+    `session/${id}`,
+    `terminal/${id}`,
+    `workspace/${id}`,
+  ]);
+});
+
+it("tells a reader that was away for too long to read the board anew (G3)", async () => {
+  const server = await served();
+  await withProject(server);
+  await Promise.all(
+    Array.from({ length: 2_100 }, async (_, n) =>
+      server.request("PUT", "/projects/demo/config", { env: { N: String(n) } }),
+    ),
+  );
+  const changes = await follow(server, "?after=1");
+  await expect.poll(() => changes.frames()).toHaveLength(1);
+  expect(changes.frames()[0]).toBe(`id: ${head(server)}\nevent: reset\ndata: {}`);
+});
+
+it("tells a reader that stopped reading to read the board anew, and keeps nothing for it (G3)", async () => {
+  const server = await served();
+  await withProject(server);
+  const changes = await follow(server);
+  changes.response.pause();
+  const note = "x".repeat(400_000);
+  for (let n = 0; n < 40; n += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- each in a frame of its own
+    await server.request("POST", "/sessions", {
+      projectId: "demo",
+      prompt: `${n}${note}`,
+      title: note.slice(0, 900),
+    });
+  }
+  await expect.poll(() => server.system.report().outbox).toBe(0);
+  changes.response.resume();
+  const { body } = await server.request("GET", "/board?kind=session");
+  expect(body.lines).toHaveLength(40);
+  await expect.poll(() => changes.last()).toBe(head(server));
+});

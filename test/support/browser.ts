@@ -1,0 +1,80 @@
+import { existsSync } from "node:fs";
+import { execa } from "execa";
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { expect, onTestFinished } from "vitest";
+import { tempFolder } from "./folder.ts";
+
+/** Debian's; `bin/test` brings it. */
+const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** Nothing of its own may go to the network: what is asked for is what the page asked for. */
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Starts a browser; whoever does closes it. */
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = CHROMIUM.find((path) => existsSync(path));
+  if (executablePath === undefined) {
+    throw new Error("these tests need Chromium; run: apt-get install -y chromium, or bin/test");
+  }
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
+/** Makes the bundle of the pages when it is missing or stale, as bin/ao does. */
+export async function bundled(): Promise<void> {
+  const script = "root=$PWD; node=$1; . bin/prepare; has_bundle || (alone make_bundle); has_bundle";
+  await execa("sh", ["-euc", script, "sh", process.execPath]);
+}
+
+/** A page and what it did that a page of ours must not do. */
+export interface Watched {
+  readonly page: Page;
+  /** Errors and warnings of its console, and what it threw. */
+  readonly complaints: string[];
+  /** Addresses asked for that are not of the daemon. */
+  readonly strangers: string[];
+}
+
+/** A signed-in page of its own context, at a path; closed with the test, which fails when it complained. */
+export async function signedIn(
+  browser: Browser,
+  world: { run(): { url: string }; post(path: string): Promise<{ code: string }> },
+  { path = "/", ...options }: BrowserContextOptions & { readonly path?: string } = {},
+): Promise<Watched> {
+  const { url } = world.run();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const strangers: string[] = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${url}/`) && !request.url().startsWith("data:")) {
+      strangers.push(request.url());
+    }
+  });
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === "fail") await keepPicture(page);
+    await context.close();
+    expect({ complaints, strangers }).toEqual({ complaints: [], strangers: [] });
+  });
+  const { code } = await world.post("/web/codes");
+  await page.goto(`${url}/#code=${code}`);
+  await page.locator(".link-state[data-state=live]").waitFor();
+  if (path !== "/") await page.goto(`${url}${path}`);
+  return { page, complaints, strangers };
+}
+
+async function keepPicture(page: Page): Promise<void> {
+  await page.screenshot({ path: `${tempFolder()}/failed.png` }).catch(() => {});
+}

@@ -1,0 +1,56 @@
+import { Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
+import { keptToken, onSignedOut } from "./model/client.ts";
+import { useKeys } from "./model/keys.ts";
+import { go, useRoute, type Route } from "./model/route.ts";
+import { turnTheme } from "./model/theme.ts";
+import { Board } from "./pages/board.tsx";
+import { SignIn } from "./pages/sign-in.tsx";
+import { Failing } from "./parts/failing.tsx";
+import { KeyList } from "./parts/key-list.tsx";
+import { Shell } from "./parts/shell.tsx";
+import { Notice } from "./parts/notice.tsx";
+
+/** The pages: which one the address names, or the way in. */
+export function App({ refusal }: { readonly refusal: string | undefined }): ReactNode {
+  const [isSignedIn, setSignedIn] = useState(keptToken() !== null);
+  useEffect(() => onSignedOut(() => setSignedIn(false)), []);
+  if (!isSignedIn) return <SignIn refusal={refusal} onSignedIn={() => setSignedIn(true)} />;
+  return <Pages />;
+}
+
+function Pages(): ReactNode {
+  const route = useRoute();
+  const [areKeysShown, showKeys] = useState(false);
+  useKeys(
+    useMemo(
+      () => [
+        { keys: "?", what: "Show what the keys do", run: () => showKeys((is) => !is) },
+        { keys: "g b", what: "Go to the board", run: () => go("/") },
+        { keys: "T", what: "Turn between light, dark and the system's choice", run: turnTheme },
+      ],
+      [],
+    ),
+  );
+  return (
+    <Shell route={route} onKeys={() => showKeys(true)}>
+      <Failing key={route.path}>
+        <Suspense fallback={<Notice title="Loading …" />}>
+          <Page route={route} />
+        </Suspense>
+      </Failing>
+      <KeyList isOpen={areKeysShown} onClose={() => showKeys(false)} />
+    </Shell>
+  );
+}
+
+function Page({ route }: { readonly route: Route }): ReactNode {
+  const [first = ""] = route.parts;
+  if (first === "") return <Board route={route} />;
+  return (
+    <Notice title="There is no such page">
+      <p>
+        Nothing is at <code>{route.path}</code>. <a href="/">To the board</a>
+      </p>
+    </Notice>
+  );
+}

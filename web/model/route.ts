@@ -1,0 +1,76 @@
+import { useSyncExternalStore } from "react";
+
+// Route
+//
+// Where the reader is: the address, no more. Links are plain anchors; a click on one of ours does not load the page anew.
+
+export interface Route {
+  readonly path: string;
+  /** Decoded parts of the path: `["actors", "session", "mer-1"]`. */
+  readonly parts: readonly string[];
+  readonly query: URLSearchParams;
+}
+
+const listeners = new Set<() => void>();
+let current = read();
+
+export function useRoute(): Route {
+  return useSyncExternalStore(subscribe, () => current);
+}
+
+/** Goes to an address of ours. */
+export function go(href: string, options: { replace?: boolean } = {}): void {
+  if (options.replace === true) history.replaceState(null, "", href);
+  else history.pushState(null, "", href);
+  changed();
+  if (options.replace !== true) window.scrollTo(0, 0);
+}
+
+/** Sets members of the query in place; null takes one out. */
+export function setQuery(members: Readonly<Record<string, string | null>>): void {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(members)) {
+    if (value === null || value === "") query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString();
+  go(location.pathname + (text === "" ? "" : `?${text}`), { replace: true });
+}
+
+/** Makes clicks on our own links, and the browser's way back, change the route. */
+export function followLinks(): void {
+  window.addEventListener("popstate", changed);
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0 || isModified(event)) return;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (link === null || link.target !== "" || link.origin !== location.origin) return;
+    if (link.pathname.startsWith("/api/") || link.hasAttribute("download")) return;
+    event.preventDefault();
+    go(link.pathname + link.search);
+  });
+}
+
+export function actorHref(address: string, seq?: number): string {
+  const [kind = "", id = ""] = address.split("/");
+  const at = seq === undefined ? "" : `?at=${seq}`;
+  return `/actors/${encodeURIComponent(kind)}/${encodeURIComponent(id)}${at}`;
+}
+
+function isModified({ metaKey, ctrlKey, shiftKey, altKey }: MouseEvent): boolean {
+  return metaKey || ctrlKey || shiftKey || altKey;
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function changed(): void {
+  current = read();
+  for (const listener of listeners) listener();
+}
+
+function read(): Route {
+  const parts = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  return { path: location.pathname, parts, query: new URLSearchParams(location.search) };
+}

@@ -1,0 +1,119 @@
+import type { Line } from "./answers.ts";
+import { toneOf, type Tone } from "./words.ts";
+
+// Sections
+//
+// The board's lines, chosen and ordered: what asks for a person comes first, then what moves, then what rests.
+
+export const SHOWS = ["all", "needs", "active", "resting", "ended"] as const;
+export type Show = (typeof SHOWS)[number];
+
+export interface Choice {
+  readonly text: string;
+  readonly show: Show;
+  /** One kind, or what people think in. */
+  readonly kind: string;
+}
+
+export interface Section {
+  readonly kind: string;
+  readonly lines: readonly Line[];
+}
+
+/** What people think in; the parts that these are made of are shown when asked for. */
+const SPOKEN = ["objective", "question", "session", "review"];
+const NAMES: Readonly<Record<string, string>> = {
+  objective: "Objectives",
+  question: "Questions",
+  session: "Sessions",
+  review: "Reviews",
+  terminal: "Terminals",
+  workspace: "Workspaces",
+  project: "Projects",
+  forge: "Forges",
+  supervisor: "Supervisors",
+  collector: "Collectors",
+};
+
+export function nameOfKind(kind: string): string {
+  return NAMES[kind] ?? kind;
+}
+
+/** Kinds of which there is an actor, the spoken ones first. */
+export function kindsOf(lines: Iterable<Line>): string[] {
+  const kinds = new Set<string>();
+  for (const { kind } of lines) kinds.add(kind);
+  return [...kinds].toSorted((a, b) => placeOf(a) - placeOf(b) || a.localeCompare(b));
+}
+
+/** The sections to show; empty ones are left out. */
+export function sectionsOf(lines: Iterable<Line>, { text, show, kind }: Choice): Section[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const byKind = new Map<string, Line[]>();
+  for (const line of lines) {
+    if (kind === "" ? !SPOKEN.includes(line.kind) : line.kind !== kind) continue;
+    if (show !== "all" && showOf(line) !== show) continue;
+    if (!words.every((word) => textOf(line).includes(word))) continue;
+    const section = byKind.get(line.kind) ?? [];
+    section.push(line);
+    byKind.set(line.kind, section);
+  }
+  return [...byKind]
+    .toSorted(([a], [b]) => placeOf(a) - placeOf(b))
+    .map(([name, found]) => ({ kind: name, lines: found.toSorted(compare) }));
+}
+
+/** How many lines each choice of `show` has, of the spoken kinds or of one. */
+export function countsOf(lines: Iterable<Line>, kind: string): Readonly<Record<Show, number>> {
+  const counts: Record<Show, number> = { all: 0, needs: 0, active: 0, resting: 0, ended: 0 };
+  for (const line of lines) {
+    if (kind === "" ? !SPOKEN.includes(line.kind) : line.kind !== kind) continue;
+    counts.all += 1;
+    counts[showOf(line)] += 1;
+  }
+  return counts;
+}
+
+/** The tone of a line; a quarantine is worse than any state. */
+export function toneOfLine(line: Line): Tone {
+  return line.isQuarantined ? "bad" : toneOf(line.status);
+}
+
+const ENDED = new Set([
+  "done",
+  "merged",
+  "killed",
+  "cleanup",
+  "terminated",
+  "removed",
+  "archived",
+  "canceled",
+  "cancelled",
+  "absent",
+  "answered",
+]);
+
+function showOf(line: Line): Exclude<Show, "all"> {
+  const tone = toneOfLine(line);
+  if (tone === "needs" || tone === "bad") return "needs";
+  if (line.isDone || ENDED.has(line.status)) return "ended";
+  return tone === "active" || tone === "good" ? "active" : "resting";
+}
+
+function compare(a: Line, b: Line): number {
+  return rankOf(a) - rankOf(b) || b.since - a.since || a.address.localeCompare(b.address);
+}
+
+function rankOf(line: Line): number {
+  return SHOWS.indexOf(showOf(line));
+}
+
+function placeOf(kind: string): number {
+  const place = SPOKEN.indexOf(kind);
+  return place === -1 ? SPOKEN.length : place;
+}
+
+function textOf({ address, title, status, reason, facts }: Line): string {
+  const branch = typeof facts["branch"] === "string" ? facts["branch"] : "";
+  return `${address} ${title} ${status} ${reason} ${branch}`.toLowerCase();
+}

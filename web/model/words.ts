@@ -1,0 +1,73 @@
+// Words
+//
+// How facts are said: short, and the same everywhere.
+
+/** How much a state asks of a reader; each has its colour and its sign. */
+export type Tone = "needs" | "bad" | "good" | "active" | "quiet";
+
+const TONES: Readonly<Record<string, Tone>> = {
+  needs_input: "needs",
+  stuck: "needs",
+  detecting: "needs",
+  no_signal: "needs",
+  changes_requested: "needs",
+  ci_failed: "needs",
+  waiting_input: "needs",
+  blocked: "needs",
+  dirty: "needs",
+  open: "active",
+  errored: "bad",
+  failed: "bad",
+  probe_failed: "bad",
+  missing: "bad",
+  quarantined: "bad",
+  superseded: "quiet",
+  approved: "good",
+  mergeable: "good",
+  merged: "good",
+  done: "good",
+  complete: "good",
+  delivered: "good",
+  answered: "good",
+  working: "active",
+  spawning: "active",
+  pr_open: "active",
+  review_pending: "active",
+  live: "active",
+  alive: "active",
+  active: "active",
+  running: "active",
+  launching: "active",
+  registered: "active",
+};
+
+/** The tone of a status, or of the first state of several that asks for something. */
+export function toneOf(status: string): Tone {
+  const words = status.split(/[.·\s]+/).filter(Boolean);
+  const tones = words.map((word) => TONES[word] ?? "quiet");
+  const order: readonly Tone[] = ["bad", "needs", "active", "good"];
+  return order.find((tone) => tones.includes(tone)) ?? "quiet";
+}
+
+/** Without colour a tone is still told: by its sign. */
+export const SIGNS: Readonly<Record<Tone, string>> = {
+  needs: "!",
+  bad: "×",
+  good: "✓",
+  active: "●",
+  quiet: "○",
+};
+
+/** `needs_input` as people read it. */
+export function plain(word: string): string {
+  return word.replaceAll(/[_]/g, " ");
+}
+
+/** How long, in its largest unit. */
+export function brief(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}

@@ -1,0 +1,43 @@
+import { useState, type FormEvent, type ReactNode } from "react";
+import { signInByCode } from "../model/client.ts";
+
+/** The way in: a link that `ao ui` prints. */
+export function SignIn({
+  refusal,
+  onSignedIn,
+}: {
+  readonly refusal: string | undefined;
+  readonly onSignedIn: () => void;
+}): ReactNode {
+  const [why, setWhy] = useState(refusal);
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const code = new FormData(event.currentTarget).get("code");
+    signInByCode(typeof code === "string" ? code : "").then(onSignedIn, (error: unknown) =>
+      setWhy(error instanceof Error ? error.message : String(error)),
+    );
+  };
+  return (
+    <main className="sign-in">
+      <h1>
+        <img src="/icon.svg" alt="" width="32" height="32" /> ao
+      </h1>
+      <p>
+        Run <code>ao ui</code> on the machine of the daemon and open the link that it prints, or
+        paste it here. A link signs one browser in, once, within a minute.
+      </p>
+      <form onSubmit={submit}>
+        <label htmlFor="code">Link or code</label>
+        <div className="field-row">
+          <input id="code" name="code" autoComplete="off" spellCheck={false} required />
+          <button type="submit">Sign in</button>
+        </div>
+      </form>
+      {why !== undefined && (
+        <p className="problem" role="alert">
+          {why}
+        </p>
+      )}
+    </main>
+  );
+}
