@@ -14,18 +14,28 @@ export interface Purger {
 export function purger(bus: Pick<Bus, "purge">, clock: Clock): Purger {
   let newest: StreamPosition | undefined;
   let cancel: (() => void) | undefined;
+  let isStopped = false;
 
-  function purge(): void {
+  async function purge(): Promise<void> {
     cancel = undefined;
+    if (newest === undefined) return;
     // A purge that fails is made up for by the next one; the stream's own limits hold meanwhile.
-    if (newest !== undefined) bus.purge(newest).catch(() => {});
+    const isDone = await bus.purge(newest).catch(() => true);
+    if (!isDone) wait();
+  }
+
+  function wait(): void {
+    if (!isStopped) cancel ??= clock.after(PURGE_EVERY_MS, () => void purge());
   }
 
   return {
     to(position) {
       newest = position;
-      cancel ??= clock.after(PURGE_EVERY_MS, purge);
+      wait();
     },
-    stop: () => cancel?.(),
+    stop() {
+      isStopped = true;
+      cancel?.();
+    },
   };
 }

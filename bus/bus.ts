@@ -64,8 +64,11 @@ export interface Bus {
   emit(subject: string, body: Uint8Array): void;
   /** Reads the stream after a position; from its beginning without one, or when the stream is another. */
   read(after: StreamPosition | undefined): Promise<Intake>;
-  /** Lets the server forget everything up to and with a position, if the stream is still that one. */
-  purge(upTo: StreamPosition): Promise<void>;
+  /**
+   * Lets the server forget everything up to and with a position, if the stream is still that one. False when that is
+   * put off because it would hold up the stream: ask again later.
+   */
+  purge(upTo: StreamPosition): Promise<boolean>;
   /** Answers requests on a subject until the returned function is called; survives reconnects. */
   serve(
     subject: string,

@@ -16,7 +16,6 @@ export function memoryBus({ stream = memoryStream(), now = () => 0 }: MemoryBusO
   const open = new Set<() => void>();
   let isClosed = false;
   let state = look();
-
   function look(): BusState {
     const reason = isClosed ? "the bus was closed" : stream.outage;
     if (reason !== undefined) return { type: "down", since: now(), reason };
@@ -26,10 +25,7 @@ export function memoryBus({ stream = memoryStream(), now = () => 0 }: MemoryBusO
     const next = look();
     if (isSame(state, next)) return;
     state = next;
-    const failure =
-      next.type === "down"
-        ? new Failure("BUS_DOWN", `reach the stream: ${next.reason}`)
-        : undefined;
+    const failure = next.type === "up" ? undefined : outageOf(next.reason);
     for (const listener of listeners) listener(state, failure);
   }
   function check(attempt: string): void {
@@ -38,7 +34,7 @@ export function memoryBus({ stream = memoryStream(), now = () => 0 }: MemoryBusO
   open.add(stream.onChange(follow));
 
   return {
-    async publish(publication: Publication) {
+    publish: async (publication: Publication) => {
       check(`publish to ${publication.subject}`);
       await stream.publish(publication);
     },
@@ -50,10 +46,11 @@ export function memoryBus({ stream = memoryStream(), now = () => 0 }: MemoryBusO
       open.add(() => void intake.close());
       return Promise.resolve(intake);
     },
-    async purge(upTo) {
-      check(`purge up to ${upTo.seq}`);
+    purge: async ({ stream: name, seq }) => {
+      check(`purge up to ${seq}`);
       await Promise.resolve();
-      if (upTo.stream === stream.name) stream.purge(upTo.seq);
+      if (name === stream.name) stream.purge(seq);
+      return true;
     },
     serve(subject, answer) {
       const stop = stream.serve(subject, answer);
@@ -120,6 +117,10 @@ function memoryIntake(stream: MemoryStream, after: StreamPosition | undefined): 
       return Promise.resolve();
     },
   };
+}
+
+function outageOf(reason: string): Failure {
+  return new Failure("BUS_DOWN", `reach the stream: ${reason}`);
 }
 
 function isSame(one: BusState, other: BusState): boolean {

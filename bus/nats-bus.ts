@@ -100,6 +100,8 @@ class NatsBus implements Bus, Link {
   readonly #intakes = new Set<NatsIntake>();
   readonly #asking = new Set<(failure: Failure) => void>();
   readonly #listeners = new Set<(state: BusState, failure?: Failure) => void>();
+  /** The stream when a purge of it was put off the last time. */
+  #unpurged: StreamHead | undefined;
   #waiting = Promise.withResolvers<void>();
   #changing: Promise<unknown> = Promise.resolve();
   #isConnected = true;
@@ -155,13 +157,17 @@ class NatsBus implements Bus, Link {
     return Promise.resolve(intake);
   }
 
-  async purge(upTo: StreamPosition): Promise<void> {
+  async purge(upTo: StreamPosition): Promise<boolean> {
     const attempt = `purge ${upTo.stream} up to ${upTo.seq}`;
     if (this.#state.type === "down")
       throw new Failure("BUS_DOWN", `${attempt}: ${this.#state.reason}`);
-    await this.#inTurn(() => purgeStream(this.jsm, upTo)).catch((cause: unknown) => {
+    const seen = { maxBytes: this.#limits.maxBytes, before: this.#unpurged };
+    try {
+      this.#unpurged = await this.#inTurn(() => purgeStream(this.jsm, upTo, seen));
+    } catch (cause) {
       throw asFailure(attempt, cause);
-    });
+    }
+    return this.#unpurged === undefined;
   }
 
   serve(

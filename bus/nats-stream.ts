@@ -17,6 +17,7 @@ import { MAIL_SUBJECTS } from "./subjects.ts";
 //       the same numbers a second time, has another name.
 //   T2. A full stream refuses new messages; it never drops old ones to make room.
 //   T3. A stream that exists is kept with its messages; only its limits are changed.
+//   T4. A purge holds up nobody: one that would is put off until the stream is quiet, or a quarter full.
 
 export const STREAM = "AO_MAIL";
 
@@ -42,8 +43,16 @@ export const STREAM_LIMITS: StreamLimits = {
 /** One look at the stream. `name` is its incarnation (T1). */
 export interface StreamHead {
   readonly name: string;
+  readonly firstSeq: number;
   readonly lastSeq: number;
+  readonly bytes: number;
 }
+
+// nats-server 2.9 forgets all of a stream at once, but a part of it message by message, each time looking for the next
+// one of the same subject. Measured with 1,000 sessions: 0.09 ms a message, 60,000 of 60,001 held the server up for
+// longer than its clients wait for a ping, and all 60,000 took 8 ms.
+const FEW = 64;
+const MANY = 4_096;
 
 /** The stream as it is now; made when it is not there, changed when its limits are others. */
 export async function ensureStream(
@@ -82,11 +91,27 @@ export async function deleteStream(jsm: JetStreamManager, name: string): Promise
   if (head?.name === name) await jsm.streams.delete(STREAM);
 }
 
-/** Drops everything up to and with a position, if the stream is still that one. */
-export async function purgeStream(jsm: JetStreamManager, upTo: StreamPosition): Promise<void> {
+/**
+ * Drops everything up to and with a position, if the stream is still that one and it is cheap (T4).
+ * The answer is the stream as it was looked at, when it was put off; `before` is that of the time before.
+ */
+export async function purgeStream(
+  jsm: JetStreamManager,
+  upTo: StreamPosition,
+  { maxBytes, before }: { maxBytes: number; before: StreamHead | undefined },
+): Promise<StreamHead | undefined> {
   const head = await lookAtStream(jsm);
-  if (head?.name !== upTo.stream) return;
+  if (head?.name !== upTo.stream || head.firstSeq > upTo.seq) return undefined;
+  if (!isCheap(head, upTo, before) && head.bytes < maxBytes / 4) return head;
   await jsm.streams.purge(STREAM, { seq: upTo.seq + 1 });
+  return undefined;
+}
+
+/** Few messages; or all of them, and when they are many, none came lately that could come in between again. */
+function isCheap(head: StreamHead, { seq }: StreamPosition, before?: StreamHead): boolean {
+  const count = seq + 1 - head.firstSeq;
+  if (count <= FEW) return true;
+  return head.lastSeq === seq && (count <= MANY || before?.lastSeq === seq);
 }
 
 function streamConfig(limits: StreamLimits) {
@@ -120,7 +145,9 @@ function headOf(info: StreamInfo): StreamHead {
   const life = lifeOf(info.config.description);
   return {
     name: `${STREAM}@${info.created}${life > 1 ? `#${life}` : ""}`,
+    firstSeq: info.state.first_seq,
     lastSeq: info.state.last_seq,
+    bytes: info.state.bytes,
   };
 }
 

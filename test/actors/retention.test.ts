@@ -94,10 +94,11 @@ describe("R2: the stream", () => {
   it("is purged once for many flushes, up to the newest, and again after a purge that failed", async () => {
     const clock = manualClock();
     const asked: StreamPosition[] = [];
-    const purge = async (upTo: StreamPosition): Promise<void> => {
+    const purge = async (upTo: StreamPosition): Promise<boolean> => {
       asked.push(upTo);
       await settle();
       if (asked.length === 1) throw new Failure("BUS_DOWN", "purge: gone");
+      return true;
     };
     const purging = purger({ purge }, clock);
     for (const seq of [1, 2, 3]) purging.to({ stream: "S", seq });
@@ -108,5 +109,21 @@ describe("R2: the stream", () => {
     purging.stop();
     await clock.advance(5_000);
     expect(asked.map(({ seq }) => seq)).toEqual([3, 4]);
+  });
+
+  it("is purged later when the bus puts it off, without anything more coming", async () => {
+    const clock = manualClock();
+    const answers = [false, false, true];
+    const asked: number[] = [];
+    const purge = async ({ seq }: StreamPosition): Promise<boolean> => {
+      asked.push(seq);
+      await settle();
+      return answers.shift() ?? true;
+    };
+    const purging = purger({ purge }, clock);
+    purging.to({ stream: "S", seq: 7 });
+    for (let second = 0; second < 6; second += 1) await clock.advance(1_000);
+    purging.stop();
+    expect(asked).toEqual([7, 7, 7]);
   });
 });

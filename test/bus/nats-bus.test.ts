@@ -340,6 +340,31 @@ describe("a NATS bus and its stream", () => {
     expect(texts(await collect(await bus.read(got.at(-1)), 1))).toEqual(["room again"]);
   });
 
+  it("puts a purge off that would hold up the stream, until it is quiet or a quarter full (T4)", async () => {
+    const world = await natsWorld({ limits: { maxBytes: 40_000 } });
+    const bus = await world.bus();
+    const left = async (): Promise<number> =>
+      (await (await world.jsm()).streams.info("AO_MAIL")).state.messages;
+    const stream = streamOf(bus);
+    for (const body of numbered("m", 70)) await bus.publish(observation(body));
+    const busy = await bus.purge({ stream, seq: 69 });
+    const few = await bus.purge({ stream, seq: 40 });
+    const afterFew = await left();
+    const all = await bus.purge({ stream, seq: 70 });
+    const afterAll = await left();
+    for (const body of numbered("n", 70)) await bus.publish(observation(body.padEnd(200, ".")));
+    const full = await bus.purge({ stream, seq: 139 });
+    expect([busy, few, afterFew, all, afterAll, full, await left()]).toEqual([
+      false,
+      true,
+      30,
+      true,
+      0,
+      true,
+      1,
+    ]);
+  });
+
   it("changes the limits of a stream that exists, and nothing else of it (T3)", async () => {
     const world = await natsWorld();
     const bus = await world.bus();

@@ -79,6 +79,8 @@ describe("the daemon's own nats-server, killed", () => {
     process.kill(server, "SIGKILL");
     await expect.poll(() => world.natsPid()).not.toBe(server);
     await reports(world, id);
+    // The receipt of the text counts as a revision too.
+    await world.settled();
     const { duplicate } = await world.get("/intake");
     const again = await world.nats("probe");
     const { revision } = await world.session(id);

@@ -211,7 +211,7 @@ describe("actors", () => {
       {
         address: "session/demo-1",
         machine: "session",
-        version: 1,
+        version: 2,
         value: { lifecycle: "not_started", wanted: "running" },
         states: [
           "lifecycle.not_started",
@@ -227,7 +227,7 @@ describe("actors", () => {
     expect(body).toMatchObject({
       address: "session/demo-1",
       machine: "session",
-      version: 1,
+      version: 2,
       timers: [],
       outbox: [],
     });
