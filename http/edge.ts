@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { System } from "../actors/system.ts";
+import type { SessionReader } from "./session-reader.ts";
 import type { ActorViews } from "./views.ts";
 
 /** A fastify instance whose routes are typed by their zod schemas. */
@@ -40,6 +41,7 @@ export interface Health {
 export interface Edge {
   readonly system: System;
   readonly views: ActorViews;
+  readonly sessions: SessionReader;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly version: string;
@@ -53,4 +55,6 @@ export interface Edge {
   /** Told of what broke and should not have. */
   readonly report: (error: unknown, requestId: string) => void;
   readonly principalOf: (request: FastifyRequest) => Principal;
+  /** How long a caller is kept waiting for what takes its time, milliseconds. */
+  readonly patienceMs: number;
 }

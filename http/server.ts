@@ -11,18 +11,21 @@ import { z } from "zod";
 import type { System } from "../actors/system.ts";
 import { actorRoutes } from "./actors.ts";
 import { backupRoute } from "./backup.ts";
+import { ANSWER_WITHIN_MS } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
 import { answerFailure, answerFailures, failureOf } from "./failures.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { intakeRoutes } from "./intake.ts";
 import { machineRoutes } from "./machines.ts";
+import { orchestratorRoutes } from "./orchestrators.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls.ts";
 import { boardRoutes } from "./board.ts";
 import { changeRoutes } from "./changes.ts";
 import { NoQuery } from "./schemas.ts";
 import { guard } from "./security.ts";
+import { sessionReader } from "./session-reader.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { signIn, signInRoutes, type SignIn } from "./sign-in.ts";
 import type { SessionTokens } from "./tokens.ts";
@@ -49,6 +52,7 @@ export interface ServerOptions extends Pick<
   readonly events?: Partial<EventOptions>;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  readonly patienceMs?: number;
 }
 
 /** The HTTP side of a running system, ready to listen or to be injected; close it before the system. */
@@ -91,7 +95,20 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     views.close();
     done();
   });
-  const edge: Edge = { ...options, views, report, now, principalOf };
+  const edge: Edge = {
+    ...options,
+    views,
+    sessions: sessionReader({
+      store: system.store,
+      now,
+      attach: options.attach,
+      limit: system.settings.limits.liveActors,
+    }),
+    report,
+    now,
+    principalOf,
+    patienceMs: options.patienceMs ?? ANSWER_WITHIN_MS,
+  };
   await registerRoutes(app, edge, { sign, events: { ...EVENT_OPTIONS, ...options.events } });
   await app.ready();
   return app;
@@ -128,6 +145,7 @@ async function registerRoutes(
       const api = scope.withTypeProvider<ZodTypeProvider>();
       projectRoutes(api, edge);
       sessionRoutes(api, edge);
+      orchestratorRoutes(api, edge);
       pullRoutes(api, edge);
       actorRoutes(api, edge);
       machineRoutes(api, edge);

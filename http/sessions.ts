@@ -15,7 +15,7 @@ import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { knownProject } from "./projects.ts";
 import { Id, page, SpawnBody, StateName } from "./schemas.ts";
-import { messageViews, MessageView, sessionView, SessionView } from "./session-view.ts";
+import { messageViews, MessageView, SessionView } from "./session-view.ts";
 
 const tags = ["sessions"];
 
@@ -71,7 +71,7 @@ function listRoutes(app: App, edge: Edge): void {
         limit: limit + 1,
         where: ({ facts }) => project === undefined || facts["projectId"] === project,
       });
-      const sessions = rows.slice(0, limit).map(({ address }) => viewOf(edge, address));
+      const sessions = edge.sessions.all(rows.slice(0, limit));
       return { sessions, next: rows.length > limit ? (sessions.at(-1)?.id ?? null) : null };
     },
   );
@@ -330,7 +330,7 @@ function isOver({ lifecycle, status, wanted }: SessionView): boolean {
 }
 
 function viewOf(edge: Edge, address: Address): SessionView {
-  return sessionView(knownActor(edge, address), { at: edge.now(), attach: edge.attach });
+  return edge.sessions.one(address);
 }
 
 function sessionOf(edge: Edge, id: string): Address {

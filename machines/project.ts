@@ -1,14 +1,23 @@
 import { assertEvent, assign, setup } from "xstate";
-import { z } from "zod";
-import { MailUndeliverable } from "./children.ts";
-import type { FailureCode } from "./failures.ts";
-import { launchOf, type Launch } from "./harnesses.ts";
-import { addressOf, splitAddress, Token } from "./ids.ts";
+import { addressOf, splitAddress } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
-import type { EventOf } from "./message.ts";
+import { beginSuccessor, endPredecessors, withoutPredecessor } from "./orchestrators.ts";
 import type { Order } from "./order.ts";
-import { type AgentConfig, Command, ProjectConfig } from "./project-config.ts";
-import { records, type Seen } from "./recording.ts";
+import {
+  accepts,
+  isClean,
+  registrationRefusal,
+  sessionIdOf,
+  spawnRefusal,
+  startOf,
+  successionOf,
+  wishOf,
+  type ProjectContext,
+  type ProjectEvent,
+  type Refusal,
+  type SeenBy,
+} from "./project-record.ts";
+import { records } from "./recording.ts";
 import { typed } from "./typed.ts";
 
 // Project
@@ -19,137 +28,6 @@ import { typed } from "./typed.ts";
 //   J2. A session id is given out once, also after the project was removed and registered again.
 //   J3. A name is never burnt: one that was refused, or removed, can be registered.
 //   J4. A project goes only when none of its sessions is active; one that could not be told to begin is not.
-
-// `<project>-<n>` must still be a token.
-const LONGEST_ID = 48;
-const ACTIVE_LIMIT = 1_000;
-
-const Empty = z.object({});
-const Registration = z.object({
-  root: z.string().min(1).max(4_096),
-  scm: z.enum(["none", "local", "github"]),
-  defaultBranch: z.string().min(1).max(256),
-  origin: z.string().max(4_096).nullish(),
-  config: ProjectConfig,
-});
-
-const accepts = {
-  "project.register": Registration,
-  "project.configure": z.object({ config: ProjectConfig }),
-  "project.pause": Empty,
-  "project.resume": Empty,
-  "project.remove": Empty,
-  "project.spawn": z.object({
-    kind: z.enum(["worker", "manager", "orchestrator"]).default("worker"),
-    prompt: z.string().max(1_048_576),
-    harness: z.string().min(1).max(64).optional(),
-    command: Command.optional(),
-    branch: z.string().min(1).max(256).optional(),
-    title: z.string().max(1_000).optional(),
-    objectiveId: Token.optional(),
-  }),
-  "session.ended": Empty,
-  "mail.undeliverable": MailUndeliverable,
-};
-type ProjectEvent = EventOf<typeof accepts>;
-
-export type ProjectContext = {
-  readonly id: string;
-  readonly root: string;
-  readonly scm: "none" | "local" | "github";
-  readonly defaultBranch: string;
-  readonly origin: string | null;
-  readonly config: ProjectConfig | null;
-  /** The n of the next session id. */
-  readonly nextSession: number;
-  /** Ids of sessions that still have a process or a worktree. */
-  readonly activeSessions: readonly string[];
-};
-type SeenBy = Seen<ProjectContext, ProjectEvent>;
-
-type Refusal = { readonly code: FailureCode; readonly message: string };
-
-/** Why a project cannot be registered as asked; undefined when it can. */
-function registrationRefusal({ context, event }: SeenBy): Refusal | undefined {
-  if (event.type !== "project.register") return undefined;
-  if (event.data.scm === "github") {
-    return {
-      code: "SCM_UNSUPPORTED",
-      message: `register project ${context.id} with scm github: known are none, local`,
-    };
-  }
-  if (context.id.length <= LONGEST_ID) return undefined;
-  return {
-    code: "SHAPE_WRONG",
-    message: `register project ${context.id}: its id has ${context.id.length} characters, at most ${LONGEST_ID}`,
-  };
-}
-
-/** The agent that a spawn asks for; what the project says of another harness is not meant for it. */
-function agent({ context: { config }, event }: SeenBy): AgentConfig {
-  assertEvent(event, "project.spawn");
-  const { kind, harness, command } = event.data;
-  if (config === null) return { harness: harness ?? "", command };
-  const configured = kind === "worker" ? config.worker : (config.manager ?? config.worker);
-  if (harness !== undefined && harness !== configured.harness) return { harness, command };
-  return { ...configured, command: command ?? configured.command };
-}
-
-function launch(seen: SeenBy): Launch {
-  return launchOf(agent(seen));
-}
-
-/** Why no session can be started as asked; undefined when one can. */
-function spawnRefusal(seen: SeenBy): Refusal | undefined {
-  if (seen.event.type !== "project.spawn") return undefined;
-  const { id, activeSessions } = seen.context;
-  if (activeSessions.length >= ACTIVE_LIMIT) {
-    return {
-      code: "LIMIT_REACHED",
-      message: `start a session of ${id}: ${ACTIVE_LIMIT} are active`,
-    };
-  }
-  const way = launch(seen);
-  return way.type === "refused" ? way : undefined;
-}
-
-function sessionIdOf({ id, nextSession }: ProjectContext): string {
-  return `${id}-${nextSession}`;
-}
-
-function startOrder(seen: SeenBy): Order {
-  assertEvent(seen.event, "project.spawn");
-  const { context, event } = seen;
-  const { config } = context;
-  const way = launch(seen);
-  if (config === null || way.type === "refused") throw new Error("project: spawn was not guarded");
-  const sessionId = sessionIdOf(context);
-  const { kind, prompt, branch, title, objectiveId } = event.data;
-  const { harness, model, permissions } = agent(seen);
-  const { restart, intensity, periodMs, backoffMs, backoffMaxMs } = config.worker;
-  return {
-    type: "mail",
-    to: addressOf("session", sessionId),
-    name: "session.start",
-    data: {
-      projectId: context.id,
-      root: context.root,
-      scm: context.scm,
-      baseRef: context.defaultBranch,
-      branch: branch ?? `ao/${sessionId}`,
-      kind,
-      harness,
-      argv: way.argv,
-      ...(model !== undefined && { model }),
-      ...(permissions !== undefined && { permissions }),
-      env: config.env,
-      title: title ?? "",
-      prompt,
-      ...(objectiveId !== undefined && { objectiveId }),
-      restart: { restart, intensity, periodMs, backoffMs, backoffMaxMs },
-    },
-  };
-}
 
 /** What the forge of the project needs to know, when it has one of its own. */
 function forgeOrders({ context }: SeenBy, name: "forge.open" | "forge.configure"): Order[] {
@@ -170,6 +48,22 @@ function endedOf({ event }: SeenBy): string | undefined {
   return event.from === undefined ? undefined : splitAddress(event.from).id;
 }
 
+/** Whether an active session says that nothing of it is left, or could not be told to begin. */
+function isEnd(seen: SeenBy): boolean {
+  const { event, context } = seen;
+  const isTold =
+    event.type === "session.ended" ||
+    (event.type === "mail.undeliverable" && event.data.name === "session.start");
+  return isTold && context.activeSessions.includes(endedOf(seen) ?? "");
+}
+
+function isLastBefore(seen: SeenBy): boolean {
+  const { succession } = seen.context;
+  return isEnd(seen) && succession !== null
+    ? withoutPredecessor(succession, endedOf(seen) ?? "") === null
+    : false;
+}
+
 function refuse(refusal: Refusal): Order[] {
   return [{ type: "refuse", ...refusal }];
 }
@@ -184,12 +78,12 @@ const machine = setup({
   guards: {
     isPossible: (seen) => registrationRefusal(seen) === undefined,
     isStartable: (seen) => spawnRefusal(seen) === undefined,
+    isUnstartable: (seen) => spawnRefusal(seen) !== undefined,
     isBusy: ({ context }) => context.activeSessions.length > 0,
-    isUnstarted: (seen) =>
-      seen.event.type === "mail.undeliverable" &&
-      seen.event.data.name === "session.start" &&
-      seen.context.activeSessions.includes(endedOf(seen) ?? ""),
-    isActive: (seen) => seen.context.activeSessions.includes(endedOf(seen) ?? ""),
+    isEnd,
+    isLastBefore,
+    isSucceeding: ({ context }) => context.succession !== null,
+    hasPredecessors: (seen) => isClean(seen) && seen.context.orchestrators.length > 0,
   },
   actions: {
     noteRegistration: assign(({ event }) => {
@@ -200,13 +94,26 @@ const machine = setup({
       assertEvent(event, "project.configure");
       return { config: event.data.config };
     }),
-    noteSession: assign(({ context }) => ({
-      nextSession: context.nextSession + 1,
-      activeSessions: [...context.activeSessions, sessionIdOf(context)],
-    })),
-    forgetSession: assign((seen) => ({
-      activeSessions: seen.context.activeSessions.filter((id) => id !== endedOf(seen)),
-    })),
+    noteSession: assign((seen) => {
+      const { nextSession, activeSessions, orchestrators } = seen.context;
+      const id = sessionIdOf(seen.context);
+      return {
+        nextSession: nextSession + 1,
+        activeSessions: [...activeSessions, id],
+        orchestrators:
+          wishOf(seen)?.kind === "orchestrator" ? [...orchestrators, id] : orchestrators,
+      };
+    }),
+    forgetSession: assign((seen) => {
+      const { activeSessions, orchestrators, succession } = seen.context;
+      const ended = endedOf(seen) ?? "";
+      return {
+        activeSessions: activeSessions.filter((id) => id !== ended),
+        orchestrators: orchestrators.filter((id) => id !== ended),
+        succession: succession && withoutPredecessor(succession, ended),
+      };
+    }),
+    noteSuccession: assign((seen) => ({ succession: successionOf(seen) })),
     openForge: records((seen: SeenBy) => forgeOrders(seen, "forge.open")),
     configureForge: records((seen: SeenBy) => forgeOrders(seen, "forge.configure")),
     closeForge: records(({ context: { id, scm } }: SeenBy) =>
@@ -215,10 +122,27 @@ const machine = setup({
         : [],
     ),
     /** Before the id is used up: mail and answer name the same session. */
-    startSession: records((seen: SeenBy) => [
-      startOrder(seen),
-      { type: "reply", data: { sessionId: sessionIdOf(seen.context) } },
-    ]),
+    startSession: records((seen: SeenBy) => {
+      const sessionId = sessionIdOf(seen.context);
+      return [
+        {
+          type: "mail",
+          to: addressOf("session", sessionId),
+          name: "session.start",
+          data: startOf(seen),
+        },
+        { type: "reply", data: { sessionId } },
+      ];
+    }),
+    endPredecessors: records(({ context: { succession }, event: { at } }: SeenBy) =>
+      succession === null ? [] : endPredecessors(succession, at),
+    ),
+    replySuccession: records(({ context: { succession } }: SeenBy) =>
+      succession === null ? [] : [{ type: "reply", data: { sessionId: succession.sessionId } }],
+    ),
+    beginSuccessor: records(({ context: { succession } }: SeenBy) =>
+      succession === null ? [] : beginSuccessor(succession),
+    ),
     reply: records(({ context }: SeenBy) => [{ type: "reply", data: { projectId: context.id } }]),
     refuseRegistration: records((seen: SeenBy) => {
       const refusal = registrationRefusal(seen);
@@ -265,15 +189,25 @@ const machine = setup({
     config: null,
     nextSession: 1,
     activeSessions: [],
+    orchestrators: [],
+    succession: null,
   }),
   initial: "vacant",
   on: {
-    "session.ended": { guard: "isActive", actions: "forgetSession" },
-    "mail.undeliverable": { guard: "isUnstarted", actions: "forgetSession" },
+    "session.ended": [
+      { guard: "isLastBefore", actions: ["beginSuccessor", "forgetSession"] },
+      { guard: "isEnd", actions: "forgetSession" },
+    ],
+    "mail.undeliverable": [
+      { guard: "isLastBefore", actions: ["beginSuccessor", "forgetSession"] },
+      { guard: "isEnd", actions: "forgetSession" },
+    ],
+    "timer.succession": { guard: "isSucceeding", actions: "endPredecessors" },
     "project.pause": { actions: "refuseUnknown" },
     "project.resume": { actions: "refuseUnknown" },
     "project.configure": { actions: "refuseUnknown" },
     "project.spawn": { actions: "refuseUnknown" },
+    "project.orchestrate": { actions: "refuseUnknown" },
     "project.remove": { actions: "refuseUnknown" },
   },
   states: {
@@ -299,6 +233,15 @@ const machine = setup({
           { guard: "isStartable", actions: ["startSession", "noteSession"] },
           { actions: "refuseSpawn" },
         ],
+        "project.orchestrate": [
+          { guard: "isSucceeding", actions: "replySuccession" },
+          { guard: "isUnstartable", actions: "refuseSpawn" },
+          {
+            guard: "hasPredecessors",
+            actions: ["noteSuccession", "noteSession", "endPredecessors", "replySuccession"],
+          },
+          { actions: ["startSession", "noteSession"] },
+        ],
         "project.pause": { target: "paused", actions: "reply" },
         "project.resume": { actions: "reply" },
         "project.remove": [
@@ -313,6 +256,7 @@ const machine = setup({
         "project.register": { actions: "refuseTwice" },
         "project.configure": { actions: ["noteConfig", "configureForge", "reply"] },
         "project.spawn": { actions: "refusePaused" },
+        "project.orchestrate": { actions: "refusePaused" },
         "project.pause": { actions: "reply" },
         "project.resume": { target: "registered", actions: "reply" },
         "project.remove": [
@@ -348,7 +292,13 @@ function contextOf(state: MachineState): ProjectContext {
 export const project: Kind = {
   name: "project",
   description: "A repository, and how agents are run on it",
-  version: 1,
+  version: 2,
+  migrations: {
+    1: (state) => ({
+      ...state,
+      context: { ...contextOf(state), orchestrators: [], succession: null },
+    }),
+  },
   machine,
   accepts,
   creates: ["project.register"],

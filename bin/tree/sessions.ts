@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { SpawnOptions } from "../commands/sessions.ts";
-import { declare, numeric } from "../cli/declaration.ts";
+import { declare, group, numeric } from "../cli/declaration.ts";
 
 // Loaded when one of them runs.
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type
@@ -9,6 +9,7 @@ const body = async () => import("../commands/sessions.ts");
 /** Sessions, and what agents call. */
 export function sessionCommands(root: Command): void {
   steerCommands(root);
+  orchestratorCommands(root);
   lookCommands(root);
   agentCommands(root);
 }
@@ -54,6 +55,35 @@ function steerCommands(root: Command): void {
     options: [new Option("--project <id>", "only of this project")],
     examples: ["ao cleanup", "ao cleanup --project app"],
     run: async ({ options, output }) => (await body()).cleanUp(output, options.project),
+  });
+}
+
+function orchestratorCommands(root: Command): void {
+  const orchestrator = group(root, "orchestrator", "The sessions that orchestrate a project");
+  declare<{ clean?: boolean; harness?: string; title?: string }>(orchestrator, {
+    usage: "start <project> [prompt]",
+    summary: "Start an orchestrator",
+    options: [
+      new Option("--clean", "end every active orchestrator of the project first"),
+      new Option("--harness <name>", "the kind of agent; the project's when absent"),
+      new Option("--title <text>", "what lists call it"),
+    ],
+    examples: ["ao orchestrator start app", "ao orchestrator start app --clean"],
+    isDefault: true,
+    run: async ({ args: [project = "", prompt], options, output }) =>
+      (await import("../commands/orchestrators.ts")).startOrchestrator(
+        output,
+        { project, prompt },
+        options,
+      ),
+  });
+  declare<{ project?: string }>(orchestrator, {
+    usage: "ls",
+    summary: "List orchestrators, also those that are over",
+    options: [new Option("--project <id>", "only of this project")],
+    examples: ["ao orchestrator ls", "ao orchestrator ls --json"],
+    run: async ({ options, output }) =>
+      (await import("../commands/orchestrators.ts")).listOrchestrators(output, options.project),
   });
 }
 

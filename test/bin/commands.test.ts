@@ -58,6 +58,8 @@ describe("the command line", () => {
     { args: ["logs", "demo-1", "-n", "3"], is: { screen: "3 lines" } },
     { args: ["kill", "demo-1"], is: { status: "killed" } },
     { args: ["cleanup"], is: { cleaned: [] } },
+    { args: ["orchestrator", "start", "demo", "--clean"], is: { kind: "orchestrator" } },
+    { args: ["orchestrator", "ls"], is: { orchestrators: [] } },
     {
       args: ["report", "--summary", "Done.", "--session", "demo-1"],
       is: { report: { outcome: "succeeded" } },

@@ -236,3 +236,119 @@ describe("project", () => {
     expect(() => machine.send(register({ config: { ...config, wroker: {} } }))).toThrow("wroker");
   });
 });
+
+function gone(n: number): Told {
+  return { type: "session.ended", from: `session/mer-${n}` };
+}
+
+describe("the orchestrators of a project", () => {
+  const clean: Told = { type: "project.orchestrate", data: { clean: true }, at: 5 };
+  const another: Told = { type: "project.orchestrate", data: {} };
+  const begun = spawn({ kind: "orchestrator" });
+  const again: Told = { type: "timer.succession", at: 30_005 };
+
+  it.each([
+    {
+      title: "one is started at once when there is none to end",
+      was: [],
+      told: clean,
+      orders: ["mail:session.start", "reply"],
+    },
+    {
+      title: "one is started beside the others unless they are to end",
+      was: [begun],
+      told: another,
+      orders: ["mail:session.start", "reply"],
+    },
+    {
+      title: "all before it are told to end, and it does not begin yet (O1)",
+      was: [begun, another, spawn()],
+      told: clean,
+      orders: ["mail:session.kill", "mail:session.kill", "arm:succession", "reply"],
+    },
+    {
+      title: "it does not begin while one of them is left (O1)",
+      was: [begun, another, clean],
+      told: gone(2),
+      orders: [],
+    },
+    {
+      title: "it begins when the last of them has ended (O1)",
+      was: [begun, another, clean, gone(2)],
+      told: gone(1),
+      orders: ["mail:session.start", "cancel:succession"],
+    },
+    {
+      title: "it begins when the last of them could not be told to begin",
+      was: [begun, clean],
+      told: died("session/mer-1", "session.start"),
+      orders: ["mail:session.start", "cancel:succession"],
+    },
+    {
+      title: "a worker that ends lets nobody begin",
+      was: [begun, spawn(), clean],
+      told: gone(2),
+      orders: [],
+    },
+    {
+      title: "whoever asks again is told of the one under way (O2)",
+      was: [begun, clean],
+      told: clean,
+      orders: ["reply"],
+    },
+    {
+      title: "those that do not end are told again (O3)",
+      was: [begun, clean],
+      told: again,
+      orders: ["mail:session.kill", "arm:succession"],
+    },
+    {
+      title: "nobody is told again once it has begun",
+      was: [begun, clean, gone(1)],
+      told: again,
+      orders: [],
+    },
+    {
+      title: "it begins although the project was paused meanwhile",
+      was: [begun, clean, pause],
+      told: gone(1),
+      orders: ["mail:session.start", "cancel:succession"],
+    },
+    {
+      title: "none is started while the project is paused",
+      was: [pause],
+      told: clean,
+      orders: ["refuse:PROJECT_PAUSED"],
+    },
+    {
+      title: "none is started with a harness that is not known, and nobody ended for it",
+      was: [begun],
+      told: { type: "project.orchestrate", data: { clean: true, harness: "nobody" } },
+      orders: ["refuse:HARNESS_UNKNOWN"],
+    },
+  ] satisfies Omit<Row, "state">[])("$title", ({ was, told, orders }) => {
+    const machine = machineUnderTest(project, "mer");
+    machine.all(register(), ...was);
+    expect(namesOf(machine.send(told).orders)).toEqual(orders);
+  });
+
+  it("begins as it was asked for, under the id that the caller was told", () => {
+    const machine = machineUnderTest(project, "mer");
+    machine.all(register(), begun);
+    const asked = machine.send({ ...clean, data: { clean: true, title: "Next", prompt: "Lead." } });
+    expect(asked.orders.at(-1)).toEqual({ type: "reply", data: { sessionId: "mer-2" } });
+    machine.restart();
+    const { orders } = machine.send(gone(1));
+    expect(orders[0]).toMatchObject({
+      to: "session/mer-2",
+      data: { kind: "orchestrator", title: "Next", prompt: "Lead.", branch: "ao/mer-2" },
+    });
+    expect(machine.send(spawn()).orders.at(-1)).toMatchObject({ data: { sessionId: "mer-3" } });
+  });
+
+  it("keeps the project busy while it waits (J4)", () => {
+    const machine = machineUnderTest(project, "mer");
+    machine.all(register(), begun, clean, gone(1));
+    expect(namesOf(machine.send(remove).orders)).toEqual(["refuse:PROJECT_BUSY"]);
+  });
+});

@@ -61,14 +61,17 @@ function mortal<Name extends EffectName>(name: Name, perform: Adapters[Name]): A
 }
 
 function wrapOutside({ adapters, terminals }: Outside): Outside {
-  const { launchTerminal, typeText, prepareWorkspace } = adapters;
+  const { launchTerminal, destroyTerminal, typeText } = adapters;
+  const { prepareWorkspace, reclaimWorkspace } = adapters;
   return {
     terminals,
     adapters: {
       ...adapters,
       launchTerminal: mortal("launchTerminal", launchTerminal),
+      destroyTerminal: mortal("destroyTerminal", destroyTerminal),
       typeText: mortal("typeText", typeText),
       prepareWorkspace: mortal("prepareWorkspace", prepareWorkspace),
+      reclaimWorkspace: mortal("reclaimWorkspace", reclaimWorkspace),
     },
   };
 }

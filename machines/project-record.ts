@@ -1,0 +1,175 @@
+import { z } from "zod";
+import { MailUndeliverable } from "./children.ts";
+import type { FailureCode } from "./failures.ts";
+import { launchOf } from "./harnesses.ts";
+import { Token } from "./ids.ts";
+import type { JsonObject } from "./json.ts";
+import type { EventOf } from "./message.ts";
+import { Orchestrate, orchestratorPrompt, type Succession } from "./orchestrators.ts";
+import { type AgentConfig, Command, ProjectConfig } from "./project-config.ts";
+import type { Seen } from "./recording.ts";
+
+// Project record
+//
+// What is kept of one project, what it understands, and what a session that is asked of it will be. Pure.
+
+// `<project>-<n>` must still be a token.
+const LONGEST_ID = 48;
+const ACTIVE_LIMIT = 1_000;
+
+const Empty = z.object({});
+const Registration = z.object({
+  root: z.string().min(1).max(4_096),
+  scm: z.enum(["none", "local", "github"]),
+  defaultBranch: z.string().min(1).max(256),
+  origin: z.string().max(4_096).nullish(),
+  config: ProjectConfig,
+});
+
+export const accepts = {
+  "project.register": Registration,
+  "project.configure": z.object({ config: ProjectConfig }),
+  "project.pause": Empty,
+  "project.resume": Empty,
+  "project.remove": Empty,
+  "project.spawn": z.object({
+    kind: z.enum(["worker", "manager", "orchestrator"]).default("worker"),
+    prompt: z.string().max(1_048_576),
+    harness: z.string().min(1).max(64).optional(),
+    command: Command.optional(),
+    branch: z.string().min(1).max(256).optional(),
+    title: z.string().max(1_000).optional(),
+    objectiveId: Token.optional(),
+  }),
+  "project.orchestrate": Orchestrate,
+  "session.ended": Empty,
+  "mail.undeliverable": MailUndeliverable,
+  "timer.succession": Empty,
+};
+export type ProjectEvent = EventOf<typeof accepts>;
+
+export type ProjectContext = {
+  readonly id: string;
+  readonly root: string;
+  readonly scm: "none" | "local" | "github";
+  readonly defaultBranch: string;
+  readonly origin: string | null;
+  readonly config: ProjectConfig | null;
+  /** The n of the next session id. */
+  readonly nextSession: number;
+  /** Ids of sessions that still have a process or a worktree. */
+  readonly activeSessions: readonly string[];
+  /** Those of them that are orchestrators. */
+  readonly orchestrators: readonly string[];
+  /** The orchestrator that waits for the end of those before it. */
+  readonly succession: Succession | null;
+};
+export type SeenBy = Seen<ProjectContext, ProjectEvent>;
+
+export type Refusal = { readonly code: FailureCode; readonly message: string };
+
+/** Why a project cannot be registered as asked; undefined when it can. */
+export function registrationRefusal({ context, event }: SeenBy): Refusal | undefined {
+  if (event.type !== "project.register") return undefined;
+  if (event.data.scm === "github") {
+    return {
+      code: "SCM_UNSUPPORTED",
+      message: `register project ${context.id} with scm github: known are none, local`,
+    };
+  }
+  if (context.id.length <= LONGEST_ID) return undefined;
+  return {
+    code: "SHAPE_WRONG",
+    message: `register project ${context.id}: its id has ${context.id.length} characters, at most ${LONGEST_ID}`,
+  };
+}
+
+type Wish = {
+  readonly kind: "worker" | "manager" | "orchestrator";
+  readonly prompt: string;
+  readonly harness?: string | undefined;
+  readonly command?: Command | undefined;
+  readonly branch?: string | undefined;
+  readonly title?: string | undefined;
+  readonly objectiveId?: string | undefined;
+};
+
+/** The session that is asked for; undefined when none is. */
+export function wishOf({ context, event }: SeenBy): Wish | undefined {
+  if (event.type === "project.spawn") return event.data;
+  if (event.type !== "project.orchestrate") return undefined;
+  const { clean: _, prompt = orchestratorPrompt(context.id), ...rest } = event.data;
+  return { kind: "orchestrator", prompt, ...rest };
+}
+
+/** The agent that a session is asked for with; what the project says of another harness is not meant for it. */
+function agentOf({ config }: ProjectContext, { kind, harness, command }: Wish): AgentConfig {
+  if (config === null) return { harness: harness ?? "", command };
+  const configured = kind === "worker" ? config.worker : (config.manager ?? config.worker);
+  if (harness !== undefined && harness !== configured.harness) return { harness, command };
+  return { ...configured, command: command ?? configured.command };
+}
+
+/** Why no session can be started as asked; undefined when one can. */
+export function spawnRefusal(seen: SeenBy): Refusal | undefined {
+  const wish = wishOf(seen);
+  if (wish === undefined) return undefined;
+  const { id, activeSessions } = seen.context;
+  if (activeSessions.length >= ACTIVE_LIMIT) {
+    return {
+      code: "LIMIT_REACHED",
+      message: `start a session of ${id}: ${ACTIVE_LIMIT} are active`,
+    };
+  }
+  const way = launchOf(agentOf(seen.context, wish));
+  return way.type === "refused" ? way : undefined;
+}
+
+export function sessionIdOf({ id, nextSession }: ProjectContext): string {
+  return `${id}-${nextSession}`;
+}
+
+/** The `session.start` of the session that is asked for. */
+export function startOf(seen: SeenBy): JsonObject {
+  const { context } = seen;
+  const { config } = context;
+  const wish = wishOf(seen);
+  if (config === null || wish === undefined) throw new Error("project: spawn was not guarded");
+  const agent = agentOf(context, wish);
+  const way = launchOf(agent);
+  if (way.type === "refused") throw new Error("project: spawn was not guarded");
+  const { kind, prompt, branch, title, objectiveId } = wish;
+  const { harness, model, permissions } = agent;
+  const { restart, intensity, periodMs, backoffMs, backoffMaxMs } = config.worker;
+  return {
+    projectId: context.id,
+    root: context.root,
+    scm: context.scm,
+    baseRef: context.defaultBranch,
+    branch: branch ?? `ao/${sessionIdOf(context)}`,
+    kind,
+    harness,
+    argv: way.argv,
+    ...(model !== undefined && { model }),
+    ...(permissions !== undefined && { permissions }),
+    env: config.env,
+    title: title ?? "",
+    prompt,
+    ...(objectiveId !== undefined && { objectiveId }),
+    restart: { restart, intensity, periodMs, backoffMs, backoffMaxMs },
+  };
+}
+
+export function isClean({ event }: SeenBy): boolean {
+  return event.type === "project.orchestrate" && event.data.clean;
+}
+
+/** The succession that an order to begin anew comes to. */
+export function successionOf(seen: SeenBy): Succession {
+  return {
+    sessionId: sessionIdOf(seen.context),
+    start: startOf(seen),
+    ending: seen.context.orchestrators,
+    since: seen.event.at,
+  };
+}
