@@ -86,6 +86,8 @@ export function terminalRecords(home: string): TerminalRecords {
   const forget = async (of: Incarnation) => {
     await rm(promptPath(of), { force: true });
     await rm(filesPath(of), { recursive: true, force: true });
+    // The counter of its hooks.
+    await rm(join(home, "spool", `.hook.${of.terminal}.${of.epoch}`), { force: true });
   };
   const names = async () => (await readdir(folder)).flatMap((file) => recordName(file) ?? []);
   return {

@@ -11,7 +11,7 @@ const isPlain = [first, second].every((word) => word !== undefined && !word.star
 
 if (name === "hook" && isPlain && rest.length === 0) {
   const { runHook } = await import("./commands/hook.ts");
-  process.exitCode = await runHook(first ?? "", second ?? "", process.env);
+  process.exitCode = runHook(first ?? "", second ?? "");
 } else {
   const [{ runProgram }, { versionOf }] = await Promise.all([
     import("./cli/program.ts"),

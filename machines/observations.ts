@@ -25,6 +25,10 @@ export const ActivityObservation = z.object({
   source: z.enum(["native", "terminal", "hook", "runtime", "none"]).optional(),
   event: z.string().max(128).optional(),
   toolName: z.string().max(256).optional(),
+  /** Which use of that tool. */
+  toolUseId: z.string().max(256).optional(),
+  /** The beginning of what was said: the prompt that was taken, the agent's last words, its question. */
+  text: z.string().max(1_000).optional(),
   agentSessionId: z.string().max(256).optional(),
   epoch: Epoch,
 });

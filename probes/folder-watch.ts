@@ -111,8 +111,10 @@ class Watchers {
 
   async #add({ path, names, isDeep = false }: Folder): Promise<void> {
     if (!(await isFolder(path))) {
-      if (dirname(path) !== path) await this.#add({ path: dirname(path), names: [basename(path)] });
-      return;
+      if (dirname(path) === path) return;
+      await this.#add({ path: dirname(path), names: [basename(path)] });
+      // It may have come before its ancestor was watched (F1).
+      if (!(await isFolder(path))) return;
     }
     this.#want(path, names);
     if (!isDeep) return;

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Publication } from "../bus/bus.ts";
 import { commandSubject, observationSubject } from "../bus/subjects.ts";
@@ -8,13 +8,14 @@ import { Failure } from "../machines/failures.ts";
 import { Address, Token } from "../machines/ids.ts";
 import { LANES, type ObservationLane } from "../machines/observations.ts";
 import { watchFolders, type Wait } from "./folder-watch.ts";
+import { hookOrder, hookPublication } from "./hook-files.ts";
 
 // Spool
 //
-// Publishes what was written down while no daemon ran.
+// Publishes what was written down for the daemon: by agents' hooks at any time, by their commands while none ran.
 //
 //   Q1. A file leaves the folder only after the stream has stored its message; its id makes a repeat harmless.
-//   Q2. Files are published in order of their names, which begin with their time.
+//   Q2. Files are published in the order in which they were written, those of one session's hooks in exactly that.
 //   Q3. A file that can never be published, unreadable or refused for good, is set aside as `<name>.bad` and told.
 //   Q4. What failed but may succeed later holds back all that came after it.
 
@@ -75,8 +76,7 @@ export async function spoolProbe(options: SpoolOptions): Promise<void> {
 }
 
 async function drain({ folder, publish, signal, onTrouble }: SpoolOptions): Promise<void> {
-  const names = (await filesOf(folder)).filter((name) => name.endsWith(".json")).toSorted();
-  for (const name of names) {
+  for (const name of inOrder(await filesOf(folder))) {
     if (signal.aborted) return;
     const file = join(folder, name);
     // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
@@ -88,6 +88,21 @@ async function drain({ folder, publish, signal, onTrouble }: SpoolOptions): Prom
   }
 }
 
+/** The files that are whole, as they came (Q2). */
+function inOrder(names: readonly string[]): string[] {
+  return names
+    .map((name) => ({ name, order: name.endsWith(".json") ? timeOf(name) : hookOrder(name) }))
+    .flatMap(({ name, order }) => (order === undefined ? [] : [{ name, order }]))
+    .toSorted((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))
+    .map(({ name }) => name);
+}
+
+/** The time that a name begins with; whoever names a file otherwise is heard first. */
+function timeOf(name: string): number {
+  const time = Number.parseInt(name, 10);
+  return Number.isNaN(time) ? 0 : time;
+}
+
 /** Why a file can never be published (Q3), if so. Rejects with what may succeed later. */
 async function deliver(file: string, publish: SpoolOptions["publish"]): Promise<Error | undefined> {
   const publication = await read(file).catch((cause: unknown) => {
@@ -96,7 +111,7 @@ async function deliver(file: string, publish: SpoolOptions["publish"]): Promise<
   });
   if (publication instanceof Error) return publication;
   try {
-    await publish(publication);
+    if (publication !== undefined) await publish(publication);
   } catch (error) {
     if (error instanceof Failure && !error.isRetryable) return error;
     throw error;
@@ -117,15 +132,18 @@ async function filesOf(folder: string): Promise<string[]> {
 }
 
 /** Reads a plain file of bounded size: a pipe would never end, a device would fill the memory. */
-async function read(file: string): Promise<Publication & { readonly id: string }> {
+async function read(file: string): Promise<(Publication & { readonly id: string }) | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   await using handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  const { size, isPlain } = await handle
+  const { size, isPlain, at } = await handle
     .stat()
-    .then((stat) => ({ size: stat.size, isPlain: stat.isFile() }));
+    .then((stat) => ({ size: stat.size, isPlain: stat.isFile(), at: stat.mtimeMs }));
   if (!isPlain || size > FILE_BYTES)
     throw new Error(`not a plain file of at most ${FILE_BYTES} bytes`);
-  const parsed: unknown = JSON.parse(await handle.readFile("utf8"));
+  const text = await handle.readFile("utf8");
+  const name = basename(file);
+  if (hookOrder(name) !== undefined) return hookPublication(name, text, at);
+  const parsed: unknown = JSON.parse(text);
   return publicationOf(SpooledMessage.parse(parsed));
 }
 

@@ -16,7 +16,6 @@ import { spool } from "./spool.ts";
 export interface Offer {
   readonly path: string;
   readonly body: object;
-  readonly timeoutMs?: number;
   /** Given its id and the time of the fact, milliseconds since 1970. */
   readonly message: (id: string, at: number) => SpooledMessage;
 }
@@ -28,12 +27,12 @@ export type Offered =
 /** Tells the daemon, or writes down what it could not take. Fails with what the daemon refused for good. */
 export async function offerOrSpool(
   env: NodeJS.ProcessEnv,
-  { path, body, timeoutMs, message }: Offer,
+  { path, body, message }: Offer,
 ): Promise<Offered> {
   const key = randomUUID();
   const at = Date.now();
   try {
-    const options = { body, key, ...(timeoutMs !== undefined && { timeoutMs }) };
+    const options = { body, key };
     return { type: "answered", answer: await client(env).request("POST", path, options) };
   } catch (error) {
     if (!(error instanceof Failure) || !error.isRetryable) throw error;

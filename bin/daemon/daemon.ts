@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { systemClock } from "../../actors/clock.ts";
 import { superviseParts, type Escalation, type Parts, type PartsTree } from "../../actors/parts.ts";
 import type { Part, Running } from "../../actors/part-run.ts";
@@ -8,6 +9,7 @@ import { parseEndpoint, type NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import { startNatsServer } from "../../bus/nats-server.ts";
 import { sessionTokens } from "../../http/tokens.ts";
 import { Failure } from "../../machines/failures.ts";
+import { quoted } from "../../machines/harness.ts";
 import type { Settings } from "../../machines/settings.ts";
 import type { SupervisorSpec } from "../../machines/supervision.ts";
 import { takeWriterLock, type WriterLock } from "../../storage/writer-lock.ts";
@@ -228,8 +230,14 @@ function givenEndpoint(settings: Settings, env: NodeJS.ProcessEnv): NatsEndpoint
 function writeShim(home: string, entry: readonly string[]): void {
   const folder = join(home, "bin");
   mkdirSync(folder, { recursive: true });
-  const argv = entry.map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(" ");
+  const argv = entry.map((part) => quoted(part)).join(" ");
   const file = join(folder, "ao");
   rmSync(file, { force: true });
-  writeFileSync(file, `#!/bin/sh\nexec ${argv} "$@"\n`, { mode: 0o755 });
+  const hook = quoted(fileURLToPath(new URL("../hook", import.meta.url)));
+  // What agents' hooks call needs no Node.
+  const text = `#!/bin/sh
+if [ $# -eq 3 ] && [ "$1" = hook ]; then exec perl ${hook} "$2" "$3"; fi
+exec ${argv} "$@"
+`;
+  writeFileSync(file, text, { mode: 0o755 });
 }

@@ -52,7 +52,7 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
       folder: join(workshop.home, "spool"),
       publish: async (publication) => {
         // What is relayed gets the daemon's seal; a file may only carry the ids that agents' commands write there.
-        if (isReservedId(publication.id) && !publication.id.startsWith("http:")) {
+        if (isReservedId(publication.id) && !/^(?:http|hook):/.test(publication.id)) {
           throw new Failure(
             "ID_RESERVED",
             `publish a spooled message: the id ${publication.id} is not its to use`,

@@ -152,6 +152,6 @@ function agentCommands(root: Command): void {
     examples: ["ao hook claude-code stop < event.json", "ao hook command idle"],
     isSilent: true,
     run: async ({ args: [harness = "", event = ""] }) =>
-      (await import("../commands/hook.ts")).runHook(harness, event, process.env),
+      (await import("../commands/hook.ts")).runHook(harness, event),
   });
 }

@@ -1,8 +1,9 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { System } from "../../actors/system.ts";
 import { Failure, type FailureCode } from "../../machines/failures.ts";
 import { spoolProbe, SpooledMessage } from "../../probes/spool.ts";
@@ -26,108 +27,165 @@ async function activity(server: Served): Promise<unknown> {
   return Promise.resolve(heard.map(({ message }) => message.data));
 }
 
+const HOOK = fileURLToPath(new URL("../../bin/hook", import.meta.url));
+
+/** Every file that waits in the spool. */
+function waiting({ home }: CommandLine): string[] {
+  const folder = join(home, "spool");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => !name.startsWith("."));
+}
+
+/** Drains a spool into a system until the test ends. */
+function draining({ home }: CommandLine, server: Served): void {
+  const stop = new AbortController();
+  const drained = spoolProbe({
+    folder: join(home, "spool"),
+    publish: async (publication) => server.system.relay(publication),
+    signal: stop.signal,
+  });
+  onTestFinished(async () => {
+    stop.abort();
+    await drained;
+  });
+}
+
+/** Says something by bin/hook, as the `ao` on an agent's PATH does. */
+async function say(
+  { home }: CommandLine,
+  args: readonly string[],
+  { input = "{}", env = AGENT }: { input?: string; env?: Record<string, string> } = {},
+) {
+  const own = { PATH: process.env["PATH"], AO_HOME: home, ...env };
+  const options = { input, env: own, extendEnv: false, reject: false } as const;
+  return execa("perl", [HOOK, ...args], options);
+}
+
 describe("ao hook", () => {
   it.each([
-    { harness: "claude-code", event: "SessionStart", input: {}, state: "active" },
-    { harness: "claude-code", event: "user-prompt-submit", input: {}, state: "active" },
+    { harness: "claude-code", event: "SessionStart", input: {}, said: { state: "active" } },
     {
       harness: "claude-code",
-      event: "pre-tool-use",
-      input: { tool_name: "Bash" },
-      state: "active",
-    },
-    { harness: "claude-code", event: "stop", input: { session_id: "abc" }, state: "idle" },
-    {
-      harness: "claude-code",
-      event: "notification",
-      input: { message: "needs your permission" },
-      state: "blocked",
+      event: "PreToolUse",
+      input: { tool_name: "Bash", tool_use_id: "toolu_1" },
+      said: { state: "active", event: "pre-tool-use", toolName: "Bash", toolUseId: "toolu_1" },
     },
     {
       harness: "claude-code",
-      event: "notification",
-      input: { message: "is waiting for you" },
-      state: "waiting_input",
+      event: "stop",
+      input: { session_id: "abc" },
+      said: { state: "idle", agentSessionId: "abc" },
     },
-    { harness: "claude-code", event: "session-end", input: {}, state: "exited" },
-    { harness: "command", event: "idle", input: {}, state: "idle" },
-  ])("tells $event of $harness as $state", async ({ harness, event, input, state }) => {
-    const { ao, server } = await connected();
-    await withProject(server);
-    await withSession(server);
-    const env = { ...AGENT, AO_TOKEN: server.tokens.mint("demo-1", 1) };
-    expect(await ao(["hook", harness, event], { input: JSON.stringify(input), env })).toEqual({
+    { harness: "command", event: "idle", input: {}, said: { state: "idle", event: "idle" } },
+  ])("tells $event of $harness to its session", async ({ harness, event, input, said }) => {
+    const line = await connected();
+    await withProject(line.server);
+    await withSession(line.server);
+    draining(line, line.server);
+    const text = JSON.stringify(input);
+    expect(await line.ao(["hook", harness, event], { input: text, env: AGENT })).toEqual({
       code: 0,
       out: "",
       err: "",
     });
     await expect
-      .poll(async () => activity(server))
-      .toMatchObject([{ state, source: "hook", event: `${harness}:${event}`, epoch: 1 }]);
+      .poll(async () => activity(line.server))
+      .toMatchObject([{ source: "hook", epoch: 1, ...said }]);
   });
 
   it.each([
+    { title: "an event that says nothing", args: ["claude-code", "odd"], input: "{}" },
+    { title: "no event", args: ["claude-code"], input: "{}" },
+    { title: "no session", args: ["claude-code", "stop"], input: "{}", env: {} },
     {
-      title: "an event that says nothing",
-      args: ["hook", "claude-code", "odd"],
+      title: "the terminal of a reviewer (H4)",
+      args: ["claude-code", "stop"],
       input: "{}",
-      env: AGENT,
+      env: { ...AGENT, AO_TERMINAL_ID: "review-demo-1" },
     },
-    { title: "no session", args: ["hook", "claude-code", "stop"], input: "{}", env: {} },
     {
-      title: "input that is not JSON",
-      args: ["hook", "claude-code", "notification"],
-      input: "{",
-      env: AGENT,
+      title: "a name with a path in it",
+      args: ["claude-code", "stop"],
+      input: "{}",
+      env: { ...AGENT, AO_SESSION_ID: "../x" },
     },
+    { title: "input that is not JSON", args: ["claude-code", "notification"], input: "{" },
     {
       title: "too much input",
-      args: ["hook", "claude-code", "notification"],
+      args: ["claude-code", "notification"],
       input: "x".repeat(2_000_000),
-      env: AGENT,
-    },
-    {
-      title: "a token that is no more",
-      args: ["hook", "claude-code", "stop"],
-      input: "{}",
-      env: { ...AGENT, AO_TOKEN: "old" },
     },
     {
       title: "an unknown session",
-      args: ["hook", "claude-code", "stop"],
+      args: ["claude-code", "stop"],
       input: "{}",
-      env: { AO_SESSION_ID: "nobody" },
+      env: { AO_SESSION_ID: "nobody", AO_EPOCH: "1" },
     },
-  ])("never breaks the agent: $title ends with 0 (H1)", async ({ args, input, env }) => {
+  ])("never breaks the agent: $title ends with 0 (H1)", async ({ args, input, env = AGENT }) => {
     const line = await connected();
     await withProject(line.server);
     await withSession(line.server);
-    const { code, out } = await line.ao(args, { input, env });
-    expect([code, out, spooled(line)]).toEqual([0, "", []]);
+    draining(line, line.server);
+    const { exitCode, stdout, stderr } = await say(line, args, { input, env });
+    expect([exitCode, stdout, stderr]).toEqual([0, "", ""]);
+    await expect.poll(() => waiting(line)).toEqual([]);
+    expect(await activity(line.server)).toEqual([]);
+  });
+
+  it("takes the names from what is too long to be read whole (H2)", async () => {
+    const line = await connected();
+    await withProject(line.server);
+    await withSession(line.server);
+    draining(line, line.server);
+    const tool_input = { text: '"tool_name":"Other"'.repeat(100_000) };
+    const said = { session_id: "abc", tool_name: "Write", tool_input, tool_use_id: "toolu_9" };
+    await say(line, ["claude-code", "PostToolUse"], { input: JSON.stringify(said) });
+    await expect
+      .poll(async () => activity(line.server))
+      .toMatchObject([{ agentSessionId: "abc", toolName: "Write", toolUseId: "toolu_9" }]);
+  });
+
+  it("ends though the agent leaves its standard input open (H1)", async () => {
+    const line = await connected();
+    const open = execa("perl", [HOOK, "command", "idle"], {
+      env: { AO_HOME: line.home, ...AGENT },
+      stdin: "pipe",
+    });
+    expect((await open).exitCode).toBe(0);
+    expect(waiting(line)).toHaveLength(1);
   });
 
   it("keeps what it has to say while the daemon is down, and ends with 75", async () => {
     const line = commandLine();
-    const { code } = await line.ao(["hook", "command", "idle"], { env: AGENT });
-    expect(code).toBe(75);
-    expect(spooled(line)).toMatchObject([
-      { type: "observation", lane: "activity", to: "demo-1", data: { state: "idle", epoch: 1 } },
-    ]);
+    const { exitCode } = await say(line, ["command", "idle"]);
+    expect([exitCode, waiting(line).length]).toEqual([75, 1]);
   });
 
-  it("gives up on a daemon that does not answer, and ends with 75 (H1)", async () => {
-    const silent = createServer().listen(0, "127.0.0.1");
-    onTestFinished(() => {
-      silent.close();
-    });
-    await new Promise((resolve) => {
-      silent.once("listening", resolve);
-    });
-    const address = silent.address();
+  it("asks no daemon, so one that hangs costs the agent nothing (H1)", async () => {
     const line = commandLine();
-    pointTo(line.home, `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`);
-    const { code } = await line.ao(["hook", "command", "idle"], { env: AGENT });
-    expect([code, spooled(line).length]).toEqual([75, 1]);
+    pointTo(line.home, "http://127.0.0.1:1");
+    const { exitCode } = await say(line, ["command", "idle"]);
+    expect([exitCode, waiting(line).length]).toEqual([0, 1]);
+  });
+
+  it("does without, and says why, when nothing can be written (H1)", async () => {
+    const line = commandLine();
+    writeFileSync(join(line.home, "spool"), "");
+    const { exitCode, stderr } = await say(line, ["command", "idle"]);
+    expect([exitCode, stderr]).toEqual([0, expect.stringMatching(/^ao: keep a hook's word: /)]);
+  });
+
+  it("numbers what is said at once, each number once, also after its counter was lost (H2)", async () => {
+    const line = commandLine();
+    const burst = async () =>
+      Promise.all(Array.from({ length: 12 }, async () => say(line, ["command", "idle"])));
+    await burst();
+    const numbers = () => waiting(line).map((name) => Number(/\.(\d{15})\.said$/.exec(name)?.[1]));
+    const last = Math.max(...numbers());
+    rmSync(join(line.home, "spool/.hook.demo-1.1"));
+    await vi.waitUntil(() => Math.floor(Date.now() / 1_000) * 1_000 > last, { timeout: 5_000 });
+    await burst();
+    expect(new Set(numbers()).size).toBe(24);
   });
 });
 

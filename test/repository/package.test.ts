@@ -46,8 +46,8 @@ describe("the package", () => {
     expect([help.exitCode, help.stdout.split(" ")[0]]).toEqual([0, "Usage:"]);
   });
 
-  it("keeps the launch wrapper executable", () => {
-    const { mode } = statSync(join(installed, "node_modules/ao-runtime/dist/bin/launch"));
+  it.each(["launch", "hook"])("keeps bin/%s executable", (name) => {
+    const { mode } = statSync(join(installed, "node_modules/ao-runtime/dist/bin", name));
     expect(mode & 0o111).toBe(0o111);
   });
 

@@ -1,0 +1,84 @@
+import { expect, it } from "vitest";
+import { activityOfHook } from "../../machines/hooks.ts";
+import { ActivityObservation } from "../../machines/observations.ts";
+
+interface Row {
+  readonly harness?: string;
+  readonly event: string;
+  readonly said?: Record<string, unknown>;
+  readonly is: Record<string, unknown> | undefined;
+}
+
+it.each([
+  {
+    event: "SessionStart",
+    said: { source: "startup" },
+    is: { state: "active", event: "session-start" },
+  },
+  { event: "SessionStart", said: { source: "resume" }, is: { state: "idle" } },
+  { event: "SessionStart", said: { source: "clear" }, is: { state: "idle" } },
+  { event: "SessionStart", said: { source: "compact" }, is: undefined },
+  { event: "user-prompt-submit", said: { prompt: "Go" }, is: { state: "active", text: "Go" } },
+  {
+    event: "PreToolUse",
+    said: { tool_name: "Bash", tool_use_id: "toolu_1" },
+    is: { state: "active", event: "pre-tool-use", toolName: "Bash", toolUseId: "toolu_1" },
+  },
+  { event: "PostToolUseFailure", is: { state: "active", event: "post-tool-use-failure" } },
+  {
+    event: "PermissionRequest",
+    said: { tool_name: "Bash" },
+    is: { state: "blocked", toolName: "Bash" },
+  },
+  { harness: "codex", event: "PermissionRequest", is: { state: "waiting_input" } },
+  { harness: "opencode", event: "permission-request", is: { state: "waiting_input" } },
+  { harness: "opencode", event: "permission-replied", is: { state: "active" } },
+  { event: "Stop", said: { last_assistant_message: "OK." }, is: { state: "idle", text: "OK." } },
+  { harness: "codex", event: "Stop", is: { state: "idle", event: "stop" } },
+  { event: "StopFailure", is: { state: "idle" } },
+  { event: "SubagentStop", is: undefined },
+  { event: "Notification", said: { notification_type: "idle_prompt" }, is: { state: "idle" } },
+  { event: "Notification", said: { notification_type: "agent_completed" }, is: { state: "idle" } },
+  {
+    event: "Notification",
+    said: { notification_type: "agent_needs_input" },
+    is: { state: "waiting_input" },
+  },
+  {
+    event: "Notification",
+    said: { notification_type: "permission_prompt" },
+    is: { state: "blocked" },
+  },
+  { event: "Notification", said: { notification_type: "auth_success" }, is: undefined },
+  { event: "Notification", said: { message: "needs your permission" }, is: { state: "blocked" } },
+  {
+    event: "Notification",
+    said: { message: "is waiting for you" },
+    is: { state: "waiting_input" },
+  },
+  { event: "Notification", said: {}, is: undefined },
+  { event: "SessionEnd", said: { reason: "prompt_input_exit" }, is: { state: "exited" } },
+  { event: "SessionEnd", said: { reason: "clear" }, is: undefined },
+  { event: "SessionEnd", said: { reason: "resume" }, is: undefined },
+  { harness: "command", event: "waiting_input", is: { state: "waiting_input" } },
+  { event: "odd", is: undefined },
+] satisfies Row[])(
+  "an agent that says $event with $said is taken for $is",
+  ({ harness = "claude-code", event, said = {}, is }: Row) => {
+    const told = activityOfHook(harness, event, said);
+    expect({ told }).toMatchObject({ told: is && { source: "hook", ...is } });
+  },
+);
+
+it("tells the conversation from the first prompt on, not when it is only opened (K3)", () => {
+  const said = { session_id: "abc" };
+  expect(activityOfHook("claude-code", "SessionStart", said)).not.toHaveProperty("agentSessionId");
+  expect(activityOfHook("claude-code", "Stop", said)).toMatchObject({ agentSessionId: "abc" });
+});
+
+it("says nothing that an observation could not hold", () => {
+  const long = "x".repeat(100_000);
+  const said = { session_id: long, tool_name: long, tool_use_id: long, prompt: long };
+  const told = activityOfHook("claude-code", "UserPromptSubmit", said);
+  expect(ActivityObservation.safeParse(told).success).toBe(true);
+});
