@@ -1,3 +1,5 @@
+import { sha256 } from "./sha256.ts";
+
 // Liveness
 //
 // Decides from two witnesses, the terminal and the process in it, whether an agent lives. Pure.
@@ -84,10 +86,17 @@ function undecided(
   reason: LivenessReason,
   limits: QuarantineLimits,
 ): Verdict {
-  const { runtime, process, prior, at, evidence } = facts;
+  const { runtime, process, recentActivity, prior, at, evidence } = facts;
   const told = evidence === undefined ? "" : ` ${evidence}`;
-  const text = `${reason} runtime=${runtime} process=${process}${told}`;
+  const seen = `runtime=${runtime} process=${process}${failuresOf(facts)}`;
+  const text = `${reason} ${seen} recentActivity=${String(recentActivity)}${told}`;
   return quarantine({ evidence: text, reason, prior, at }, limits);
+}
+
+function failuresOf({ runtimeProbeFailed, processProbeFailed }: LivenessFacts): string {
+  const failed = [runtimeProbeFailed === true && "runtime", processProbeFailed === true && "process"];
+  const names = failed.filter((name) => name !== false);
+  return names.length === 0 ? "" : ` failed=${names.join("+")}`;
 }
 
 /** One more undecided probe: waits on, or gives up and asks a person (A3). */
@@ -109,11 +118,11 @@ export function quarantine(
 export function evidenceHashOf(evidence: string): string {
   const text = evidence
     .replaceAll(/\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?/g, "")
-    .replaceAll(/\b\d{2}:\d{2}:\d{2}(?:\.\d+)?\b/g, "")
+    .replaceAll(/\d{2}:\d{2}:\d{2}(?:\.\d+)?/g, "")
     .replaceAll(/\b\d{10,13}\b/g, "")
     .replaceAll(/\s+/g, " ")
     .trim();
-  return fingerprint(text);
+  return sha256(text);
 }
 
 /** 64 bits of FNV-1a in two halves, as hex: enough to tell a handful of short texts apart. */
