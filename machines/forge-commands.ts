@@ -169,7 +169,11 @@ export function mergePull({ context, event }: SeenBy): Step {
   if (!isLive(pull)) return over(context, event.type, pull);
   const reply = replyOf({ number: pull.number, merging: true });
   if (pull.merging) return { context, orders: [reply] };
-  const obstacle = mergeObstacle(pull, context.checks);
+  const { headSha = pull.headSha } = event.data;
+  const obstacle =
+    headSha === pull.headSha
+      ? mergeObstacle(pull, context.checks)
+      : `its head is ${pull.headSha}, not ${headSha}`;
   if (obstacle !== undefined) {
     return refused(context, "NOT_MERGEABLE", `merge ${pull.url}: ${obstacle}`);
   }

@@ -40,7 +40,8 @@ export const accepts = {
   "pull.resolve": PullNumber.extend({ commentId: z.string().max(256) }),
   "pull.ready": PullNumber,
   "pull.close": PullNumber,
-  "pull.merge": PullNumber,
+  /** With a head, only if it is still that one. */
+  "pull.merge": PullNumber.extend({ headSha: z.string().max(64).optional() }),
   "pull.check": PullNumber,
   "refs.observed": RefsObservation,
   "inspectBranches.done": effectDone("inspectBranches"),

@@ -94,7 +94,10 @@ function undecided(
 }
 
 function failuresOf({ runtimeProbeFailed, processProbeFailed }: LivenessFacts): string {
-  const failed = [runtimeProbeFailed === true && "runtime", processProbeFailed === true && "process"];
+  const failed = [
+    runtimeProbeFailed === true && "runtime",
+    processProbeFailed === true && "process",
+  ];
   const names = failed.filter((name) => name !== false);
   return names.length === 0 ? "" : ` failed=${names.join("+")}`;
 }
@@ -114,18 +117,22 @@ export function quarantine(
     : { state: "detecting", reason, memory: { attempts, startedAt, evidenceHash } };
 }
 
-/** Names a piece of evidence: equal for texts that differ only in times and white space. Not for secrets. */
+/** Names a piece of evidence: equal for texts that differ only in times and white space. */
 export function evidenceHashOf(evidence: string): string {
-  const text = evidence
+  return sha256(evidenceTextOf(evidence));
+}
+
+/** The text without times, its white space made even. */
+export function evidenceTextOf(evidence: string): string {
+  return evidence
     .replaceAll(/\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?/g, "")
     .replaceAll(/\d{2}:\d{2}:\d{2}(?:\.\d+)?/g, "")
     .replaceAll(/\b\d{10,13}\b/g, "")
     .replaceAll(/\s+/g, " ")
     .trim();
-  return sha256(text);
 }
 
-/** 64 bits of FNV-1a in two halves, as hex: enough to tell a handful of short texts apart. */
+/** 64 bits of FNV-1a in two halves, as hex: enough to tell a handful of short texts apart. Not for secrets. */
 export function fingerprint(text: string): string {
   let low = 0x811c9dc5;
   let high = 0x01000193;

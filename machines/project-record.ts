@@ -156,6 +156,7 @@ export function startOf(seen: SeenBy): JsonObject {
     title: title ?? "",
     prompt,
     ...(objectiveId !== undefined && { objectiveId }),
+    mergeOnGreen: config.mergeOnGreen === true,
     restart: { restart, intensity, periodMs, backoffMs, backoffMaxMs },
   };
 }

@@ -1,8 +1,8 @@
 import { addressOf } from "./ids.ts";
-import { ciSignatureOf } from "./nudges.ts";
 import type { Order } from "./order.ts";
 import type { Undeliverable } from "./children.ts";
 import type { SessionContext, SessionMessage, SessionStep } from "./session-record.ts";
+import { withRefund } from "./session-trackers.ts";
 
 // Session messages
 //
@@ -37,14 +37,8 @@ export function queued(
 
 /** Hands the next message to the terminal, if it may be typed now (M1, M2, M3). */
 export function handedOver(context: SessionContext, at: number): SessionStep {
-  const messages = context.messages.map((message) =>
-    message.state === "queued" && !stillHolds(context, message)
-      ? ended(message, { state: "expired", reason: "it no longer holds" })
-      : message,
-  );
-  const hasExpired = messages.some((message, index) => message !== context.messages[index]);
-  const current = hasExpired ? { ...context, messages } : context;
-  const next = messages.find(({ state }) => state === "queued");
+  const current = expired(context, (message) => !stillHolds(context, message));
+  const next = current.messages.find(({ state }) => state === "queued");
   if (next === undefined || !mayType(current)) return { context: current, orders: [] };
   const attempts = next.attempts + 1;
   const delivering: SessionMessage = { ...next, state: "delivering", handedAt: at, attempts };
@@ -64,10 +58,22 @@ function mayType({ axes, terminal, wanted, messages }: SessionContext): boolean 
   return terminal.state === "live" && !isAsking && isFree && !isEnded;
 }
 
-function stillHolds({ prs }: SessionContext, { about }: SessionMessage): boolean {
-  if (about === undefined) return true;
-  const pr = prs.find(({ url }) => url === about.url);
-  return pr !== undefined && ciSignatureOf(pr) === about.signature;
+function stillHolds({ trackers }: SessionContext, { about }: SessionMessage): boolean {
+  return about === undefined || trackers[about.tracker]?.signature === about.signature;
+}
+
+/** The session with those waiting messages gone that are no longer true; the very same one when there are none. */
+export function expired(
+  context: SessionContext,
+  isOver: (message: SessionMessage) => boolean,
+): SessionContext {
+  const messages = context.messages.map((message) =>
+    message.state === "queued" && isOver(message)
+      ? ended(message, { state: "expired", reason: "it no longer holds" })
+      : message,
+  );
+  const gone = context.messages.filter((message, index) => message !== messages[index]);
+  return gone.reduce(withRefund, gone.length === 0 ? context : { ...context, messages });
 }
 
 /** The receipt: it was typed. */
@@ -89,13 +95,9 @@ export function returned(
   if (message?.state !== "delivering") return context;
   const isEnded = context.axes.lifecycle.state === "terminated" || context.wanted !== "running";
   const isAgain = reason === "not_live" && !isEnded && message.attempts < MOST_ATTEMPTS;
-  const told = `${reason}: ${detail}`;
-  return replaced(
-    context,
-    isAgain
-      ? { ...message, state: "queued" }
-      : ended(message, { state: "undeliverable", reason: told }),
-  );
+  if (isAgain) return replaced(context, { ...message, state: "queued" });
+  const end = { state: "undeliverable", reason: `${reason}: ${detail}` } as const;
+  return withRefund(replaced(context, ended(message, end)), message);
 }
 
 /** Nobody is left to read what waits. */

@@ -11,8 +11,6 @@ import { displayStatus, type Status } from "./status.ts";
 //   T-2. A kill tells nobody: whoever ordered it knows.
 
 type PullRequest = SessionContext["prs"][number];
-// Told by their trackers, not by what is seen.
-const TOLD_ELSEWHERE: ReadonlySet<NoticeType> = new Set(["escalated"]);
 
 /** The end of a step: opens what has begun since `before`, and ends what is over (T-1). */
 export function withNotices(
@@ -25,7 +23,9 @@ export function withNotices(
   if (type === "session.kill") return { ...step, context: resolved(context, () => true, at) };
   const [former, matters] = [mattersOf(before), mattersOf(context)];
   const isOver = (notice: Notice): boolean =>
-    !TOLD_ELSEWHERE.has(notice.type) && !includes(matters, notice);
+    notice.type === "escalated"
+      ? context.trackers[notice.about]?.escalated !== true
+      : !includes(matters, notice);
   let next: SessionStep = { ...step, context: resolved(context, isOver, at) };
   for (const matter of matters.filter((each) => !includes(former, each))) {
     const told = opened(next.context, matter, at);
@@ -40,8 +40,10 @@ function includes(matters: readonly Named[], { type, about }: Named): boolean {
   return matters.some((matter) => matter.type === type && matter.about === about);
 }
 
-function mayDiffer(before: SessionContext, { axes, prs, wanted }: SessionContext): boolean {
+function mayDiffer(before: SessionContext, after: SessionContext): boolean {
+  const { axes, prs, wanted, trackers } = after;
   return (
+    before.trackers !== trackers ||
     before.prs !== prs ||
     before.wanted !== wanted ||
     before.axes.lifecycle !== axes.lifecycle ||

@@ -1,8 +1,7 @@
-import { ciNudge, ciSignatureOf } from "./nudges.ts";
-import { decideLiveness, fingerprint, type RuntimeState, type Verdict } from "./liveness.ts";
-import { aggregate, isOpen } from "./pull-requests.ts";
-import { queued } from "./session-messages.ts";
+import { decideLiveness, type RuntimeState, type Verdict } from "./liveness.ts";
+import { aggregate } from "./pull-requests.ts";
 import type { EventNamed } from "./session-protocol.ts";
+import { pullRequestReactions } from "./session-reactions.ts";
 import {
   isOver,
   movedAxis,
@@ -12,6 +11,7 @@ import {
   type LifecycleState,
   type SessionContext,
   type SessionLimits,
+  type SessionStep,
 } from "./session-record.ts";
 
 // Session observed
@@ -144,17 +144,14 @@ export function activityObserved(
 // A record is written with every step: what is long is kept by the forge, and told in full only once.
 const KEPT_COMMENTS = 50;
 const KEPT_CHARS = 500;
-const KEPT_SIGNATURES = 32;
-const KEPT_PRS = 100;
 
-/** What the forge says of its pull requests. A new failure of their checks is told to the agent, once. */
-export function scmObserved(context: SessionContext, { data, at }: ScmObserved): SessionContext {
-  if (!data.fetched || data.prs.length === 0) return context;
+/** What the forge says of its pull requests, and what is done about it at once. */
+export function scmObserved(context: SessionContext, { data, at }: ScmObserved): SessionStep {
+  if (!data.fetched || data.prs.length === 0) return { context, orders: [] };
   const prs = data.prs.map(kept);
   const isSame = JSON.stringify(prs) === JSON.stringify(context.prs);
   const seen = withPullRequest(isSame ? context : { ...context, prs }, at);
-  if (context.axes.lifecycle.state === "terminated" || context.wanted !== "running") return seen;
-  return withNudges(seen, data.prs, at);
+  return pullRequestReactions(seen, data.prs, at);
 }
 
 function withPullRequest(context: SessionContext, at: number): SessionContext {
@@ -173,30 +170,6 @@ function withPullRequest(context: SessionContext, at: number): SessionContext {
   const reason = verdict.state === "merged" ? "merged_waiting_decision" : "awaiting_user_input";
   const parked = movedAxis(lifecycle, { state: "idle", reason }, at);
   return withAxes(shown, { lifecycle: parked, detecting: null, stuckOn: null });
-}
-
-function withNudges(
-  context: SessionContext,
-  prs: ScmObserved["data"]["prs"],
-  at: number,
-): SessionContext {
-  let next = context;
-  for (const pr of prs.filter(isOpen)) {
-    const signature = ciSignatureOf(pr);
-    const before = next.ciTold[pr.url] ?? [];
-    if (signature === undefined || before.includes(signature)) continue;
-    const told = queued(next, {
-      id: `ci-${pr.number}-${fingerprint(`${pr.url} ${signature}`)}`,
-      text: ciNudge(pr),
-      at,
-      about: { url: pr.url, signature },
-    });
-    // A full queue is told of it again with the next observation.
-    if (told === undefined) continue;
-    const all = { ...told.ciTold, [pr.url]: [...before, signature].slice(-KEPT_SIGNATURES) };
-    next = { ...told, ciTold: Object.fromEntries(Object.entries(all).slice(-KEPT_PRS)) };
-  }
-  return next;
 }
 
 function kept(pr: ScmObserved["data"]["prs"][number]): ScmObserved["data"]["prs"][number] {

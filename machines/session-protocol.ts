@@ -36,6 +36,8 @@ export const accepts = {
     title: z.string().default(""),
     prompt: z.string(),
     objectiveId: Token.optional(),
+    /** Whether a pull request that is ready is merged without being asked. */
+    mergeOnGreen: z.boolean().default(false),
     /** How its terminal is kept. Durations are milliseconds. */
     restart: z
       .object({
@@ -57,6 +59,8 @@ export const accepts = {
     summary: z.string().max(65_536),
     outcome: z.string().min(1).max(64).default("succeeded"),
   }),
+  /** Looks at the time of every reaction. */
+  "session.tick": z.object({}),
   /** A person saw it. */
   "session.acknowledge": z.object({ noticeId: z.string().min(1).max(128) }),
   "runtime.observed": RuntimeObservation,
@@ -74,6 +78,7 @@ export const accepts = {
   "mail.undeliverable": MailUndeliverable,
   "timer.restart": z.object({}),
   "timer.lease": z.object({}),
+  "timer.escalation": z.object({}),
 };
 export type SessionEvent = EventOf<typeof accepts>;
 export type EventNamed<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;

@@ -5,6 +5,7 @@ import type { Leases } from "./leases.ts";
 import type { Quarantine, RuntimeState } from "./liveness.ts";
 import type { Notice } from "./notices.ts";
 import type { PrState } from "./pull-requests.ts";
+import type { Tracker } from "./reactions.ts";
 import type { Decided } from "./recording.ts";
 import { supervisor, type SupervisorState } from "./supervision.ts";
 
@@ -72,8 +73,13 @@ export type SessionMessage = {
   readonly attempts: number;
   /** How the objective that sent it names it. */
   readonly ref?: string;
-  /** Worth saying only while this failure stands. */
-  readonly about?: { readonly url: string; readonly signature: string };
+  /** Worth saying only while this cause stands. */
+  readonly about?: {
+    readonly tracker: string;
+    readonly signature: string;
+    /** What it says that was not said before. */
+    readonly parts: readonly string[];
+  };
 };
 
 export type WorkspaceFacts = {
@@ -118,8 +124,12 @@ export type SessionContext = {
   readonly axes: Axes;
   readonly wanted: "running" | "closing" | "closed";
   readonly prs: readonly PullRequestFacts[];
-  /** Signatures of the failures told, per pull request. */
-  readonly ciTold: Readonly<Record<string, readonly string[]>>;
+  /** What is remembered of each reaction. */
+  readonly trackers: Readonly<Record<string, Tracker>>;
+  /** Whether a pull request that is ready is merged without being asked. */
+  readonly mergeOnGreen: boolean;
+  /** The heads whose merge was ordered, per pull request. */
+  readonly merges: Readonly<Record<string, string>>;
   readonly messages: readonly SessionMessage[];
   /** What a person was told, the newest last. */
   readonly notices: readonly Notice[];
@@ -157,6 +167,8 @@ export interface SessionLimits {
   readonly maxMs: number;
   readonly recentMs: number;
   readonly graceMs: number;
+  /** How long an agent may rest without a word before it is spoken to. */
+  readonly idleAfterMs: number;
 }
 
 /** A session of which nothing is known but its name. */
@@ -184,7 +196,9 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
     },
     wanted: "running",
     prs: [],
-    ciTold: {},
+    trackers: {},
+    mergeOnGreen: false,
+    merges: {},
     messages: [],
     notices: [],
     noticed: 0,
@@ -216,6 +230,31 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
     createdAt: at,
     updatedAt: at,
   };
+}
+
+// Kept beside the record: what was ordered because of it, and what is on its way.
+const BOOKS: ReadonlySet<string> = new Set<keyof SessionContext>([
+  "messages",
+  "notices",
+  "noticed",
+  "trackers",
+  "merges",
+  "leases",
+  "farewell",
+  "supervisor",
+  "observedAt",
+]);
+
+/** The record after a step: one revision more if what it shows has changed. */
+export function counted(before: SessionContext, after: SessionContext, at: number): SessionContext {
+  const isSame = Object.entries(after).every(
+    ([name, value]) => BOOKS.has(name) || isEqual(Reflect.get(before, name), value),
+  );
+  return isSame ? after : { ...after, revision: before.revision + 1, updatedAt: at };
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  return Object.is(one, other) || JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** Whether its work is over, as far as anyone saw. */

@@ -9,8 +9,11 @@ import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leas
 import { abandoned, delivered, handedOver, queued, returned } from "./session-messages.ts";
 import { withNotices } from "./session-notices.ts";
 import { activityObserved, runtimeObserved, scmObserved } from "./session-observed.ts";
+import { escalationsDue, withEscalationTimer, withReactions } from "./session-reactions.ts";
+import { withoutIdleTracker } from "./session-trackers.ts";
 import type { EventNamed, SessionEvent } from "./session-protocol.ts";
 import {
+  counted,
   isOver,
   movedAxis,
   terminated,
@@ -25,7 +28,8 @@ import {
 //
 // The whole answer of a session to one message. Pure.
 //
-//   E-1. `revision` grows by one with every step that changes the record, and by none otherwise.
+//   E-1. `revision` grows by one with every step that changes what the session shows, and by none otherwise: texts,
+//        notices and trackers on their way are books beside the record.
 //   E-2. A step that changes nothing gives back the very same context and, but for the answer to a command, no orders.
 //   E-3. What a step makes possible is ordered in the same step: the next message goes out with the fact that frees it.
 
@@ -36,18 +40,22 @@ export function stepSession(
   limits: SessionLimits,
 ): SessionStep {
   const told = answer(context, event, limits);
-  if (told.context === context) return told;
-  const handed = handedOver(told.context, event.at);
-  const step = { context: handed.context, orders: [...told.orders, ...handed.orders] };
-  const next = withLeases(context, withNotices(context, step, event), event.at);
+  if (told.context === context && event.type !== "timer.escalation") return told;
+  const decided = withReactions(context, told, { event, limits });
+  if (decided.context === context) return decided;
+  const handed = handedOver(decided.context, event.at);
+  const step = { context: handed.context, orders: [...decided.orders, ...handed.orders] };
+  const noticed = withEscalationTimer(context, withNotices(context, step, event), limits);
+  const next = withLeases(context, noticed, event.at);
   return {
-    context: { ...next.context, revision: context.revision + 1, updatedAt: event.at },
+    context: counted(context, next.context, event.at),
     orders: [...next.orders, ...memberNews(context, next.context)],
   };
 }
 
 type Command = Extract<SessionEvent, { type: `session.${string}` }>;
 type Observed = Extract<SessionEvent, { type: `${string}.observed` }>;
+type Timed = Extract<SessionEvent, { type: `timer.${string}` }>;
 
 function isCommand(event: SessionEvent): event is Command {
   return event.type.startsWith("session.");
@@ -57,8 +65,13 @@ function isObserved(event: SessionEvent): event is Observed {
   return event.type.endsWith(".observed");
 }
 
+function isTimed(event: SessionEvent): event is Timed {
+  return event.type.startsWith("timer.");
+}
+
 function answer(context: SessionContext, event: SessionEvent, limits: SessionLimits): SessionStep {
   if (isObserved(event)) return observed(context, event, limits);
+  if (isTimed(event)) return timed(context, event);
   return isCommand(event) ? commanded(context, event, limits) : childAnswer(context, event);
 }
 
@@ -74,6 +87,8 @@ function commanded(context: SessionContext, event: Command, limits: SessionLimit
       return reported(context, event);
     case "session.acknowledge":
       return noticeSeen(context, event);
+    case "session.tick":
+      return ticked(context, event);
   }
   return event satisfies never;
 }
@@ -102,16 +117,28 @@ function observation(context: SessionContext, event: Observed, limits: SessionLi
     case "activity.observed":
       return quiet(activityObserved(context, event));
     case "scm.observed":
-      return quiet(scmObserved(context, event));
+      return scmObserved(context, event);
     case "workspace.observed":
       return workspaceObserved(context, event);
   }
   return event satisfies never;
 }
 
+function timed(context: SessionContext, event: Timed): SessionStep {
+  switch (event.type) {
+    case "timer.lease":
+      return leaseOver(context, event);
+    case "timer.escalation":
+      return escalationsDue(context, event.at);
+    case "timer.restart":
+      break;
+  }
+  return supervised(context, { type: "backoff.over", at: event.at });
+}
+
 function childAnswer(
   context: SessionContext,
-  event: Exclude<SessionEvent, Command | Observed>,
+  event: Exclude<SessionEvent, Command | Observed | Timed>,
 ): SessionStep {
   switch (event.type) {
     case "child.quarantined":
@@ -125,10 +152,6 @@ function childAnswer(
       return quiet(returned(context, event.data));
     case "mail.undeliverable":
       return undelivered(context, event);
-    case "timer.lease":
-      return leaseOver(context, event);
-    case "timer.restart":
-      return supervised(context, { type: "backoff.over", at: event.at });
     case "child.started":
     case "child.exited":
     case "child.stopped":
@@ -201,7 +224,7 @@ function sent(context: SessionContext, event: EventNamed<"session.send">): Sessi
   }
   const { text, ref } = event.data;
   const message = { id: event.id, text, at: event.at, ...(ref !== undefined && { ref }) };
-  const next = queued(context, message);
+  const next = queued(withoutIdleTracker(context), message);
   if (next === undefined) {
     const waiting = context.messages.filter(({ state }) => state === "queued").length;
     return notSent(context, event, { code: "QUEUE_FULL", seen: `${waiting} wait already` });
@@ -217,6 +240,13 @@ function notSent(
 ): SessionStep {
   const refusal = refused(context, code, `send to session ${context.id}: ${seen}`);
   return { context, orders: [...refusal.orders, ...refusedReceipt(context, ref, seen)] };
+}
+
+/** The time is looked at now; its own timer would do it as well. */
+function ticked(context: SessionContext, { at }: EventNamed<"session.tick">): SessionStep {
+  const step = escalationsDue(context, at);
+  const reply: Order = { type: "reply", data: { sessionId: context.id } };
+  return { context: step.context, orders: [reply, ...step.orders] };
 }
 
 function noticeSeen(

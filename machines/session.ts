@@ -100,12 +100,19 @@ function actionsWith(decide: Decide) {
     queueMessage: take,
     noteSeen: take,
     noteTold: take,
+    escalate: take,
     restartChild: take,
     stopChildren: take,
   };
 }
 
-const plainDecider = deciderWith({ maxAttempts: 3, maxMs: 1, recentMs: 1, graceMs: 1 });
+const plainDecider = deciderWith({
+  maxAttempts: 3,
+  maxMs: 1,
+  recentMs: 1,
+  graceMs: 1,
+  idleAfterMs: 1,
+});
 
 const session = setup({
   types: {
@@ -332,6 +339,8 @@ const machine = session.createMachine({
   on: {
     "session.send": { actions: "queueMessage" },
     "session.acknowledge": { actions: "noteSeen" },
+    "session.tick": { actions: "escalate" },
+    "timer.escalation": { guard: "isNews", actions: "escalate" },
     "notifyPerson.done": { guard: "isNews", actions: "noteTold" },
     "notifyPerson.failed": { guard: "isNews", actions: "noteTold" },
     "terminal.delivered": { guard: "isNews", actions: "noteReceipt" },
@@ -352,8 +361,13 @@ function parentOf(state: MachineState): Address | undefined {
 }
 
 /** `session/<id>`: one agent on one branch. The settings give its limits. */
-export function sessionKind({ detecting, activity: { recentMs }, shutdown }: Settings): Kind {
-  const decide = deciderWith({ ...detecting, recentMs, graceMs: shutdown.graceMs });
+export function sessionKind(settings: Settings): Kind {
+  const decide = deciderWith({
+    ...settings.detecting,
+    recentMs: settings.activity.recentMs,
+    graceMs: settings.shutdown.graceMs,
+    idleAfterMs: settings.reactions.idleAfterMs,
+  });
   return {
     name: "session",
     description: "An agent on its branch",

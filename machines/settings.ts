@@ -36,6 +36,12 @@ export const Settings = z.strictObject({
       maxMs: ms.default(300_000),
     })
     .prefault({}),
+  reactions: z
+    .strictObject({
+      /** How long an agent may rest without a word, and without a pull request, before it is spoken to. */
+      idleAfterMs: z.number().int().nonnegative().default(600_000),
+    })
+    .prefault({}),
   activity: z.strictObject({ recentMs: ms.default(60_000) }).prefault({}),
   gc: z.strictObject({ everyMs: ms.default(300_000) }).prefault({}),
   reviews: z

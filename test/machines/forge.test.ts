@@ -150,6 +150,12 @@ describe("forge", () => {
       orders: [INSPECT],
     },
     { title: "orders a merge", was: green, told: merge, orders: ["reply", MERGE, SCM] },
+    {
+      title: "merges only the head that was meant (F3)",
+      was: green,
+      told: on("pull.merge", { headSha: "h0" }),
+      orders: ["refuse:NOT_MERGEABLE"],
+    },
     { title: "orders a merge once", was: [...green, merge], told: merge, orders: ["reply"] },
     { title: "is merged when git says so", was: [...green, merge], told: merged, orders: [SCM] },
     {

@@ -107,7 +107,7 @@ export const forgeTold: Told[] = [
 const liveness = ["alive", "dead", "failed", "indeterminate"];
 export const sessionTold: Told[] = [
   samples.startSession(),
-  samples.startSession({ restart: { restart: "permanent", intensity: 1 } }),
+  samples.startSession({ restart: { restart: "permanent", intensity: 1 }, mergeOnGreen: true }),
   samples.workspaceStarted,
   ...epochs.flatMap((n) => [
     samples.terminalStarted(n),
@@ -122,6 +122,8 @@ export const sessionTold: Told[] = [
   { type: "child.quarantined", from: "terminal/mer-1", data: { strikes: 3 } },
   { type: "timer.restart", at: 999_999 },
   { type: "timer.lease", at: 1_999_999 },
+  { type: "timer.escalation", at: 1_999_999 },
+  { type: "session.tick", at: 2_999_999 },
   { type: "timer.lease", at: 9_999_999 },
   ...(["workspace/mer-1", "terminal/mer-1"] as const).flatMap((to) =>
     ["child.start", "child.stop", "terminal.deliver"].flatMap((name) => [
@@ -149,6 +151,8 @@ export const sessionTold: Told[] = [
   })),
   ...["draft", "open", "merged", "closed"].map((state) => samples.scm(pullRequest({ state }))),
   samples.scm(pullRequest({ ci: { state: "failing", failing: [{ name: "t" }] } })),
+  samples.scm(pullRequest({ reviewDecision: "changes_requested", mergeable: false })),
+  samples.scm(pullRequest({ reviewDecision: "approved", mergeable: true })),
   ...bools.map((dirty) => ({
     type: "workspace.observed",
     data: { headSha: "b", branch: "x", dirty, unpushed: 0 },

@@ -125,7 +125,7 @@ describe("session, spoken to,", () => {
       {
         title: "the same failure after a run that was pending",
         next: [pullRequest({ ci: { state: "pending" } }), failing()],
-        told: 1,
+        told: 2,
       },
       { title: "the same failure after another", next: [failing("bbb"), failing()], told: 2 },
       { title: "the same checks of another head", next: [failing("bbb")], told: 2 },

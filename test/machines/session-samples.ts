@@ -36,10 +36,10 @@ export function after(...told: Told[]): MachineUnderTest<SessionContext> {
   return machine;
 }
 
-/** All orders but those for the timer of the leases and for people, which have their own tests. */
+/** All orders but those for the timers of leases and reactions, and for people: they have their own tests. */
 export function actsOf(orders: readonly Order[]): Order[] {
   return orders.filter((order) => {
-    if (order.type === "arm" || order.type === "cancel") return order.name !== "lease";
+    if (order.type === "arm" || order.type === "cancel") return order.name === "restart";
     return order.type !== "effect" || order.name !== "notifyPerson";
   });
 }
