@@ -120,5 +120,6 @@ const ADAPTERS: Adapters = {
   inspectBranches: async () => atOnce({ pulls: [] }),
   runChecks: async ({ headSha }) => atOnce({ headSha, checks: [] }),
   mergePullRequest: async () => atOnce({ mergeSha: "0", repeated: false }),
-  notifyPerson: async () => atOnce({ ways: [] }),
+  notifyPerson: async ({ noticeId, type, priority, title }) =>
+    atOnce({ noticeId, type, priority, title, ways: [], failed: [], isHeld: false }),
 };

@@ -27,6 +27,14 @@ export interface Repository {
   readonly origin?: string;
 }
 
+/** How a notice was told. */
+export interface NoticeTold {
+  readonly told: readonly string[];
+  readonly failed: readonly { readonly way: string; readonly message: string }[];
+  /** Too many like it came in a short time. */
+  readonly isHeld: boolean;
+}
+
 /** How one part of the daemon stands. */
 export interface Health {
   readonly isReady: boolean;
@@ -52,6 +60,8 @@ export interface Edge {
   readonly capture?: (terminal: string, lines: number) => Promise<string>;
   /** The argv that shows a terminal to a person. */
   readonly attach?: (terminal: string) => readonly string[];
+  /** What became of a notice outside; undefined when nothing was set up for it. */
+  readonly toldOf?: (noticeId: string) => NoticeTold | undefined;
   /** Told of what broke and should not have. */
   readonly report: (error: unknown, requestId: string) => void;
   readonly principalOf: (request: FastifyRequest) => Principal;

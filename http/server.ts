@@ -18,6 +18,7 @@ import { answerFailure, answerFailures, failureOf } from "./failures.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { intakeRoutes } from "./intake.ts";
 import { machineRoutes } from "./machines.ts";
+import { noticeRoutes } from "./notices.ts";
 import { orchestratorRoutes } from "./orchestrators.ts";
 import { projectRoutes } from "./projects.ts";
 import { pullRoutes } from "./pulls.ts";
@@ -39,7 +40,7 @@ import { webRoutes } from "./web.ts";
 
 export interface ServerOptions extends Pick<
   Edge,
-  "health" | "inspectRepository" | "capture" | "attach" | "version"
+  "health" | "inspectRepository" | "capture" | "attach" | "toldOf" | "version"
 > {
   readonly system: System;
   /** The owner's token. */
@@ -146,6 +147,7 @@ async function registerRoutes(
       projectRoutes(api, edge);
       sessionRoutes(api, edge);
       orchestratorRoutes(api, edge);
+      noticeRoutes(api, edge);
       pullRoutes(api, edge);
       actorRoutes(api, edge);
       machineRoutes(api, edge);

@@ -26,6 +26,24 @@ const Message = z.object({
 });
 export const MessageView = Message;
 
+/** Something a person should know; `seen` was taken note of while it goes on, `resolved` is over. */
+export const NoticeView = z.object({
+  id: z.string(),
+  sessionId: z.string(),
+  projectId: z.string(),
+  type: z.string(),
+  priority: z.string(),
+  title: z.string(),
+  text: z.string(),
+  /** The pull request or the reaction it is about; may be empty. */
+  about: z.string(),
+  state: z.enum(["open", "seen", "resolved"]),
+  since: z.number(),
+  seenAt: z.number().optional(),
+  resolvedAt: z.number().optional(),
+});
+type NoticeView = z.infer<typeof NoticeView>;
+
 const WorkspaceView = z.object({
   state: z.string().catch("unknown"),
   path: z.string().nullish().catch(undefined),
@@ -77,6 +95,8 @@ export const SessionView = z.object({
   report: Report.nullable(),
   /** What could not be done for it, and was given up. */
   trouble: Trouble.nullable(),
+  /** What people should know of it and is not over. */
+  notices: z.array(NoticeView),
   revision: z.number(),
   createdAt: z.number(),
   updatedAt: z.number(),
@@ -189,6 +209,9 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     prs: prs.flatMap((facts) => PullRequestFacts.safeParse(facts).data ?? []),
     wanted: region("wanted") ?? stored.wanted,
     terminal: terminalOf(id, stored, options.attach),
+    notices: noticeViews(row.address, stateOf(row).context).filter(
+      ({ state }) => state !== "resolved",
+    ),
     revision: row.seq,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
@@ -198,6 +221,33 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
       updatedAt: stored.updatedAt,
     }),
   };
+}
+
+const StoredNotice = NoticeView.omit({ sessionId: true, projectId: true, state: true }).extend({
+  about: z.string().catch(""),
+});
+
+/** Every notice that is kept of an actor, oldest first. */
+export function noticeViews(
+  address: SnapshotRow["address"],
+  context: Record<string, unknown>,
+): NoticeView[] {
+  const { id: sessionId } = splitAddress(address);
+  const projectId = z.string().catch("").parse(context["projectId"]);
+  const kept = z.array(z.unknown()).catch([]).parse(context["notices"]);
+  return kept.flatMap((entry) => {
+    const notice = StoredNotice.safeParse(entry).data;
+    if (notice === undefined) return [];
+    return [{ sessionId, projectId, state: standingOf(notice), ...notice }];
+  });
+}
+
+function standingOf({
+  seenAt,
+  resolvedAt,
+}: Pick<NoticeView, "seenAt" | "resolvedAt">): NoticeView["state"] {
+  if (resolvedAt !== undefined) return "resolved";
+  return seenAt === undefined ? "open" : "seen";
 }
 
 /** Every message to a session, oldest first. */

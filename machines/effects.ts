@@ -190,9 +190,19 @@ export const EFFECTS = {
       /** Milliseconds since 1970. */
       at: z.number(),
     }),
-    /** The ways in which it was told. */
-    result: z.object({ ways: z.array(z.string()) }),
-    deadlineMs: 30_000,
+    result: z.object({
+      noticeId: z.string(),
+      type: z.enum(NOTICE_TYPES),
+      priority: z.enum(PRIORITIES),
+      title: z.string(),
+      /** The ways in which it was told. */
+      ways: z.array(z.string()),
+      failed: z.array(z.object({ way: z.string(), message: z.string() })),
+      /** Kept back: too many of its type in a short time. */
+      isHeld: z.boolean(),
+    }),
+    // Two ways, each with its own deadline.
+    deadlineMs: 150_000,
     attempts: 5,
   },
 } as const satisfies Record<

@@ -115,6 +115,11 @@ export function acknowledged<Context extends Noticed>(
   return { ...context, notices };
 }
 
+/** Whether it still asks for somebody: neither seen nor over. */
+export function isOpenNotice({ seenAt, resolvedAt }: Notice): boolean {
+  return seenAt === undefined && resolvedAt === undefined;
+}
+
 function isAbout(notice: Notice, { type, about }: Matter): boolean {
   return notice.resolvedAt === undefined && notice.type === type && notice.about === about;
 }

@@ -1,6 +1,7 @@
 import { setup } from "xstate";
 import type { Address } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
+import { isOpenNotice } from "./notices.ts";
 import type { Order } from "./order.ts";
 import { decides, type Seen } from "./recording.ts";
 import { accepts, type SessionEvent } from "./session-protocol.ts";
@@ -379,7 +380,9 @@ export function sessionKind(settings: Settings): Kind {
     epochOf: (state) => contextOf(state).terminal.epoch,
     parentOf,
     summarize: (state) => {
-      const { projectId, objectiveId, kind, title, axes, revision } = contextOf(state);
+      const { projectId, objectiveId, kind, title, axes, revision, harness, notices } =
+        contextOf(state);
+      const isUnheard = harness !== "command" && axes.activity.lastActivityAt === null;
       return {
         projectId,
         ...(objectiveId !== undefined && { objectiveId }),
@@ -388,6 +391,10 @@ export function sessionKind(settings: Settings): Kind {
         reason: axes.lifecycle.reason,
         pr: axes.pr.reason,
         revision,
+        notices: notices.length,
+        openNotices: notices.filter(isOpenNotice).length,
+        // Silence is told on read: from then on.
+        ...(isUnheard && { unheardSince: axes.lifecycle.since }),
       };
     },
   };

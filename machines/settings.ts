@@ -1,6 +1,17 @@
 import { z } from "zod";
+import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
 
 const ms = z.number().int().positive();
+
+const SAFE_ADDRESS = "expected an https address, or an http one of this machine";
+
+/** What is told to people goes over the network only where nobody can listen. */
+function isSafeAddress(text: string): boolean {
+  const { protocol, hostname } = URL.parse(text) ?? {};
+  if (protocol === "https:") return true;
+  const isLoopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname ?? "");
+  return protocol === "http:" && isLoopback;
+}
 
 /**
  * `config.json`: every interval and limit, with its default. Durations are milliseconds.
@@ -51,6 +62,25 @@ export const Settings = z.strictObject({
     })
     .prefault({}),
   delivery: z.strictObject({ confirmMs: ms.default(6_000) }).prefault({}),
+  /** How people are told what they should know; without `command` and `webhook`, by the log and `ao notices` alone. */
+  notify: z
+    .strictObject({
+      /** argv; the notice is on its standard input and in AO_NOTICE_ variables. */
+      command: z.array(z.string().min(1)).min(1).max(64).optional(),
+      webhook: z.string().max(2_000).refine(isSafeAddress, SAFE_ADDRESS).optional(),
+      /** Signs what is posted. */
+      secret: z.string().min(16).max(512).optional(),
+      types: z.array(z.enum(NOTICE_TYPES)).optional(),
+      minPriority: z.enum(PRIORITIES).default("info"),
+      /** How long one telling in one way may take. */
+      deadlineMs: ms.max(60_000).default(10_000),
+      /** Notices of one type of one session that are told within `periodMs`; further ones are held back. */
+      burst: z.number().int().positive().default(3),
+      /** The same over all sessions. */
+      burstAll: z.number().int().positive().default(20),
+      periodMs: ms.default(600_000),
+    })
+    .prefault({}),
   shutdown: z.strictObject({ graceMs: ms.default(3_000) }).prefault({}),
   effects: z
     .strictObject({

@@ -39,7 +39,7 @@ export function table(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
-  const clean = rows.map((row) => row.map(oneLine));
+  const clean = rows.map((row) => row.map(printable));
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...clean.map((row) => row[column]?.length ?? 0)),
   );
@@ -66,7 +66,7 @@ export function listing(output: Output, facts: Readonly<Record<string, unknown>>
   return shown
     .map(([name, value]) => {
       const text = typeof value === "string" ? value : JSON.stringify(value);
-      return fit(`${paint(output, "dim", name.padEnd(width))}  ${oneLine(text)}`, output.width);
+      return fit(`${paint(output, "dim", name.padEnd(width))}  ${printable(text)}`, output.width);
     })
     .join("\n");
 }
@@ -88,8 +88,8 @@ export function paint(
   return output.hasColour ? styleText(style, text, { validateStream: false }) : text;
 }
 
-// What agents and people write may hold anything; a terminal must not obey it.
-function oneLine(text: string): string {
+/** What agents and people write, as one line that a terminal does not obey. */
+export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what it is about
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
-import type { z } from "zod";
+import { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
 import { query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
-import { paint, type Output } from "../cli/output.ts";
+import { paint, printable, type Output } from "../cli/output.ts";
 
 type Step = z.infer<typeof StepView>;
 
@@ -103,5 +103,20 @@ function lineOf(output: Output, data: string): string {
   const state = step.value === undefined ? "" : ` → ${JSON.stringify(step.value)}`;
   const orders =
     step.orders.length === 0 ? "" : ` (${step.orders.map(({ name }) => name).join(", ")})`;
-  return `${time} ${step.globalSeq} ${step.address}#${step.seq} ${step.message.type}${state}${orders}`;
+  const line = `${time} ${step.globalSeq} ${step.address}#${step.seq} ${step.message.type}${state}${orders}`;
+  return `${line}${toldTo(output, step)}`;
+}
+
+const Told = z.object({
+  result: z.object({ noticeId: z.string(), priority: z.string(), title: z.string() }),
+});
+
+/** What a person was told with this step, on a line of its own. */
+function toldTo(output: Output, { message }: Step): string {
+  if (message.type !== "notifyPerson.done") return "";
+  const { result } = Told.safeParse(message.data).data ?? {};
+  if (result === undefined) return "";
+  const { noticeId, priority, title } = result;
+  const text = printable(`! ${priority}: ${title} (ao notices ack ${noticeId})`);
+  return `\n${paint(output, priority === "info" ? "green" : "yellow", text)}`;
 }

@@ -128,6 +128,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         inspectRepository: async (path) => inspectRepository(path),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         attach: (terminal) => outside.terminals.attachCommand(terminal),
+        toldOf: (noticeId) => outside.notices.toldOf(noticeId),
         report: (error, id) =>
           log(
             `defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

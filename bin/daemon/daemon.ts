@@ -53,11 +53,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const settings = readSettings(home);
     const secrets = secretsOf(home);
     writeShim(home, options.entry);
-    const outside = outsideOf({ home, agentsSecret: secrets.agents, env, log });
+    const clock = systemClock();
+    const outside = outsideOf({
+      home,
+      agentsSecret: secrets.agents,
+      env,
+      settings,
+      log,
+      now: () => clock.now(),
+    });
     const workshop: Workshop = {
       ...options,
       settings,
-      clock: systemClock(),
+      clock,
       token: secrets.token,
       sessionTokens: sessionTokens(secrets.agents),
       nats: { endpoint: givenEndpoint(settings, env) },

@@ -3,15 +3,17 @@ import { fileURLToPath } from "node:url";
 import type { Adapters } from "../../adapters/adapter.ts";
 import { checks } from "../../adapters/checks.ts";
 import { localForge } from "../../adapters/forge-local.ts";
-import { notices } from "../../adapters/notices.ts";
+import { notices, type Notices } from "../../adapters/notices.ts";
 import { terminals, type Terminals } from "../../adapters/terminals.ts";
 import { worktrees } from "../../adapters/worktrees.ts";
 import { sessionTokens } from "../../http/tokens.ts";
+import type { Settings } from "../../machines/settings.ts";
 
 /** The outside world as this daemon reaches it. */
 export interface Outside {
   readonly adapters: Adapters;
   readonly terminals: Terminals;
+  readonly notices: Notices;
 }
 
 /** Adapters over one home. What an agent is launched with (contract §5) is decided here. */
@@ -19,9 +21,11 @@ export function outsideOf(options: {
   home: string;
   agentsSecret: string;
   env: NodeJS.ProcessEnv;
+  settings: Settings;
   log: (line: string) => void;
+  now: () => number;
 }): Outside {
-  const { home, env } = options;
+  const { home, env, settings, log, now } = options;
   const tokens = sessionTokens(options.agentsSecret);
   const panes = terminals({
     home,
@@ -39,6 +43,7 @@ export function outsideOf(options: {
     }),
   });
   const { launchTerminal, destroyTerminal, typeText } = panes;
+  const people = notices({ home, settings: settings.notify, log, now });
   const adapters: Adapters = {
     launchTerminal,
     destroyTerminal,
@@ -46,7 +51,7 @@ export function outsideOf(options: {
     ...worktrees({ home }),
     ...localForge(),
     ...checks({ home }),
-    ...notices({ log: options.log }),
+    notifyPerson: people.notifyPerson,
   };
-  return { adapters, terminals: panes };
+  return { adapters, terminals: panes, notices: people };
 }

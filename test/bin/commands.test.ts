@@ -60,6 +60,7 @@ describe("the command line", () => {
     { args: ["cleanup"], is: { cleaned: [] } },
     { args: ["orchestrator", "start", "demo", "--clean"], is: { kind: "orchestrator" } },
     { args: ["orchestrator", "ls"], is: { orchestrators: [] } },
+    { args: ["notices"], is: { notices: [], total: 0 } },
     {
       args: ["report", "--summary", "Done.", "--session", "demo-1"],
       is: { report: { outcome: "succeeded" } },
@@ -113,6 +114,31 @@ describe("the command line", () => {
     ]);
     const values = await ao(["watch", "--after", "2", "--limit", "1", "--json"]);
     expect(JSON.parse(values.out)).toMatchObject({ globalSeq: 3, address: "session/demo-1" });
+  });
+
+  it("shows what a person should know until it is taken note of", async () => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await withSession(server);
+    await ao(["observe", "activity", "demo-1", '{"state":"waiting_input"}']);
+    await expect.poll(async () => (await ao(["notices"])).out).toContain("demo-1 needs input");
+    const { out } = await ao([
+      "watch",
+      "--after",
+      "0",
+      "--address",
+      "session/demo-1",
+      "--limit",
+      "5",
+    ]);
+    expect(out).toContain("! urgent: demo-1 needs input (ao notices ack demo-1-n1)");
+    expect((await ao(["notices", "ack", "demo-1-n1"])).out).toBe("demo-1-n1: seen");
+    expect((await ao(["notices"])).out).toBe("nothing that you should know");
+    expect((await ao(["notices", "--all"])).out).toMatch(/^demo-1-n1 +urgent +seen/m);
+    expect(await ao(["notices", "ack", "demo-1-n9"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("ao notices --all"),
+    });
   });
 
   it("shows no control characters that somebody else wrote", async () => {

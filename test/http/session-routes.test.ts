@@ -32,7 +32,7 @@ describe("the keys of a session's view", () => {
       make: fullSession,
       path: [],
       keys: `id projectId objectiveId kind harness title prompt branch status statusReason lifecycle runtime
-        activity pr prs wanted detecting workspace terminal report trouble revision createdAt
+        activity pr prs wanted detecting workspace terminal report trouble notices revision createdAt
         updatedAt`,
     },
     {
@@ -40,7 +40,7 @@ describe("the keys of a session's view", () => {
       make: newSession,
       path: [],
       keys: `id projectId kind harness title prompt branch status statusReason lifecycle runtime
-        activity pr prs wanted detecting workspace terminal report trouble revision createdAt
+        activity pr prs wanted detecting workspace terminal report trouble notices revision createdAt
         updatedAt`,
     },
     { title: "lifecycle", make: fullSession, path: ["lifecycle"], keys: "state reason since" },

@@ -139,7 +139,15 @@ export const sessionTold: Told[] = [
     type: "session.acknowledge",
     data: { noticeId },
   })),
-  done("notifyPerson", { ways: ["log"] }),
+  done("notifyPerson", {
+    noticeId: "mer-1-n1",
+    type: "agent-stuck",
+    priority: "urgent",
+    title: "mer-1 is stuck",
+    ways: ["log"],
+    failed: [],
+    isHeld: false,
+  }),
   failed("notifyPerson"),
   ...liveness.flatMap((runtime) =>
     liveness.map((process) => ({ type: "runtime.observed", data: { runtime, process } })),

@@ -21,7 +21,15 @@ const RESULTS: Readonly<Record<string, unknown>> = {
   launchTerminal: { pid: 7, adopted: false },
   destroyTerminal: { killed: 1 },
   typeText: { repeated: false },
-  notifyPerson: { ways: [] },
+  notifyPerson: {
+    noticeId: "mer-1-n1",
+    type: "agent-stuck",
+    priority: "urgent",
+    title: "mer-1 is stuck",
+    ways: [],
+    failed: [],
+    isHeld: false,
+  },
 };
 const CODES = ["STEP_THREW", "ACTOR_QUARANTINED", "SHAPE_WRONG"];
 

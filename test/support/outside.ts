@@ -57,7 +57,9 @@ export function outside(): Outside {
     notifyPerson(notice) {
       const isRepeat = notices.has(notice.noticeId);
       notices.set(notice.noticeId, notice);
-      return { ways: isRepeat ? [] : ["memory"] };
+      const { noticeId, type, priority, title } = notice;
+      const told = { noticeId, type, priority, title, failed: [], isHeld: false };
+      return { ...told, ways: isRepeat ? [] : ["memory"] };
     },
     runChecks: ({ headSha, checks }) => ({
       headSha,

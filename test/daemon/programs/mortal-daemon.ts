@@ -60,13 +60,14 @@ function mortal<Name extends EffectName>(name: Name, perform: Adapters[Name]): A
   return wrapped as Adapters[Name];
 }
 
-function wrapOutside({ adapters, terminals }: Outside): Outside {
+function wrapOutside({ adapters, ...others }: Outside): Outside {
   const { launchTerminal, destroyTerminal, typeText } = adapters;
   const { prepareWorkspace, reclaimWorkspace } = adapters;
   return {
-    terminals,
+    ...others,
     adapters: {
       ...adapters,
+      notifyPerson: mortal("notifyPerson", adapters.notifyPerson),
       launchTerminal: mortal("launchTerminal", launchTerminal),
       destroyTerminal: mortal("destroyTerminal", destroyTerminal),
       typeText: mortal("typeText", typeText),

@@ -1,0 +1,65 @@
+import { ask, part, query } from "../cli/api.ts";
+import { age, paint, print, table, type Output } from "../cli/output.ts";
+
+interface Notice {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly type: string;
+  readonly priority: string;
+  readonly title: string;
+  readonly text: string;
+  readonly state: string;
+  readonly since: number;
+  readonly delivery?: {
+    readonly told: readonly string[];
+    readonly failed: readonly { readonly way: string; readonly message: string }[];
+    readonly isHeld: boolean;
+  };
+}
+
+export interface NoticeOptions {
+  readonly all?: boolean;
+  readonly project?: string;
+  readonly session?: string;
+  readonly limit: number;
+}
+
+/** What people should know; with `all` also what was seen or is over. */
+export async function listNotices(output: Output, options: NoticeOptions): Promise<void> {
+  const { all, ...filter } = options;
+  const path = `/notices${query({ state: all === true ? "all" : "open", ...filter })}`;
+  const answer = await ask<{ notices: Notice[]; total: number }>("GET", path);
+  const now = Date.now();
+  print(output, answer, ({ notices, total }) => {
+    if (total === 0) return paint(output, "dim", "nothing that you should know");
+    const rows = notices.map((notice) => [
+      notice.id,
+      notice.priority,
+      notice.state,
+      age(notice.since, now),
+      toldOf(notice),
+      notice.text === "" ? notice.title : `${notice.title}: ${notice.text}`,
+    ]);
+    const more = total > notices.length ? `\n${total - notices.length} more: --limit ${total}` : "";
+    return `${table(output, ["id", "priority", "state", "since", "told", "what"], rows)}${more}`;
+  });
+}
+
+/** Takes note of notices; one that was taken note of before stays so. */
+export async function acknowledge(output: Output, ids: readonly string[]): Promise<void> {
+  const seen: Notice[] = [];
+  for (const id of ids) {
+    // oxlint-disable-next-line no-await-in-loop -- each is answered or refused by itself
+    seen.push(await ask<Notice>("POST", `/notices/${part(id)}/ack`, { body: {} }));
+  }
+  print(output, { notices: seen }, ({ notices }) =>
+    notices.map(({ id, state }) => `${id}: ${state}`).join("\n"),
+  );
+}
+
+function toldOf({ delivery }: Notice): string {
+  if (delivery === undefined) return "";
+  if (delivery.isHeld) return "held back";
+  const failed = delivery.failed.map(({ way, message }) => `${way} failed (${message})`);
+  return [...delivery.told, ...failed].join(", ");
+}

@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { addressOf, Token } from "../machines/ids.ts";
+import { PRIORITIES } from "../machines/notices.ts";
+import type { SnapshotRow } from "../storage/store.ts";
+import { askActor, knownActor } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { knownProject } from "./projects.ts";
+import { Empty } from "./schemas.ts";
+import { noticeViews, NoticeView, stateOf } from "./session-view.ts";
+
+// Notices
+//
+// What people should know, over all sessions. What was told outside, and how, is asked of the adapter when it is read.
+//
+//   N1. Only sessions that have a notice are read.
+//   N2. The most urgent first, and of one priority the oldest.
+
+const tags = ["notices"];
+const NoticeId = z.string().regex(/^[A-Za-z0-9_-]{1,64}-n\d{1,9}$/, "expected <session>-n<number>");
+const Told = NoticeView.extend({
+  /** What became of it outside; absent when nothing is set up for it. */
+  delivery: z
+    .object({
+      told: z.array(z.string()),
+      failed: z.array(z.object({ way: z.string(), message: z.string() })),
+      isHeld: z.boolean(),
+    })
+    .optional(),
+});
+type Told = z.infer<typeof Told>;
+
+const Query = z.strictObject({
+  state: z.enum(["open", "all"]).default("open"),
+  project: Token.optional(),
+  session: Token.optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+
+/** Reading notices and taking note of them. */
+export function noticeRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/notices",
+    {
+      schema: {
+        tags,
+        summary:
+          "What people should know, the most urgent first; `open` is neither seen nor over, `total` counts beyond `limit`",
+        querystring: Query,
+        response: { 200: z.object({ notices: z.array(Told), total: z.number() }) },
+      },
+    },
+    ({ query: { limit, ...query } }) => {
+      const found = noticesOf(edge, query);
+      return { notices: found.slice(0, limit), total: found.length };
+    },
+  );
+
+  app.post(
+    "/notices/:id/ack",
+    {
+      schema: {
+        tags,
+        summary: "Take note: it is no longer open, whether what it is about goes on or not",
+        params: z.object({ id: NoticeId }),
+        body: Empty,
+        response: { 200: Told },
+      },
+    },
+    async (request, _reply) => {
+      const { id } = request.params;
+      const to = addressOf("session", id.slice(0, id.lastIndexOf("-n")));
+      knownActor(edge, to);
+      await askActor(edge, request, {
+        to,
+        type: "session.acknowledge",
+        data: { noticeId: id },
+      });
+      const notice = toldOf(edge, knownActor(edge, to)).find((each) => each.id === id);
+      if (notice !== undefined) return notice;
+      throw new Failure("NOTICE_UNKNOWN", `take note of ${id}: no such notice is kept`);
+    },
+  );
+}
+
+function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Told[] {
+  const { state, project, session } = query;
+  if (project !== undefined) knownProject(edge, project);
+  if (session !== undefined) knownActor(edge, addressOf("session", session));
+  const count = state === "open" ? "openNotices" : "notices";
+  const rows = edge.views.list({
+    kind: "session",
+    limit: Number.MAX_SAFE_INTEGER,
+    where: ({ address, facts }) =>
+      facts[count] !== 0 &&
+      (project === undefined || facts["projectId"] === project) &&
+      (session === undefined || address === addressOf("session", session)),
+  });
+  return rows
+    .flatMap(({ address }) => toldOf(edge, knownActor(edge, address)))
+    .filter((notice) => state === "all" || notice.state === "open")
+    .toSorted((a, b) => rank(a) - rank(b) || a.since - b.since);
+}
+
+function rank({ priority }: Told): number {
+  const place = PRIORITIES.findIndex((each) => each === priority);
+  return place === -1 ? PRIORITIES.length : place;
+}
+
+function toldOf(edge: Edge, row: SnapshotRow): Told[] {
+  return noticeViews(row.address, stateOf(row).context).map((notice) => {
+    const known = edge.toldOf?.(notice.id);
+    if (known === undefined) return notice;
+    const { told, failed, isHeld } = known;
+    return { ...notice, delivery: { told: [...told], failed: [...failed], isHeld } };
+  });
+}

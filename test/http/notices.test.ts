@@ -1,0 +1,112 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return, typescript/no-unsafe-call, typescript/no-unsafe-argument -- looks into bodies of every shape */
+import { describe, expect, it } from "vitest";
+import type { NoticeTold } from "../../http/edge.ts";
+import { pullFacts, served, withProject, withSession, type Served } from "../support/http.ts";
+
+async function say(server: Served, id: string, state: string): Promise<void> {
+  await server.request("POST", `/sessions/${id}/activity`, { state });
+}
+
+async function listed(server: Served, query = ""): Promise<string[]> {
+  const { body } = await server.request("GET", `/notices${query}`);
+  return body.notices.map(
+    ({ id, type, state }: { id: string; type: string; state: string }) => `${id} ${type} ${state}`,
+  );
+}
+
+/** Two sessions: the first is merged, then the second asks. */
+async function withNotices(options: Parameters<typeof served>[0] = {}): Promise<Served> {
+  const server = await served(options);
+  await withProject(server);
+  await withSession(server);
+  await withSession(server);
+  await say(server, "demo-1", "active");
+  await server.system.observe("scm", "demo-1", {
+    fetched: true,
+    prs: [pullFacts({ state: "merged" })],
+  });
+  await expect.poll(async () => listed(server)).toHaveLength(1);
+  await say(server, "demo-2", "waiting_input");
+  await expect.poll(async () => listed(server)).toHaveLength(2);
+  return server;
+}
+
+describe("notices", () => {
+  it("are listed with the most urgent first (N2), those of one session or project alone", async () => {
+    const server = await withNotices();
+    const both = ["demo-2-n1 agent-needs-input open", "demo-1-n1 all-complete open"];
+    expect(await listed(server)).toEqual(both);
+    expect(await listed(server, "?session=demo-1")).toEqual(both.slice(1));
+    expect(await listed(server, "?project=demo")).toEqual(both);
+    const { body } = await server.request("GET", "/notices?limit=1");
+    expect([body.notices.length, body.total]).toEqual([1, 2]);
+    await server.request("POST", "/projects", { id: "other", path: "/repositories/other" });
+    expect(await listed(server, "?project=other")).toEqual([]);
+  });
+
+  it("are open until they are seen, and resolved when they are over", async () => {
+    const server = await withNotices();
+    const { status, body } = await server.request("POST", "/notices/demo-2-n1/ack");
+    expect([status, body]).toMatchObject([
+      200,
+      { id: "demo-2-n1", sessionId: "demo-2", state: "seen", seenAt: expect.any(Number) },
+    ]);
+    expect(await listed(server)).toEqual(["demo-1-n1 all-complete open"]);
+    expect((await server.request("GET", "/sessions/demo-2")).body.notices).toMatchObject([
+      { id: "demo-2-n1", state: "seen" },
+    ]);
+    await say(server, "demo-2", "active");
+    await expect
+      .poll(async () => listed(server, "?state=all"))
+      .toContain("demo-2-n1 agent-needs-input resolved");
+    expect((await server.request("GET", "/sessions/demo-2")).body.notices).toEqual([]);
+  });
+
+  it("can be seen twice, and by the same request again", async () => {
+    const server = await withNotices();
+    const key = { "idempotency-key": "seen" };
+    const first = await server.request("POST", "/notices/demo-2-n1/ack", {}, key);
+    expect(await server.request("POST", "/notices/demo-2-n1/ack", {}, key)).toMatchObject({
+      body: first.body,
+    });
+    expect((await server.request("POST", "/notices/demo-2-n1/ack")).body).toEqual(first.body);
+  });
+
+  it("say how they were told outside", async () => {
+    const told: NoticeTold = { told: ["command"], failed: [], isHeld: false };
+    const server = await withNotices({ toldOf: (id) => (id === "demo-2-n1" ? told : undefined) });
+    const { body } = await server.request("GET", "/notices");
+    expect(body.notices.map(({ delivery }: { delivery?: NoticeTold }) => delivery)).toEqual([
+      told,
+      undefined,
+    ]);
+  });
+
+  it("come on the event stream as the step that told them", async () => {
+    const server = await withNotices();
+    const entries = server.system.store.log({ after: 0, limit: 1_000 });
+    const done = entries.filter(({ message }) => message.type === "notifyPerson.done");
+    expect(done.map(({ message }) => message.data)).toMatchObject([
+      { result: { noticeId: "demo-1-n1", type: "all-complete", priority: "info" } },
+      { result: { noticeId: "demo-2-n1", title: expect.stringContaining("needs input") } },
+    ]);
+  });
+
+  it.each([
+    { path: "/notices/demo-1-n9/ack", code: "NOTICE_UNKNOWN", status: 404 },
+    { path: "/notices/odd-1-n1/ack", code: "ACTOR_UNKNOWN", status: 404 },
+    { path: "/notices/odd/ack", code: "MALFORMED", status: 400 },
+  ])("that are none are refused: $path", async ({ path, code, status }) => {
+    const server = await withNotices();
+    const answer = await server.request("POST", path);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+  });
+
+  it.each(["?state=odd", "?limit=0", "?session=odd-1", "?project=odd", "?odd=1"])(
+    "are not listed for %s",
+    async (query) => {
+      const server = await served();
+      expect((await server.request("GET", `/notices${query}`)).status).toBeGreaterThanOrEqual(400);
+    },
+  );
+});
