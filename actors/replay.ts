@@ -1,7 +1,12 @@
+import { Failure } from "../machines/failures.ts";
 import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
-import type { Kind } from "../machines/kind.ts";
+import type { Json } from "../machines/json.ts";
+import type { Kind, MachineState } from "../machines/kind.ts";
+import type { Message } from "../machines/message.ts";
+import type { Order } from "../machines/order.ts";
 import type { JournalEntry, SnapshotRow, Store } from "../storage/store.ts";
 import { upgraded } from "./charts.ts";
+import { issuesOf } from "./intake.ts";
 import { wakeActor, type LiveActor } from "./live-actor.ts";
 import type { StateAt } from "./system.ts";
 
@@ -9,28 +14,112 @@ import type { StateAt } from "./system.ts";
 //
 // An actor as it was: the newest checkpoint before, and the steps since, taken again. Effects are not: a step only
 // records (R4).
+//
+//   W1. What-if steps a copy: nothing of it is committed, sent or carried out, and the actor does not learn of it.
 
 const PAGE = 256;
 
+export interface Past {
+  readonly kinds: ReadonlyMap<KindName, Kind>;
+  readonly address: Address;
+  readonly seq: number;
+}
+
+/** A copy of an actor after one step, and how it stood before that step. */
+export interface Replayed {
+  readonly kind: Kind;
+  readonly actor: LiveActor;
+  /** Undefined for its first step, and where what was before is pruned. */
+  readonly before: MachineState | undefined;
+}
+
 /** Undefined for an unknown actor, a seq that was never reached, or one whose checkpoint was pruned. */
-export function stateAt(
-  store: Store,
-  { kinds, address, seq }: { kinds: ReadonlyMap<KindName, Kind>; address: Address; seq: number },
-): StateAt | undefined {
+export function stateAt(store: Store, past: Past): StateAt | undefined {
+  const replayed = replay(store, past);
+  if (replayed === undefined) return undefined;
+  const state = replayed.actor.state();
+  return {
+    address: past.address,
+    seq: past.seq,
+    value: state.value,
+    // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
+    context: state.context,
+  };
+}
+
+/** As `stateAt`, with the copy itself. */
+export function replay(store: Store, past: Past): Replayed | undefined {
+  const { kinds, address, seq } = past;
   const kind = kinds.get(splitAddress(address).kind);
   const row = store.snapshot(address);
   if (kind === undefined || row === undefined || seq < 1 || seq > row.seq) return undefined;
   const start = store.checkpoint(address, seq);
   if (start?.checkpoint === undefined) return undefined;
   const actor = wakeActor(kind, upgraded(kind, rowAt(row, start)));
-  for (const entry of stepsBetween(store, address, { after: start.seq, last: seq }))
+  // A checkpoint is what was kept, whatever the steps before it would come to today.
+  let before =
+    start.seq === seq ? replay(store, { ...past, seq: seq - 1 })?.actor.state() : undefined;
+  for (const entry of stepsBetween(store, address, { after: start.seq, last: seq })) {
+    before = actor.state();
     repeat(kind, actor, entry);
+  }
+  return { kind, actor, before };
+}
+
+/** What a message would do to an actor as it was after a step. */
+export interface WhatIf {
+  readonly value: Json;
+  readonly context: Json;
+  readonly was: Json;
+  readonly contextBefore: Json;
+  readonly orders: readonly Order[];
+  readonly isNoop: boolean;
+  /** The step threw; the state is the one before. */
+  readonly error?: string;
+}
+
+/**
+ * Steps a copy with a message (W1). Undefined where `stateAt` is; fails with TYPE_UNKNOWN or SHAPE_WRONG for what the
+ * kind does not take.
+ */
+export function whatIf(
+  store: Store,
+  past: Past,
+  message: Omit<Message, "to" | "id">,
+): WhatIf | undefined {
+  const replayed = replay(store, past);
+  if (replayed === undefined) return undefined;
+  const { kind, actor } = replayed;
+  const schema = kind.accepts[message.type];
+  if (schema === undefined) {
+    throw new Failure("TYPE_UNKNOWN", `${kind.name} takes no ${message.type}`);
+  }
+  const parsed = schema.safeParse(message.data);
+  if (!parsed.success) {
+    throw new Failure("SHAPE_WRONG", `${message.type}: ${issuesOf(parsed.error.issues)}`);
+  }
+  const before = actor.state();
+  const told = { ...message, id: `what-if:${past.seq}`, to: past.address };
+  try {
+    const { orders, isNoop } = actor.step(told, parsed.data);
+    return { ...changeOf(before, actor.state()), orders, isNoop };
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    return { ...changeOf(before, before), orders: [], isNoop: true, error: said };
+  }
+}
+
+function changeOf(
+  before: MachineState,
+  after: MachineState,
+): Pick<WhatIf, "value" | "context" | "was" | "contextBefore"> {
   return {
-    address,
-    seq,
-    value: actor.state().value,
+    value: after.value,
     // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
-    context: actor.state().context,
+    context: after.context,
+    was: before.value,
+    // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
+    contextBefore: before.context,
   };
 }
 
@@ -44,6 +133,7 @@ function rowAt(row: SnapshotRow, start: JournalEntry): SnapshotRow {
   };
 }
 
+/** One actor's entries, page by page. */
 function* stepsBetween(
   store: Store,
   address: Address,

@@ -100,11 +100,11 @@ function childrenOf(node: AnyStateNode): AnyStateNode[] {
   return Object.values(node.states);
 }
 
-function namesOf(actions: readonly unknown[]): string[] {
+export function namesOf(actions: readonly unknown[]): string[] {
   return actions.map((action) => nameOf(action) ?? "inline");
 }
 
-function nameOf(named: unknown): string | undefined {
+export function nameOf(named: unknown): string | undefined {
   if (named === undefined || named === null) return undefined;
   if (typeof named === "string") return named;
   if (typeof named === "function") return named.name || "inline";

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { KINDS } from "../machines/ids.ts";
+import { KINDS, type KindName } from "../machines/ids.ts";
+import type { Kind } from "../machines/kind.ts";
+import { chartLayout } from "./chart-layout.ts";
+import { chartSvg } from "./chart-svg.ts";
 import { describeKind, mermaid, xstateConfig } from "./chart.ts";
 import type { App, Edge } from "./edge.ts";
 
@@ -32,23 +35,53 @@ export function machineRoutes(app: App, edge: Edge): void {
     {
       schema: {
         tags,
-        summary: "One statechart: as data, as a mermaid diagram, or as XState config",
+        summary: "One statechart: as data, as a mermaid diagram, as a picture, or as XState config",
         params: z.object({ kind: z.enum(KINDS) }),
         querystring: z.strictObject({
-          format: z.enum(["json", "mermaid", "xstate"]).default("json"),
+          format: z.enum(["json", "mermaid", "svg", "xstate"]).default("json"),
         }),
         response: { 200: z.unknown() },
       },
     },
     async ({ params, query: { format } }, reply) => {
-      const kind = edge.system.kinds.get(params.kind);
-      if (kind === undefined) {
-        throw new Failure("KIND_UNKNOWN", `this daemon runs no actors of kind ${params.kind}`);
-      }
+      const kind = knownKind(edge, params.kind);
       if (format === "json") return describeKind(kind);
       if (format === "xstate") return xstateConfig(kind);
+      if (format === "svg") {
+        const picture = chartSvg(await chartLayout(kind, new Set()));
+        return reply
+          .header("content-type", "image/svg+xml; charset=utf-8")
+          .serializer(String)
+          .send(picture);
+      }
       const plain = reply.header("content-type", "text/plain; charset=utf-8").serializer(String);
       return plain.send(mermaid(kind));
     },
   );
+
+  layoutRoute(app, edge);
+}
+
+function layoutRoute(app: App, edge: Edge): void {
+  app.get(
+    "/machines/:kind/layout",
+    {
+      schema: {
+        tags,
+        summary:
+          "Where every state and transition of a chart is drawn; `collapsed`: paths, comma-separated",
+        params: z.object({ kind: z.enum(KINDS) }),
+        querystring: z.strictObject({ collapsed: z.string().max(4_000).default("") }),
+        response: { 200: z.unknown() },
+      },
+    },
+    async ({ params, query: { collapsed } }) =>
+      chartLayout(knownKind(edge, params.kind), new Set(collapsed.split(",").filter(Boolean))),
+  );
+}
+
+function knownKind({ system }: Edge, name: KindName): Kind {
+  const kind = system.kinds.get(name);
+  if (kind !== undefined) return kind;
+  throw new Failure("KIND_UNKNOWN", `this daemon runs no actors of kind ${name}`);
 }

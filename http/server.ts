@@ -16,6 +16,7 @@ import type { App, Edge } from "./edge.ts";
 import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
 import { answerFailure, answerFailures, failureOf } from "./failures.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
+import { hindsightRoutes } from "./hindsight.ts";
 import { intakeRoutes } from "./intake.ts";
 import { machineRoutes } from "./machines.ts";
 import { noticeRoutes } from "./notices.ts";
@@ -150,6 +151,7 @@ async function registerRoutes(
       noticeRoutes(api, edge);
       pullRoutes(api, edge);
       actorRoutes(api, edge);
+      hindsightRoutes(api, edge);
       machineRoutes(api, edge);
       intakeRoutes(api, edge);
       backupRoute(api, edge);

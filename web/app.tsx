@@ -1,4 +1,4 @@
-import { Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
 import { keptToken, onSignedOut } from "./model/client.ts";
 import { useKeys } from "./model/keys.ts";
 import { go, useRoute, type Route } from "./model/route.ts";
@@ -9,6 +9,11 @@ import { Failing } from "./parts/failing.tsx";
 import { KeyList } from "./parts/key-list.tsx";
 import { Shell } from "./parts/shell.tsx";
 import { Notice } from "./parts/notice.tsx";
+
+// Loaded when one is looked at: the chart is most of what there is to load.
+const ActorPage = lazy(async () =>
+  import("./pages/actor.tsx").then((page) => ({ default: page.ActorPage })),
+);
 
 /** The pages: which one the address names, or the way in. */
 export function App({ refusal }: { readonly refusal: string | undefined }): ReactNode {
@@ -46,6 +51,7 @@ function Pages(): ReactNode {
 function Page({ route }: { readonly route: Route }): ReactNode {
   const [first = ""] = route.parts;
   if (first === "") return <Board route={route} />;
+  if (first === "actors" && route.parts.length === 3) return <ActorPage route={route} />;
   return (
     <Notice title="There is no such page">
       <p>

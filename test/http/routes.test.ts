@@ -302,7 +302,7 @@ describe("machines", () => {
     const server = await served();
     expect(coded(await server.request("GET", "/machines/review"))).toEqual([404, "KIND_UNKNOWN"]);
     expect(coded(await server.request("GET", "/machines/nothing"))).toEqual([400, "MALFORMED"]);
-    expect(coded(await server.request("GET", "/machines/project?format=svg"))).toEqual([
+    expect(coded(await server.request("GET", "/machines/project?format=png"))).toEqual([
       400,
       "MALFORMED",
     ]);

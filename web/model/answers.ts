@@ -35,3 +35,159 @@ export interface BoardPage {
   readonly head: number;
   readonly at: number;
 }
+
+/** `GET /actors/:kind/:id`. */
+export interface ActorFacts {
+  readonly address: string;
+  readonly machine: string;
+  readonly version: number;
+  readonly seq: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly isQuarantined: boolean;
+  readonly strikes: number;
+  readonly timers: readonly { readonly name: string; readonly dueAt: number }[];
+  readonly outbox: readonly {
+    readonly id: string;
+    readonly order: { readonly type: string; readonly name?: string; readonly to?: string };
+    readonly attempts: number;
+    readonly nextAt: number;
+    readonly lastError?: string;
+  }[];
+}
+
+export interface OrderNote {
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly to?: string;
+}
+
+/** One step, as journal and event stream tell it. */
+export interface Step {
+  readonly address: string;
+  readonly seq: number;
+  readonly globalSeq: number;
+  readonly message: {
+    readonly id: string;
+    readonly type: string;
+    readonly at: number;
+    readonly from?: string;
+    readonly cause?: string;
+    readonly epoch?: number;
+    readonly data: Json;
+  };
+  readonly value?: Json;
+  readonly was?: Json;
+  readonly isNoop: boolean;
+  readonly orders: readonly OrderNote[];
+  readonly committedAt: number;
+}
+
+/** `GET /actors/:kind/:id/timeline`. */
+export interface Tick {
+  readonly seq: number;
+  readonly at: number;
+  readonly type: string;
+  readonly isMove: boolean;
+  readonly isNoop: boolean;
+  readonly isTrouble: boolean;
+  readonly orders: number;
+}
+
+export interface Move {
+  readonly event: string;
+  readonly source: string;
+  readonly targets: readonly string[];
+  readonly actions: readonly string[];
+  readonly guard: string | null;
+  readonly verdict: "open" | "yes" | "no" | "unknown";
+  readonly askedWith: number | null;
+  readonly reads: readonly { readonly path: string; readonly value: Json }[];
+  readonly words: string | null;
+}
+
+/** `GET /actors/:kind/:id/frames/:seq`. */
+export interface Frame {
+  readonly address: string;
+  readonly seq: number;
+  readonly last: number;
+  readonly step: Step | null;
+  readonly value: Json;
+  readonly context: Json;
+  readonly before: { readonly value: Json; readonly context: Json } | null;
+  readonly states: readonly {
+    readonly path: string;
+    readonly since: { readonly seq: number; readonly at: number } | null;
+  }[];
+  readonly moves: readonly Move[];
+  readonly ends: readonly OrderEnd[];
+}
+
+export interface OrderEnd {
+  readonly id: string;
+  readonly type: "open" | "done" | "failed" | "arrived" | "dead" | "unknown";
+  readonly address?: string;
+  readonly seq?: number;
+  readonly at?: number;
+}
+
+/** `POST /actors/:kind/:id/at/:seq/what-if`. */
+export interface WhatIf {
+  readonly value: Json;
+  readonly context: Json;
+  readonly was: Json;
+  readonly contextBefore: Json;
+  readonly orders: readonly { readonly type: string; readonly [key: string]: Json }[];
+  readonly isNoop: boolean;
+  readonly error?: string;
+}
+
+export interface ChartTransition {
+  readonly event: string;
+  readonly guard: string | null;
+  readonly actions: readonly string[];
+  readonly source: string;
+  readonly target: string | null;
+}
+
+export interface ChartNode {
+  readonly id: string;
+  readonly parent: string | null;
+  readonly type: "atomic" | "compound" | "parallel" | "final" | "any" | "start";
+  readonly name: string;
+  readonly description: string;
+  readonly entry: readonly string[];
+  readonly hears: readonly ChartTransition[];
+  readonly isCollapsed: boolean;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface ChartEdge {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly transitions: readonly ChartTransition[];
+  readonly points: readonly (readonly [number, number])[];
+  readonly label: {
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+    readonly lines: readonly string[];
+  } | null;
+}
+
+/** `GET /machines/:kind/layout`. */
+export interface Layout {
+  readonly kind: string;
+  readonly version: number;
+  readonly hash: string;
+  readonly width: number;
+  readonly height: number;
+  readonly nodes: readonly ChartNode[];
+  readonly edges: readonly ChartEdge[];
+}

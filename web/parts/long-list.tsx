@@ -16,7 +16,7 @@ export interface LongListProps<Item> {
 // Drawn beyond the edges, so that a flick of the wheel finds rows there.
 const MARGIN = 600;
 
-/** Scrolls with the window. */
+/** Scrolls with the nearest `data-scrolls`, or with the window. */
 export function LongList<Item>({
   items,
   keyOf,
@@ -49,27 +49,31 @@ export function LongList<Item>({
   );
 }
 
-/** Which pixels of the element the window shows. */
+/** Which pixels of the element can be seen in what scrolls it: the nearest `data-scrolls`, or the window. */
 function useWindowOf(list: React.RefObject<HTMLElement | null>): { from: number; to: number } {
   const [seen, setSeen] = useState({ from: 0, to: 2_000 });
   useLayoutEffect(() => {
+    const scroller = list.current?.closest("[data-scrolls]") ?? null;
     let frame = 0;
     const look = (): void => {
       frame = 0;
-      const top = list.current?.getBoundingClientRect().top ?? 0;
+      const above = scroller?.getBoundingClientRect().top ?? 0;
+      const top = (list.current?.getBoundingClientRect().top ?? 0) - above;
+      const height = scroller?.clientHeight ?? window.innerHeight;
       const from = Math.floor(-top / 100) * 100;
-      const to = from + Math.ceil(window.innerHeight / 100) * 100 + 100;
+      const to = from + Math.ceil(height / 100) * 100 + 100;
       setSeen((was) => (was.from === from && was.to === to ? was : { from, to }));
     };
     const soon = (): void => {
       frame ||= requestAnimationFrame(look);
     };
     look();
-    window.addEventListener("scroll", soon, { passive: true });
+    const source = scroller ?? window;
+    source.addEventListener("scroll", soon, { passive: true });
     window.addEventListener("resize", soon);
     return () => {
       cancelAnimationFrame(frame);
-      window.removeEventListener("scroll", soon);
+      source.removeEventListener("scroll", soon);
       window.removeEventListener("resize", soon);
     };
   }, [list]);

@@ -20,7 +20,7 @@ export function Shell({
       <a className="skip" href="#main">
         To the content
       </a>
-      <header className="top">
+      <header className="masthead">
         <a className="brand" href="/" aria-label="ao, to the board">
           <img src="/icon.svg" alt="" width="20" height="20" />
           ao

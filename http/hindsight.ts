@@ -1,0 +1,217 @@
+import { z } from "zod";
+import { endOf, hindsight, pathsOf } from "../actors/hindsight.ts";
+import { movesOf } from "../actors/moves.ts";
+import { replay, whatIf } from "../actors/replay.ts";
+import { Failure } from "../machines/failures.ts";
+import { Address, addressOf, KINDS, Token } from "../machines/ids.ts";
+import type { JournalEntry } from "../storage/store.ts";
+import { StepView, stepView } from "./actors.ts";
+import { knownActor } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { KindAndId, page } from "./schemas.ts";
+
+// Hindsight
+//
+// An actor at any step of its journal: how it stood, what the step changed, what could move it then, and what would
+// come of another message. All of it is read from the store; nothing here reaches a live actor.
+
+const tags = ["actors"];
+const Anything = z.unknown();
+
+/** One step in few bytes: what a scrubber needs of thousands. */
+const Tick = z.object({
+  seq: z.number(),
+  at: z.number(),
+  type: z.string(),
+  /** It went to another state. */
+  isMove: z.boolean(),
+  isNoop: z.boolean(),
+  /** It tells of something that went wrong. */
+  isTrouble: z.boolean(),
+  orders: z.number(),
+});
+
+const MoveView = z.object({
+  event: z.string(),
+  source: z.string(),
+  targets: z.array(z.string()),
+  actions: z.array(z.string()),
+  guard: z.string().nullable(),
+  verdict: z.enum(["open", "yes", "no", "unknown"]),
+  askedWith: z.number().nullable(),
+  reads: z.array(z.object({ path: z.string(), value: Anything })),
+  words: z.string().nullable(),
+});
+
+const FrameView = z.object({
+  address: z.string(),
+  seq: z.number(),
+  /** The newest step there is. */
+  last: z.number(),
+  /** The step that led here; null where the journal was pruned. */
+  step: StepView.nullable(),
+  value: Anything,
+  context: Anything,
+  /** Before the step; null for the first, and where that is pruned. */
+  before: z.object({ value: Anything, context: Anything }).nullable(),
+  states: z.array(
+    z.object({ path: z.string(), since: z.object({ seq: z.number(), at: z.number() }).nullable() }),
+  ),
+  moves: z.array(MoveView),
+  ends: z.array(
+    z.object({
+      id: z.string(),
+      type: z.enum(["open", "done", "failed", "arrived", "dead", "unknown"]),
+      address: z.string().optional(),
+      seq: z.number().optional(),
+      at: z.number().optional(),
+    }),
+  ),
+});
+
+const WhatIfBody = z.strictObject({
+  type: z.string().min(1).max(128),
+  data: z.unknown().default({}),
+  at: z.number().int().nonnegative().optional(),
+  from: Address.optional(),
+  epoch: z.number().int().nonnegative().optional(),
+});
+const WhatIfView = z.object({
+  value: Anything,
+  context: Anything,
+  was: Anything,
+  contextBefore: Anything,
+  orders: z.array(z.looseObject({ type: z.string() })),
+  isNoop: z.boolean(),
+  error: z.string().optional(),
+});
+
+const KindIdSeq = z.object({
+  kind: z.enum(KINDS),
+  id: Token,
+  seq: z.coerce.number().int().positive(),
+});
+
+/** Rewind and what-if. */
+export function hindsightRoutes(app: App, edge: Edge): void {
+  timelineRoute(app, edge);
+  frameRoute(app, edge);
+  whatIfRoute(app, edge);
+}
+
+function timelineRoute(app: App, edge: Edge): void {
+  app.get(
+    "/actors/:kind/:id/timeline",
+    {
+      schema: {
+        tags,
+        summary: "Its steps in few bytes, oldest first",
+        params: KindAndId,
+        querystring: page(z.coerce.number().int().nonnegative(), 2_000),
+        response: { 200: z.object({ ticks: z.array(Tick), next: z.number().nullable() }) },
+      },
+    },
+    ({ params: { kind, id }, query: { after = 0, limit } }) => {
+      const { address, seq } = knownActor(edge, addressOf(kind, id));
+      const ticks = edge.system.store.journal(address, { after, limit }).map(tickOf);
+      const last = ticks.at(-1)?.seq ?? seq;
+      return { ticks, next: last < seq ? last : null };
+    },
+  );
+}
+
+function frameRoute(app: App, edge: Edge): void {
+  app.get(
+    "/actors/:kind/:id/frames/:seq",
+    {
+      schema: {
+        tags,
+        summary: "The actor after one step: what the step changed, and what could move it then",
+        params: KindIdSeq,
+        response: { 200: FrameView },
+      },
+    },
+    ({ params: { kind, id, seq } }) => frameOf(edge, addressOf(kind, id), seq),
+  );
+}
+
+function whatIfRoute(app: App, edge: Edge): void {
+  app.post(
+    "/actors/:kind/:id/at/:seq/what-if",
+    {
+      schema: {
+        tags,
+        summary: "What a message would do to it there; a copy is asked, nothing happens",
+        params: KindIdSeq,
+        body: WhatIfBody,
+        response: { 200: WhatIfView },
+      },
+    },
+    ({ params: { kind, id, seq }, body }) => {
+      const { address } = knownActor(edge, addressOf(kind, id));
+      const { system } = edge;
+      const { type, data, at = edge.now(), from, epoch } = body;
+      const answer = whatIf(
+        system.store,
+        { kinds: system.kinds, address, seq },
+        { type, data, at, ...(from && { from }), ...(epoch !== undefined && { epoch }) },
+      );
+      if (answer === undefined) throw unknownSeq(address, seq);
+      return { ...answer, orders: answer.orders.map((order) => ({ ...order })) };
+    },
+  );
+}
+
+function frameOf(edge: Edge, address: Address, seq: number): z.infer<typeof FrameView> {
+  const { store, kinds } = edge.system;
+  const { seq: last } = knownActor(edge, address);
+  const replayed = replay(store, { kinds, address, seq });
+  if (replayed === undefined) throw unknownSeq(address, seq);
+  const { kind, actor, before } = replayed;
+  const state = actor.state();
+  const paths = pathsOf(state.value);
+  const types = [...new Set(actor.listensFor())];
+  const { since, samples } = hindsight(store, { address, seq }, { paths, types });
+  const [found] = store.journal(address, { after: seq - 1, limit: 1 });
+  const entry = found?.seq === seq ? found : undefined;
+  const at = seq === last ? edge.now() : (entry?.committedAt ?? edge.now());
+  return {
+    address,
+    seq,
+    last,
+    step: entry === undefined ? null : stepView(entry),
+    value: state.value,
+    // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
+    context: state.context,
+    // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
+    before: before === undefined ? null : { value: before.value, context: before.context },
+    states: paths.map((path) => ({ path, since: since.get(path) ?? null })),
+    moves: movesOf(kind, { state, samples, at }).map((move) => ({
+      ...move,
+      targets: [...move.targets],
+      actions: [...move.actions],
+      reads: [...move.reads],
+    })),
+    ends: (entry?.orders ?? []).map((order) => ({ id: order.id, ...endOf(store, order) })),
+  };
+}
+
+function unknownSeq(address: Address, seq: number): Failure {
+  return new Failure("SEQ_UNKNOWN", `${address} has no step ${seq}, or it was pruned`);
+}
+
+// What the machines call it when something could not be done.
+const TROUBLE = /\.failed$|^mail\.undeliverable$|\.undeliverable$|quarantined$/;
+
+function tickOf(entry: JournalEntry): z.infer<typeof Tick> {
+  const { seq, committedAt, message, value, isNoop, orders } = entry;
+  return {
+    seq,
+    at: committedAt,
+    type: message.type,
+    isMove: value !== undefined,
+    isNoop,
+    isTrouble: TROUBLE.test(message.type),
+    orders: orders.length,
+  };
+}

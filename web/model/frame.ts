@@ -1,0 +1,68 @@
+import { useEffect, useRef, useState } from "react";
+import type { Frame, Layout } from "./answers.ts";
+import { ask } from "./client.ts";
+
+export interface Loaded<Value> {
+  /** The last one that was read: what is drawn stays until the next is here. */
+  readonly value: Value | undefined;
+  readonly failure: Error | undefined;
+}
+
+// A hand that goes back and forth finds these at once.
+const MOST_KEPT = 64;
+
+/** An actor at one step. */
+export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Frame> {
+  const kept = useRef(new Map<string, Frame>());
+  const [state, setState] = useState<Loaded<Frame>>({ value: undefined, failure: undefined });
+  useEffect(() => {
+    if (seq < 1) return undefined;
+    const key = `${path} ${seq}`;
+    const known = kept.current.get(key);
+    if (known !== undefined && !isLast) {
+      setState({ value: known, failure: undefined });
+      return undefined;
+    }
+    const stopped = new AbortController();
+    ask<Frame>("GET", `${path}/frames/${seq}`, undefined, stopped.signal).then(
+      (value) => {
+        keep(kept.current, key, value);
+        return setState({ value, failure: undefined });
+      },
+      (error: unknown) => {
+        if (!stopped.signal.aborted) setState((was) => ({ ...was, failure: asError(error) }));
+      },
+    );
+    return () => stopped.abort();
+  }, [path, seq, isLast]);
+  return state;
+}
+
+/** Where everything of a chart is. */
+export function useLayout(kind: string, collapsed: readonly string[]): Loaded<Layout> {
+  const [state, setState] = useState<Loaded<Layout>>({ value: undefined, failure: undefined });
+  const inside = collapsed.toSorted().join(",");
+  useEffect(() => {
+    const stopped = new AbortController();
+    const query = inside === "" ? "" : `?collapsed=${encodeURIComponent(inside)}`;
+    const path = `/machines/${encodeURIComponent(kind)}/layout${query}`;
+    ask<Layout>("GET", path, undefined, stopped.signal).then(
+      (value) => setState({ value, failure: undefined }),
+      (error: unknown) => {
+        if (!stopped.signal.aborted) setState({ value: undefined, failure: asError(error) });
+      },
+    );
+    return () => stopped.abort();
+  }, [kind, inside]);
+  return state;
+}
+
+function keep(kept: Map<string, Frame>, key: string, frame: Frame): void {
+  kept.set(key, frame);
+  const [oldest] = kept.keys();
+  if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

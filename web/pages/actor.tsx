@@ -1,0 +1,184 @@
+import { useCallback, useMemo, useState, type ReactNode } from "react";
+import { useActor, type ActorState } from "../model/actor.ts";
+import type { Frame, Layout } from "../model/answers.ts";
+import { diff } from "../model/diff.ts";
+import { useFrame, useLayout } from "../model/frame.ts";
+import { setQuery, type Route } from "../model/route.ts";
+import { arrowsOf, pathsOf, type Taken } from "../model/states.ts";
+import { ActorHead } from "../parts/actor-head.tsx";
+import { Chart, type ChartLight } from "../parts/chart.tsx";
+import { Changes, Tree } from "../parts/context.tsx";
+import { Journal } from "../parts/journal.tsx";
+import { Moves } from "../parts/moves.tsx";
+import { Notice } from "../parts/notice.tsx";
+import { Rewind } from "../parts/rewind.tsx";
+import { StepFacts } from "../parts/step-facts.tsx";
+import { Tabs, type Tab } from "../parts/tabs.tsx";
+import { WaitingFacts } from "../parts/waiting-facts.tsx";
+import { WhatIfForm } from "../parts/what-if.tsx";
+import "../style/actor.css";
+
+/** One actor: its chart as it is and as it was, and everything that explains it. */
+export function ActorPage({ route }: { readonly route: Route }): ReactNode {
+  const [, kind = "", id = ""] = route.parts;
+  const path = `/actors/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`;
+  const actor = useActor(path);
+  const at = Number(route.query.get("at")) || undefined;
+  const isLive = at === undefined || at >= actor.last;
+  const seq = isLive ? actor.last : at;
+  const frame = useFrame(path, seq, seq === actor.last);
+  const onSeq = useCallback(
+    (to: number | "live") => setQuery({ at: to === "live" ? null : String(to) }),
+    [],
+  );
+  if (actor.failure !== undefined)
+    return <Missing address={`${kind}/${id}`} error={actor.failure} />;
+  return (
+    <div className="actor">
+      <ActorHead address={`${kind}/${id}`} actor={actor} frame={frame.value} isLive={isLive} />
+      <LiveChart kind={kind} actor={actor} frame={frame.value} isLive={isLive} onSeq={onSeq} />
+      <aside className="actor-side" aria-label="Facts">
+        {frame.value === undefined ? (
+          <p className="tab-panel dim">{frame.failure?.message ?? "Reading …"}</p>
+        ) : (
+          <Side path={path} actor={actor} frame={frame.value} onSeq={onSeq} />
+        )}
+      </aside>
+      <Rewind ticks={actor.ticks} last={actor.last} seq={seq} isLive={isLive} onSeq={onSeq} />
+    </div>
+  );
+}
+
+function LiveChart({
+  kind,
+  actor,
+  frame,
+  isLive,
+  onSeq,
+}: {
+  readonly kind: string;
+  readonly actor: ActorState;
+  readonly frame: Frame | undefined;
+  readonly isLive: boolean;
+  readonly onSeq: (seq: "live") => void;
+}): ReactNode {
+  const [collapsed, setCollapsed] = useState<readonly string[]>([]);
+  const layout = useLayout(kind, collapsed);
+  const toggle = useCallback(
+    (path: string) =>
+      setCollapsed((was) =>
+        was.includes(path) ? was.filter((each) => each !== path) : [...was, path],
+      ),
+    [],
+  );
+  const taken = isLive ? actor.taken : takenOf(frame);
+  const value = isLive ? actor.value : frame?.value;
+  const light = useMemo(() => lightOf(layout.value, value, taken), [layout.value, value, taken]);
+  return (
+    <section className="actor-chart" aria-label="Statechart">
+      {!isLive && (
+        <p className="past">
+          As it was after step {frame?.seq}
+          <button type="button" onClick={() => onSeq("live")}>
+            Back to now
+          </button>
+        </p>
+      )}
+      {layout.value === undefined ? (
+        <Notice title={layout.failure?.message ?? "Laying out the chart …"} />
+      ) : (
+        <Chart layout={layout.value} light={light} onToggle={toggle} />
+      )}
+    </section>
+  );
+}
+
+function takenOf(frame: Frame | undefined): Taken | undefined {
+  if (frame?.step === null || frame === undefined) return undefined;
+  const { seq, step, before, value } = frame;
+  return { seq, event: step.message.type, was: before?.value, value };
+}
+
+function lightOf(
+  layout: Layout | undefined,
+  value: ActorState["value"],
+  taken: Taken | undefined,
+): ChartLight {
+  return {
+    active: new Set(pathsOf(value)),
+    taken: layout === undefined || taken === undefined ? new Set() : arrowsOf(layout, taken),
+    takenAt: taken?.seq,
+  };
+}
+
+function Side({
+  path,
+  actor,
+  frame,
+  onSeq,
+}: {
+  readonly path: string;
+  readonly actor: ActorState;
+  readonly frame: Frame;
+  readonly onSeq: (seq: number) => void;
+}): ReactNode {
+  const [tab, setTab] = useState("now");
+  const [event, setEvent] = useState("");
+  const changes = useMemo(
+    () => (frame.before === null ? [] : diff(frame.before.context, frame.context)),
+    [frame],
+  );
+  const tryEvent = (type: string): void => {
+    setEvent(type);
+    setTab("what-if");
+  };
+  const tabs: readonly Tab[] = [
+    { id: "now", name: "What next", draw: () => <Moves moves={frame.moves} onTry={tryEvent} /> },
+    { id: "step", name: "Step", draw: () => <StepFacts frame={frame} /> },
+    {
+      id: "context",
+      name: "Context",
+      draw: () => (
+        <>
+          <h3>Changed by step {frame.seq}</h3>
+          <Changes changes={changes} />
+          <h3>All of it</h3>
+          <Tree value={frame.context} changed={new Set(changes.map((change) => change.path))} />
+        </>
+      ),
+    },
+    {
+      id: "waits",
+      name: "Waits for",
+      draw: () => actor.facts !== undefined && <WaitingFacts facts={actor.facts} />,
+    },
+    {
+      id: "journal",
+      name: "Journal",
+      draw: () => <Journal ticks={actor.ticks} seq={frame.seq} onSeq={onSeq} />,
+    },
+    {
+      id: "what-if",
+      name: "What if",
+      draw: () => <WhatIfForm path={path} frame={frame} event={event} onEvent={setEvent} />,
+    },
+  ];
+  return <Tabs tabs={tabs} chosen={tab} onChoose={setTab} />;
+}
+
+function Missing({
+  address,
+  error,
+}: {
+  readonly address: string;
+  readonly error: Error;
+}): ReactNode {
+  return (
+    <Notice title={`${address} cannot be shown`} tone="bad">
+      <p>{error.message}</p>
+      <p>
+        <a href="/">To the board</a>
+      </p>
+    </Notice>
+  );
+}

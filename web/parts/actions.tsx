@@ -1,0 +1,132 @@
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { ask } from "../model/client.ts";
+
+// Actions
+//
+// What a person may do with an actor. Each is asked about first, and nothing is drawn before it is committed.
+
+interface Action {
+  readonly name: string;
+  /** What will happen, said before it does. */
+  readonly question: string;
+  readonly isDanger?: boolean;
+  readonly path: string;
+  readonly body: (text: string) => object;
+  /** What the person is asked to write. */
+  readonly field?: string;
+}
+
+/** Buttons for what can be done with an actor. */
+export function Actions({
+  kind,
+  id,
+  isQuarantined,
+}: {
+  readonly kind: string;
+  readonly id: string;
+  readonly isQuarantined: boolean;
+}): ReactNode {
+  const [open, setOpen] = useState<Action>();
+  const actions = [...(ACTIONS[kind]?.(id) ?? []), ...(isQuarantined ? [releaseOf(kind, id)] : [])];
+  if (actions.length === 0) return null;
+  return (
+    <div className="actor-actions">
+      {actions.map((action) => (
+        <button
+          key={action.name}
+          type="button"
+          className={action.isDanger === true ? "danger" : ""}
+          onClick={() => setOpen(action)}
+        >
+          {action.name} …
+        </button>
+      ))}
+      {open !== undefined && <Confirmation action={open} onClose={() => setOpen(undefined)} />}
+    </div>
+  );
+}
+
+const ACTIONS: Readonly<Record<string, (id: string) => Action[]>> = {
+  session: (id) => [
+    {
+      name: "Send",
+      question: `The text is typed into the terminal of ${id}, once its agent can take it.`,
+      path: `/sessions/${id}/send`,
+      body: (text) => ({ text }),
+      field: "Text",
+    },
+    {
+      name: "Kill",
+      question: `The agent of ${id} is ended. Its worktree stays if work in it would be lost.`,
+      isDanger: true,
+      path: `/sessions/${id}/kill`,
+      body: () => ({ kind: "manual" }),
+    },
+  ],
+};
+
+function releaseOf(kind: string, id: string): Action {
+  return {
+    name: "Release",
+    question: `${kind}/${id} takes messages again. What broke its steps may break them again.`,
+    path: `/actors/${kind}/${id}/release`,
+    body: () => ({}),
+  };
+}
+
+/** Asks, does it, and says what became of it. */
+function Confirmation({
+  action,
+  onClose,
+}: {
+  readonly action: Action;
+  readonly onClose: () => void;
+}): ReactNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [problem, setProblem] = useState<string>();
+  const [isBusy, setBusy] = useState(false);
+  useEffect(() => dialog.current?.showModal(), []);
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const text = new FormData(event.currentTarget).get("text");
+    setBusy(true);
+    ask("POST", action.path, action.body(typeof text === "string" ? text : "")).then(
+      onClose,
+      (error: unknown) => {
+        setBusy(false);
+        setProblem(error instanceof Error ? error.message : String(error));
+      },
+    );
+  };
+  return (
+    <dialog ref={dialog} className="dialog" aria-labelledby="action-title" onClose={onClose}>
+      <h2 id="action-title">{action.name}</h2>
+      <p>{action.question}</p>
+      <form onSubmit={submit} className="confirm">
+        {action.field !== undefined && (
+          <label>
+            {action.field}
+            <textarea name="text" required rows={4} />
+          </label>
+        )}
+        {problem !== undefined && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <div className="confirm-buttons">
+          <button
+            type="submit"
+            disabled={isBusy}
+            className={action.isDanger ? "danger" : "primary"}
+          >
+            {isBusy ? "Asking …" : action.name}
+          </button>
+          <button type="button" onClick={() => dialog.current?.close()}>
+            Leave it
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,47 @@
+import type { ReactNode } from "react";
+import type { ActorState } from "../model/actor.ts";
+import type { Frame } from "../model/answers.ts";
+import { useNow } from "../model/clock.ts";
+import { leavesOf } from "../model/states.ts";
+import { brief } from "../model/words.ts";
+import { Actions } from "./actions.tsx";
+import { Badge } from "./badge.tsx";
+import { LinkState } from "./link-state.tsx";
+
+/** Who it is, the states it is in and since when, and what can be done with it. */
+export function ActorHead({
+  address,
+  actor,
+  frame,
+  isLive,
+}: {
+  readonly address: string;
+  readonly actor: ActorState;
+  readonly frame: Frame | undefined;
+  readonly isLive: boolean;
+}): ReactNode {
+  const now = useNow();
+  const [kind = "", id = ""] = address.split("/");
+  const since = new Map(frame?.states.map((state) => [state.path, state.since]));
+  return (
+    <header className="actor-head">
+      <h1>
+        <span className="dim">{kind}</span> {id}
+      </h1>
+      <div className="states">
+        {actor.facts?.isQuarantined === true && <Badge word="quarantined" />}
+        {leavesOf(isLive ? actor.value : frame?.value).map((path) => {
+          const from = since.get(path);
+          return (
+            <span key={path} title={from ? `since step ${from.seq}` : undefined}>
+              <Badge word={path} />{" "}
+              {from && isLive && <small className="dim">{brief(now - from.at)}</small>}
+            </span>
+          );
+        })}
+      </div>
+      <Actions kind={kind} id={id} isQuarantined={actor.facts?.isQuarantined === true} />
+      <LinkState link={actor.link} />
+    </header>
+  );
+}

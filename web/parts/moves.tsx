@@ -1,0 +1,111 @@
+import type { ReactNode } from "react";
+import type { Move } from "../model/answers.ts";
+import { short } from "../model/diff.ts";
+import type { Tone } from "../model/words.ts";
+
+// Moves
+//
+// What would move the actor, sorted by how near it is: what only waits for its message first, then what a guard refuses.
+
+const VERDICTS: Readonly<
+  Record<Move["verdict"], { readonly word: string; readonly tone: Tone; readonly rank: number }>
+> = {
+  open: { word: "open", tone: "good", rank: 0 },
+  yes: { word: "yes", tone: "good", rank: 0 },
+  unknown: { word: "depends", tone: "quiet", rank: 1 },
+  no: { word: "no", tone: "needs", rank: 2 },
+};
+
+/** The list, each with its guard's answer and why. */
+export function Moves({
+  moves,
+  onTry,
+}: {
+  readonly moves: readonly Move[];
+  readonly onTry: (event: string) => void;
+}): ReactNode {
+  if (moves.length === 0) return <p className="dim">Nothing moves it any more.</p>;
+  const sorted = moves.toSorted((a, b) => rankOf(a) - rankOf(b));
+  return (
+    <ul className="moves">
+      {sorted.map((move) => (
+        <li key={`${move.source} ${move.event} ${move.guard} ${move.targets.join()}`}>
+          <MoveLine move={move} onTry={onTry} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Leaving comes before noting. */
+function rankOf({ verdict, targets }: Move): number {
+  return VERDICTS[verdict].rank * 2 + (targets.length === 0 ? 1 : 0);
+}
+
+function MoveLine({
+  move,
+  onTry,
+}: {
+  readonly move: Move;
+  readonly onTry: (event: string) => void;
+}): ReactNode {
+  const { event, source, targets, actions, guard, verdict } = move;
+  const { word, tone } = VERDICTS[verdict];
+  return (
+    <details>
+      <summary>
+        <span className="badge verdict" data-tone={tone}>
+          {word}
+        </span>
+        <span className="mono">
+          {event} {guard !== null && <span className="guard">[{guard}]</span>}
+        </span>
+        <span className="move-way mono">
+          {source || "any state"} {targets.length > 0 ? `→ ${targets.join(", ")}` : "stays"}
+          {actions.length > 0 && ` / ${actions.join(", ")}`}
+        </span>
+      </summary>
+      <div className="move-why">
+        <MoveWhy move={move} />
+        <button type="button" onClick={() => onTry(event)}>
+          What if …
+        </button>
+      </div>
+    </details>
+  );
+}
+
+function MoveWhy({
+  move: { verdict, askedWith, reads, words },
+}: {
+  readonly move: Move;
+}): ReactNode {
+  if (verdict === "open") return <p>No guard stands in its way: the message is all it takes.</p>;
+  const asked =
+    askedWith === null ? "an empty message" : `the last message of that type, of step ${askedWith}`;
+  return (
+    <>
+      {verdict === "unknown" ? (
+        <p>It depends on what the message says, and none of that type was seen lately.</p>
+      ) : (
+        <p>
+          Asked with {asked}, the guard says <strong>{verdict}</strong>.
+        </p>
+      )}
+      {reads.length > 0 && (
+        <>
+          <p className="dim">It read:</p>
+          <dl className="facts mono">
+            {reads.map(({ path, value }) => (
+              <div key={path} style={{ display: "contents" }}>
+                <dt>{path}</dt>
+                <dd>{short(value, 80)}</dd>
+              </div>
+            ))}
+          </dl>
+        </>
+      )}
+      {words !== null && <pre>{words}</pre>}
+    </>
+  );
+}

@@ -1,0 +1,90 @@
+import type { ReactNode } from "react";
+import type { ActorFacts } from "../model/answers.ts";
+import { useNow } from "../model/clock.ts";
+import { brief, clockTime, count, plain, span } from "../model/words.ts";
+
+/** What the actor waits for now: timers, counting down, and orders that have not had their effect. */
+export function WaitingFacts({ facts }: { readonly facts: ActorFacts }): ReactNode {
+  const now = useNow();
+  return (
+    <>
+      <h3>Timers</h3>
+      {facts.timers.length === 0 ? (
+        <p className="dim">None is armed.</p>
+      ) : (
+        <dl className="facts">
+          {facts.timers.map(({ name, dueAt }) => (
+            <div key={name} style={{ display: "contents" }}>
+              <dt>{plain(name)}</dt>
+              <dd>
+                <strong>{dueAt > now ? `in ${span(dueAt - now)}` : "due"}</strong>{" "}
+                <span className="dim">{clockTime(dueAt)}</span>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <Outbox outbox={facts.outbox} now={now} />
+      <Itself facts={facts} now={now} />
+    </>
+  );
+}
+
+function Outbox({
+  outbox,
+  now,
+}: {
+  readonly outbox: ActorFacts["outbox"];
+  readonly now: number;
+}): ReactNode {
+  return (
+    <>
+      <h3>Outbox</h3>
+      {outbox.length === 0 ? (
+        <p className="dim">Every order has had its effect.</p>
+      ) : (
+        <ul className="orders">
+          {outbox.map(({ id, order, attempts, nextAt, lastError }) => (
+            <li key={id}>
+              <strong className="mono">{order.name ?? order.type}</strong>{" "}
+              {order.to !== undefined && <>to {order.to} </>}
+              <span className="dim">
+                {count(attempts, "attempt")}
+                {nextAt > now && `, next in ${brief(nextAt - now)}`}
+              </span>
+              {lastError !== undefined && <p className="problem">{lastError}</p>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+function Itself({ facts, now }: { readonly facts: ActorFacts; readonly now: number }): ReactNode {
+  return (
+    <>
+      <h3>Itself</h3>
+      <dl className="facts">
+        <dt>steps</dt>
+        <dd>{facts.seq}</dd>
+        <dt>chart</dt>
+        <dd>
+          <a href={`/machines/${facts.machine}`}>
+            {facts.machine} {facts.version}
+          </a>
+        </dd>
+        <dt>born</dt>
+        <dd>{clockTime(facts.createdAt)}</dd>
+        <dt>last step</dt>
+        <dd>{brief(now - facts.updatedAt)} ago</dd>
+        {facts.strikes > 0 && (
+          <>
+            <dt>strikes</dt>
+            <dd>{facts.strikes}: so many steps in a row threw</dd>
+          </>
+        )}
+      </dl>
+    </>
+  );
+}
