@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { EffectData, LaunchSpec } from "../machines/effects.ts";
+import { TOKEN_PLACE } from "../machines/review-prompts.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { writeAgentFiles, withRealPath } from "./agent-files.ts";
@@ -72,6 +73,7 @@ export async function writeLaunch(
       PWD: launch.cwd,
     },
   );
+  if (launch.identity.review !== undefined) delete env["AO_SESSION_ID"];
   const variables = Object.entries(env).map(([name, value]) => {
     if (name === "" || name.includes("="))
       throw new Failure(
@@ -92,8 +94,13 @@ export async function writeLaunch(
   await checkAgentProgram({ harness, argv, cwd, path: env["PATH"] ?? "" });
   if (launch.trust !== null) await trustFolder(join(home, "worktrees"), env);
   await writeAgentFiles(folder, launch.files);
-  await writePrivate(records.promptPath(of), launch.prompt);
+  await writePrivate(records.promptPath(of), promptOf(launch, env["AO_TOKEN"]));
   await writePrivate(records.path(of, "launch"), fields.map((field) => `${field}\0`).join(""));
+}
+
+/** A reviewer's task holds the place of its token only: what is kept in the store has none. */
+function promptOf({ prompt, identity }: LaunchSpec, token = ""): string {
+  return identity.review === undefined ? prompt : prompt.replaceAll(TOKEN_PLACE, token);
 }
 
 /** What names the incarnation in the environment. */

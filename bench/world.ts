@@ -119,6 +119,10 @@ const ADAPTERS: Adapters = {
   reclaimWorkspace: async () => atOnce({ removed: true as const }),
   inspectBranches: async () => atOnce({ pulls: [] }),
   runChecks: async ({ headSha }) => atOnce({ headSha, checks: [] }),
+  prepareReview: async ({ epoch }) => atOnce({ epoch, trees: [] }),
+  verifyReview: async ({ deliveryId }) => atOnce({ deliveryId, trees: [] }),
+  releaseReview: async () => atOnce({}),
+  findReviewer: async ({ program }) => atOnce({ program, isThere: true }),
   mergePullRequest: async () => atOnce({ mergeSha: "0", repeated: false }),
   notifyPerson: async ({ noticeId, type, priority, title }) =>
     atOnce({ noticeId, type, priority, title, ways: [], failed: [], isHeld: false }),

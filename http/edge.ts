@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { System } from "../actors/system.ts";
 import type { SessionReader } from "./session-reader.ts";
+import type { ReviewerTokenClaim, ReviewerTokens } from "./tokens.ts";
 import type { ActorViews } from "./views.ts";
 
 /** A fastify instance whose routes are typed by their zod schemas. */
@@ -17,7 +18,9 @@ export type App = FastifyInstance<
 /** Who sent a request: the owner of the daemon, or one agent about itself. */
 export type Principal =
   | { readonly type: "owner" }
-  | { readonly type: "agent"; readonly sessionId: string; readonly epoch: number };
+  | { readonly type: "agent"; readonly sessionId: string; readonly epoch: number }
+  /** A reviewer of the session, not the session itself. */
+  | ({ readonly type: "reviewer" } & ReviewerTokenClaim);
 
 /** What a repository is, as project registration needs it. */
 export interface Repository {
@@ -62,6 +65,10 @@ export interface Edge {
   readonly attach?: (terminal: string) => readonly string[];
   /** What became of a notice outside; undefined when nothing was set up for it. */
   readonly toldOf?: (noticeId: string) => NoticeTold | undefined;
+  /** Whether a program can be run by what is launched here. */
+  readonly hasProgram?: (program: string) => Promise<boolean>;
+  /** What reviewers prove themselves with. */
+  readonly reviewerTokens?: ReviewerTokens;
   /** Told of what broke and should not have. */
   readonly report: (error: unknown, requestId: string) => void;
   readonly principalOf: (request: FastifyRequest) => Principal;

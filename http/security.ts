@@ -4,8 +4,8 @@ import { Failure } from "../machines/failures.ts";
 import { addressOf } from "../machines/ids.ts";
 import type { App, Principal } from "./edge.ts";
 import { epochOf, sessionView, type SessionView } from "./session-view.ts";
-import { isSame, type SessionTokens } from "./tokens.ts";
 import { OPEN_PAGES } from "./web.ts";
+import { isSame, type ReviewerTokens, type SessionTokens } from "./tokens.ts";
 
 // Security
 //
@@ -14,6 +14,7 @@ import { OPEN_PAGES } from "./web.ts";
 //   A1. Only OPEN routes answer without a token; a route that does not exist is no exception.
 //   A2. A Host, or an Origin, that is not this machine's own name is refused (a web page elsewhere cannot rebind to us).
 //   A3. An agent's token reaches only AGENT routes, about its own session or project. Everything else is refused.
+//   A5. A reviewer's token reaches only REVIEWER routes, of the session that it reviews.
 //   A4. It ends with its incarnation: once a newer epoch began, once its session is not wanted running, and once its
 //       terminal neither starts nor lives. What arrives after that, a last report too, is refused.
 //
@@ -31,6 +32,8 @@ export const AGENT: Readonly<Record<string, "session" | "project">> = {
   "GET /api/v1/sessions/:id/terminal": "session",
   "POST /api/v1/sessions/:id/activity": "session",
   "POST /api/v1/sessions/:id/report": "session",
+  "GET /api/v1/sessions/:id/reviews": "session",
+  "POST /api/v1/sessions/:id/reviews/trigger": "session",
   "GET /api/v1/projects/:id/pulls": "project",
   "GET /api/v1/projects/:id/pulls/:number": "project",
   "POST /api/v1/projects/:id/pulls": "project",
@@ -39,12 +42,20 @@ export const AGENT: Readonly<Record<string, "session" | "project">> = {
   "POST /api/v1/projects/:id/pulls/:number/ready": "project",
 };
 
+/** What a reviewer may call, and what `:id` must be: the session that it reviews, or its own terminal. */
+const REVIEWER: Readonly<Record<string, "session" | "terminal">> = {
+  "GET /api/v1/sessions/:id/reviews": "session",
+  "POST /api/v1/sessions/:id/reviews/submit": "session",
+  "POST /api/v1/reviews/:id/activity": "terminal",
+};
+
 export interface SecurityOptions {
   readonly system: System;
   readonly token: string;
   readonly sessionTokens?: SessionTokens;
   /** Whether a token is of a page that the owner signed in. */
   readonly isPage: (token: string) => boolean;
+  readonly reviewerTokens?: ReviewerTokens;
   /** Host names, without port, besides the loopback ones. */
   readonly hosts: readonly string[];
 }
@@ -92,8 +103,10 @@ function authenticate(request: FastifyRequest, options: SecurityOptions): Princi
   }
   if (isSame(given, options.token) || options.isPage(given)) return { type: "owner" };
   const claim = options.sessionTokens?.verify(given);
-  if (claim === undefined) throw new Failure("UNAUTHORIZED", "the token is not one of this daemon");
-  return { type: "agent", ...claim };
+  if (claim !== undefined) return { type: "agent", ...claim };
+  const reviewer = options.reviewerTokens?.verify(given);
+  if (reviewer !== undefined) return { type: "reviewer", ...reviewer };
+  throw new Failure("UNAUTHORIZED", "the token is not one of this daemon");
 }
 
 // A browser gives a socket no Authorization header: there the token stands among the protocols.
@@ -109,6 +122,10 @@ function bearerOf({ headers }: FastifyRequest): string | undefined {
 function authorize(request: FastifyRequest, principal: Principal, system: System): void {
   if (principal.type === "owner") return;
   const route = `${request.method} ${request.routeOptions.url ?? ""}`;
+  if (principal.type === "reviewer") {
+    authorizeReviewer(request, route, principal);
+    return;
+  }
   const scope = AGENT[route];
   const row = system.store.snapshot(addressOf("session", principal.sessionId));
   if (scope === undefined || row === undefined) {
@@ -124,6 +141,18 @@ function authorize(request: FastifyRequest, principal: Principal, system: System
   if (id !== own) {
     throw new Failure("FORBIDDEN", `${scope} ${id} is not that of session ${principal.sessionId}`);
   }
+}
+
+/** Its epoch is compared where its word counts: by the review itself. */
+function authorizeReviewer(
+  request: FastifyRequest,
+  route: string,
+  { sessionId, terminal }: Extract<Principal, { type: "reviewer" }>,
+): void {
+  const scope = REVIEWER[route];
+  const own = scope === "session" ? sessionId : terminal;
+  if (scope !== undefined && pathId(request.params) === own) return;
+  throw new Failure("FORBIDDEN", `the token of reviewer ${terminal} does not reach ${route}`);
 }
 
 // Before its launch is answered, a fast agent may speak already.

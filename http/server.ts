@@ -28,6 +28,7 @@ import { changeRoutes } from "./changes.ts";
 import { NoQuery } from "./schemas.ts";
 import { guard } from "./security.ts";
 import { sessionReader } from "./session-reader.ts";
+import { reviewRoutes } from "./reviews.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { signIn, signInRoutes, type SignIn } from "./sign-in.ts";
 import type { SessionTokens } from "./tokens.ts";
@@ -41,7 +42,14 @@ import { webRoutes } from "./web.ts";
 
 export interface ServerOptions extends Pick<
   Edge,
-  "health" | "inspectRepository" | "capture" | "attach" | "toldOf" | "version"
+  | "health"
+  | "inspectRepository"
+  | "capture"
+  | "attach"
+  | "toldOf"
+  | "hasProgram"
+  | "reviewerTokens"
+  | "version"
 > {
   readonly system: System;
   /** The owner's token. */
@@ -82,6 +90,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     isPage: (given) => sign.verify(given, now()),
     hosts: [system.settings.http.host, ...(options.hosts ?? [])],
     ...(sessionTokens === undefined ? {} : { sessionTokens }),
+    ...(options.reviewerTokens === undefined ? {} : { reviewerTokens: options.reviewerTokens }),
   });
   await app.register(swagger, {
     openapi: {
@@ -149,6 +158,7 @@ async function registerRoutes(
       sessionRoutes(api, edge);
       orchestratorRoutes(api, edge);
       noticeRoutes(api, edge);
+      reviewRoutes(api, edge);
       pullRoutes(api, edge);
       actorRoutes(api, edge);
       hindsightRoutes(api, edge);

@@ -46,3 +46,42 @@ export function isSame(given: string, expected: string): boolean {
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
+
+/** Whom a reviewer's token speaks for. */
+export interface ReviewerTokenClaim {
+  /** The session whose work it reviews. */
+  readonly sessionId: string;
+  /** Its terminal. */
+  readonly terminal: string;
+  readonly epoch: number;
+}
+
+export interface ReviewerTokens {
+  /** A token for one incarnation of one reviewer. */
+  mint(claim: ReviewerTokenClaim): string;
+  /** Undefined when the token was not minted with this secret. */
+  verify(token: string): ReviewerTokenClaim | undefined;
+}
+
+/** Tokens of reviewers under one secret. One never passes for a session's, nor a session's for one. */
+export function reviewerTokens(secret: string): ReviewerTokens {
+  const sign = (payload: string): string =>
+    createHmac("sha256", secret).update(`ao.review.${payload}`).digest("base64url");
+  return {
+    mint: ({ sessionId, terminal, epoch }) => {
+      const payload = `${sessionId}.${terminal}.${epoch}`;
+      return `aor1.${payload}.${sign(payload)}`;
+    },
+    verify: (token) => {
+      const match =
+        /^aor1\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{1,64})\.([1-9]\d{0,14})\.([\w-]{43})$/.exec(
+          token,
+        );
+      const [, sessionId = "", terminal = "", epoch = "", signature = ""] = match ?? [];
+      if (match === null || !isSame(signature, sign(`${sessionId}.${terminal}.${epoch}`))) {
+        return undefined;
+      }
+      return { sessionId, terminal, epoch: Number(epoch) };
+    },
+  };
+}

@@ -15,7 +15,19 @@ import { Cause } from "./supervision.ts";
 const Epoch = z.number().int().positive();
 
 /** `child.stop`, from the parent: end what runs, up to and with this epoch. */
-export const ChildStop = z.object({ epoch: Epoch, shutdownMs: z.number().int().nonnegative() });
+export const ChildStop = z.object({
+  epoch: Epoch,
+  shutdownMs: z.number().int().nonnegative(),
+  /** Say so when it cannot be ended (`child.unstoppable`); it is tried on in any case. */
+  tell: z.boolean().optional(),
+});
+
+/** `child.unstoppable`: what runs could not be ended yet. */
+export const ChildUnstoppable = z.object({
+  epoch: Epoch,
+  code: z.string(),
+  message: z.string(),
+});
 
 /** `child.started`: it runs. A workspace says where, a terminal with which process. */
 export const ChildStarted = z.object({

@@ -28,6 +28,8 @@ const LaunchIdentity = z.object({
   sessionId: Token,
   projectId: Token,
   objectiveId: Token.optional(),
+  /** It reviews the work of that session, and does not speak for it. */
+  review: z.object({ harness: z.string() }).optional(),
 });
 
 /** What a terminal runs. */
@@ -204,6 +206,68 @@ export const EFFECTS = {
     // Two ways, each with its own deadline.
     deadlineMs: 150_000,
     attempts: 5,
+  },
+  /** Makes a read-only checkout of each commit for one reviewer, or adopts those of this epoch; older epochs' go. */
+  prepareReview: {
+    data: z.object({
+      reviewer: Token,
+      host: Host,
+      epoch: Epoch,
+      projectId: Token,
+      repo: z.string(),
+      targets: z.array(
+        z.object({
+          runId: z.string(),
+          sha: z.string(),
+          headRef: z.string(),
+          baseRef: z.string(),
+        }),
+      ),
+    }),
+    result: z.object({
+      epoch: Epoch,
+      trees: z.array(
+        z.object({
+          runId: z.string(),
+          path: z.string(),
+          /** It holds the commit; false when the commit is nowhere to be found. */
+          isPinned: z.boolean(),
+          /** What the base and the commit have in common; null when that is not known. */
+          baseSha: z.string().nullable(),
+        }),
+      ),
+    }),
+    deadlineMs: 120_000,
+    attempts: 3,
+  },
+  /** Whether each checkout still is the commit that it was made for, untouched; null when it cannot be looked at. */
+  verifyReview: {
+    data: z.object({
+      reviewer: Token,
+      epoch: Epoch,
+      deliveryId: z.string(),
+      trees: z.array(z.object({ runId: z.string(), path: z.string(), sha: z.string() })),
+    }),
+    result: z.object({
+      deliveryId: z.string(),
+      trees: z.array(z.object({ runId: z.string(), isPinned: z.boolean().nullable() })),
+    }),
+    deadlineMs: 30_000,
+    attempts: 3,
+  },
+  /** Removes every checkout of a reviewer. */
+  releaseReview: {
+    data: z.object({ reviewer: Token, projectId: Token }),
+    result: z.object({}),
+    deadlineMs: 60_000,
+    attempts: 5,
+  },
+  /** Whether a reviewer's program can be run here. */
+  findReviewer: {
+    data: z.object({ program: z.string() }),
+    result: z.object({ program: z.string(), isThere: z.boolean() }),
+    deadlineMs: 10_000,
+    attempts: 3,
   },
 } as const satisfies Record<
   string,

@@ -46,6 +46,11 @@ export const FAILURES = {
   NOT_MERGEABLE: { status: 409, retry: false },
   SCM_UNSUPPORTED: { status: 422, retry: false },
   HARNESS_UNKNOWN: { status: 422, retry: false },
+  // Reviews
+  REVIEW_INVALID: { status: 422, retry: false },
+  REVIEW_NOT_FOUND: { status: 404, retry: false },
+  REVIEWER_BINARY_NOT_FOUND: { status: 422, retry: false },
+  SUBMIT_TOKEN_INVALID: { status: 401, retry: false },
   // The daemon's own parts
   FOLDER_INVALID: { status: 422, retry: false },
   STORE_BUSY: { status: 503, retry: true },

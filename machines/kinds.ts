@@ -2,6 +2,7 @@ import { forge } from "./forge.ts";
 import type { KindName } from "./ids.ts";
 import type { Kind } from "./kind.ts";
 import { project } from "./project.ts";
+import { reviewKind } from "./review.ts";
 import { sessionKind } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { terminal } from "./terminal.ts";
@@ -9,6 +10,6 @@ import { workspace } from "./workspace.ts";
 
 /** Every kind of actor there is, by name. */
 export function kinds(settings: Settings): ReadonlyMap<KindName, Kind> {
-  const all = [project, sessionKind(settings), terminal, workspace, forge];
+  const all = [project, sessionKind(settings), terminal, workspace, forge, reviewKind(settings)];
   return new Map(all.map((kind) => [kind.name, kind]));
 }

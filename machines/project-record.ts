@@ -1,3 +1,4 @@
+import { reviewingOf } from "./project-reviewing.ts";
 import { z } from "zod";
 import { MailUndeliverable } from "./children.ts";
 import type { FailureCode } from "./failures.ts";
@@ -157,6 +158,7 @@ export function startOf(seen: SeenBy): JsonObject {
     prompt,
     ...(objectiveId !== undefined && { objectiveId }),
     mergeOnGreen: config.mergeOnGreen === true,
+    reviewing: reviewingOf(config),
     restart: { restart, intensity, periodMs, backoffMs, backoffMaxMs },
   };
 }

@@ -17,6 +17,7 @@ import {
   type Refusal,
   type SeenBy,
 } from "./project-record.ts";
+import { reviewingOrders } from "./project-reviewing.ts";
 import { records } from "./recording.ts";
 import { typed } from "./typed.ts";
 
@@ -114,6 +115,8 @@ const machine = setup({
       };
     }),
     noteSuccession: assign((seen) => ({ succession: successionOf(seen) })),
+    /** Before the config is replaced. */
+    tellSessions: records(reviewingOrders),
     openForge: records((seen: SeenBy) => forgeOrders(seen, "forge.open")),
     configureForge: records((seen: SeenBy) => forgeOrders(seen, "forge.configure")),
     closeForge: records(({ context: { id, scm } }: SeenBy) =>
@@ -228,7 +231,7 @@ const machine = setup({
       description: "Sessions can be started.",
       on: {
         "project.register": { actions: "refuseTwice" },
-        "project.configure": { actions: ["noteConfig", "configureForge", "reply"] },
+        "project.configure": { actions: ["tellSessions", "noteConfig", "configureForge", "reply"] },
         "project.spawn": [
           { guard: "isStartable", actions: ["startSession", "noteSession"] },
           { actions: "refuseSpawn" },
@@ -254,7 +257,7 @@ const machine = setup({
       description: "Sessions go on; no new one is started.",
       on: {
         "project.register": { actions: "refuseTwice" },
-        "project.configure": { actions: ["noteConfig", "configureForge", "reply"] },
+        "project.configure": { actions: ["tellSessions", "noteConfig", "configureForge", "reply"] },
         "project.spawn": { actions: "refusePaused" },
         "project.orchestrate": { actions: "refusePaused" },
         "project.pause": { actions: "reply" },

@@ -269,8 +269,13 @@ function workspaceSeen(context: SessionContext, event: ChildEvent): SessionConte
   const { workspace } = context;
   if (event.type === "child.started") {
     if (workspace.state !== "preparing") return context;
-    const { path, branch, headSha } = event.data;
-    const facts = { path: path ?? null, branch: branch ?? null, headSha: headSha ?? null };
+    const { path, branch, headSha, baseSha } = event.data;
+    const facts = {
+      path: path ?? null,
+      branch: branch ?? null,
+      headSha: headSha ?? null,
+      baseSha: baseSha ?? null,
+    };
     return { ...context, workspace: { ...workspace, ...facts, state: "ready" } };
   }
   if (event.type !== "child.stopped" || workspace.state !== "reclaiming") return context;

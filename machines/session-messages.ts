@@ -1,7 +1,12 @@
 import { addressOf } from "./ids.ts";
 import type { Order } from "./order.ts";
 import type { Undeliverable } from "./children.ts";
-import type { SessionContext, SessionMessage, SessionStep } from "./session-record.ts";
+import type {
+  ReviewedHead,
+  SessionContext,
+  SessionMessage,
+  SessionStep,
+} from "./session-record.ts";
 import { withRefund } from "./session-trackers.ts";
 
 // Session messages
@@ -23,7 +28,7 @@ const MOST_ATTEMPTS = 5;
 /** The session with one more message waiting; undefined when its queue is full. */
 export function queued(
   context: SessionContext,
-  message: Pick<SessionMessage, "id" | "text" | "at" | "about" | "ref">,
+  message: Pick<SessionMessage, "id" | "text" | "at" | "about" | "ref" | "review">,
 ): SessionContext | undefined {
   const open = context.messages.filter(isPending);
   const chars = open.reduce((sum, { text }) => sum + text.length, message.text.length);
@@ -58,8 +63,9 @@ function mayType({ axes, terminal, wanted, messages }: SessionContext): boolean 
   return terminal.state === "live" && !isAsking && isFree && !isEnded;
 }
 
-function stillHolds({ trackers }: SessionContext, { about }: SessionMessage): boolean {
-  return about === undefined || trackers[about.tracker]?.signature === about.signature;
+function stillHolds(context: SessionContext, { about, review }: SessionMessage): boolean {
+  if (review !== undefined) return isReviewCurrent(context, review);
+  return about === undefined || context.trackers[about.tracker]?.signature === about.signature;
 }
 
 /** The session with those waiting messages gone that are no longer true; the very same one when there are none. */
@@ -74,6 +80,16 @@ export function expired(
   );
   const gone = context.messages.filter((message, index) => message !== messages[index]);
   return gone.reduce(withRefund, gone.length === 0 ? context : { ...context, messages });
+}
+
+/** Whether a reviewed commit still is what it was. */
+function isReviewCurrent(context: SessionContext, heads: readonly ReviewedHead[]): boolean {
+  return heads.some(({ url, headSha }) => {
+    const pr = context.prs.find((each) => each.url === url);
+    if (pr !== undefined)
+      return pr.headSha === headSha && (pr.state === "open" || pr.state === "draft");
+    return context.prs.length === 0 && context.workspace.headSha === headSha;
+  });
 }
 
 /** The receipt: it was typed. */

@@ -17,6 +17,7 @@ import {
   ScmObservation,
   WorkspaceObservation,
 } from "./observations.ts";
+import { ReviewFeedback, Reviewing, ReviewRequest, ReviewWishes } from "./review-worker.ts";
 
 /** What a session understands. */
 export const accepts = {
@@ -38,6 +39,8 @@ export const accepts = {
     objectiveId: Token.optional(),
     /** Whether a pull request that is ready is merged without being asked. */
     mergeOnGreen: z.boolean().default(false),
+    /** How its project wants its work reviewed. */
+    reviewing: Reviewing.optional(),
     /** How its terminal is kept. Durations are milliseconds. */
     restart: z
       .object({
@@ -49,6 +52,13 @@ export const accepts = {
       })
       .prefault({}),
   }),
+  /** Review its work; passed on with what the session knows. */
+  "session.review": ReviewRequest,
+  /** How a person wants its reviews to go. */
+  "session.reviewing": ReviewWishes.extend({ reviewing: Reviewing.optional() }),
+  "project.reviewing": Reviewing,
+  "review.feedback": ReviewFeedback,
+  "review.withdraw": z.object({ deliveryId: z.string(), reason: z.string() }),
   "session.kill": z.object({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") }),
   "session.send": z.object({
     text: z.string().min(1).max(1_048_576),

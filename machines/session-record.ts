@@ -7,6 +7,7 @@ import type { Notice } from "./notices.ts";
 import type { PrState } from "./pull-requests.ts";
 import type { Tracker } from "./reactions.ts";
 import type { Decided } from "./recording.ts";
+import { NO_REVIEWS, type ReviewLink } from "./session-reviews.ts";
 import { supervisor, type SupervisorState } from "./supervision.ts";
 
 // Session record
@@ -60,6 +61,9 @@ export type Axes = {
 };
 
 export type MessageState = "queued" | "delivering" | "delivered" | "expired" | "undeliverable";
+/** Feedback is worth saying while one of these commits is the head. */
+export type ReviewedHead = { readonly url: string; readonly headSha: string };
+
 export type SessionMessage = {
   readonly id: string;
   readonly text: string;
@@ -80,6 +84,8 @@ export type SessionMessage = {
     /** What it says that was not said before. */
     readonly parts: readonly string[];
   };
+  /** Feedback of a review, worth saying while one of these commits is a head. */
+  readonly review?: readonly ReviewedHead[];
 };
 
 export type WorkspaceFacts = {
@@ -88,6 +94,8 @@ export type WorkspaceFacts = {
   readonly path: string | null;
   readonly branch: string | null;
   readonly headSha: string | null;
+  /** What its branch was cut from. */
+  readonly baseSha: string | null;
   readonly dirty: boolean;
   readonly unpushed: number;
   /** Why it is kept, or could not be made. */
@@ -135,6 +143,8 @@ export type SessionContext = {
   readonly notices: readonly Notice[];
   /** Notices so far. */
   readonly noticed: number;
+  /** What its review was asked, and how its project wants it. */
+  readonly reviews: ReviewLink;
   readonly workspace: WorkspaceFacts;
   readonly terminal: TerminalFacts;
   readonly supervisor: SupervisorState;
@@ -171,6 +181,18 @@ export interface SessionLimits {
   readonly idleAfterMs: number;
 }
 
+const NO_WORKSPACE: WorkspaceFacts = {
+  epoch: 0,
+  state: "absent",
+  path: null,
+  branch: null,
+  headSha: null,
+  baseSha: null,
+  dirty: false,
+  unpushed: 0,
+  reason: null,
+};
+
 /** A session of which nothing is known but its name. */
 export function newbornSession({ id, at }: { id: string; at: number }): SessionContext {
   return {
@@ -202,16 +224,8 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
     messages: [],
     notices: [],
     noticed: 0,
-    workspace: {
-      epoch: 0,
-      state: "absent",
-      path: null,
-      branch: null,
-      headSha: null,
-      dirty: false,
-      unpushed: 0,
-      reason: null,
-    },
+    reviews: NO_REVIEWS,
+    workspace: NO_WORKSPACE,
     terminal: { epoch: 0, state: "absent", pid: null, exitCode: null, signal: null },
     supervisor: supervisor({
       strategy: "rest_for_one",

@@ -8,6 +8,13 @@ import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./se
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
 import { abandoned, delivered, handedOver, queued, returned } from "./session-messages.ts";
 import { withNotices } from "./session-notices.ts";
+import {
+  isReviewMail,
+  reviewAsked,
+  reviewMailTaken,
+  reviewNews,
+  type ReviewMail,
+} from "./session-reviews.ts";
 import { activityObserved, runtimeObserved, scmObserved } from "./session-observed.ts";
 import { escalationsDue, withEscalationTimer, withReactions } from "./session-reactions.ts";
 import { withoutIdleTracker } from "./session-trackers.ts";
@@ -47,10 +54,9 @@ export function stepSession(
   const step = { context: handed.context, orders: [...decided.orders, ...handed.orders] };
   const noticed = withEscalationTimer(context, withNotices(context, step, event), limits);
   const next = withLeases(context, noticed, event.at);
-  return {
-    context: counted(context, next.context, event.at),
-    orders: [...next.orders, ...memberNews(context, next.context)],
-  };
+  const after = counted(context, next.context, event.at);
+  const news = [...memberNews(context, next.context), ...reviewNews(context, after)];
+  return { context: after, orders: [...next.orders, ...news] };
 }
 
 type Command = Extract<SessionEvent, { type: `session.${string}` }>;
@@ -72,6 +78,7 @@ function isTimed(event: SessionEvent): event is Timed {
 function answer(context: SessionContext, event: SessionEvent, limits: SessionLimits): SessionStep {
   if (isObserved(event)) return observed(context, event, limits);
   if (isTimed(event)) return timed(context, event);
+  if (isReviewMail(event)) return reviewMailTaken(context, event);
   return isCommand(event) ? commanded(context, event, limits) : childAnswer(context, event);
 }
 
@@ -89,6 +96,9 @@ function commanded(context: SessionContext, event: Command, limits: SessionLimit
       return noticeSeen(context, event);
     case "session.tick":
       return ticked(context, event);
+    case "session.review":
+    case "session.reviewing":
+      return reviewAsked(context, event);
   }
   return event satisfies never;
 }
@@ -138,7 +148,7 @@ function timed(context: SessionContext, event: Timed): SessionStep {
 
 function childAnswer(
   context: SessionContext,
-  event: Exclude<SessionEvent, Command | Observed | Timed>,
+  event: Exclude<SessionEvent, Command | Observed | Timed | ReviewMail>,
 ): SessionStep {
   switch (event.type) {
     case "child.quarantined":
@@ -180,11 +190,12 @@ function begun(
   if (context.supervisor.phase !== "idle") {
     return refused(context, "ALREADY_EXISTS", `start session ${context.id}: it was started before`);
   }
-  const { restart, objectiveId, ...told } = event.data;
+  const { restart, objectiveId, reviewing, ...told } = event.data;
   const known: SessionContext = {
     ...context,
     ...told,
     ...(objectiveId !== undefined && { objectiveId }),
+    ...(reviewing !== undefined && { reviews: { asked: 0, reviewing } }),
     supervisor: childrenOf(restart, graceMs),
   };
   return supervised(known, { type: "start", at: event.at });

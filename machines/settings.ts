@@ -59,6 +59,11 @@ export const Settings = z.strictObject({
     .strictObject({
       leaseMs: ms.default(1_800_000),
       maxAttempts: z.number().int().positive().default(3),
+      /** A worker rests for so long before auto-review looks at its new head. */
+      idleMs: z.number().int().nonnegative().default(60_000),
+      /** Before the next process of a reviewer that ended by itself; doubled with every one, up to `backoffMaxMs`. */
+      backoffMs: ms.default(1_000),
+      backoffMaxMs: ms.default(60_000),
     })
     .prefault({}),
   delivery: z.strictObject({ confirmMs: ms.default(6_000) }).prefault({}),

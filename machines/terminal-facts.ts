@@ -87,7 +87,7 @@ export type TerminalContext = {
   /** What shall run once the present process is gone. */
   readonly successor: Incarnation | null;
   /** The stop that waits for its answer. */
-  readonly stop: { readonly epoch: number } | null;
+  readonly stop: { readonly epoch: number; readonly tell: boolean } | null;
   readonly graceMs: number;
   /** So often its parent could not be told that the process exited. */
   readonly untold: number;
@@ -210,6 +210,14 @@ export function goneMail(context: TerminalContext): readonly Order[] {
   if (launchFailure === null || successor !== null) return [];
   const { code, message } = launchFailure;
   return mailTo(parent, "child.exited", { epoch, cause: "launch", code, message });
+}
+
+/** Tells the parent that wants to know it that the process could not be ended yet. */
+export function unstoppableMail(seen: SeenBy): readonly Order[] {
+  const { parent, epoch, stop } = seen.context;
+  if (stop?.tell !== true) return [];
+  const { code, message } = troubleOf(seen);
+  return mailTo(parent, "child.unstoppable", { epoch, code, message });
 }
 
 /** Gives back every text that was not surely typed. */

@@ -21,6 +21,7 @@ import {
   returned,
   returnedTexts,
   troubleOf,
+  unstoppableMail,
   waitingOf,
   type SeenBy,
   type TerminalContext,
@@ -85,7 +86,7 @@ const machine = setup({
     noteStop: assign(({ event }) => {
       assertEvent(event, "child.stop");
       return {
-        stop: { epoch: event.data.epoch },
+        stop: { epoch: event.data.epoch, tell: event.data.tell ?? false },
         graceMs: event.data.shutdownMs,
         successor: null,
       };
@@ -156,6 +157,7 @@ const machine = setup({
         ? []
         : returned(seen.context.typing, "refused", troubleOf(seen).message),
     ),
+    tellUnstoppable: records((seen: SeenBy) => unstoppableMail(seen)),
     returnDelivery: records((seen: SeenBy) =>
       returned(waitingOf(seen), "not_live", "no live process of that epoch"),
     ),
@@ -300,7 +302,7 @@ const machine = setup({
         ],
         "destroyTerminal.failed": {
           guard: "isCurrent",
-          actions: ["noteDestroyFailure", "retryLater"],
+          actions: ["noteDestroyFailure", "tellUnstoppable", "retryLater"],
         },
         "timer.retry": { actions: "destroyTerminal" },
         "child.start": { guard: "isNewer", actions: "noteSuccessor" },

@@ -123,6 +123,8 @@ function httpPart(workshop: Workshop, core: Core): Part {
         system,
         token,
         sessionTokens: workshop.sessionTokens,
+        reviewerTokens: workshop.reviewerTokens,
+        hasProgram: outside.hasProgram,
         version,
         health: () => healthOf(workshop, core),
         inspectRepository: async (path) => inspectRepository(path),

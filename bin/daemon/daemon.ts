@@ -7,7 +7,7 @@ import { superviseParts, type Escalation, type Parts, type PartsTree } from "../
 import type { Part, Running } from "../../actors/part-run.ts";
 import { parseEndpoint, type NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import { startNatsServer } from "../../bus/nats-server.ts";
-import { sessionTokens } from "../../http/tokens.ts";
+import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
 import { Failure } from "../../machines/failures.ts";
 import { quoted } from "../../machines/harness.ts";
 import type { Settings } from "../../machines/settings.ts";
@@ -68,6 +68,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       clock,
       token: secrets.token,
       sessionTokens: sessionTokens(secrets.agents),
+      reviewerTokens: reviewerTokens(secrets.agents),
       nats: { endpoint: givenEndpoint(settings, env) },
       address: undefined,
       trees: () => [],

@@ -2,7 +2,7 @@ import type { Clock } from "../../actors/clock.ts";
 import type { Boundary } from "../../actors/host.ts";
 import type { PartsTree } from "../../actors/parts.ts";
 import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
-import type { SessionTokens } from "../../http/tokens.ts";
+import type { ReviewerTokens, SessionTokens } from "../../http/tokens.ts";
 import type { Settings } from "../../machines/settings.ts";
 import type { Outside } from "./outside.ts";
 
@@ -27,6 +27,7 @@ export interface Workshop extends DaemonOptions {
   readonly clock: Clock;
   readonly token: string;
   readonly sessionTokens: SessionTokens;
+  readonly reviewerTokens: ReviewerTokens;
   readonly outside: Outside;
   /** Where NATS is: given, or our own server. */
   readonly nats: { readonly endpoint: NatsEndpoint | undefined; own?: NatsEndpoint };

@@ -277,6 +277,7 @@ describe("machines", () => {
       "terminal",
       "workspace",
       "forge",
+      "review",
     ]);
     const told = (await server.request("GET", "/machines/project")).body;
     expect(told.accepts["project.register"]).toMatchObject({ type: "object" });
@@ -300,7 +301,10 @@ describe("machines", () => {
 
   it("are unknown when this daemon does not run them, and have no other format", async () => {
     const server = await served();
-    expect(coded(await server.request("GET", "/machines/review"))).toEqual([404, "KIND_UNKNOWN"]);
+    expect(coded(await server.request("GET", "/machines/collector"))).toEqual([
+      404,
+      "KIND_UNKNOWN",
+    ]);
     expect(coded(await server.request("GET", "/machines/nothing"))).toEqual([400, "MALFORMED"]);
     expect(coded(await server.request("GET", "/machines/project?format=png"))).toEqual([
       400,

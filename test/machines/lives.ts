@@ -1,6 +1,7 @@
 import { array, constantFrom, tuple, type Arbitrary } from "fast-check";
 import type { Kind } from "../../machines/kind.ts";
 import type { Told } from "../support/step.ts";
+import { reviewBegun } from "./review-lives.ts";
 import * as samples from "./samples.ts";
 
 const { done, failed, pullRequest } = samples;
@@ -135,6 +136,24 @@ export const sessionTold: Told[] = [
   ...["manual", "cleanup"].map((kind) => ({ type: "session.kill", data: { kind } })),
   { type: "session.send", data: { text: "go on" } },
   { type: "session.report", data: { summary: "s" } },
+  { type: "session.review" },
+  { type: "session.reviewing", data: { autoReview: true } },
+  { type: "project.reviewing", data: { reviewers: [{ harness: "codex" }], autoReview: true } },
+  ...["aaa", "bbb"].map((headSha) => ({
+    type: "review.feedback",
+    from: "review/mer-1" as const,
+    data: {
+      deliveryId: `review:${headSha}`,
+      text: "mend it",
+      heads: [{ url: "ao://mer/pull/1", number: 1, headSha }],
+      providerReviewIds: [],
+    },
+  })),
+  { type: "review.withdraw", data: { deliveryId: "review:aaa", reason: "auto_inject_off" } },
+  ...["review:aaa", "review:bbb"].map((deliveryId) => ({
+    type: "terminal.delivered",
+    data: { deliveryId },
+  })),
   ...["mer-1-n1", "mer-1-n2"].map((noticeId) => ({
     type: "session.acknowledge",
     data: { noticeId },
@@ -175,6 +194,7 @@ export const sessionTold: Told[] = [
 const BEGINNINGS: Readonly<Record<string, readonly Told[]>> = {
   session: [samples.startSession(), samples.workspaceStarted, samples.terminalStarted(1)],
   terminal: [samples.startTerminal(1), samples.launched],
+  review: reviewBegun,
 };
 
 /** Any life of an actor: it begins with the message that creates it, as in the host. */

@@ -4,9 +4,11 @@ import { forge } from "../../machines/forge.ts";
 import { project } from "../../machines/project.ts";
 import type { SessionContext } from "../../machines/session-record.ts";
 import { sessionKind } from "../../machines/session.ts";
+import { reviewKind } from "../../machines/review.ts";
 import { Settings } from "../../machines/settings.ts";
 import { terminal } from "../../machines/terminal.ts";
 import { workspace } from "../../machines/workspace.ts";
+import { reviewTold } from "./review-lives.ts";
 import { machineUnderTest, namesOf, type Stepped, type Told } from "../support/step.ts";
 import {
   forgeTold,
@@ -18,7 +20,9 @@ import {
 } from "./lives.ts";
 
 const session = sessionKind(Settings.parse({}));
-const COMMAND = /^(?:project\.|pull\.|session\.(?:kill|send|report|acknowledge|tick)$)/;
+const review = reviewKind(Settings.parse({}));
+const COMMAND =
+  /^(?:project\.(?!reviewing)|pull\.|session\.(?:kill|send|report|review|reviewing|acknowledge|tick)$|review\.(?:trigger|submit|cancel|configure|activity)$)/;
 
 function answersOf({ orders }: Stepped): number {
   return orders.filter(({ type }) => type === "reply" || type === "refuse").length;
@@ -30,6 +34,7 @@ describe.each([
   { kind: workspace, told: workspaceTold },
   { kind: forge, told: forgeTold },
   { kind: session, told: sessionTold },
+  { kind: review, told: reviewTold },
 ])("any life of a $kind.name", ({ kind, told }) => {
   it("survives JSON and a restart after every step", () => {
     expect.hasAssertions();

@@ -8,7 +8,12 @@ import { memoryBus } from "../../bus/memory-bus.ts";
 import { memoryStream } from "../../bus/memory-stream.ts";
 import type { App } from "../../http/edge.ts";
 import { httpServer, type ServerOptions } from "../../http/server.ts";
-import { sessionTokens, type SessionTokens } from "../../http/tokens.ts";
+import {
+  reviewerTokens,
+  sessionTokens,
+  type ReviewerTokens,
+  type SessionTokens,
+} from "../../http/tokens.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
@@ -55,6 +60,7 @@ export interface Served {
   readonly system: ActorSystem;
   readonly outside: Outside;
   readonly tokens: SessionTokens;
+  readonly reviewers: ReviewerTokens;
   /** Status and body of a request by the owner, unless headers say otherwise. */
   request(
     method: "GET" | "POST" | "PUT" | "DELETE",
@@ -85,9 +91,11 @@ export async function served(
       ...(played !== undefined && { kinds: played }),
     });
   const tokens = sessionTokens("secret");
+  const reviewers = reviewerTokens("secret");
   const app = await httpServer({
     token: OWNER,
     sessionTokens: tokens,
+    reviewerTokens: reviewers,
     version: "0.0.0",
     health: () => ({ isReady: true, parts: [{ name: "store", state: "running" }] }),
     inspectRepository: async (path) => {
@@ -104,6 +112,7 @@ export async function served(
     system,
     outside: world,
     tokens,
+    reviewers,
     async request(method, path, body, headers = {}) {
       const inject: InjectOptions = {
         method,

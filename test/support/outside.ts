@@ -33,6 +33,10 @@ export interface Outside {
   readonly failing: Set<string>;
   /** Keeps back every answer of one name. Returns how to let them go. */
   hold(name: EffectName): () => void;
+  /** What each terminal was launched with last. */
+  readonly launches: Map<string, EffectData<"launchTerminal">>;
+  /** Takes a refusal back. */
+  allow(name: EffectName): void;
   /** Makes every answer of one name this failure. */
   refuse(name: EffectName, failure: Failure): void;
 }
@@ -47,13 +51,15 @@ export function outside(): Outside {
   const trees = new Map<string, Tree>();
   const heads = new Map([["main", sha(1)]]);
   const failing = new Set<string>();
+  const launches = new Map<string, EffectData<"launchTerminal">>();
   const notices = new Map<string, EffectData<"notifyPerson">>();
   const holds = new Map<EffectName, Promise<void>>();
   const refusals = new Map<EffectName, Failure>();
   const works: Works = {
     ...worktrees(trees, heads),
-    ...terminals(panes),
+    ...terminals(panes, launches),
     ...branches(heads),
+    ...reviewTrees(),
     notifyPerson(notice) {
       const isRepeat = notices.has(notice.noticeId);
       notices.set(notice.noticeId, notice);
@@ -89,6 +95,10 @@ export function outside(): Outside {
       inspectBranches: adapter("inspectBranches"),
       runChecks: adapter("runChecks"),
       mergePullRequest: adapter("mergePullRequest"),
+      prepareReview: adapter("prepareReview"),
+      verifyReview: adapter("verifyReview"),
+      releaseReview: adapter("releaseReview"),
+      findReviewer: adapter("findReviewer"),
       notifyPerson: adapter("notifyPerson"),
     },
     panes,
@@ -104,6 +114,8 @@ export function outside(): Outside {
         resolve();
       };
     },
+    launches,
+    allow: (name) => void refusals.delete(name),
     refuse: (name, failure) => void refusals.set(name, failure),
   };
 }
@@ -137,10 +149,13 @@ function worktrees(
 
 function terminals(
   panes: Map<string, Pane>,
+  launches: Map<string, EffectData<"launchTerminal">>,
 ): Pick<Works, "launchTerminal" | "destroyTerminal" | "typeText"> {
   let pids = 1_000;
   return {
-    launchTerminal({ terminal, epoch }) {
+    launchTerminal(data) {
+      const { terminal, epoch } = data;
+      launches.set(terminal, data);
       const known = panes.get(terminal);
       if (known?.epoch === epoch) return { pid: known.pid, adopted: true };
       pids += 1;
@@ -180,6 +195,27 @@ function branches(heads: Map<string, string>): Pick<Works, "inspectBranches" | "
       heads.set(baseRef, mergeSha);
       return { mergeSha, repeated: false };
     },
+  };
+}
+
+function reviewTrees(): Pick<
+  Works,
+  "prepareReview" | "verifyReview" | "releaseReview" | "findReviewer"
+> {
+  return {
+    prepareReview: ({ reviewer, epoch, targets }) => ({
+      epoch,
+      trees: targets.map(({ runId }) => {
+        const path = `/reviews/${reviewer}/${epoch}/${runId}`;
+        return { runId, path, isPinned: true, baseSha: sha(1) };
+      }),
+    }),
+    verifyReview: ({ deliveryId, trees }) => ({
+      deliveryId,
+      trees: trees.map(({ runId }) => ({ runId, isPinned: true })),
+    }),
+    releaseReview: () => ({}),
+    findReviewer: ({ program }) => ({ program, isThere: true }),
   };
 }
 

@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly kinds?: ReadonlyMap<KindName, Kind>;
   /** What the adapters do; the default answers typeText at once. */
   readonly act?: (deed: Deed, attempt: Attempt) => Promise<unknown>;
+  /** In place of the adapters that only write down. */
+  readonly adapters?: Adapters;
 }
 
 export class World {
@@ -162,6 +164,8 @@ export class World {
 
   #adapters(): Adapters {
     const life = this.#life;
+    const { adapters } = this.#options;
+    if (adapters !== undefined) return mortal(adapters, () => life === this.#life);
     const act = this.#options.act ?? (async () => Promise.resolve({ repeated: false }));
     const typeText: Adapters["typeText"] = async (data, attempt) => {
       // A dead daemon does nothing more.
@@ -180,9 +184,27 @@ export class World {
       inspectBranches: none,
       runChecks: none,
       mergePullRequest: none,
+      prepareReview: none,
+      verifyReview: none,
+      releaseReview: none,
+      findReviewer: none,
       notifyPerson: none,
     };
   }
+}
+
+/** The adapters of one daemon: once it is dead they neither begin anything nor answer. */
+function mortal(adapters: Adapters, isAlive: () => boolean): Adapters {
+  const wrapped = Object.entries(adapters).map(([name, adapter]) => [
+    name,
+    async (data: never, attempt: Attempt) => {
+      if (!isAlive()) return Promise.withResolvers<never>().promise;
+      const result: unknown = await adapter(data, attempt);
+      return isAlive() ? result : Promise.withResolvers<never>().promise;
+    },
+  ]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same names, the same answers
+  return Object.fromEntries(wrapped) as Adapters;
 }
 
 async function none(): Promise<never> {

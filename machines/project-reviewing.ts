@@ -1,0 +1,33 @@
+import { addressOf } from "./ids.ts";
+import type { JsonObject } from "./json.ts";
+import type { Order } from "./order.ts";
+import type { ProjectConfig } from "./project-config.ts";
+import type { SeenBy } from "./project-record.ts";
+
+/** How a project wants its work reviewed, as its sessions are told. */
+export function reviewingOf({
+  reviewers,
+  autoReview,
+}: Pick<ProjectConfig, "reviewers" | "autoReview">): JsonObject {
+  return {
+    reviewers: reviewers.map(({ harness, command, model }) => ({
+      harness,
+      ...(command !== undefined && { command }),
+      ...(model !== undefined && { model }),
+    })),
+    autoReview: autoReview ?? false,
+  };
+}
+
+/** Sessions that run learn how their work is reviewed from now on; only what changes is told. */
+export function reviewingOrders({ context, event }: SeenBy): Order[] {
+  if (event.type !== "project.configure" || context.config === null) return [];
+  const data = reviewingOf(event.data.config);
+  if (JSON.stringify(data) === JSON.stringify(reviewingOf(context.config))) return [];
+  return context.activeSessions.map((id) => ({
+    type: "mail",
+    to: addressOf("session", id),
+    name: "project.reviewing",
+    data,
+  }));
+}
