@@ -3,6 +3,7 @@ import type { Json } from "../machines/json.ts";
 import type { Birth, Kind, MachineState } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
 import type { Order } from "../machines/order.ts";
+import { planned } from "./transition-plans.ts";
 
 // Live actor
 //
@@ -35,13 +36,14 @@ export interface LiveActor {
 
 /** A newborn actor: its initial state, before any message. */
 export function bearActor(kind: Kind, birth: Birth): LiveActor {
-  return wrap(createActor(kind.machine, { input: birth }));
+  return wrap(createActor(planned(kind.machine), { input: birth }));
 }
 
 /** An actor as it was when `persisted` was taken. Throws when XState cannot restore it. */
 export function wakeActor(kind: Kind, persisted: Json): LiveActor {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own row; its machine and version were compared
-  return wrap(createActor(kind.machine, { snapshot: persisted as unknown as Snapshot<unknown> }));
+  const snapshot = persisted as unknown as Snapshot<unknown>;
+  return wrap(createActor(planned(kind.machine), { snapshot }));
 }
 
 function wrap(actor: AnyActor): LiveActor {
