@@ -48,6 +48,14 @@ export interface Resident {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** An actor that the batch came to. */
+interface Touched {
+  resident: Resident;
+  readonly timersBefore: Resident["timers"];
+  /** Its rows are written. */
+  isChanged: boolean;
+}
+
 export class Batch {
   readonly base: Base;
   readonly entries: JournalEntry[] = [];
@@ -57,7 +65,7 @@ export class Batch {
   readonly letters: DeadLetter[] = [];
   /** Places in the stream that the daemon set itself and this batch came past. */
   readonly marks: string[] = [];
-  readonly #touched = new Map<Address, { resident: Resident; timersBefore: Resident["timers"] }>();
+  readonly #touched = new Map<Address, Touched>();
   readonly #seen: SeenRow[] = [];
   readonly #under: readonly { readonly batch: Batch }[];
   readonly #books: Mutable<Books>;
@@ -130,18 +138,37 @@ export class Batch {
     return under === undefined ? undefined : under.batch.#touched.get(address)?.resident;
   }
 
+  /** Every actor that the batch came to. */
   residents(): Resident[] {
     return [...this.#touched.values()].map(({ resident }) => resident);
   }
 
-  /** Marks the actor as changed by this batch; its row is written. */
+  /** Those whose rows it writes. */
+  changed(): Resident[] {
+    return [...this.#touched.values()]
+      .filter(({ isChanged }) => isChanged)
+      .map(({ resident }) => resident);
+  }
+
+  /** Marks the actor as changed by this batch; its rows are written. */
   touch(resident: Resident): void {
+    this.#come(resident).isChanged = true;
+  }
+
+  /** Keeps an actor in reach that took a step without any change: its entry in the journal says all (J4). */
+  visit(resident: Resident): void {
+    this.#come(resident);
+  }
+
+  #come(resident: Resident): Touched {
     const known = this.#touched.get(resident.address);
-    if (known === undefined) {
-      this.#touched.set(resident.address, { resident, timersBefore: resident.timers });
-    } else {
+    if (known !== undefined) {
       known.resident = resident;
+      return known;
     }
+    const touched = { resident, timersBefore: resident.timers, isChanged: false };
+    this.#touched.set(resident.address, touched);
+    return touched;
   }
 
   order(row: OutboxRow): void {
@@ -199,7 +226,7 @@ export class Batch {
         }
       }
     }
-    const residents = this.residents();
+    const residents = this.changed();
     return {
       after: this.base.books.received,
       ...(this.#position !== undefined && { position: this.#position }),

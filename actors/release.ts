@@ -42,7 +42,7 @@ export class Release {
   flushed(batch: Batch): void {
     const { bus, effects } = this.#parts;
     for (const id of batch.closed) this.#close(id);
-    for (const { address, kind, live } of batch.residents()) {
+    for (const { address, kind, live } of batch.changed()) {
       if (kind.epochOf !== undefined) effects.supersede(address, kind.epochOf(live.state()));
     }
     for (const row of batch.outbox) if (!batch.closed.has(row.id)) this.begin(row);

@@ -213,11 +213,13 @@ export class Stepper {
     { resident, message, step }: { resident: Resident; message: Message; step: Step },
   ): void {
     const now = this.#parts.now();
+    if (isChange(resident, message, step)) batch.touch(resident);
+    else batch.visit(resident);
+
     resident.seq += 1;
     resident.strikes = 0;
     if (!step.isNoop) resident.updatedAt = message.at;
     this.#parts.residents.keep(resident);
-    batch.touch(resident);
     const { notes, reply } = place(batch, { resident, message, orders: step.orders, now });
     batch.entries.push({
       ...entryOf(resident, message, step),
@@ -274,6 +276,11 @@ function staleness(
   const told = `${message.type} speaks of epoch ${message.epoch} of ${address}, which is at ${epoch}`;
   if (message.epoch > epoch) throw new Failure("EPOCH_UNKNOWN", told);
   return message.epoch < epoch ? { type: "stale", code: "EPOCH_STALE", message: told } : undefined;
+}
+
+/** Whether anything of the actor's row changes but the number of steps, which the journal tells. */
+function isChange({ strikes, needsCheckpoint }: Resident, message: Message, step: Step): boolean {
+  return !step.isNoop || strikes > 0 || needsCheckpoint || timerNameOf(message) !== undefined;
 }
 
 function entryOf(

@@ -13,6 +13,7 @@ import type { JournalEntry, SeenRow } from "./store.ts";
 //   J2. The mark moves in the transaction that writes the rows it stands for. After a crash the log from the mark on
 //       tells what was recent.
 //   J3. Recent is what is durable: entries come here only when their commit has resolved.
+//   J4. The index knows an actor's newest entry; a step that changed nothing leaves no other trace of its number.
 
 // So much of the log is read at boot after a crash, about 60 ms, and so many rows are written at once.
 const MOST_RECENT = 8_192;
@@ -36,6 +37,8 @@ export interface JournalIndex {
   /** The newest entry with a checkpoint and seq <= `seq`. */
   checkpoint(address: Address, seq: number): JournalEntry | undefined;
   seen(id: string): SeenRow | undefined;
+  /** The seq of an actor's newest entry; 0 without any. */
+  newest(address: Address): number;
 }
 
 /** The index of an engine's log, with what the log tells of the time after the mark. */
@@ -86,6 +89,10 @@ export function journalIndex(reader: Reader): JournalIndex {
         if (globalSeq !== undefined) return reader.get("log", [globalSeq])?.[0];
       }
       return undefined;
+    },
+    newest: (address) => {
+      const [last] = runsDown(address, LAST);
+      return last === undefined ? 0 : last[0] + last[1].length - 1;
     },
     seen: (id) => {
       const known = recent.globalSeqOf(id) ?? reader.get("seen", [id]);

@@ -13,7 +13,7 @@ import {
   type HeadRow,
   type Reader,
 } from "./rows.ts";
-import type { OutboxRow, Store } from "./store.ts";
+import type { OutboxRow, SnapshotRow, Store } from "./store.ts";
 import { writeQueue, type WriteQueue } from "./write-queue.ts";
 
 /** Raised with every change of how rows are kept. */
@@ -49,7 +49,7 @@ export function rowStore(engine: Engine, options: { place: string; newCluster: s
       const advance = (from: HeadRow) => headAfter(from, { ...changes, books });
       await queue.write(ops, { advance, log: log.rows });
     },
-    ...actorReads(reader),
+    ...actorReads(reader, index),
     ...journalReads(reader, index),
     ...waitingReads(reader),
     note: (key) => reader.get("notes", [key]),
@@ -106,20 +106,32 @@ function clusterOf(
   );
 }
 
-function actorReads(reader: Reader): Pick<Store, "snapshot" | "snapshots" | "summaries"> {
+function actorReads(
+  reader: Reader,
+  index: JournalIndex,
+): Pick<Store, "snapshot" | "snapshots" | "summaries"> {
+  // A step that changed nothing wrote its entry alone (J4).
+  const counted = (row: SnapshotRow): SnapshotRow => {
+    const newest = index.newest(row.address);
+    return newest > row.seq ? { ...row, seq: newest } : row;
+  };
   return {
-    snapshot: (address) => reader.get("snapshots", [address]),
+    snapshot: (address) => {
+      const row = reader.get("snapshots", [address]);
+      return row === undefined ? undefined : counted(row);
+    },
     snapshots: ({ kind, after, limit }) => {
       const first = kind === undefined ? undefined : `${kind}/`;
       // Nothing lies between an address and what comes before a second part of its key.
       const next = after !== undefined && after > (first ?? "") ? [after, 0] : undefined;
       const start = next ?? (first === undefined ? undefined : [first]);
-      return reader.list("snapshots", {
+      const range = {
         ...(start === undefined ? {} : { start }),
         // "0" comes right after "/".
         ...(kind === undefined ? {} : { end: [`${kind}0`] }),
         limit,
-      });
+      };
+      return reader.list("snapshots", range).map(counted);
     },
     summaries: (kind) => reader.each("summaries", kind === undefined ? {} : ofKind(kind)),
   };

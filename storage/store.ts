@@ -35,7 +35,10 @@ export interface SnapshotRow {
   readonly version: number;
   /** Of the chart that wrote it; another one is migrated or refused, never restored as it is. */
   readonly definitionHash: string;
-  /** Steps taken, no-ops included; also the seq of the newest journal entry. */
+  /**
+   * Steps taken, no-ops included; also the seq of the newest journal entry. A commit may leave out the row of an actor
+   * whose steps changed nothing: what is read tells the seq of its newest entry all the same.
+   */
   readonly seq: number;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -159,6 +162,7 @@ export interface SummaryRow {
   readonly value: Json;
   readonly isDone: boolean;
   readonly updatedAt: number;
+  /** The step that changed the actor last. */
   readonly seq: number;
   readonly facts: JsonObject;
 }

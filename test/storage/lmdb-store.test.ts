@@ -85,8 +85,9 @@ describe("a writer that is killed", () => {
       expect(entries.map(({ globalSeq }) => globalSeq)).toEqual(
         Array.from({ length: kept * MESSAGES }, (_, n) => n + 1),
       );
-      expect(store.snapshots({ limit: 99 }).map(({ seq }) => seq)).toEqual(
-        Array.from({ length: ACTORS }, () => kept),
+      const rows = store.snapshots({ limit: 99 });
+      expect(rows.map(({ seq, updatedAt }) => [seq, updatedAt])).toEqual(
+        Array.from({ length: ACTORS }, () => [(kept * MESSAGES) / ACTORS, 1_000 + kept]),
       );
       expect([...store.summaries()].map(({ seq }) => seq)).toEqual(
         Array.from({ length: ACTORS }, () => kept),

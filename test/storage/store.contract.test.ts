@@ -74,6 +74,21 @@ describe.each(PLACES)("$name store", ({ makePlace }) => {
       ]);
     });
 
+    it("J4: counts the steps of an actor whose row it left out, because they changed nothing", async () => {
+      const place = makePlace();
+      let store = place.open();
+      const entries = [1, 2, 3].map((seq) => journalEntry(a, seq, { globalSeq: seq }));
+      const [first, ...quiet] = entries;
+      if (first === undefined) throw new Error("there is a first");
+      await store.commit(commitOf({ snapshots: [snapshotRow(a, 1)], journal: [first] }));
+      await store.commit(commitOf({ journal: quiet }));
+      const counted = { ...snapshotRow(a, 1), seq: 3 };
+      expect(store.snapshot(a)).toEqual(counted);
+      await store.close();
+      store = place.open();
+      expect([store.snapshot(a), store.snapshots({ limit: 9 })]).toEqual([counted, [counted]]);
+    });
+
     it("S3: is seen by every read once it has resolved", async () => {
       const store = makePlace().open();
       for (let seq = 1; seq <= 20; seq += 1) {
