@@ -9,6 +9,7 @@ import type { Message } from "../machines/message.ts";
 import type { ObservationLane } from "../machines/observations.ts";
 import type { Settings } from "../machines/settings.ts";
 import type { DeadLetter, OutboxRow, Outcome, Store } from "../storage/store.ts";
+import { auditor } from "./audit.ts";
 import type { Batch } from "./batch.ts";
 import { callers, type Callers } from "./callers.ts";
 import { causesOf } from "./causes.ts";
@@ -253,7 +254,7 @@ export class ActorSystem implements System {
   #startEffects(): Effects {
     const { adapters, clock, settings, onTrouble } = this.#parts;
     return effects({
-      adapters,
+      adapters: { ...adapters, auditActors: auditor(this) },
       clock,
       width: settings.effects.lanes,
       retryMs: settings.effects.retryMs,

@@ -1,4 +1,4 @@
-import type { Adapter, Adapters } from "../adapters/adapter.ts";
+import type { Adapter, AllAdapters } from "../adapters/adapter.ts";
 import { EFFECTS, type EffectName } from "../machines/effects.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Address, OrderId } from "../machines/ids.ts";
@@ -39,7 +39,7 @@ export interface Effects {
 }
 
 export interface EffectsParts {
-  readonly adapters: Adapters;
+  readonly adapters: AllAdapters;
   readonly clock: Clock;
   readonly width: number;
   readonly retryMs: number;
@@ -182,7 +182,7 @@ async function attempt(
 }
 
 async function perform(
-  adapters: Adapters,
+  adapters: AllAdapters,
   name: EffectName,
   { row, order, signal }: { row: OutboxRow; order: EffectOrder; signal: AbortSignal },
 ): Promise<Json> {

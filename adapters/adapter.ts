@@ -20,5 +20,10 @@ export type Adapter<Name extends EffectName> = (
   attempt: Attempt,
 ) => Promise<EffectResult<Name>>;
 
+/** What the actor system answers itself. */
+type Inside = "auditActors";
+
+/** One adapter per effect on the outside world. */
+export type Adapters = { readonly [Name in Exclude<EffectName, Inside>]: Adapter<Name> };
 /** One adapter per effect. */
-export type Adapters = { readonly [Name in EffectName]: Adapter<Name> };
+export type AllAdapters = { readonly [Name in EffectName]: Adapter<Name> };

@@ -13,7 +13,8 @@ import { isSame, type ReviewerTokens, type SessionTokens } from "./tokens.ts";
 //
 //   A1. Only OPEN routes answer without a token; a route that does not exist is no exception.
 //   A2. A Host, or an Origin, that is not this machine's own name is refused (a web page elsewhere cannot rebind to us).
-//   A3. An agent's token reaches only AGENT routes, about its own session or project. Everything else is refused.
+//   A3. An agent's token reaches only AGENT routes, about its own session, project or objective. Everything else is
+//       refused; which tools of its objective it may use, the objective says.
 //   A5. A reviewer's token reaches only REVIEWER routes, of the session that it reviews.
 //   A4. It ends with its incarnation: once a newer epoch began, once its session is not wanted running, and once its
 //       terminal neither starts nor lives. What arrives after that, a last report too, is refused.
@@ -23,17 +24,29 @@ import { isSame, type ReviewerTokens, type SessionTokens } from "./tokens.ts";
 /** Health, the pages, which hold no secret, and the exchange of a code for their token. */
 export const OPEN: readonly string[] = ["/healthz", "/readyz", "/api/v1/web/tokens", ...OPEN_PAGES];
 
+/** `member`: its own session, or for a manager one of its objective. */
+type Scope = "session" | "member" | "project" | "objective";
+
 /** What an agent may call, and what `:id` must be. */
-export const AGENT: Readonly<Record<string, "session" | "project">> = {
-  "GET /api/v1/sessions/:id": "session",
-  "GET /api/v1/sessions/:id/messages": "session",
-  "GET /api/v1/sessions/:id/pr": "session",
-  "GET /api/v1/sessions/:id/workspace": "session",
-  "GET /api/v1/sessions/:id/terminal": "session",
+export const AGENT: Readonly<Record<string, Scope>> = {
+  "GET /api/v1/sessions/:id": "member",
+  "GET /api/v1/sessions/:id/messages": "member",
+  "GET /api/v1/sessions/:id/pr": "member",
+  "GET /api/v1/sessions/:id/workspace": "member",
+  "GET /api/v1/sessions/:id/terminal": "member",
   "POST /api/v1/sessions/:id/activity": "session",
   "POST /api/v1/sessions/:id/report": "session",
   "GET /api/v1/sessions/:id/reviews": "session",
   "POST /api/v1/sessions/:id/reviews/trigger": "session",
+  "GET /api/v1/objectives/:id": "objective",
+  "GET /api/v1/objectives/:id/workers": "objective",
+  "POST /api/v1/objectives/:id/workers": "objective",
+  "POST /api/v1/objectives/:id/workers/:worker/stop": "objective",
+  "POST /api/v1/objectives/:id/note": "objective",
+  "POST /api/v1/objectives/:id/plan": "objective",
+  "POST /api/v1/objectives/:id/ask": "objective",
+  "POST /api/v1/objectives/:id/send": "objective",
+  "POST /api/v1/objectives/:id/done": "objective",
   "GET /api/v1/projects/:id/pulls": "project",
   "GET /api/v1/projects/:id/pulls/:number": "project",
   "POST /api/v1/projects/:id/pulls": "project",
@@ -136,11 +149,22 @@ function authorize(request: FastifyRequest, principal: Principal, system: System
   }
   const view = sessionView(row);
   checkEpoch(principal, { newest: epochOf(system, row), view });
-  const own = scope === "session" ? principal.sessionId : view.projectId;
   const id = pathId(request.params);
-  if (id !== own) {
-    throw new Failure("FORBIDDEN", `${scope} ${id} is not that of session ${principal.sessionId}`);
-  }
+  if (id === ownOf(view, scope) || (scope === "member" && isOfManager(view, id, system))) return;
+  const what = scope === "member" ? "session" : scope;
+  throw new Failure("FORBIDDEN", `${what} ${id} is not that of session ${principal.sessionId}`);
+}
+
+function ownOf({ id, projectId, objectiveId }: SessionView, scope: Scope): string | undefined {
+  if (scope === "project") return projectId;
+  return scope === "objective" ? objectiveId : id;
+}
+
+/** Whether a session belongs to the objective that another one manages. */
+function isOfManager({ kind, objectiveId }: SessionView, id: string, system: System): boolean {
+  if (kind !== "manager" || objectiveId === undefined) return false;
+  const row = system.store.snapshot(addressOf("session", id));
+  return row !== undefined && sessionView(row).objectiveId === objectiveId;
 }
 
 /** Its epoch is compared where its word counts: by the review itself. */

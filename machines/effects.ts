@@ -181,7 +181,9 @@ export const EFFECTS = {
   notifyPerson: {
     data: z.object({
       noticeId: z.string().max(128),
+      /** Whom it is about: a session, or an objective that asks for itself. */
       sessionId: Token,
+      objectiveId: Token.optional(),
       projectId: z.string(),
       type: z.enum(NOTICE_TYPES),
       priority: z.enum(PRIORITIES),
@@ -268,6 +270,26 @@ export const EFFECTS = {
     result: z.object({ program: z.string(), isThere: z.boolean() }),
     deadlineMs: 10_000,
     attempts: 3,
+  },
+  /** Which objectives are overdue, and which sessions have nothing left of them; looks at an index, not at every actor. */
+  auditActors: {
+    data: z.object({ at: z.number(), sessions: z.array(Token).max(4_096) }),
+    result: z.object({
+      /** The most overdue ones first. */
+      due: z.array(z.object({ objective: Token, watchAt: z.number() })).max(256),
+      /** Objectives that have not ended. */
+      active: z.number().int(),
+      gone: z.array(Token).max(4_096),
+    }),
+    deadlineMs: 10_000,
+    attempts: 2,
+  },
+  /** How busy a host is. Fails when it cannot be asked: then nothing is held back. */
+  inspectHost: {
+    data: z.object({ host: Host }),
+    result: z.object({ loadPerCore: z.number(), freeBytes: z.number() }),
+    deadlineMs: 15_000,
+    attempts: 1,
   },
 } as const satisfies Record<
   string,

@@ -44,6 +44,11 @@ export const FAILURES = {
   PULL_REQUEST_UNKNOWN: { status: 404, retry: false },
   PULL_REQUEST_ENDED: { status: 409, retry: false },
   NOT_MERGEABLE: { status: 409, retry: false },
+  DEPENDENCY_UNKNOWN: { status: 422, retry: false },
+  DEPENDENCY_CIRCULAR: { status: 422, retry: false },
+  WORK_IS_OPEN: { status: 409, retry: false },
+  OBJECTIVE_ENDED: { status: 409, retry: false },
+  QUESTION_ENDED: { status: 409, retry: false },
   SCM_UNSUPPORTED: { status: 422, retry: false },
   HARNESS_UNKNOWN: { status: 422, retry: false },
   // Reviews

@@ -16,6 +16,7 @@ export const NOTICE_TYPES = [
   "pr-closed",
   "all-complete",
   "escalated",
+  "question",
 ] as const;
 export type NoticeType = (typeof NOTICE_TYPES)[number];
 export const PRIORITIES = ["urgent", "action", "warning", "info"] as const;
@@ -61,6 +62,7 @@ const PRIORITY_OF = {
   "pr-closed": "action",
   "all-complete": "info",
   escalated: "urgent",
+  question: "urgent",
 } as const satisfies Record<NoticeType, Priority>;
 
 /** The record with one more notice, and the order to tell it; the very same record when it is open already (P1). */

@@ -41,6 +41,15 @@ export const accepts = {
     branch: z.string().min(1).max(256).optional(),
     title: z.string().max(1_000).optional(),
     objectiveId: Token.optional(),
+    /** An objective names its sessions itself, and cuts one that depends on another from the branch of that. */
+    sessionId: Token.optional(),
+    baseRef: z.string().min(1).max(256).optional(),
+  }),
+  "project.objective": z.object({
+    title: z.string().max(200).default(""),
+    prompt: z.string().min(1).max(65_536),
+    harness: z.string().min(1).max(64).optional(),
+    command: Command.optional(),
   }),
   "project.orchestrate": Orchestrate,
   "session.ended": Empty,
@@ -58,6 +67,8 @@ export type ProjectContext = {
   readonly config: ProjectConfig | null;
   /** The n of the next session id. */
   readonly nextSession: number;
+  /** The n of the next objective id. */
+  readonly nextObjective: number;
   /** Ids of sessions that still have a process or a worktree. */
   readonly activeSessions: readonly string[];
   /** Those of them that are orchestrators. */
@@ -126,8 +137,15 @@ export function spawnRefusal(seen: SeenBy): Refusal | undefined {
   return way.type === "refused" ? way : undefined;
 }
 
-export function sessionIdOf({ id, nextSession }: ProjectContext): string {
-  return `${id}-${nextSession}`;
+/** The next id, or the one that an objective gave. */
+export function sessionIdOf({ context: { id, nextSession }, event }: SeenBy): string {
+  return namedByObjective(event) ?? `${id}-${nextSession}`;
+}
+
+/** The id that an objective gave to a session of its own; undefined for anybody else's. */
+export function namedByObjective(event: ProjectEvent): string | undefined {
+  const isNamed = event.type === "project.spawn" && event.from?.startsWith("objective/") === true;
+  return isNamed ? event.data.sessionId : undefined;
 }
 
 /** The `session.start` of the session that is asked for. */
@@ -141,13 +159,12 @@ export function startOf(seen: SeenBy): JsonObject {
   if (way.type === "refused") throw new Error("project: spawn was not guarded");
   const { kind, prompt, branch, title, objectiveId } = wish;
   const { harness, model, permissions } = agent;
-  const { restart, intensity, periodMs, backoffMs, backoffMaxMs } = config.worker;
   return {
     projectId: context.id,
     root: context.root,
     scm: context.scm,
-    baseRef: context.defaultBranch,
-    branch: branch ?? `ao/${sessionIdOf(context)}`,
+    baseRef: baseRefOf(seen),
+    branch: branch ?? `ao/${sessionIdOf(seen)}`,
     kind,
     harness,
     argv: way.argv,
@@ -159,8 +176,21 @@ export function startOf(seen: SeenBy): JsonObject {
     ...(objectiveId !== undefined && { objectiveId }),
     mergeOnGreen: config.mergeOnGreen === true,
     reviewing: reviewingOf(config),
-    restart: { restart, intensity, periodMs, backoffMs, backoffMaxMs },
+    restart: restartOf(seen, config.worker),
   };
+}
+
+function baseRefOf({ context, event }: SeenBy): string {
+  const given = event.type === "project.spawn" ? event.data.baseRef : undefined;
+  return (namedByObjective(event) === undefined ? undefined : given) ?? context.defaultBranch;
+}
+
+/** How its terminal is kept. The manager of an objective is replaced by that, with what was said meanwhile. */
+function restartOf(seen: SeenBy, worker: ProjectConfig["worker"]): JsonObject {
+  const { restart, intensity, periodMs, backoffMs, backoffMaxMs } = worker;
+  const isReplaced = namedByObjective(seen.event) !== undefined && wishOf(seen)?.kind === "manager";
+  const kept = isReplaced ? "temporary" : restart;
+  return { restart: kept, intensity, periodMs, backoffMs, backoffMaxMs };
 }
 
 export function isClean({ event }: SeenBy): boolean {
@@ -170,7 +200,7 @@ export function isClean({ event }: SeenBy): boolean {
 /** The succession that an order to begin anew comes to. */
 export function successionOf(seen: SeenBy): Succession {
   return {
-    sessionId: sessionIdOf(seen.context),
+    sessionId: sessionIdOf(seen),
     start: startOf(seen),
     ending: seen.context.orchestrators,
     since: seen.event.at,

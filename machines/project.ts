@@ -1,4 +1,5 @@
 import { assertEvent, assign, setup } from "xstate";
+import { mailTo } from "./children.ts";
 import { addressOf, splitAddress } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
 import { beginSuccessor, endPredecessors, withoutPredecessor } from "./orchestrators.ts";
@@ -6,6 +7,7 @@ import type { Order } from "./order.ts";
 import {
   accepts,
   isClean,
+  namedByObjective,
   registrationRefusal,
   sessionIdOf,
   spawnRefusal,
@@ -65,8 +67,17 @@ function isLastBefore(seen: SeenBy): boolean {
     : false;
 }
 
-function refuse(refusal: Refusal): Order[] {
-  return [{ type: "refuse", ...refusal }];
+function refuse({ code, message }: Refusal): Order[] {
+  return [{ type: "refuse", code, message }];
+}
+
+/** Mail is refused to nobody's face: an objective is told by mail which of its sessions will not come. */
+function refuseSession({ event }: SeenBy, refusal: Refusal): Order[] {
+  const sessionId = namedByObjective(event);
+  const { code, message } = refusal;
+  return sessionId === undefined
+    ? refuse(refusal)
+    : [...refuse(refusal), ...mailTo(event.from, "member.refused", { sessionId, code, message })];
 }
 
 const machine = setup({
@@ -97,9 +108,9 @@ const machine = setup({
     }),
     noteSession: assign((seen) => {
       const { nextSession, activeSessions, orchestrators } = seen.context;
-      const id = sessionIdOf(seen.context);
+      const id = sessionIdOf(seen);
       return {
-        nextSession: nextSession + 1,
+        nextSession: nextSession + (namedByObjective(seen.event) === undefined ? 1 : 0),
         activeSessions: [...activeSessions, id],
         orchestrators:
           wishOf(seen)?.kind === "orchestrator" ? [...orchestrators, id] : orchestrators,
@@ -114,6 +125,17 @@ const machine = setup({
         succession: succession && withoutPredecessor(succession, ended),
       };
     }),
+    noteObjective: assign(({ context }) => ({ nextObjective: context.nextObjective + 1 })),
+    /** Before the id is used up: mail and answer name the same objective. */
+    startObjective: records((seen: SeenBy) => {
+      assertEvent(seen.event, "project.objective");
+      const objectiveId = `${seen.context.id}-o${seen.context.nextObjective}`;
+      const data = { projectId: seen.context.id, ...seen.event.data };
+      return [
+        { type: "mail", to: addressOf("objective", objectiveId), name: "objective.start", data },
+        { type: "reply", data: { objectiveId } },
+      ];
+    }),
     noteSuccession: assign((seen) => ({ succession: successionOf(seen) })),
     /** Before the config is replaced. */
     tellSessions: records(reviewingOrders),
@@ -126,7 +148,7 @@ const machine = setup({
     ),
     /** Before the id is used up: mail and answer name the same session. */
     startSession: records((seen: SeenBy) => {
-      const sessionId = sessionIdOf(seen.context);
+      const sessionId = sessionIdOf(seen);
       return [
         {
           type: "mail",
@@ -153,7 +175,7 @@ const machine = setup({
     }),
     refuseSpawn: records((seen: SeenBy) => {
       const refusal = spawnRefusal(seen);
-      return refusal === undefined ? [] : refuse({ code: refusal.code, message: refusal.message });
+      return refusal === undefined ? [] : refuseSession(seen, refusal);
     }),
     refuseTwice: records(({ context: { id, root } }: SeenBy) =>
       refuse({
@@ -161,22 +183,23 @@ const machine = setup({
         message: `register project ${id}: it is registered, for ${root}`,
       }),
     ),
-    refusePaused: records(({ context: { id } }: SeenBy) =>
-      refuse({
+    refusePaused: records((seen: SeenBy) => {
+      const tried = seen.event.type === "project.objective" ? "an objective" : "a session";
+      return refuseSession(seen, {
         code: "PROJECT_PAUSED",
-        message: `start a session of ${id}: the project is paused`,
-      }),
-    ),
+        message: `start ${tried} of ${seen.context.id}: the project is paused`,
+      });
+    }),
     refuseBusy: records(({ context: { id, activeSessions } }: SeenBy) =>
       refuse({
         code: "PROJECT_BUSY",
         message: `remove project ${id}: ${activeSessions.length} sessions are active, first ${activeSessions[0]}`,
       }),
     ),
-    refuseUnknown: records(({ context: { id }, event }: SeenBy) =>
-      refuse({
+    refuseUnknown: records((seen: SeenBy) =>
+      refuseSession(seen, {
         code: "ACTOR_UNKNOWN",
-        message: `give ${event.type} to project ${id}: nothing is registered under this name`,
+        message: `give ${seen.event.type} to project ${seen.context.id}: nothing is registered under this name`,
       }),
     ),
   },
@@ -191,6 +214,7 @@ const machine = setup({
     origin: null,
     config: null,
     nextSession: 1,
+    nextObjective: 1,
     activeSessions: [],
     orchestrators: [],
     succession: null,
@@ -210,6 +234,7 @@ const machine = setup({
     "project.resume": { actions: "refuseUnknown" },
     "project.configure": { actions: "refuseUnknown" },
     "project.spawn": { actions: "refuseUnknown" },
+    "project.objective": { actions: "refuseUnknown" },
     "project.orchestrate": { actions: "refuseUnknown" },
     "project.remove": { actions: "refuseUnknown" },
   },
@@ -236,6 +261,7 @@ const machine = setup({
           { guard: "isStartable", actions: ["startSession", "noteSession"] },
           { actions: "refuseSpawn" },
         ],
+        "project.objective": { actions: ["startObjective", "noteObjective"] },
         "project.orchestrate": [
           { guard: "isSucceeding", actions: "replySuccession" },
           { guard: "isUnstartable", actions: "refuseSpawn" },
@@ -259,6 +285,7 @@ const machine = setup({
         "project.register": { actions: "refuseTwice" },
         "project.configure": { actions: ["tellSessions", "noteConfig", "configureForge", "reply"] },
         "project.spawn": { actions: "refusePaused" },
+        "project.objective": { actions: "refusePaused" },
         "project.orchestrate": { actions: "refusePaused" },
         "project.pause": { actions: "reply" },
         "project.resume": { target: "registered", actions: "reply" },
@@ -299,7 +326,7 @@ export const project: Kind = {
   migrations: {
     1: (state) => ({
       ...state,
-      context: { ...contextOf(state), orchestrators: [], succession: null },
+      context: { ...contextOf(state), nextObjective: 1, orchestrators: [], succession: null },
     }),
   },
   machine,

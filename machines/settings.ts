@@ -31,6 +31,30 @@ export const Settings = z.strictObject({
       idleAfterMs: ms.default(90_000),
       cooldownMs: ms.default(90_000),
       maxManagers: z.number().int().positive().default(4),
+      /** The window in which deaths of managers are counted. */
+      windowMs: ms.default(86_400_000),
+      /** How long an agent may be in one turn without a sign of life before it counts as ended. */
+      turnLeaseMs: ms.default(3_600_000),
+      /** How long a worker may be silent and still count as making progress; long builds are silent. */
+      workerLeaseMs: ms.default(14_400_000),
+      /** How long a pull request may own the next step without any change of it. */
+      parkMs: ms.default(86_400_000),
+      /** How long a manager may take from its order to its launch. */
+      startMs: ms.default(1_200_000),
+    })
+    .prefault({}),
+  scheduling: z
+    .strictObject({
+      /** Workers of all objectives that may run at the same time; managers are not counted. */
+      workers: z.number().int().positive().default(32),
+      slotsPerHost: z.number().int().positive().default(16),
+      /** Load per core past which a host takes no further worker, while at least one runs there; 0 is no bound. */
+      loadPerCore: z.number().nonnegative().default(8),
+      /** Free space in bytes under which a host takes no further worker; 0 is no bound. */
+      minFreeBytes: z.number().int().nonnegative().default(536_870_912),
+      /** How long a measurement counts, and how often it is taken while somebody waits. */
+      sampleMs: ms.default(90_000),
+      lookMs: ms.default(20_000),
     })
     .prefault({}),
   probes: z

@@ -8,7 +8,8 @@ import { z } from "zod";
 //   V1. A child is started only when its epoch was raised; the epoch never goes down.
 //   V2. Children start in the order of their specs, one after the other, and stop in reverse.
 //   V3. Only crash, infra, launch and no_progress burn the budget, each class its own; clean, user and quota burn none.
-//   V4. Over `intensity` restarts of one class within `periodMs` the supervisor stops all its children and escalates.
+//   V4. Over `intensity` restarts of one class within `periodMs`, or what its budget says, the supervisor stops all its
+//       children and escalates.
 //   V5. What is said of an older epoch changes nothing.
 //   V6. permanent restarts always, transient only after an abnormal end, temporary never; a wanted stop restarts nobody.
 //   V7. one_for_one restarts the child, rest_for_one also those after it, one_for_all all of them: stopped first, in reverse.
@@ -52,6 +53,16 @@ export const SupervisorSpec = z.object({
   /** Restarts of one cause class that are allowed within `periodMs`. */
   intensity: z.number().int().nonnegative(),
   periodMs: z.number().int().positive(),
+  /** Classes that have another budget than that. */
+  budgets: z
+    .partialRecord(
+      Cause,
+      z.object({
+        intensity: z.number().int().nonnegative(),
+        periodMs: z.number().int().positive(),
+      }),
+    )
+    .exactOptional(),
   /** The n-th restart in the period waits `minMs * 2^(n-1)`, at most `maxMs`. */
   backoff: z.object({
     minMs: z.number().int().nonnegative(),
@@ -209,12 +220,26 @@ export function supervise(state: SupervisorState, event: SupervisorEvent): Super
 export function recentRestarts(state: SupervisorState, at: number): Restarts {
   const recent: Partial<Record<Cause, readonly number[]>> = {};
   for (const cause of CAUSES) {
+    const { periodMs } = budgetOf(state.spec, cause);
     const times = (state.restarts[cause] ?? [])
       .map((time) => Math.min(time, at))
-      .filter((time) => at - time < state.spec.periodMs);
+      .filter((time) => at - time < periodMs);
     if (times.length > 0) recent[cause] = times;
   }
   return recent;
+}
+
+/** How many restarts of one class are allowed within which period. */
+function budgetOf(
+  spec: SupervisorSpec,
+  cause: Cause,
+): { readonly intensity: number; readonly periodMs: number } {
+  return spec.budgets?.[cause] ?? spec;
+}
+
+/** The state with the restarts of one class forgiven, so that a `start` begins with its full budget. */
+export function forgiven(state: SupervisorState, cause: Cause): SupervisorState {
+  return { ...state, restarts: { ...state.restarts, [cause]: [] } };
 }
 
 function start(state: SupervisorState): Supervised {
@@ -285,7 +310,7 @@ function restart(
   const at = chargedAt(state, saidAt);
   const recent = recentRestarts(state, at);
   const times = recent[cause] ?? [];
-  if (ABNORMAL.has(cause) && times.length >= state.spec.intensity)
+  if (ABNORMAL.has(cause) && times.length >= budgetOf(state.spec, cause).intensity)
     return takeDown(state, { cause, id });
   const kept = ABNORMAL.has(cause) ? times : times.slice(1 - FREE_RESTARTS_KEPT);
   const restarts = { ...recent, [cause]: [...kept, at] };
@@ -303,7 +328,8 @@ function restart(
  */
 function chargedAt({ restarts, spec }: SupervisorState, at: number): number {
   const newest = Math.max(at, ...Object.values(restarts).flat());
-  return newest - at < spec.periodMs ? newest : at;
+  const periods = Object.values(spec.budgets ?? {}).map((budget) => budget.periodMs);
+  return newest - at < Math.max(spec.periodMs, ...periods) ? newest : at;
 }
 
 function backoffMs({ backoff: { minMs, maxMs } }: SupervisorSpec, restarts: Restarts): number {

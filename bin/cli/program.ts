@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { actorCommands } from "../tree/actors.ts";
 import { daemonCommands } from "../tree/daemon.ts";
 import { noticeCommands } from "../tree/notices.ts";
+import { objectiveCommands } from "../tree/objectives.ts";
 import { projectCommands } from "../tree/projects.ts";
 import { pullCommands } from "../tree/pulls.ts";
 import { sessionCommands } from "../tree/sessions.ts";
@@ -29,6 +30,7 @@ export function program(version: string): Command {
   );
   daemonCommands(root);
   projectCommands(root);
+  objectiveCommands(root);
   sessionCommands(root);
   noticeCommands(root);
   pullCommands(root);

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Adapters } from "../../adapters/adapter.ts";
 import { checks } from "../../adapters/checks.ts";
 import { localForge } from "../../adapters/forge-local.ts";
+import { hostInspection } from "../../adapters/host.ts";
 import { notices, type Notices } from "../../adapters/notices.ts";
 import { terminals, type Terminals } from "../../adapters/terminals.ts";
 import { reviewWorktrees } from "../../adapters/review-worktrees.ts";
@@ -64,6 +65,7 @@ export function outsideOf(options: {
     ...localForge(),
     ...checks({ home }),
     notifyPerson: people.notifyPerson,
+    inspectHost: hostInspection(home),
   };
   return {
     adapters,

@@ -278,6 +278,9 @@ describe("machines", () => {
       "workspace",
       "forge",
       "review",
+      "objective",
+      "question",
+      "supervisor",
     ]);
     const told = (await server.request("GET", "/machines/project")).body;
     expect(told.accepts["project.register"]).toMatchObject({ type: "object" });

@@ -1,5 +1,5 @@
 import type { Adapter, Adapters } from "../../adapters/adapter.ts";
-import type { EffectData, EffectName, EffectResult } from "../../machines/effects.ts";
+import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 
 // Outside
@@ -29,20 +29,23 @@ export interface Outside {
   readonly heads: Map<string, string>;
   /** What people were told, by notice. */
   readonly notices: Map<string, EffectData<"notifyPerson">>;
+  /** How busy the host is. */
+  readonly host: { loadPerCore: number; freeBytes: number };
   /** Names of the checks that fail. */
   readonly failing: Set<string>;
   /** Keeps back every answer of one name. Returns how to let them go. */
-  hold(name: EffectName): () => void;
+  hold(name: OutsideName): () => void;
   /** What each terminal was launched with last. */
   readonly launches: Map<string, EffectData<"launchTerminal">>;
   /** Takes a refusal back. */
-  allow(name: EffectName): void;
+  allow(name: OutsideName): void;
   /** Makes every answer of one name this failure. */
-  refuse(name: EffectName, failure: Failure): void;
+  refuse(name: OutsideName, failure: Failure): void;
 }
 
+type OutsideName = keyof Adapters;
 type Works = {
-  readonly [Name in EffectName]: (data: EffectData<Name>) => EffectResult<Name>;
+  readonly [Name in OutsideName]: (data: EffectData<Name>) => EffectResult<Name>;
 };
 
 /** A world outside with one branch, `main`, where everything succeeds at once. */
@@ -53,13 +56,15 @@ export function outside(): Outside {
   const failing = new Set<string>();
   const launches = new Map<string, EffectData<"launchTerminal">>();
   const notices = new Map<string, EffectData<"notifyPerson">>();
-  const holds = new Map<EffectName, Promise<void>>();
-  const refusals = new Map<EffectName, Failure>();
+  const holds = new Map<OutsideName, Promise<void>>();
+  const refusals = new Map<OutsideName, Failure>();
+  const host = { loadPerCore: 0.1, freeBytes: 2 ** 40 };
   const works: Works = {
     ...worktrees(trees, heads),
     ...terminals(panes, launches),
     ...branches(heads),
     ...reviewTrees(),
+    inspectHost: () => host,
     notifyPerson(notice) {
       const isRepeat = notices.has(notice.noticeId);
       notices.set(notice.noticeId, notice);
@@ -77,7 +82,7 @@ export function outside(): Outside {
     }),
   };
   const adapter =
-    <Name extends EffectName>(name: Name): Adapter<Name> =>
+    <Name extends OutsideName>(name: Name): Adapter<Name> =>
     async (data, { signal }) => {
       const held = holds.get(name);
       if (held !== undefined) await Promise.race([held, stopping(signal)]);
@@ -92,6 +97,7 @@ export function outside(): Outside {
       launchTerminal: adapter("launchTerminal"),
       destroyTerminal: adapter("destroyTerminal"),
       typeText: adapter("typeText"),
+      inspectHost: adapter("inspectHost"),
       inspectBranches: adapter("inspectBranches"),
       runChecks: adapter("runChecks"),
       mergePullRequest: adapter("mergePullRequest"),
@@ -106,6 +112,7 @@ export function outside(): Outside {
     heads,
     notices,
     failing,
+    host,
     hold(name) {
       const { promise, resolve } = Promise.withResolvers<void>();
       holds.set(name, promise);

@@ -177,6 +177,7 @@ export class World {
     };
     return {
       typeText,
+      inspectHost: none,
       launchTerminal: none,
       destroyTerminal: none,
       prepareWorkspace: none,

@@ -42,7 +42,7 @@ function onBoundary(boundary: Boundary): void {
   passed += 1;
 }
 
-function mortal<Name extends EffectName>(name: Name, perform: Adapters[Name]): Adapters[Name] {
+function mortal<Name extends keyof Adapters>(name: Name, perform: Adapters[Name]): Adapters[Name] {
   const wrapped = async (...args: Parameters<Adapters[Name]>): Promise<unknown> => {
     const told = doom();
     const working = (perform as (...given: typeof args) => Promise<unknown>)(...args);

@@ -1,0 +1,453 @@
+import { addressOf } from "./ids.ts";
+import type { ObjectiveEventNamed } from "./objective-protocol.ts";
+import { toManager } from "./objective-inbox.ts";
+import {
+  hasCommitted,
+  isEnded,
+  isUp,
+  KEPT,
+  progressed,
+  quiet,
+  chained,
+  withWorker,
+  type Facts,
+  type ObjectiveContext,
+  type ObjectiveLimits,
+  type ObjectiveStep,
+  type Worker,
+  type WorkerState,
+} from "./objective-record.ts";
+import type { FailureCode } from "./failures.ts";
+import type { MailOrder } from "./order.ts";
+
+// Objective workers
+//
+// The plan's tasks: when each may start, what its session says of it, and how it ended.
+//
+//   W1. A task starts when all it depends on succeeded and it was given a slot; each waits for a reason that is told.
+//   W2. An unknown dependency and a circle are errors of the order, not waits.
+//   W3. What depends on a task that failed is canceled, and so on down.
+//   W4. Success needs evidence: a result of its own, an exit code of zero, a head that moved. A loss is never success.
+//   W5. An end is told to the manager, whichever one that is by then.
+
+/** How long each state may last without a sign of life and still be progress. Milliseconds. */
+const LEASE_MS = { waiting: 86_400_000, idle: 7_200_000, asking: 86_400_000 } as const;
+
+type Refusal = { readonly code: FailureCode; readonly message: string };
+
+/** Why a task cannot be taken into the plan; undefined when it can (W2). */
+export function workerRefusal(
+  context: ObjectiveContext,
+  { data }: ObjectiveEventNamed<"objective.worker">,
+): Refusal | undefined {
+  const tried = `plan a worker of ${context.id}`;
+  const open = context.workers.filter((worker) => !isEnded(worker)).length;
+  if (open >= KEPT.workers) {
+    return { code: "LIMIT_REACHED", message: `${tried}: ${open} have not ended` };
+  }
+  const own = nextWorkerId(context);
+  const known = new Set(context.workers.map(({ id }) => id));
+  const unknown = data.dependsOn.find((id) => !known.has(id));
+  if (unknown === undefined) return undefined;
+  if (unknown === own) {
+    return { code: "DEPENDENCY_CIRCULAR", message: `${tried}: ${own} would wait for itself` };
+  }
+  const ids = [...known].slice(-20).join(", ");
+  const seen = known.size === 0 ? "it has no workers yet" : `its workers are ${ids}`;
+  return { code: "DEPENDENCY_UNKNOWN", message: `${tried}: there is no ${unknown}; ${seen}` };
+}
+
+function nextWorkerId({ id, counts }: ObjectiveContext): string {
+  return `${id}-w${counts.workers + 1}`;
+}
+
+/** The plan with one more task. */
+export function planned(
+  context: ObjectiveContext,
+  { data, at }: ObjectiveEventNamed<"objective.worker">,
+): ObjectiveContext {
+  const { title, prompt, harness, command, dependsOn } = data;
+  const worker: Worker = {
+    ...newWorker(nextWorkerId(context), at),
+    title: title.slice(0, 200),
+    prompt,
+    ...(harness !== undefined && { harness }),
+    ...(command !== undefined && { command }),
+    dependsOn,
+    reason: "it was just planned",
+  };
+  const counts = { ...context.counts, workers: context.counts.workers + 1 };
+  const workers = shortened([...context.workers, worker]);
+  return progressed({ ...context, counts, workers }, at);
+}
+
+function newWorker(id: string, at: number): Worker {
+  return {
+    id,
+    title: "",
+    prompt: "",
+    dependsOn: [],
+    state: "waiting",
+    reason: "",
+    summary: "",
+    evidence: [],
+    slot: "none",
+    createdAt: at,
+    startedAt: null,
+    endedAt: null,
+    evidenceAt: at,
+    baseSha: null,
+    toldIdleAt: null,
+    facts: null,
+    isGuest: false,
+  };
+}
+
+/** Ended tasks that nothing waits for go first; what has not ended always stays. */
+function shortened(workers: readonly Worker[]): readonly Worker[] {
+  if (workers.length <= KEPT.workers) return workers;
+  const awaited = new Set(
+    workers.filter((each) => !isEnded(each)).flatMap((each) => each.dependsOn),
+  );
+  const oldest = workers.find((each) => isEnded(each) && !awaited.has(each.id));
+  return workers.filter((each) => each !== oldest);
+}
+
+/** Whether a task counts as progress at `at`, and until when without another sign. */
+export function leaseOf(
+  worker: Worker,
+  limits: ObjectiveLimits,
+): { readonly until: number; readonly doing: string } | undefined {
+  if (isEnded(worker)) return undefined;
+  const { state, evidenceAt, reason, facts } = worker;
+  if (state === "running") return { until: evidenceAt + limits.workerLeaseMs, doing: "works" };
+  if (state === "starting") return { until: evidenceAt + limits.startMs, doing: "is starting" };
+  if (state === "idle") {
+    const until = Math.max(evidenceAt, facts?.activity.since ?? 0) + LEASE_MS.idle;
+    return { until, doing: "rests without a result" };
+  }
+  if (state === "asking")
+    return { until: evidenceAt + LEASE_MS.asking, doing: "waits for a person" };
+  return { until: evidenceAt + LEASE_MS.waiting, doing: reason };
+}
+
+/** What can be done for the plan now: starts, slots, cancellations (W1, W3). */
+export function withStarts(context: ObjectiveContext, at: number): ObjectiveStep {
+  return context.workers
+    .filter(({ state }) => state === "waiting")
+    .reduce<ObjectiveStep>(
+      (step, { id }) => chained(step, (so) => lookedAt(so, id, at)),
+      quiet(context),
+    );
+}
+
+function lookedAt(context: ObjectiveContext, id: string, at: number): ObjectiveStep {
+  const worker = context.workers.find((each) => each.id === id);
+  if (worker?.state !== "waiting") return quiet(context);
+  const needs = worker.dependsOn.map((need) => context.workers.find((each) => each.id === need));
+  const lost = needs.find((need) => need?.state === "failed" || need?.state === "canceled");
+  if (lost !== undefined) {
+    const reason = `${lost.id}, which it depends on, ${lost.state === "failed" ? "failed" : "was canceled"}`;
+    return endedAs(context, { worker, state: "canceled", reason, evidence: [], at });
+  }
+  const open = needs.filter((need) => need !== undefined && need.state !== "succeeded");
+  if (open.length > 0) {
+    const names = open.slice(0, 5).map((need) => need?.id);
+    return quiet(waitingFor(context, worker, `waiting for ${names.join(", ")}`));
+  }
+  if (worker.slot !== "none") return quiet(context);
+  const harness = worker.harness ?? "";
+  return {
+    context: withWorker(context, { ...worker, slot: "wanted", reason: "waiting for a slot" }),
+    orders: [
+      rootMail("slot.wanted", { worker: id, host: "local", harness, projectId: context.projectId }),
+    ],
+  };
+}
+
+function waitingFor(context: ObjectiveContext, worker: Worker, reason: string): ObjectiveContext {
+  return worker.reason === reason ? context : withWorker(context, { ...worker, reason });
+}
+
+function rootMail(name: string, data: MailOrder["data"]): MailOrder {
+  return { type: "mail", to: addressOf("supervisor", "root"), name, data };
+}
+
+/** It has a slot: its session is ordered. */
+export function slotGranted(context: ObjectiveContext, id: string, at: number): ObjectiveStep {
+  const worker = context.workers.find((each) => each.id === id);
+  if (worker?.state !== "waiting" || context.end !== null) {
+    return { context, orders: [rootMail("slot.released", { worker: id })] };
+  }
+  const predecessor = context.workers.find(({ id: need }) => need === worker.dependsOn.at(-1));
+  const baseRef = predecessor?.facts?.workspace.branch ?? undefined;
+  const { title, prompt, harness, command } = worker;
+  const order: MailOrder = {
+    type: "mail",
+    to: addressOf("project", context.projectId),
+    name: "project.spawn",
+    data: {
+      kind: "worker",
+      sessionId: id,
+      objectiveId: context.id,
+      title,
+      prompt,
+      ...(harness !== undefined && { harness }),
+      ...(command !== undefined && { command }),
+      ...(baseRef !== undefined && { baseRef }),
+    },
+  };
+  const starting = {
+    ...worker,
+    state: "starting" as const,
+    reason: "its session was ordered",
+    slot: "held" as const,
+    prompt: "",
+    evidenceAt: at,
+  };
+  return { context: withWorker(context, starting), orders: [order] };
+}
+
+export function slotWaiting(
+  context: ObjectiveContext,
+  { data }: ObjectiveEventNamed<"slot.waiting">,
+): ObjectiveContext {
+  const worker = context.workers.find(({ id }) => id === data.worker);
+  if (worker?.state !== "waiting") return context;
+  return waitingFor(context, worker, data.reason);
+}
+
+/** What the session of a task says of itself. */
+export function workerSeen(
+  context: ObjectiveContext,
+  { id, facts, at }: { id: string; facts: Facts; at: number },
+): ObjectiveStep {
+  const known = context.workers.find((each) => each.id === id);
+  if (known === undefined) return guestSeen(context, { id, facts, at });
+  const seen = withFacts(known, facts, at);
+  const told = withWorker(context, seen);
+  if (isEnded(known)) return quiet(told);
+  const verdict = verdictOn(seen);
+  if (verdict !== undefined) return endedAs(told, { worker: seen, ...verdict, at });
+  const moved = seen.startedAt !== known.startedAt || seen.state !== known.state;
+  return quiet(moved ? progressed(told, at) : told);
+}
+
+/** A session that a person began for this objective: seen, and counted as progress, but not driven. */
+function guestSeen(
+  context: ObjectiveContext,
+  { id, facts, at }: { id: string; facts: Facts; at: number },
+): ObjectiveStep {
+  if (facts.kind !== "worker" || facts.ended !== null || context.end !== null) {
+    return quiet(context);
+  }
+  const title = facts.title.slice(0, 200);
+  const guest: Worker = { ...newWorker(id, at), title, isGuest: true, state: "starting" };
+  const workers = shortened([...context.workers, guest]);
+  return workerSeen({ ...context, workers }, { id, facts, at });
+}
+
+function withFacts(worker: Worker, facts: Facts, at: number): Worker {
+  const isLive = isUp(facts);
+  const isNew = isLive && worker.startedAt === null;
+  const sign = isNew || hasCommitted(worker.facts, facts) ? at : 0;
+  return {
+    ...worker,
+    facts,
+    baseSha: worker.baseSha ?? facts.workspace.headSha,
+    startedAt: isNew ? at : worker.startedAt,
+    evidenceAt: Math.max(worker.evidenceAt, facts.evidenceAt ?? 0, sign),
+    ...(isEnded(worker) ? {} : stateOf(worker, facts, isLive)),
+  };
+}
+
+function stateOf(
+  worker: Worker,
+  { activity, lifecycle }: Facts,
+  isLive: boolean,
+): { state: WorkerState; reason: string } {
+  if (!isLive && worker.startedAt === null) {
+    return { state: "starting", reason: lifecycle.reason.replaceAll("_", " ") };
+  }
+  if (activity.state === "waiting_input" || activity.state === "blocked") {
+    return { state: "asking", reason: "it waits for a person" };
+  }
+  if (activity.state === "idle" || activity.state === "ready") {
+    return { state: "idle", reason: "its turn ended without a result" };
+  }
+  return { state: "running", reason: lifecycle.reason.replaceAll("_", " ") };
+}
+
+type Verdict = {
+  readonly state: "succeeded" | "failed" | "canceled";
+  readonly reason: string;
+  readonly evidence: readonly string[];
+};
+
+/** How a task ended by what is known; undefined while it has not (W4). */
+function verdictOn(worker: Worker): Verdict | undefined {
+  const { facts } = worker;
+  if (facts === null) return undefined;
+  const evidence = evidenceOf(worker, facts);
+  if (facts.report !== null) return reportedVerdict(facts.report.outcome, evidence);
+  const { ended, exitCode } = facts;
+  if (ended === null) return undefined;
+  if (ended === "clean" && exitCode === 0) {
+    const reason = "its program ended with exit code 0";
+    return { state: "succeeded", reason, evidence: ["exit code 0", ...evidence] };
+  }
+  if (ended === "user") return { state: "canceled", reason: "it was ended by a person", evidence };
+  return { state: "failed", reason: ENDED_BY[ended] ?? `it ended: ${ended}`, evidence };
+}
+
+function reportedVerdict(outcome: string, evidence: readonly string[]): Verdict {
+  const isGood = outcome === "succeeded";
+  if (isGood && evidence.length > 0) {
+    return { state: "succeeded", reason: "it reported its result", evidence };
+  }
+  const told = isGood ? "success without a result" : outcome;
+  return { state: "failed", reason: `it reported ${told}`, evidence };
+}
+
+/** What speaks for its work besides the word itself. */
+function evidenceOf({ baseSha }: Worker, { report, workspace, pulls }: Facts): string[] {
+  const { headSha } = workspace;
+  const hasMoved = headSha !== null && baseSha !== null && headSha !== baseSha;
+  return [
+    ...(report === null || report.summary.trim() === "" ? [] : ["result"]),
+    ...(hasMoved ? ["head moved"] : []),
+    ...(pulls.length > 0 ? ["pull request"] : []),
+  ];
+}
+
+const ENDED_BY: Readonly<Record<string, string>> = {
+  crash: "its program ended with an error",
+  infra: "its terminal was lost",
+  launch: "it could not be launched",
+  quota: "its harness has reached a limit",
+  no_progress: "it made no progress",
+};
+
+/** The end of a task: its slot goes back, the manager is told, and what it asked is closed (W5). */
+export function endedAs(
+  context: ObjectiveContext,
+  end: Verdict & { readonly worker: Worker; readonly at: number },
+): ObjectiveStep {
+  const { worker, state, reason, evidence, at } = end;
+  const summary = summaryOf(worker.facts?.report?.summary ?? "");
+  const over: Worker = {
+    ...worker,
+    state,
+    reason,
+    evidence,
+    summary,
+    prompt: "",
+    slot: "none",
+    endedAt: at,
+  };
+  const known = progressed(withWorker(context, over), at);
+  const text = endText(known, over);
+  const told = worker.isGuest ? quiet(known) : toManager(known, { from: "worker", text, at });
+  const orders: MailOrder[] =
+    worker.slot === "none" ? [] : [rootMail("slot.released", { worker: worker.id })];
+  return { context: told.context, orders: [...told.orders, ...orders] };
+}
+
+/** The first line that says something, at most 280 characters. */
+function summaryOf(text: string): string {
+  const line = text.split("\n").find((each) => each.trim() !== "") ?? "";
+  return line.trim().slice(0, 280);
+}
+
+function endText(context: ObjectiveContext, worker: Worker): string {
+  const { id, title, state, reason, facts } = worker;
+  const result = facts?.report?.summary ?? "";
+  const how = state === "canceled" ? "been canceled" : state;
+  return [
+    `Worker ${id} "${title}" has ${how}: ${reason}.`,
+    ...(result === "" ? [] : [`Its result:\n${result}`]),
+    ...(state === "succeeded" ? publishText(context, worker) : []),
+    ...(state === "failed" ? [`Read more: ao show ${id}, ao logs ${id}`] : []),
+  ].join("\n");
+}
+
+/** How its work gets out, unless it already is. */
+function publishText({ workers }: ObjectiveContext, { id, title, facts }: Worker): string[] {
+  const branch = facts?.workspace.branch ?? null;
+  if (branch === null || (facts?.pulls.length ?? 0) > 0) return [];
+  const waiting = workers.filter((each) => !isEnded(each) && each.dependsOn.includes(id));
+  if (waiting.length === 0) {
+    const command = `ao pr open --head ${branch} --title "${title}"`;
+    return [`Its work is on branch ${branch}. To publish it: ${command}`];
+  }
+  const names = waiting.map((each) => each.id).join(", ");
+  return [`Its work is on branch ${branch}. Do not publish it yet: ${names} depends on it.`];
+}
+
+/** What of the plan is due at `at` though nobody said anything: starts that take too long, turns without a result. */
+export function workersDue(
+  context: ObjectiveContext,
+  limits: ObjectiveLimits,
+  at: number,
+): ObjectiveStep {
+  return context.workers.reduce<ObjectiveStep>((step, { id }) => {
+    return chained(step, (so) => workerDue(so, id, { limits, at }));
+  }, quiet(context));
+}
+
+function workerDue(
+  context: ObjectiveContext,
+  id: string,
+  { limits, at }: { limits: ObjectiveLimits; at: number },
+): ObjectiveStep {
+  const worker = context.workers.find((each) => each.id === id);
+  if (worker === undefined || worker.isGuest) return quiet(context);
+  if (worker.state === "starting" && at >= worker.evidenceAt + limits.startMs) {
+    const reason = "it did not start in time";
+    const step = endedAs(context, { worker, state: "failed", reason, evidence: [], at });
+    return { context: step.context, orders: [...step.orders, killOrder(id, "error")] };
+  }
+  const toldAt = idleToldAt(worker, limits);
+  if (toldAt === null || at < toldAt) return quiet(context);
+  const known = withWorker(context, { ...worker, toldIdleAt: worker.facts?.activity.since ?? at });
+  const text =
+    `Worker ${id} "${worker.title}" has ended its turn without a result. ` +
+    `Look at it (ao logs ${id}), tell it how to go on (ao objective send ${context.id} --to ${id} TEXT), ` +
+    `or stop it (ao objective stop ${context.id} ${id}).`;
+  return toManager(known, { from: "worker", text, at });
+}
+
+/** When the manager is told that a worker rests without a result; null when it was, or need not be. */
+function idleToldAt(worker: Worker, limits: ObjectiveLimits): number | null {
+  const since = worker.facts?.activity.since ?? null;
+  if (worker.state !== "idle" || worker.isGuest || since === null) return null;
+  const hasOpenPull = worker.facts?.pulls.some(
+    ({ state }) => state === "open" || state === "draft",
+  );
+  if (worker.toldIdleAt === since || hasOpenPull === true) return null;
+  return since + limits.idleAfterMs * 2;
+}
+
+export function killOrder(sessionId: string, kind: "cleanup" | "error" | "manual"): MailOrder {
+  return {
+    type: "mail",
+    to: addressOf("session", sessionId),
+    name: "session.kill",
+    data: { kind },
+  };
+}
+
+/** When the plan must be looked at again at the latest. */
+export function workersNextAt(
+  { workers }: ObjectiveContext,
+  limits: ObjectiveLimits,
+  at: number,
+): number | null {
+  const times = workers.flatMap((worker) => {
+    const lease = leaseOf(worker, limits);
+    const told = idleToldAt(worker, limits);
+    return [...(lease === undefined ? [] : [lease.until]), ...(told === null ? [] : [told])];
+  });
+  const ahead = times.filter((time) => time > at);
+  return ahead.length === 0 ? null : Math.min(...ahead);
+}
