@@ -17,6 +17,8 @@ export interface Status {
   readonly headSha: string | null;
   readonly branch: string | null;
   readonly changed: readonly string[];
+  /** Those of them that are submodules: their commit moved, or they hold changes of their own. */
+  readonly submodules: readonly string[];
 }
 
 /** What git says of the worktree at a path. Fails as `git` does. */
@@ -52,6 +54,7 @@ export async function worktreeStatus(
     headSha: oid === "(initial)" ? null : oid,
     branch: branch === "(detached)" ? null : branch,
     changed: records.flatMap((record) => changedPath(record)),
+    submodules: records.filter((record) => SUBMODULE.test(record)).flatMap(changedPath),
   };
 }
 
@@ -66,6 +69,9 @@ async function countUnpublished(published: readonly string[], call: GitCall): Pr
 
 // How many fields stand before the path, by the first letter of the record.
 const FIELDS: Readonly<Record<string, number>> = { "1": 8, "2": 9, u: 10, "?": 1 };
+
+// `1 <XY> <sub> …`: `N...` is no submodule.
+const SUBMODULE = /^[12u] .. S/;
 
 function changedPath(record: string): string[] {
   const fields = record[1] === " " ? FIELDS[record[0] ?? ""] : undefined;

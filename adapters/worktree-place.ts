@@ -12,7 +12,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import type { EffectData } from "../machines/effects.ts";
+import { type EffectData, PreservedWork } from "../machines/effects.ts";
 import { Failure } from "../machines/failures.ts";
 import { git } from "./git.ts";
 import { commonDirOf } from "./git-repository.ts";
@@ -45,6 +45,8 @@ const Mark = z.object({
   isReady: z.boolean(),
   /** It was found to hold nothing, and is being removed. */
   isReclaimed: z.boolean(),
+  /** What was kept of an earlier worktree, and whether it was put back into this one. */
+  preserved: PreservedWork.extend({ sha: z.string() }).nullable().default(null),
 });
 export type Mark = z.infer<typeof Mark>;
 

@@ -1,8 +1,8 @@
 import { realpath, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { EffectResult } from "../machines/effects.ts";
-import { git } from "./git.ts";
-import { workspaceFacts, worktreeStatus } from "./git-facts.ts";
+import { commitOf, git } from "./git.ts";
+import { worktreeStatus } from "./git-facts.ts";
 import { discardWorktree } from "./git-worktrees.ts";
 import {
   exists,
@@ -14,8 +14,9 @@ import {
   settleTrash,
   sweepMaking,
 } from "./worktree-place.ts";
+import { changedSince, preserve, type Preserved, preservedRef } from "./worktree-preserve.ts";
 
-/** Removes the workspace if nothing would be lost with it (W4), else says why not. Fails as `git` does. */
+/** Keeps what only the workspace holds and removes it (W4), or says why not. Fails as `git` does. */
 export async function reclaim(
   place: Place,
   path: string,
@@ -29,7 +30,9 @@ export async function reclaim(
   const found = await look(place);
   if (found.type === "absent") {
     await forget(place);
-    return { removed: true };
+    const ref = preservedRef(place.workspace);
+    const sha = await commitOf(ref, { cwd: place.spec.repo, signal: place.signal });
+    return { removed: true, ...(sha !== null && { preserved: ref }) };
   }
   if (found.type !== "ours") {
     return kept(
@@ -39,19 +42,19 @@ export async function reclaim(
   }
   const loss = await findLoss(place.path, found.gitDir, place.signal);
   if (loss) return loss;
-  return remove(place, found.gitDir, found.mark);
+  const preserved = await preserve(place, found.gitDir);
+  if (preserved.type === "impossible") return kept("dirty", `not committed: ${preserved.detail}`);
+  return remove(place, { ...found, preserved });
 }
 
 type Kept = Extract<EffectResult<"reclaimWorkspace">, { removed: false }>;
 
-/** What would be lost with the folder, if anything (W4). */
+/** What would be lost with the folder and no ref can hold, if anything (W4). */
 async function findLoss(
   path: string,
   gitDir: string,
   signal: AbortSignal,
 ): Promise<Kept | undefined> {
-  const { changed } = await worktreeStatus({ cwd: path, signal });
-  if (changed.length > 0) return kept("dirty", `not committed: ${some(changed)}`);
   for (const name of UNDER_WAY) {
     // oxlint-disable-next-line eslint/no-await-in-loop -- six looks at one folder
     if (await exists(join(gitDir, name)))
@@ -59,12 +62,9 @@ async function findLoss(
   }
   if (await exists(join(gitDir, "locked")))
     return kept("unknown", "someone has locked the worktree");
-  const { unpushed, branch } = await workspaceFacts(path, signal);
-  if (unpushed > 0)
-    return kept(
-      "unpushed",
-      `${unpushed} commits of ${branch ?? "a detached HEAD"} are not published`,
-    );
+  const { submodules } = await worktreeStatus({ cwd: path, signal });
+  if (submodules.length > 0)
+    return kept("dirty", `not committed: changes in submodules: ${some(submodules)}`);
   return findSubmoduleLoss(path, gitDir, signal);
 }
 
@@ -96,20 +96,24 @@ async function findSubmoduleLoss(
 /** Removes in two steps, so that what comes in between the look and the removal is seen and kept. */
 async function remove(
   place: Place,
-  gitDir: string,
-  mark: Mark,
+  {
+    gitDir,
+    mark,
+    preserved,
+  }: { gitDir: string; mark: Mark; preserved: Exclude<Preserved, { type: "impossible" }> },
 ): Promise<EffectResult<"reclaimWorkspace">> {
   const trash = join(place.root, `.trash-${place.workspace}.${place.nonce()}`);
   await rename(place.path, trash);
   // Submodules cannot be read from another folder than their own; they were looked at before.
-  const { changed } = await worktreeStatus({ cwd: trash, signal: place.signal }, "all");
+  const index = preserved.type === "kept" ? preserved.index : undefined;
+  const changed = await changedSince(index, { cwd: trash, signal: place.signal });
   if (changed.length > 0) {
     await rename(trash, place.path);
-    return kept("dirty", `not committed: ${some(changed)}`);
+    return kept("dirty", `written while it was being removed: ${some(changed)}`);
   }
   await putMark(gitDir, { ...mark, isReclaimed: true });
   await discardWorktree({ commonDir: place.commonDir, path: trash });
-  return { removed: true };
+  return { removed: true, ...(preserved.type === "kept" && { preserved: preserved.ref }) };
 }
 
 function kept(reason: Kept["reason"], detail: string): Kept {

@@ -18,6 +18,7 @@ import {
   settleTrash,
   sweepMaking,
 } from "./worktree-place.ts";
+import { forgetPreserved, preservedParent, putBack } from "./worktree-preserve.ts";
 import { reclaim } from "./worktree-removal.ts";
 
 // Worktrees
@@ -28,8 +29,8 @@ import { reclaim } from "./worktree-removal.ts";
 //   W1. The folder appears only when it is whole: it is made beside (`.making`), marked, and renamed into place.
 //   W2. A folder that is not marked as this workspace's own is never touched: WORKSPACE_FOREIGN.
 //   W3. Killed at any instruction, the next run finishes or undoes what it finds, and ends the same.
-//   W4. Nothing that only the folder holds is removed: changes, new files that are not ignored, a merge or rebase half
-//       done, commits that are not published (on origin, or without an origin on any branch). The branch always stays.
+//   W4. Nothing that only the folder holds is lost: changes, new files that are not ignored and commits that are on no
+//       branch are kept in a ref before it is removed; what no ref can hold keeps the folder. The branch always stays.
 //   W5. Nothing outside the folders above is removed.
 //   W6. The mark lies in the git dir (`ao.json`), so the tree stays clean.
 
@@ -47,7 +48,7 @@ export function worktrees(options: {
   return {
     prepareWorkspace: async (data, { signal }) => {
       const place = await findPlace(options.home, data, { signal, nonce, now });
-      return prepare(place);
+      return prepare(place, data.isAgain);
     },
     reclaimWorkspace: async (data, { signal }) => {
       const place = await findPlace(options.home, data, { signal, nonce, now });
@@ -56,7 +57,7 @@ export function worktrees(options: {
   };
 }
 
-async function prepare(place: Place): Promise<EffectResult<"prepareWorkspace">> {
+async function prepare(place: Place, isAgain: boolean): Promise<EffectResult<"prepareWorkspace">> {
   await checkBranchName(place);
   await settleTrash(place);
   await sweepMaking(place);
@@ -66,13 +67,13 @@ async function prepare(place: Place): Promise<EffectResult<"prepareWorkspace">> 
   }
   if (found.type === "ours") {
     await finish(place, found.gitDir, found.mark);
-    return result(place, { baseSha: found.mark.baseSha, adopted: true });
+    return result(place, found.mark, true);
   }
   const baseSha = await findBase(place);
-  await ensureBranch(place, baseSha);
-  if (found.type === "absent") await make(place, baseSha);
-  else await remember(place, baseSha);
-  return result(place, { baseSha, adopted: found.type === "forgotten" });
+  await ensureBranch(place, (isAgain && (await preservedParent(place))) || baseSha);
+  const mark =
+    found.type === "absent" ? await make(place, baseSha, isAgain) : await remember(place, baseSha);
+  return result(place, mark, found.type === "forgotten");
 }
 
 async function checkBranchName({ spec, signal }: Place): Promise<void> {
@@ -87,19 +88,21 @@ async function checkBranchName({ spec, signal }: Place): Promise<void> {
 }
 
 /** Makes the worktree beside its place, whole, and renames it there (W1). */
-async function make(place: Place, baseSha: string): Promise<void> {
+async function make(place: Place, baseSha: string, isAgain: boolean): Promise<Mark> {
   const { repo, branch } = place.spec;
   await forget(place);
   const path = join(place.root, ".making", `${place.workspace}.${place.nonce()}`);
   const gitDir = join(place.commonDir, "worktrees", basename(path));
   await addOrSweep(place, { repo, path, flags: [], commit: branch, signal: place.signal });
-  const mark = await putMark(gitDir, firstMark(place, baseSha));
+  const preserved = isAgain ? await putBack(place, path) : null;
+  const mark = await putMark(gitDir, { ...firstMark(place, baseSha), preserved });
   await putInPlace(place, path);
   await finish(place, gitDir, mark);
+  return mark;
 }
 
 /** Gives a tree that git has forgotten a new git dir. Its files stay as they are. */
-async function remember(place: Place, baseSha: string): Promise<void> {
+async function remember(place: Place, baseSha: string): Promise<Mark> {
   const { repo, branch } = place.spec;
   const path = join(place.root, ".making", `${place.workspace}.${place.nonce()}`);
   const gitDir = join(place.commonDir, "worktrees", basename(path));
@@ -114,6 +117,7 @@ async function remember(place: Place, baseSha: string): Promise<void> {
   await rename(join(path, ".git"), join(place.path, ".git"));
   await rmdir(path);
   await finish(place, gitDir, mark);
+  return mark;
 }
 
 async function addOrSweep(place: Place, at: Parameters<typeof addWorktree>[0]): Promise<void> {
@@ -136,18 +140,23 @@ async function finish(place: Place, gitDir: string, mark: Mark): Promise<void> {
   if (mark.isReady) return;
   if (!(await exists(join(gitDir, "index")))) await git(["reset", "--quiet"], call);
   await fillSubmodules(place.path, place.signal);
+  if (mark.preserved?.isApplied === true) await forgetPreserved(place, mark.preserved);
   await putMark(gitDir, { ...mark, isReady: true });
 }
 
 async function result(
   place: Place,
-  made: { baseSha: string; adopted: boolean },
+  { baseSha, preserved: kept }: Mark,
+  adopted: boolean,
 ): Promise<EffectResult<"prepareWorkspace">> {
   const call = { cwd: place.path, signal: place.signal };
   const headSha = await git(["rev-parse", "HEAD"], call);
   const current = await tryGit(["symbolic-ref", "--quiet", "--short", "HEAD"], call);
   const branch = current.exitCode === 0 ? current.stdout : place.spec.branch;
-  return { path: place.path, branch, headSha, ...made };
+  const made = { path: place.path, branch, headSha, baseSha, adopted };
+  if (kept === null) return made;
+  const { ref, isApplied, detail } = kept;
+  return { ...made, preserved: { ref, isApplied, detail } };
 }
 
 /** The commit to cut from: what origin has now, else what is known here. */
@@ -178,14 +187,14 @@ async function findBase({ spec, signal }: Place): Promise<string> {
   );
 }
 
-/** Makes the branch unless there is one: from origin's branch of that name, else from the base. */
-async function ensureBranch(place: Place, baseSha: string): Promise<void> {
+/** Makes the branch unless there is one: from origin's branch of that name, else from a commit. */
+async function ensureBranch(place: Place, from: string): Promise<void> {
   const { spec, signal } = place;
   const call = { cwd: spec.repo, signal };
   const ref = `refs/heads/${spec.branch}`;
   await dropStaleLock(join(place.commonDir, `${ref}.lock`), place.now());
   if ((await commitOf(ref, call)) !== null) return;
-  const start = (await commitOf(`refs/remotes/origin/${spec.branch}`, call)) ?? baseSha;
+  const start = (await commitOf(`refs/remotes/origin/${spec.branch}`, call)) ?? from;
   // The empty old value says that the branch must not exist yet.
   await git(["update-ref", "-m", `ao: cut from ${spec.baseRef}`, ref, start, ""], call);
 }
@@ -199,5 +208,6 @@ async function dropStaleLock(path: string, at: number): Promise<void> {
 }
 
 function firstMark({ workspace, spec }: Place, baseSha: string): Mark {
-  return { workspace, projectId: spec.projectId, baseSha, isReady: false, isReclaimed: false };
+  const { projectId } = spec;
+  return { workspace, projectId, baseSha, isReady: false, isReclaimed: false, preserved: null };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { System } from "../actors/system.ts";
+import { PreservedWork } from "../machines/effects.ts";
 import { splitAddress } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
@@ -53,6 +54,8 @@ const WorkspaceView = z.object({
   unpushed: z.number().nullish().catch(undefined),
   /** Why it is kept, or could not be made. */
   reason: z.string().nullish().catch(undefined),
+  /** Work that was not committed when it was removed: its ref, and whether it was put back. */
+  preserved: PreservedWork.nullish().catch(undefined),
 });
 
 /** What `GET /sessions/:id` answers. Times are milliseconds since 1970. */

@@ -39,6 +39,7 @@ export function sessionRoutes(app: App, edge: Edge): void {
   listRoutes(app, edge);
   spawnRoute(app, edge);
   commandRoutes(app, edge);
+  restoreRoute(app, edge);
   signalRoutes(app, edge);
   factRoutes(app, edge);
   terminalRoute(app, edge);
@@ -95,6 +96,26 @@ function spawnRoute(app: App, edge: Edge): void {
       },
     },
     async (request, reply) => reply.code(201).send(await spawn(edge, request, request.body)),
+  );
+}
+
+function restoreRoute(app: App, edge: Edge): void {
+  app.post(
+    "/sessions/:id/restore",
+    {
+      schema: {
+        tags,
+        summary: "Bring a session that is over back to work: its conversation, else its prompt",
+        params: Id,
+        body: z.object({}).nullish(),
+        response: { 200: SessionView },
+      },
+    },
+    async (request, _reply) => {
+      const to = sessionOf(edge, request.params.id);
+      await askActor(edge, request, { to, type: "session.restore", data: {} });
+      return viewOf(edge, to);
+    },
   );
 }
 

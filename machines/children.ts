@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PreservedWork } from "./effects.ts";
 import { Address } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { MailOrder } from "./order.ts";
@@ -37,6 +38,8 @@ export const ChildStarted = z.object({
   branch: z.string().optional(),
   headSha: z.string().optional(),
   baseSha: z.string().optional(),
+  /** Work of an earlier worktree, put back or still waiting in its ref. */
+  preserved: PreservedWork.optional(),
 });
 
 /** `child.exited`: it ended by itself, or never began (`launch`, `infra`). */
@@ -55,6 +58,8 @@ export const ChildStopped = z.object({
   removed: z.boolean().optional(),
   reason: z.string().optional(),
   detail: z.string().optional(),
+  /** The ref that holds what it had not committed. */
+  preserved: z.string().optional(),
 });
 
 /** `child.quarantined`, from the host: three messages in a row broke the child's step. */

@@ -58,6 +58,15 @@ export const WorkspaceSpec = z.object({
 });
 export type WorkspaceSpec = z.infer<typeof WorkspaceSpec>;
 
+/** Work that was not committed, kept in a ref of its repository. */
+export const PreservedWork = z.object({
+  ref: z.string(),
+  /** Put back into the worktree; else it waits in the ref, and `detail` says why. */
+  isApplied: z.boolean(),
+  detail: z.string(),
+});
+export type PreservedWork = z.infer<typeof PreservedWork>;
+
 const MERGEABILITY = z.boolean().nullable();
 
 const CheckResult = z.object({
@@ -98,24 +107,34 @@ export const EFFECTS = {
     deadlineMs: 15_000,
     attempts: 5,
   },
-  /** Makes the worktree on its branch, or adopts the one that is already there for this workspace. */
+  /**
+   * Makes the worktree on its branch, or adopts the one that is already there for this workspace. Made again after it
+   * was removed (`isAgain`), it gets back the work that was kept then.
+   */
   prepareWorkspace: {
-    data: z.object({ workspace: Token, host: Host, epoch: Epoch, spec: WorkspaceSpec }),
+    data: z.object({
+      workspace: Token,
+      host: Host,
+      epoch: Epoch,
+      spec: WorkspaceSpec,
+      isAgain: z.boolean().default(false),
+    }),
     result: z.object({
       path: z.string(),
       branch: z.string(),
       headSha: z.string(),
       baseSha: z.string(),
       adopted: z.boolean(),
+      preserved: PreservedWork.exactOptional(),
     }),
     deadlineMs: 120_000,
     attempts: 5,
   },
-  /** Removes the worktree if nothing would be lost; otherwise keeps it and says why. */
+  /** Keeps in a ref what only the worktree holds, and removes it; what no ref can hold keeps it, and is said. */
   reclaimWorkspace: {
     data: z.object({ workspace: Token, host: Host, path: z.string(), spec: WorkspaceSpec }),
     result: z.discriminatedUnion("removed", [
-      z.object({ removed: z.literal(true) }),
+      z.object({ removed: z.literal(true), preserved: z.string().exactOptional() }),
       z.object({
         removed: z.literal(false),
         reason: z.enum(["dirty", "unpushed", "unknown"]),

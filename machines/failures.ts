@@ -37,6 +37,8 @@ export const FAILURES = {
   PROJECT_BUSY: { status: 409, retry: false },
   SESSION_TERMINATED: { status: 409, retry: false },
   NOTICE_UNKNOWN: { status: 404, retry: false },
+  SESSION_NOT_RESTORABLE: { status: 409, retry: false },
+  SESSION_NOT_RESUMABLE: { status: 422, retry: false },
   TERMINAL_NOT_LIVE: { status: 409, retry: true },
   QUEUE_FULL: { status: 429, retry: true },
   LIMIT_REACHED: { status: 409, retry: false },

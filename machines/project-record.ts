@@ -53,6 +53,7 @@ export const accepts = {
   }),
   "project.orchestrate": Orchestrate,
   "session.ended": Empty,
+  "session.restored": Empty,
   "mail.undeliverable": MailUndeliverable,
   "timer.succession": Empty,
 };

@@ -60,6 +60,14 @@ function isEnd(seen: SeenBy): boolean {
   return isTold && context.activeSessions.includes(endedOf(seen) ?? "");
 }
 
+/** Whether a session that had ended runs again. */
+function isRestored({ event, context }: SeenBy): boolean {
+  const { from } = event;
+  if (event.type !== "session.restored" || from === undefined) return false;
+  const { kind, id } = splitAddress(from);
+  return kind === "session" && !context.activeSessions.includes(id);
+}
+
 function isLastBefore(seen: SeenBy): boolean {
   const { succession } = seen.context;
   return isEnd(seen) && succession !== null
@@ -88,6 +96,7 @@ const machine = setup({
     emitted: typed<Order>(),
   },
   guards: {
+    isRestored,
     isPossible: (seen) => registrationRefusal(seen) === undefined,
     isStartable: (seen) => spawnRefusal(seen) === undefined,
     isUnstartable: (seen) => spawnRefusal(seen) !== undefined,
@@ -116,6 +125,9 @@ const machine = setup({
           wishOf(seen)?.kind === "orchestrator" ? [...orchestrators, id] : orchestrators,
       };
     }),
+    rememberSession: assign((seen) => ({
+      activeSessions: [...seen.context.activeSessions, endedOf(seen) ?? ""],
+    })),
     forgetSession: assign((seen) => {
       const { activeSessions, orchestrators, succession } = seen.context;
       const ended = endedOf(seen) ?? "";
@@ -229,6 +241,7 @@ const machine = setup({
       { guard: "isLastBefore", actions: ["beginSuccessor", "forgetSession"] },
       { guard: "isEnd", actions: "forgetSession" },
     ],
+    "session.restored": { guard: "isRestored", actions: "rememberSession" },
     "timer.succession": { guard: "isSucceeding", actions: "endPredecessors" },
     "project.pause": { actions: "refuseUnknown" },
     "project.resume": { actions: "refuseUnknown" },

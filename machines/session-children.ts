@@ -3,6 +3,7 @@ import type { JsonObject } from "./json.ts";
 import type { MailOrder, Order } from "./order.ts";
 import type { EventNamed } from "./session-protocol.ts";
 import { sessionLaunch } from "./session-launch.ts";
+import { revived } from "./session-revival.ts";
 import { abandoned } from "./session-messages.ts";
 import {
   isOver,
@@ -30,6 +31,7 @@ import {
 //   C2. A session whose worktree could not be made is over: nothing is launched in its place.
 //   C3. What a child says of an older epoch changes nothing.
 //   C4. Work that is over is not started again.
+//   C5. A spawn whose program could not be started is undone at once; its reason stays in `trouble`.
 
 export type ChildName = "workspace" | "terminal";
 type ChildEvent = EventNamed<"child.started" | "child.exited" | "child.stopped">;
@@ -88,11 +90,11 @@ function carriedOut(context: SessionContext, order: SupervisorOrder, at: number)
     case "cancel":
       return { context, orders: [{ type: "cancel", name: "restart" }] };
     case "childEnded":
-      return { context: terminalEnded(context, { ...order, at }), orders: [] };
+      return ended(context, { ...order, at });
     case "allStopped":
-      return closed(context);
+      return closed(context, at);
     case "escalate":
-      return closed(terminated(context, reasonOf(order.cause), at));
+      return closed(terminated(context, reasonOf(order.cause), at), at);
     case "ready":
       break;
   }
@@ -157,11 +159,12 @@ function stopWorkspace(context: SessionContext, { epoch, shutdownMs }: Stop): Se
   };
 }
 
-function closed(context: SessionContext): SessionStep {
-  return {
-    context: abandoned({ ...context, wanted: "closed" }),
-    orders: [farewell(context)],
-  };
+/** All of it is ended; a restore that was asked for meanwhile begins. */
+function closed(context: SessionContext, at: number): SessionStep {
+  const end: SessionContext = abandoned({ ...context, wanted: "closed" });
+  if (context.restore?.isWaiting !== true) return { context: end, orders: [farewell(context)] };
+  const again = revived(end, at);
+  return supervised(again.context, again.event);
 }
 
 /** Tells its project that nothing of it is left to end. */
@@ -182,11 +185,17 @@ function reasonOf(cause: Cause): string {
   return cause === "infra" ? "runtime_lost" : "agent_process_exited";
 }
 
-function terminalEnded(
+/** A child has ended for good. A spawn whose program never began leaves nothing behind (C5). */
+function ended(
   context: SessionContext,
   { id, cause, at }: { id: string; cause: Cause; at: number },
-): SessionContext {
-  return id === "terminal" ? abandoned(terminated(context, reasonOf(cause), at)) : context;
+): SessionStep {
+  if (id !== "terminal") return { context, orders: [] };
+  const over = abandoned(terminated(context, reasonOf(cause), at));
+  const isRolledBack =
+    cause === "launch" && context.restore === null && context.wanted === "running";
+  if (!isRolledBack) return { context: over, orders: [] };
+  return supervised({ ...over, wanted: "closing" }, { type: "stop", at });
 }
 
 /** What a child says of itself. Anybody else is not heard. */
@@ -247,7 +256,8 @@ function workspaceFailed(context: SessionContext, event: EventNamed<"child.exite
   const isLive = child?.state === "starting" || child?.state === "running";
   if (!isLive && child?.state !== "stopping") return { context, orders: [] };
   const workspace = { ...context.workspace, state: "failed" as const, reason: message ?? cause };
-  const over = terminated({ ...context, workspace, wanted: "closing" }, "error_in_process", at);
+  const known = withTrouble({ ...context, workspace, wanted: "closing" }, "workspace", event);
+  const over = terminated(known, "error_in_process", at);
   const stopped = supervise(over.supervisor, { type: "stop", at });
   const told = supervised(
     { ...abandoned(over), supervisor: stopped.state },
@@ -269,19 +279,14 @@ function workspaceSeen(context: SessionContext, event: ChildEvent): SessionConte
   const { workspace } = context;
   if (event.type === "child.started") {
     if (workspace.state !== "preparing") return context;
-    const { path, branch, headSha, baseSha } = event.data;
-    const facts = {
-      path: path ?? null,
-      branch: branch ?? null,
-      headSha: headSha ?? null,
-      baseSha: baseSha ?? null,
-    };
-    return { ...context, workspace: { ...workspace, ...facts, state: "ready" } };
+    return { ...context, workspace: { ...workspace, ...placeOf(event), state: "ready" } };
   }
   if (event.type !== "child.stopped" || workspace.state !== "reclaiming") return context;
-  const { removed, reason, detail } = event.data;
+  const { removed, reason, detail, preserved: ref } = event.data;
   if (removed === true) {
-    return { ...context, workspace: { ...workspace, state: "archived", path: null, reason: null } };
+    const preserved = ref === undefined ? null : { ref, isApplied: false, detail: "" };
+    const gone = { state: "archived", path: null, reason: null, preserved } as const;
+    return { ...context, workspace: { ...workspace, ...gone } };
   }
   const state = reason === "dirty" ? ("dirty" as const) : ("ready" as const);
   const why = [reason, detail].filter((text) => text !== undefined).join(": ");
@@ -291,13 +296,28 @@ function workspaceSeen(context: SessionContext, event: ChildEvent): SessionConte
   };
 }
 
+/** Where a worktree is, as it tells when it is there. */
+function placeOf({ data }: EventNamed<"child.started">): Partial<SessionContext["workspace"]> {
+  return {
+    path: data.path ?? null,
+    branch: data.branch ?? null,
+    headSha: data.headSha ?? null,
+    baseSha: data.baseSha ?? null,
+    preserved: data.preserved ?? null,
+  };
+}
+
 function terminalSeen(context: SessionContext, event: ChildEvent): SessionContext {
   const { terminal, axes } = context;
   if (event.type === "child.started") {
     if (terminal.state !== "starting") return context;
     const runtime = { state: "alive", reason: "process_running" } as const;
     return withAxes(
-      { ...context, terminal: { ...terminal, state: "live", pid: event.data.pid ?? null } },
+      {
+        ...context,
+        restore: null,
+        terminal: { ...terminal, state: "live", pid: event.data.pid ?? null },
+      },
       { runtime: movedAxis(axes.runtime, runtime, event.at) },
     );
   }
@@ -307,7 +327,17 @@ function terminalSeen(context: SessionContext, event: ChildEvent): SessionContex
       : { ...context, terminal: { ...terminal, state: "stopped" } };
   }
   const isLive = ["starting", "live", "stopping"].includes(terminal.state);
-  return isLive ? terminalExited(context, event) : context;
+  return isLive ? terminalExited(withTrouble(context, "terminal", event), event) : context;
+}
+
+/** Why a child could not do what it was asked to, where it says so. */
+function withTrouble(
+  context: SessionContext,
+  child: ChildName,
+  { at, data: { code, message } }: EventNamed<"child.exited">,
+): SessionContext {
+  if (code === undefined || message === undefined) return context;
+  return { ...context, trouble: { child, at, code, message } };
 }
 
 function terminalExited(

@@ -60,6 +60,7 @@ export const accepts = {
   "review.feedback": ReviewFeedback,
   "review.withdraw": z.object({ deliveryId: z.string(), reason: z.string() }),
   "session.kill": z.object({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") }),
+  "session.restore": z.object({}),
   "session.send": z.object({
     text: z.string().min(1).max(1_048_576),
     /** How its sender names it in the receipt. */

@@ -1,5 +1,6 @@
 import type { PullRequestFacts } from "./observations.ts";
 import type { Trouble } from "./children.ts";
+import type { PreservedWork } from "./effects.ts";
 import type { Permissions } from "./harness.ts";
 import type { Leases } from "./leases.ts";
 import type { Quarantine, RuntimeState } from "./liveness.ts";
@@ -100,6 +101,18 @@ export type WorkspaceFacts = {
   readonly unpushed: number;
   /** Why it is kept, or could not be made. */
   readonly reason: string | null;
+  /** Work that was not committed when it was removed: put back since, or waiting in its ref. */
+  readonly preserved: PreservedWork | null;
+};
+
+/** How a restored agent goes on: with its conversation, with its prompt, or with nothing. */
+export type RestoreMode = "native" | "saved_prompt" | "fresh";
+/** A restore that has not come to run yet, and what it goes back to if it never does. */
+export type Restore = {
+  readonly mode: RestoreMode;
+  /** It begins when the end that is under way is done. */
+  readonly isWaiting: boolean;
+  readonly former: Pick<Axes, "lifecycle" | "pr"> & Pick<SessionContext, "prs" | "report">;
 };
 
 export type TerminalFacts = {
@@ -162,6 +175,7 @@ export type SessionContext = {
     readonly outcome: string;
   } | null;
   readonly agentSessionId: string | null;
+  readonly restore: Restore | null;
   /** Grows by one with every step that changes something here. */
   readonly revision: number;
   readonly createdAt: number;
@@ -191,6 +205,7 @@ const NO_WORKSPACE: WorkspaceFacts = {
   dirty: false,
   unpushed: 0,
   reason: null,
+  preserved: null,
 };
 
 /** A session of which nothing is known but its name. */
@@ -240,6 +255,7 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
     observedAt: { runtime: 0, activity: 0, scm: 0, workspace: 0 },
     report: null,
     agentSessionId: null,
+    restore: null,
     revision: 0,
     createdAt: at,
     updatedAt: at,
@@ -302,7 +318,15 @@ export function withAxes(context: SessionContext, axes: Partial<Axes>): SessionC
 
 /** The session over for a reason; the first end and its reason stay. */
 export function terminated(context: SessionContext, reason: string, at: number): SessionContext {
+  if (context.restore !== null) return unrestored(context, context.restore);
   if (isOver(context)) return withAxes(context, { detecting: null, stuckOn: null });
   const lifecycle = movedAxis(context.axes.lifecycle, { state: "terminated", reason }, at);
   return withAxes(context, { lifecycle, detecting: null, stuckOn: null });
+}
+
+/** A restore that did not come to run: the record says again what it said before. */
+function unrestored(context: SessionContext, { former }: Restore): SessionContext {
+  const { lifecycle, pr, prs, report } = former;
+  const axes = { lifecycle, pr, detecting: null, stuckOn: null };
+  return withAxes({ ...context, prs, report, restore: null }, axes);
 }

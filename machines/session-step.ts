@@ -18,6 +18,7 @@ import {
 import { activityObserved, runtimeObserved, scmObserved } from "./session-observed.ts";
 import { escalationsDue, withEscalationTimer, withReactions } from "./session-reactions.ts";
 import { withoutIdleTracker } from "./session-trackers.ts";
+import { restored } from "./session-restore.ts";
 import type { EventNamed, SessionEvent } from "./session-protocol.ts";
 import {
   counted,
@@ -88,6 +89,8 @@ function commanded(context: SessionContext, event: Command, limits: SessionLimit
       return begun(context, event, limits);
     case "session.kill":
       return killed(context, event);
+    case "session.restore":
+      return restored(context, event);
     case "session.send":
       return sent(context, event);
     case "session.report":
@@ -212,19 +215,26 @@ function killed(context: SessionContext, event: EventNamed<"session.kill">): Ses
   const reply: Order = { type: "reply", data: { sessionId: context.id } };
   const { at } = event;
   if (context.wanted !== "running") {
-    const again = stoppedAgain(context, at);
-    return { context: again.context, orders: [reply, ...again.orders] };
+    const again = stoppedAgain({ ...context, restore: null }, at);
+    const next = isUnasked(context, again) ? context : again.context;
+    return { context: next, orders: [reply, ...again.orders] };
   }
   const reasons = KILLS[event.data.kind];
   const { runtime } = context.axes;
+  const current: SessionContext = { ...context, restore: null };
   const seen = isOver(context)
-    ? context
-    : withAxes(context, {
+    ? current
+    : withAxes(current, {
         runtime: movedAxis(runtime, { state: "exited", reason: reasons.runtime }, at),
       });
   const over = terminated({ ...seen, wanted: "closing" }, reasons.lifecycle, at);
   const stopped = supervised(abandoned(over), { type: "stop", at });
   return { context: stopped.context, orders: [reply, ...stopped.orders] };
+}
+
+/** Whether a kill of what is closing or closed changes nothing at all. */
+function isUnasked({ restore }: SessionContext, { orders }: SessionStep): boolean {
+  return restore === null && orders.length === 0;
 }
 
 function sent(context: SessionContext, event: EventNamed<"session.send">): SessionStep {

@@ -14,6 +14,7 @@ import {
 } from "./session-record.ts";
 import { stepSession } from "./session-step.ts";
 import { withDefaults } from "./session-upgrade.ts";
+import { CLEARED_OR_BACK, ENDING, OVER_OR_AGAIN, SILENT, STAYS } from "./session-targets.ts";
 import type { Settings } from "./settings.ts";
 import { typed } from "./typed.ts";
 
@@ -25,7 +26,7 @@ import { typed } from "./typed.ts";
 //   N1. Every guard asks the same question: what does this message make of this record? So the regions agree.
 //   N2. The record is written once per step, by the home region of the message; the other regions only move.
 //   N3. `wanted` is what was decided, apart from what is seen; a kill pre-empts whatever is under way.
-//   N4. The first end and its reason stay.
+//   N4. The first end and its reason stay, until a person restores the session.
 
 type SeenBy = Seen<SessionContext, SessionEvent>;
 type Decide = (seen: SeenBy) => SessionStep;
@@ -72,10 +73,12 @@ function guardsWith(decide: Decide) {
     hearsWaitingInput: says("activity", "waiting_input"),
     hearsBlocked: says("activity", "blocked"),
     hearsExited: says("activity", "exited"),
+    showsNone: says("pr", "none"),
     showsDraft: says("pr", "draft"),
     showsOpen: says("pr", "open"),
     showsMerged: says("pr", "merged"),
     showsClosed: says("pr", "closed"),
+    wantsRunning: wants("running"),
     wantsClosing: wants("closing"),
     wantsClosed: wants("closed"),
     isNews: (seen: SeenBy): boolean => {
@@ -89,6 +92,7 @@ function actionsWith(decide: Decide) {
   const take = decides(decide);
   return {
     startChildren: take,
+    restartChildren: take,
     noteRuntime: take,
     noteActivity: take,
     notePullRequests: take,
@@ -129,19 +133,6 @@ const session = setup({
   actions: actionsWith(plainDecider),
 });
 
-// What the end of a child can lead to, region by region, whoever tells of it.
-const OVER_OR_AGAIN = [
-  { guard: "saysTerminated", target: ".terminated" },
-  { guard: "saysNotStarted", target: ".not_started" },
-] as const;
-const SILENT = [
-  { guard: "hearsExited", target: ".exited" },
-  { guard: "hearsNothing", target: ".none" },
-] as const;
-const ENDING = [
-  { guard: "wantsClosed", target: ".stopped.closed" },
-  { guard: "wantsClosing", target: ".stopped.closing" },
-] as const;
 function goneOrUnknown<Action extends "noteChild" | "noteDeadMail" | "askAgain">(actions: Action) {
   return [
     { guard: "seesExited", target: ".exited", actions },
@@ -150,22 +141,6 @@ function goneOrUnknown<Action extends "noteChild" | "noteDeadMail" | "askAgain">
     { guard: "isNews", actions },
   ] as const;
 }
-
-/** The end of the lifecycle: whatever the other regions make of a message, this one stays where it is (N4). */
-const STAYS = {
-  "runtime.observed": {},
-  "activity.observed": {},
-  "scm.observed": {},
-  "session.report": { actions: "noteReport" },
-  "session.kill": {},
-  "child.started": {},
-  "child.exited": {},
-  "child.stopped": {},
-  "child.quarantined": {},
-  "mail.undeliverable": {},
-  "timer.lease": {},
-  "timer.restart": {},
-} as const;
 
 const lifecycle = session.createStateConfig({
   description: "How far the work is, as far as anyone can tell.",
@@ -243,6 +218,7 @@ const runtime = session.createStateConfig({
       { guard: "isNews", actions: "restartChild" },
     ],
     "session.kill": { guard: "seesExited", target: ".exited" },
+    "session.restore": { guard: "seesUnknown", target: ".unknown" },
   },
   states: {
     unknown: { description: "Nothing was seen yet, or a probe could not tell." },
@@ -272,6 +248,7 @@ const activity = session.createStateConfig({
     "mail.undeliverable": SILENT,
     "timer.lease": SILENT,
     "timer.restart": { guard: "hearsNothing", target: ".none" },
+    "session.restore": { guard: "hearsNothing", target: ".none" },
   },
   states: {
     none: { description: "It has not spoken since it was launched." },
@@ -295,9 +272,14 @@ const pr = session.createStateConfig({
       { guard: "showsClosed", target: ".closed", actions: "notePullRequests" },
       { guard: "isNews", actions: "notePullRequests" },
     ],
+    "session.restore": { guard: "showsNone", target: ".none" },
+    "child.exited": CLEARED_OR_BACK,
+    "child.stopped": CLEARED_OR_BACK,
+    "mail.undeliverable": CLEARED_OR_BACK,
+    "timer.lease": CLEARED_OR_BACK,
   },
   states: {
-    none: { description: "There is none." },
+    none: { description: "There is none, or none was seen since it was restored." },
     draft: { description: "The one that speaks for all is a draft." },
     open: { description: "At least one is open." },
     merged: { description: "None is open, and one was merged." },
@@ -314,6 +296,10 @@ const wanted = session.createStateConfig({
       { guard: "wantsClosed", target: ".stopped.closed", actions: "stopChildren" },
       { guard: "wantsClosing", target: ".stopped.closing", actions: "stopChildren" },
       { actions: "stopChildren" },
+    ],
+    "session.restore": [
+      { guard: "wantsRunning", target: ".running", actions: "restartChildren" },
+      { actions: "restartChildren" },
     ],
     "child.exited": ENDING,
     "child.stopped": ENDING,

@@ -1,7 +1,7 @@
 import { assertEvent, assign, setup } from "xstate";
 import { z } from "zod";
 import { ChildStop, mailTo } from "./children.ts";
-import { EffectFailure, effectDone, WorkspaceSpec } from "./effects.ts";
+import { EffectFailure, effectDone, type PreservedWork, WorkspaceSpec } from "./effects.ts";
 import type { Address } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
 import type { EventOf } from "./message.ts";
@@ -15,7 +15,7 @@ import { typed } from "./typed.ts";
 // One worktree on its branch, from the order to make it until it is gone or kept because something would be lost.
 //
 //   W1. A stop that comes while the worktree is being made is carried out after the answer: no late one stays behind.
-//   W2. Work is never thrown away: what git would lose keeps the worktree, and the reason is told.
+//   W2. Work is never thrown away: it is kept in a ref, and what no ref can hold keeps the worktree; either is told.
 //   W3. Every stop gets one answer, `child.stopped`, whatever became of the worktree.
 
 const accepts = {
@@ -63,6 +63,8 @@ export type WorkspaceContext = {
   /** Why it was kept when it should have gone. */
   readonly kept: { readonly at: number; readonly reason: string; readonly detail: string } | null;
   readonly failure: { readonly at: number; readonly code: string; readonly message: string } | null;
+  /** Work that was not committed when an earlier worktree was removed. */
+  readonly preserved: PreservedWork | null;
 };
 type SeenBy = Seen<WorkspaceContext, WorkspaceEvent>;
 
@@ -83,6 +85,12 @@ function keptBecause({ event }: SeenBy): { reason: string; detail: string } | nu
   if (event.type !== "reclaimWorkspace.done" || event.data.result.removed) return null;
   const { reason, detail } = event.data.result;
   return { reason, detail };
+}
+
+/** The ref that a removal named. */
+function preservedIn(event: WorkspaceEvent): string | undefined {
+  if (event.type !== "reclaimWorkspace.done" || !event.data.result.removed) return undefined;
+  return event.data.result.preserved;
 }
 
 function isKept(reason: "dirty" | "other"): (seen: SeenBy) => boolean {
@@ -151,8 +159,8 @@ const machine = setup({
     })),
     noteTree: assign(({ event }) => {
       assertEvent(event, "prepareWorkspace.done");
-      const { path, branch, headSha, baseSha } = event.data.result;
-      return { tree: { path, branch, headSha, baseSha }, dirty: false, unpushed: 0 };
+      const { path, branch, headSha, baseSha, preserved = null } = event.data.result;
+      return { tree: { path, branch, headSha, baseSha }, dirty: false, unpushed: 0, preserved };
     }),
     noteFailure: assign(({ event }) => {
       assertEvent(event, "prepareWorkspace.failed");
@@ -180,7 +188,12 @@ const machine = setup({
         dirty: seen.context.dirty || kept?.reason === "dirty",
       };
     }),
-    noteGone: assign({ tree: null, dirty: false, unpushed: 0, kept: null }),
+    noteGone: assign(({ context, event }) => {
+      const ref = preservedIn(event);
+      const preserved =
+        ref === undefined ? context.preserved : { ref, isApplied: false, detail: "" };
+      return { tree: null, dirty: false, unpushed: 0, kept: null, preserved };
+    }),
     forgetStop: assign(({ context }) => ({
       stop: null,
       epoch: Math.max(context.epoch, context.stop?.epoch ?? 0),
@@ -195,7 +208,7 @@ const machine = setup({
               name: "prepareWorkspace",
               lane: `git:${spec.repo}`,
               epoch,
-              data: { workspace: id, host, epoch, spec },
+              data: { workspace: id, host, epoch, spec, isAgain: epoch > 1 },
             },
           ],
     ),
@@ -212,8 +225,8 @@ const machine = setup({
             },
           ],
     ),
-    tellStarted: records(({ context: { parent, epoch, tree } }: SeenBy) =>
-      mailTo(parent, "child.started", { epoch, ...tree }),
+    tellStarted: records(({ context: { parent, epoch, tree, preserved } }: SeenBy) =>
+      mailTo(parent, "child.started", { epoch, ...tree, ...(preserved !== null && { preserved }) }),
     ),
     tellFailed: records(({ context: { parent, epoch, failure } }: SeenBy) =>
       mailTo(parent, "child.exited", {
@@ -233,7 +246,7 @@ const machine = setup({
             detail: "a newer epoch is being made in its place",
           }),
     ),
-    tellStopped: records(({ context: { parent, stop, tree, kept, failure } }: SeenBy) =>
+    tellStopped: records(({ context: { parent, stop, tree, kept, failure, preserved } }: SeenBy) =>
       stop === null
         ? []
         : mailTo(parent, "child.stopped", {
@@ -241,6 +254,7 @@ const machine = setup({
             removed: tree === null && failure === null,
             ...(failure !== null && { reason: "unknown", detail: failure.message }),
             ...(kept !== null && { reason: kept.reason, detail: kept.detail }),
+            ...(preserved?.isApplied === false && { preserved: preserved.ref }),
           }),
     ),
   },
@@ -260,6 +274,7 @@ const machine = setup({
     successor: null,
     kept: null,
     failure: null,
+    preserved: null,
   }),
   initial: "preparing",
   states: {
@@ -391,7 +406,10 @@ function contextOf(state: MachineState): WorkspaceContext {
 export const workspace: Kind = {
   name: "workspace",
   description: "A worktree on its branch",
-  version: 1,
+  version: 2,
+  migrations: {
+    1: (state) => ({ ...state, context: { ...contextOf(state), preserved: null } }),
+  },
   machine,
   accepts,
   creates: ["child.start"],

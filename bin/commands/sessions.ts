@@ -80,6 +80,12 @@ export async function killSession(output: Output, id: string, kind: string): Pro
   print(output, session, ({ status }) => `session ${id}: ${status}`);
 }
 
+/** Brings a session that is over back to work. */
+export async function restoreSession(output: Output, id: string): Promise<void> {
+  const session = await ask<SessionView>("POST", `/sessions/${part(id)}/restore`);
+  print(output, session, ({ status }) => `session ${id}: ${status}`);
+}
+
 export async function cleanUp(output: Output, project: string | undefined): Promise<void> {
   const answer = await ask<{ cleaned: string[] }>("POST", "/sessions/cleanup", {
     body: { projectId: project },

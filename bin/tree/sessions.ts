@@ -49,6 +49,13 @@ function steerCommands(root: Command): void {
     run: async ({ args: [id = ""], options, output }) =>
       (await body()).killSession(output, id, options.kind),
   });
+  declare(root, {
+    usage: "restore <session>",
+    summary:
+      "Bring a session that is over back to work, in its own conversation where its agent can",
+    examples: ["ao restore app-1", "ao restore app-1 --json"],
+    run: async ({ args: [id = ""], output }) => (await body()).restoreSession(output, id),
+  });
   declare<{ project?: string }>(root, {
     usage: "cleanup",
     summary: "End the sessions whose work is done or merged",

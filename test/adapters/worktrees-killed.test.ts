@@ -46,6 +46,7 @@ function dataOf({ home, repo }: World, workspace: string) {
     workspace,
     host: "local",
     epoch: 1,
+    isAgain: false,
     path: join(home, "worktrees/mer", workspace),
     spec: { projectId: "mer", repo, branch: `ao/${workspace}`, baseRef: "main" },
   };
@@ -64,16 +65,22 @@ function elsewhere(
     const adapters = worktrees({ home: ${JSON.stringify(world.home)} });
     const attempt = { effectId: "e", attempt: 1, signal: new AbortController().signal };
     console.log("go");
-    await adapters.${effect}(${JSON.stringify(dataOf(world, workspace))}, attempt);
+    await adapters.${effect}(${JSON.stringify({ ...dataOf(world, workspace), isAgain: true })}, attempt);
     console.log("done");`;
   return execa("node", ["--input-type=module", "-e", code], { reject: false, env });
 }
 
 /** Carries the effect out here, again after failures that allow it, as a lane does. */
-async function here(world: World, effect: Effect, workspace: string): Promise<unknown> {
+async function here(
+  world: World,
+  effect: Effect,
+  workspace: string,
+  isAgain = false,
+): Promise<unknown> {
   const attempt = { effectId: "e", attempt: 2, signal: new AbortController().signal };
   const adapter = worktrees({ home: world.home })[effect];
-  return vi.waitFor(async () => adapter(dataOf(world, workspace), attempt), {
+  const data = { ...dataOf(world, workspace), isAgain };
+  return vi.waitFor(async () => adapter(data, attempt), {
     timeout: 20_000,
     interval: 100,
   });
@@ -124,6 +131,40 @@ it.each(["before", "after"])(
   },
   120_000,
 );
+
+it("loses no work when it is killed at its git commands, at the removal or when it is put back (W4)", async () => {
+  const world = await makeWorld(1);
+  let kills = 0;
+  for (const effect of ["reclaimWorkspace", "prepareWorkspace"] as const) {
+    // Every third: each takes four whole runs of git.
+    for (let at = 1; ; at += 3) {
+      const workspace = `w${effect[0]}${at}`;
+      await here(world, "prepareWorkspace", workspace);
+      const { path } = dataOf(world, workspace);
+      await writeFile(join(path, "README"), "changed\n");
+      await writeFile(join(path, "new"), "new\n");
+      if (effect === "prepareWorkspace") await here(world, "reclaimWorkspace", workspace);
+      const KILL_COUNT = join(world.home, `count-${workspace}`);
+      const killed = await elsewhere(world, effect, workspace, {
+        PATH: `${world.bin}:${process.env["PATH"]}`,
+        KILL_AT: `${at}`,
+        KILL_WHEN: at % 2 === 0 ? "before" : "after",
+        KILL_COUNT,
+      });
+      const isDone = killed.stdout.includes("done");
+      await here(world, "reclaimWorkspace", workspace);
+      await expectGone(world, workspace);
+      const again = await here(world, "prepareWorkspace", workspace, true);
+      expect(again).toMatchObject({ preserved: { isApplied: true } });
+      expect(await run(path, "status", "--porcelain")).toBe(" M README\n?? new");
+      expect(await readFile(join(path, "README"), "utf8")).toBe("changed\n");
+      expect(await run(world.repo, "for-each-ref", `refs/ao/preserved/${workspace}`)).toBe("");
+      if (isDone) break;
+      kills += 1;
+    }
+  }
+  expect(kills).toBeGreaterThan(6);
+}, 120_000);
 
 it("ends the same when it is killed at any moment, with or without the git it has started (W3)", async () => {
   const world = await makeWorld(1_500);

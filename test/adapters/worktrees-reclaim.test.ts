@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { mkdir, readFile, readdir, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { workspaceFacts } from "../../adapters/git-facts.ts";
+import { PRESERVED_BYTES } from "../../adapters/worktree-preserve.ts";
 import { commitFile, repositoryAlone, run } from "../support/repository.ts";
 import {
   alone,
@@ -12,6 +13,8 @@ import {
   sceneOf,
   withSubmodule,
 } from "../support/workspace.ts";
+
+const REF = "refs/ao/preserved/w-1";
 
 describe("reclaiming a workspace", () => {
   it("removes a worktree whose commits are on origin, and keeps its branch", async () => {
@@ -55,30 +58,30 @@ describe("reclaiming a workspace", () => {
   });
 
   it.each([
-    {
-      title: "a changed file",
-      reason: "dirty",
-      says: "README",
-      work: (path: string) => writeFile(join(path, "README"), "2"),
-    },
-    {
-      title: "a new file",
-      reason: "dirty",
-      says: "a b",
-      work: (path: string) => writeFile(join(path, "a b"), ""),
-    },
     { title: "a merge half done", reason: "dirty", says: "MERGE_HEAD", work: beginMerge },
     {
-      title: "commits that origin does not have",
-      reason: "unpushed",
-      says: "1 commits of ao/w-1",
-      work: commitHere,
+      title: "a repository of its own inside",
+      reason: "dirty",
+      says: "repositories inside: inner",
+      work: async (path: string) => {
+        await run(path, "init", "--quiet", "inner");
+        await commitHere(join(path, "inner"));
+      },
     },
     {
-      title: "commits on a detached head",
-      reason: "unpushed",
-      says: "a detached HEAD",
-      work: commitDetached,
+      title: "an empty repository inside",
+      reason: "dirty",
+      says: "git add",
+      work: (path: string) => run(path, "init", "--quiet", "inner"),
+    },
+    {
+      title: "more than a ref should hold",
+      reason: "dirty",
+      says: "more than 536870912 bytes",
+      work: async (path: string) => {
+        await writeFile(join(path, "huge"), "");
+        await truncate(join(path, "huge"), PRESERVED_BYTES + 1);
+      },
     },
     {
       title: "a lock that a person set",
@@ -97,20 +100,19 @@ describe("reclaiming a workspace", () => {
     expect(await workspaceFacts(scene.path)).toEqual(before);
   });
 
-  it("removes, without an origin, a worktree whose commits are on its branch, which stays (W4)", async () => {
-    const scene = await alone();
-    await scene.prepare();
-    const sha = await commitHere(scene.path);
-    expect(await scene.reclaim()).toEqual({ removed: true });
-    expect(await run(scene.repo, "rev-parse", "ao/w-1")).toBe(sha);
-  });
-
-  it("keeps, without an origin, a worktree whose commits are on no branch (W4)", async () => {
-    const scene = await alone();
-    await scene.prepare();
-    await commitDetached(scene.path);
-    expect(await scene.reclaim()).toMatchObject({ removed: false, reason: "unpushed" });
-  });
+  it.each([
+    { title: "an origin that does not have them", make: published },
+    { title: "no origin", make: alone },
+  ])(
+    "removes a worktree whose commits are on its branch, which stays, with $title (W4)",
+    async ({ make }) => {
+      const scene = await make();
+      await scene.prepare();
+      const sha = await commitHere(scene.path);
+      expect(await scene.reclaim()).toEqual({ removed: true });
+      expect(await run(scene.repo, "rev-parse", "ao/w-1")).toBe(sha);
+    },
+  );
 
   it("keeps a worktree whose submodule has commits that are not published (W4)", async () => {
     const scene = await withSubmodule();
@@ -145,19 +147,14 @@ describe("reclaiming a workspace", () => {
     const trash = join(scene.home, "worktrees/mer/.trash-w-1.0123456789ab");
     await rename(scene.path, trash);
     await writeFile(join(trash, "new"), "kept");
-    expect(await scene.reclaim()).toMatchObject({ removed: false, reason: "dirty" });
-    expect(await readFile(join(scene.path, "new"), "utf8")).toBe("kept");
+    expect(await scene.reclaim()).toEqual({ removed: true, preserved: REF });
+    expect(await run(scene.repo, "show", `${REF}:new`)).toBe("kept");
     await expectTidy(scene);
   });
 });
 
 async function commitHere(path: string): Promise<string> {
   return commitFile(path, "a", "1");
-}
-
-async function commitDetached(path: string): Promise<void> {
-  await run(path, "checkout", "--quiet", "--detach");
-  await commitHere(path);
 }
 
 async function beginMerge(path: string): Promise<void> {

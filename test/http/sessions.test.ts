@@ -152,7 +152,7 @@ describe("a session", () => {
 
   it.each([
     { name: "prepareWorkspace", workspace: "failed", terminal: "absent" },
-    { name: "launchTerminal", workspace: "ready", terminal: "stopped" },
+    { name: "launchTerminal", workspace: "archived", terminal: "stopped" },
   ] as const)("is errored when $name cannot be done", async ({ name, workspace, terminal }) => {
     const world = outside();
     world.refuse(name, new Failure("BRANCH_CHECKED_OUT", "somebody has it"));

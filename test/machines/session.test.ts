@@ -100,12 +100,12 @@ describe("session", () => {
       orders: [],
     },
     {
-      title: "is over when nothing can be launched",
+      title: "is over when nothing can be launched, and its worktree goes",
       was: live.slice(0, 2),
       told: terminalExited(1, { cause: "launch" }),
       state: { lifecycle: "terminated", runtime: "missing" },
       reason: "error_in_process",
-      orders: [],
+      orders: [STOP],
     },
     {
       title: "is done when it reports",

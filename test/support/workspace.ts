@@ -15,6 +15,8 @@ export interface Scene {
   readonly repo: string;
   readonly path: string;
   prepare(change?: Partial<EffectData<"prepareWorkspace">["spec"]>): Promise<Prepared>;
+  /** Makes it again after it was removed. */
+  prepareAgain(): Promise<Prepared>;
   reclaim(path?: string): Promise<Reclaimed>;
 }
 
@@ -38,7 +40,12 @@ export function sceneOf(
     repo,
     path,
     prepare: (change) =>
-      adapters.prepareWorkspace({ ...data, epoch: 1, spec: { ...spec, ...change } }, attempt),
+      adapters.prepareWorkspace(
+        { ...data, epoch: 1, spec: { ...spec, ...change }, isAgain: false },
+        attempt,
+      ),
+    prepareAgain: () =>
+      adapters.prepareWorkspace({ ...data, epoch: 2, spec, isAgain: true }, attempt),
     reclaim: (at = path) => adapters.reclaimWorkspace({ ...data, path: at, spec }, attempt),
   };
 }
