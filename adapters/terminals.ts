@@ -10,6 +10,7 @@ import { terminalRecords } from "./terminal-records.ts";
 import type { ExitRecord, Incarnation, RecordName } from "./terminal-records.ts";
 import { capture } from "./terminal-screen.ts";
 import { typist } from "./terminal-text.ts";
+import { terminalViews, type TerminalViews } from "./terminal-view.ts";
 import { tmuxClient } from "./tmux.ts";
 
 export interface TerminalsOptions {
@@ -42,6 +43,8 @@ export interface Terminals {
   exitOf(of: Incarnation): Promise<ExitRecord | undefined>;
   /** The records that appear from now on: `start` when a program began, `exit` when it ended. Ends when aborted. */
   changes(signal: AbortSignal): AsyncGenerator<RecordName>;
+  /** Somebody looks at a terminal, live. Fails with PANE_GONE, TMUX_UNREACHABLE. */
+  readonly watch: TerminalViews["watch"];
   /** argv that attaches the calling terminal to a pane. */
   attachCommand(terminal: string): string[];
 }
@@ -56,13 +59,15 @@ export function terminals(options: TerminalsOptions): Terminals {
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
   });
   const parts: TerminalParts = { home, tmux, records: terminalRecords(home) };
+  const historyLines = options.historyLines ?? 5_000;
+  const views = terminalViews({ tmux, cwd: home, historyLines });
   const typeText = typist(parts, options.pauseMs ?? 300);
   const launch: LaunchOptions = {
     type: typeText,
     launcher: options.launcher,
     inherit: options.inherit ?? process.env,
     environment: options.environment,
-    historyLines: options.historyLines ?? 5_000,
+    historyLines,
   };
   return {
     launchTerminal: launchAdapter(parts, launch),
@@ -72,6 +77,7 @@ export function terminals(options: TerminalsOptions): Terminals {
     listPanes: () => fleet(tmux, parts.records),
     exitOf: (of) => parts.records.exit(of),
     changes: (signal) => parts.records.changes(signal),
+    watch: (terminal, viewer) => views.watch(terminal, viewer),
     // An attach from inside another tmux is meant; tmux refuses it as long as it sees TMUX.
     attachCommand: (terminal) => [
       "env",

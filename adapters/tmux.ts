@@ -150,7 +150,8 @@ interface Ended {
   readonly shortMessage?: string | undefined;
 }
 
-function environment(): Record<string, string> {
+/** What of this process reaches tmux. */
+export function environment(): Record<string, string> {
   const env: Record<string, string> = {};
   for (const name of INHERITED) {
     const value = process.env[name];

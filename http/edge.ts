@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { System } from "../actors/system.ts";
 import type { SessionReader } from "./session-reader.ts";
 import type { ReviewerTokenClaim, ReviewerTokens } from "./tokens.ts";
+import type { TerminalViews } from "../adapters/terminal-view.ts";
 import type { ActorViews } from "./views.ts";
 
 /** A fastify instance whose routes are typed by their zod schemas. */
@@ -61,6 +62,8 @@ export interface Edge {
   readonly inspectRepository: (path: string) => Promise<Repository>;
   /** The last lines of a terminal. Fails with TMUX_UNREACHABLE or PANE_GONE. */
   readonly capture?: (terminal: string, lines: number) => Promise<string>;
+  /** Somebody looks at a terminal, live. Fails with PANE_GONE, TMUX_UNREACHABLE. */
+  readonly watch?: TerminalViews["watch"];
   /** The argv that shows a terminal to a person. */
   readonly attach?: (terminal: string) => readonly string[];
   /** What became of a notice outside; undefined when nothing was set up for it. */

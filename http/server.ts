@@ -19,6 +19,7 @@ import { healthRoutes, metricsOf } from "./health.ts";
 import { hindsightRoutes } from "./hindsight.ts";
 import { intakeRoutes } from "./intake.ts";
 import { machineRoutes } from "./machines.ts";
+import { muxRoute, takeSockets } from "./mux.ts";
 import { noticeRoutes } from "./notices.ts";
 import { objectiveRoutes } from "./objectives.ts";
 import { orchestratorRoutes } from "./orchestrators.ts";
@@ -47,6 +48,7 @@ export interface ServerOptions extends Pick<
   | "health"
   | "inspectRepository"
   | "capture"
+  | "watch"
   | "attach"
   | "toldOf"
   | "hasProgram"
@@ -84,6 +86,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerFailures(app, report);
+  await takeSockets(app);
   const now = options.now ?? Date.now;
   const sign = signIn(token);
   const principalOf = guard(app, {
@@ -170,6 +173,7 @@ async function registerRoutes(
       intakeRoutes(api, edge);
       backupRoute(api, edge);
       eventRoutes(api, edge, events);
+      muxRoute(api, edge);
       boardRoutes(api, edge);
       changeRoutes(api, edge, events);
       signInRoutes(api, sign, edge.now);

@@ -14,6 +14,9 @@ import { Notice } from "./parts/notice.tsx";
 const ActorPage = lazy(async () =>
   import("./pages/actor.tsx").then((page) => ({ default: page.ActorPage })),
 );
+const TerminalsPage = lazy(async () =>
+  import("./pages/terminals.tsx").then((page) => ({ default: page.TerminalsPage })),
+);
 
 /** The pages: which one the address names, or the way in. */
 export function App({ refusal }: { readonly refusal: string | undefined }): ReactNode {
@@ -31,6 +34,7 @@ function Pages(): ReactNode {
       () => [
         { keys: "?", what: "Show what the keys do", run: () => showKeys((is) => !is) },
         { keys: "g b", what: "Go to the board", run: () => go("/") },
+        { keys: "g t", what: "Go to the terminals", run: () => go("/terminals") },
         { keys: "T", what: "Turn between light, dark and the system's choice", run: turnTheme },
       ],
       [],
@@ -51,6 +55,7 @@ function Pages(): ReactNode {
 function Page({ route }: { readonly route: Route }): ReactNode {
   const [first = ""] = route.parts;
   if (first === "") return <Board route={route} />;
+  if (first === "terminals") return <TerminalsPage route={route} />;
   if (first === "actors" && route.parts.length === 3) return <ActorPage route={route} />;
   return (
     <Notice title="There is no such page">

@@ -40,6 +40,11 @@ export function ActorHead({
           );
         })}
       </div>
+      {(kind === "session" || kind === "terminal") && (
+        <a className="button" href={`/terminals?open=${encodeURIComponent(id)}`}>
+          Terminal
+        </a>
+      )}
       <Actions kind={kind} id={id} isQuarantined={actor.facts?.isQuarantined === true} />
       <LinkState link={actor.link} />
     </header>

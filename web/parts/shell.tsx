@@ -2,7 +2,10 @@ import type { ReactNode } from "react";
 import type { Route } from "../model/route.ts";
 import { turnTheme, useTheme } from "../model/theme.ts";
 
-const PAGES = [{ href: "/", name: "Board" }] as const;
+const PAGES = [
+  { href: "/", name: "Board" },
+  { href: "/terminals", name: "Terminals" },
+] as const;
 
 /** What stands around every page. */
 export function Shell({

@@ -1,0 +1,186 @@
+import { once } from "node:events";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { tmuxWorld, type TmuxWorld } from "../adapters/tmux-world.ts";
+import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
+
+interface Message {
+  readonly type: string;
+  readonly id?: string;
+  readonly code?: string;
+  readonly message?: string;
+  readonly data?: string;
+  readonly columns?: number;
+}
+
+interface Muxed {
+  readonly socket: WebSocket;
+  say(message: object | string): void;
+  readonly messages: () => readonly Message[];
+  /** What a terminal shows: its last screen and everything after. */
+  text(id: string): string;
+  last(id: string): Message | undefined;
+}
+
+async function mux(server: Served, token = OWNER): Promise<Muxed> {
+  const url = await server.app.listen({ port: 0, host: "127.0.0.1" });
+  const socket = new WebSocket(`${url.replace("http", "ws")}/api/v1/mux`, [
+    "ao.mux",
+    `ao.bearer.${token}`,
+  ]);
+  onTestFinished(() => socket.close());
+  const messages: Message[] = [];
+  socket.addEventListener("message", ({ data }) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looked at member by member
+    messages.push(JSON.parse(String(data)) as Message);
+  });
+  await new Promise((resolve, reject) => {
+    socket.addEventListener("open", resolve);
+    socket.addEventListener("error", () => reject(new Error("the socket was refused")));
+  });
+  const of = (id: string): Message[] => messages.filter((message) => message.id === id);
+  return {
+    socket,
+    say: (message) => socket.send(typeof message === "string" ? message : JSON.stringify(message)),
+    messages: () => messages,
+    last: (id) => of(id).at(-1),
+    text: (id) => {
+      const from = of(id).findLastIndex(({ type }) => type === "screen");
+      const parts = of(id).slice(Math.max(0, from));
+      return Buffer.concat(parts.map(({ data = "" }) => Buffer.from(data, "base64"))).toString();
+    },
+  };
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+async function withTerminals(...names: readonly string[]): Promise<[Muxed, TmuxWorld]> {
+  const world = tmuxWorld();
+  await Promise.all(names.map(async (terminal) => world.launch({ argv: ["cat"] }, { terminal })));
+  const server = await served({ watch: world.terminals.watch });
+  return [await mux(server), world];
+}
+
+describe("the terminal socket", () => {
+  it("is refused without the owner's token, and to an agent", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    await expect(mux(server, "another")).rejects.toThrow("refused");
+    const agent = server.tokens.mint(id, 1);
+    expect(
+      (await server.request("GET", "/mux", undefined, { authorization: `Bearer ${agent}` })).status,
+    ).toBe(403);
+  });
+
+  it("chooses the protocol that is no secret", async () => {
+    const [{ socket }] = await withTerminals("mer");
+    expect(socket.protocol).toBe("ao.mux");
+  });
+
+  it("shows many terminals, each by itself (X1)", async () => {
+    const [one] = await withTerminals("mer", "wez");
+    for (const id of ["mer", "wez"]) one.say({ type: "open", id });
+    await expect.poll(() => one.messages().filter(({ type }) => type === "screen")).toHaveLength(2);
+    for (const id of ["mer", "wez"]) one.say({ type: "data", id, data: base64(`for ${id}\r`) });
+    await expect.poll(() => one.text("mer")).toContain("for mer");
+    await expect.poll(() => one.text("wez")).toContain("for wez");
+    expect(one.text("mer")).not.toContain("for wez");
+  });
+
+  it("gives a terminal the size that is asked for, and tells it", async () => {
+    const [one] = await withTerminals("mer");
+    one.say({ type: "open", id: "mer", columns: 80, rows: 24 });
+    await expect
+      .poll(() => one.last("mer"))
+      .toMatchObject({ type: "resize", columns: 80, rows: 24 });
+    one.say({ type: "resize", id: "mer", columns: 100, rows: 30 });
+    await expect.poll(() => one.last("mer")).toMatchObject({ type: "resize", columns: 100 });
+  });
+
+  it("ends the view of a terminal that is killed, with words (X4)", async () => {
+    const [one, world] = await withTerminals("mer");
+    one.say({ type: "open", id: "mer" });
+    await expect.poll(() => one.last("mer")?.type).toBe("screen");
+    await world.destroy();
+    await expect
+      .poll(() => one.last("mer"))
+      .toMatchObject({ type: "exited", message: "The terminal was closed." });
+  });
+
+  it("lets every terminal go with the socket (X3), and one when it is closed", async () => {
+    const [one, { tmux }] = await withTerminals("mer", "wez");
+    const clients = async (): Promise<number> => {
+      const answer = await tmux.run(["list-clients", "-F", "."]);
+      return answer.type === "done" ? answer.stdout.split("\n").filter(Boolean).length : 0;
+    };
+    for (const id of ["mer", "wez"]) one.say({ type: "open", id });
+    await expect.poll(clients).toBe(2);
+    one.say({ type: "close", id: "wez" });
+    await expect.poll(() => one.last("wez")?.type).toBe("closed");
+    await expect.poll(clients).toBe(1);
+    one.socket.close();
+    await expect.poll(clients).toBe(0);
+  });
+
+  it.each([
+    {
+      title: "a terminal that is not there",
+      says: { type: "open", id: "none" },
+      code: "PANE_GONE",
+    },
+    {
+      title: "one that is not open",
+      says: { type: "data", id: "mer", data: "" },
+      code: "PANE_GONE",
+    },
+    { title: "what is no message", says: "{", code: "MALFORMED" },
+    { title: "a name that is none", says: { type: "open", id: "../x" }, code: "MALFORMED" },
+  ])("says so for $title, and goes on", async ({ says, code }) => {
+    const [one] = await withTerminals("mer");
+    one.say(says);
+    await expect.poll(() => one.messages().at(-1)).toMatchObject({ type: "error", code });
+    one.say({ type: "ping" });
+    await expect.poll(() => one.messages().at(-1)).toEqual({ type: "pong" });
+  });
+
+  it("keeps nothing for a reader that does not keep up, and draws all of it again (X2)", async () => {
+    const world = tmuxWorld();
+    const script =
+      "read -r line; yes 'some text to fill a line with' | head -n 300000; echo END; cat";
+    await world.launch({ argv: ["sh", "-c", script] });
+    const server = await served({ watch: world.terminals.watch });
+    const url = await server.app.listen({ port: 0, host: "127.0.0.1" });
+    // A socket of its own, whose reading can be stopped.
+    const { connect } = await import("node:net");
+    const raw = connect(Number(new URL(url).port), "127.0.0.1");
+    onTestFinished(() => {
+      raw.destroy();
+    });
+    raw.write(
+      `GET /api/v1/mux HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${base64("0123456789abcdef")}\r\nAuthorization: Bearer ${OWNER}\r\n\r\n`,
+    );
+    await once(raw, "data");
+    const say = (message: object): void => {
+      raw.write(frameOf(JSON.stringify(message)));
+    };
+    let text = "";
+    raw.on("data", (chunk: Buffer) => {
+      text += chunk.toString("latin1");
+    });
+    say({ type: "open", id: "mer" });
+    await expect.poll(() => text).toContain('"type":"screen"');
+    raw.pause();
+    say({ type: "data", id: "mer", data: base64("go\r") });
+    await expect
+      .poll(async () => world.terminals.capture("mer", 5), { timeout: 25_000 })
+      .toContain("END");
+    raw.resume();
+    await expect.poll(() => text.split('"type":"screen"').length).toBeGreaterThan(2);
+  });
+});
+
+/** A masked text frame, as a client must send it. */
+function frameOf(text: string): Buffer {
+  const body = Buffer.from(text);
+  return Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), body]);
+}
