@@ -169,6 +169,8 @@ export function managerEnded(
   context: ObjectiveContext,
   { cause: said, at }: { cause: Cause; at: number },
 ): ObjectiveStep {
+  // With its objective it was told to end: that is no death, and nobody takes its place.
+  if (context.end !== null) return quiet(context);
   const { manager } = context;
   const child = context.supervisor.children.find(({ id }) => id === MANAGER);
   const isLive =
@@ -188,7 +190,9 @@ export function managerEnded(
   const dead = { ...context, lives, manager: { ...manager, stopping: null } };
   const lost = ofLostManager(dead, manager.sessionId);
   const { epoch } = manager;
-  return supervised(lost, { type: "child.exited", id: MANAGER, epoch, cause, at });
+  const step = supervised(lost, { type: "child.exited", id: MANAGER, epoch, cause, at });
+  // Nobody goes on in its worktree; what it committed there stays on its branch, and what it did not keeps the worktree.
+  return { context: step.context, orders: [killOrder(life.sessionId, "cleanup"), ...step.orders] };
 }
 
 /** What an end costs (G2). A person's kill is a clean end here: the objective is still wanted. */
