@@ -122,6 +122,12 @@ export class Stepper {
 
   #settle(batch: Batch, message: Message, original: () => Original): void {
     try {
+      if (this.#isNeedless(batch, message)) {
+        batch.count("applied");
+        const outcome = { type: "applied", address: message.to, seq: 0, orders: [] } as const;
+        batch.remember({ id: message.id, at: this.#parts.now(), outcome });
+        return;
+      }
       const { resident, isNew } = this.#addressee(batch, message);
       const data = parsedData(resident.kind, message);
       const stale = staleness(resident, message);
@@ -158,6 +164,13 @@ export class Stepper {
       batch.touch(resident);
       resident.timers = without(resident.timers, name);
     }
+  }
+
+  /** What ends an actor is done already where there is none. */
+  #isNeedless(batch: Batch, { to, type }: Message): boolean {
+    const kind = this.#parts.kinds.get(splitAddress(to).kind);
+    if (kind?.needless?.includes(type) !== true) return false;
+    return this.#parts.residents.find(to, batch) === undefined;
   }
 
   #addressee(batch: Batch, message: Message): { resident: Resident; isNew: boolean } {

@@ -253,6 +253,12 @@ function standingOf({
   return seenAt === undefined ? "open" : "seen";
 }
 
+/** How far the work of a session is. */
+export function lifecycleOf(row: SnapshotRow): string {
+  const { stored, region } = readSession(row);
+  return region("lifecycle") ?? stored.lifecycle.state ?? "not_started";
+}
+
 /** Every message to a session, oldest first. */
 export function messageViews(row: SnapshotRow): z.infer<typeof MessageView>[] {
   return readSession(row).stored.messages.flatMap((entry) => Message.safeParse(entry).data ?? []);

@@ -34,6 +34,11 @@ export const ChildUnstoppable = z.object({
 export const ChildStarted = z.object({
   epoch: Epoch,
   pid: z.number().int().optional(),
+  /** By what it is kept, and its name there. */
+  runtime: z.string().max(64).optional(),
+  handle: z.string().max(256).optional(),
+  /** The conversation that the agent began, where it is known so soon. */
+  agentSessionId: z.string().max(256).optional(),
   path: z.string().optional(),
   branch: z.string().optional(),
   headSha: z.string().optional(),

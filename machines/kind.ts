@@ -30,6 +30,8 @@ export interface Kind {
   readonly accepts: Readonly<Record<string, z.ZodType>>;
   /** The types that may create the actor; any other message to an unknown one is a dead letter. */
   readonly creates: readonly string[];
+  /** The types that ask for nothing where there is no such actor: they are done, not dead letters. */
+  readonly needless?: readonly string[];
   /** The newest incarnation the actor knows; 0 before the first. Absent: its messages are not fenced. */
   readonly epochOf?: (state: MachineState) => number;
   /** The actor told when this one is quarantined. */

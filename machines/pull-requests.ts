@@ -1,4 +1,5 @@
 import type { PullRequestFacts } from "./observations.ts";
+import type { Status } from "./status.ts";
 
 // Pull requests
 //
@@ -31,6 +32,31 @@ export interface OpenFacts {
   readonly mergeable?: boolean;
   readonly approved?: boolean;
   readonly reviewPending?: boolean;
+  /** Quiet for longer than anyone would wait. */
+  readonly idleBeyond?: boolean;
+}
+
+/** What a verdict makes of the session that the pull request belongs to. */
+interface Parked {
+  readonly state: "working" | "idle" | "stuck";
+  readonly reason: string;
+}
+
+export interface OpenVerdict {
+  readonly state: "open" | "draft";
+  readonly reason: PrReason;
+  /** What the session would show. */
+  readonly display: Status;
+  readonly lifecycle: Parked;
+  /** The name of the rung. */
+  readonly condition: string;
+}
+
+export interface EndedVerdict {
+  readonly state: PrState;
+  readonly reason: PrReason | "";
+  readonly display: Status;
+  readonly lifecycle: Parked;
 }
 
 export interface PrVerdict {
@@ -52,23 +78,101 @@ const WORST_FIRST: readonly PrReason[] = [
   "merge_ready",
 ];
 
-/** State and reason of one open pull request. First match. */
-export function decideOpen(facts: OpenFacts): { state: "open" | "draft"; reason: PrReason } {
+/** What one open pull request comes to, for itself and for the session it belongs to. First match. */
+export function decideOpen(facts: OpenFacts): OpenVerdict {
   const state = facts.draft === true ? "draft" : "open";
-  if (facts.ciFailing === true) return { state, reason: "ci_failing" };
-  if (state === "draft") return { state, reason: "in_progress" };
-  const reason = OPEN_REASONS.find(([fact]) => facts[fact] === true)?.[1];
-  return { state, reason: reason ?? "in_progress" };
+  const row = LADDER.find(({ fact }) => fact === undefined || facts[fact] === true) ?? NOTHING;
+  return { ...row.verdict, state };
 }
 
-const OPEN_REASONS: readonly (readonly [keyof OpenFacts, PrReason])[] = [
-  ["changesRequested", "changes_requested"],
-  ["botComments", "bot_comments"],
-  ["mergeConflicts", "merge_conflicts"],
-  ["mergeable", "merge_ready"],
-  ["approved", "approved"],
-  ["reviewPending", "review_pending"],
+/** The text that a verdict on an open pull request rests on. */
+export function openEvidence(
+  { condition }: OpenVerdict,
+  { number, url = "" }: { readonly number?: number | undefined; readonly url?: string | undefined },
+): string {
+  const named = number === undefined || number <= 0 ? condition : `${condition} #${number}`;
+  return url === "" ? named : `${named} ${url}`;
+}
+
+const FIXING = { state: "working", reason: "fixing_ci" } as const;
+const CREATED = { state: "working", reason: "pr_created" } as const;
+const RESOLVING = { state: "working", reason: "resolving_review_comments" } as const;
+const WAITING = { state: "idle", reason: "awaiting_external_review" } as const;
+
+interface Rung {
+  /** The fact that leads here; the last rung needs none. */
+  readonly fact?: keyof OpenFacts;
+  readonly verdict: Omit<OpenVerdict, "state">;
+}
+const NOTHING: Rung = {
+  verdict: {
+    condition: "pr_open",
+    display: "pr_open",
+    reason: "in_progress",
+    lifecycle: CREATED,
+  },
+};
+// Mergeable stands before approved: where no review is required nobody approves.
+const LADDER: readonly Rung[] = [
+  rung("ciFailing", "ci_failing", { display: "ci_failed", lifecycle: FIXING }),
+  {
+    fact: "draft",
+    verdict: { condition: "draft", display: "draft", reason: "in_progress", lifecycle: CREATED },
+  },
+  rung("changesRequested", "changes_requested", {
+    display: "changes_requested",
+    lifecycle: RESOLVING,
+  }),
+  rung("botComments", "bot_comments", { display: "changes_requested", lifecycle: RESOLVING }),
+  rung("mergeConflicts", "merge_conflicts", { display: "pr_open", lifecycle: CREATED }),
+  rung("mergeable", "merge_ready", { display: "mergeable", lifecycle: WAITING }),
+  rung("approved", "approved", { display: "approved", lifecycle: WAITING }),
+  rung("reviewPending", "review_pending", { display: "review_pending", lifecycle: WAITING }),
+  {
+    fact: "idleBeyond",
+    verdict: {
+      condition: "idle_beyond",
+      display: "stuck",
+      reason: "in_progress",
+      lifecycle: { state: "stuck", reason: "awaiting_user_input" },
+    },
+  },
+  NOTHING,
 ];
+
+function rung(
+  fact: keyof OpenFacts,
+  reason: PrReason,
+  more: Pick<OpenVerdict, "display" | "lifecycle">,
+): Rung {
+  return { fact, verdict: { condition: reason, reason, ...more } };
+}
+
+/** What the end of a pull request comes to. Total: one that has not ended says that work goes on. */
+export function decideEnded(state: PrState): EndedVerdict {
+  switch (state) {
+    case "merged":
+      return {
+        state,
+        reason: "merged",
+        display: "merged",
+        lifecycle: { state: "idle", reason: "merged_waiting_decision" },
+      };
+    case "closed":
+      return {
+        state,
+        reason: "closed_unmerged",
+        display: "idle",
+        lifecycle: { state: "idle", reason: "awaiting_user_input" },
+      };
+    case "none":
+    case "draft":
+    case "open":
+      break;
+  }
+  const working = { state: "working", reason: "task_in_progress" } as const;
+  return { state, reason: "", display: "working", lifecycle: working };
+}
 
 /** What a forge's words about one open pull request come to. Unknown is never taken for passing. */
 export function openFactsOf(pr: PullRequestFacts): OpenFacts {
@@ -96,9 +200,8 @@ export function aggregate(prs: readonly PullRequestFacts[]): PrVerdict | undefin
     prs.findLast(({ state }) => state === "closed");
   if (last === undefined) return undefined;
   const { number, url } = last;
-  return last.state === "merged"
-    ? { state: "merged", reason: "merged", number, url }
-    : { state: "closed", reason: "closed_unmerged", number, url };
+  const { state, reason } = decideEnded(last.state);
+  return { state, reason: reason === "" ? "in_progress" : reason, number, url };
 }
 
 /** Whether it is neither merged nor closed. */
@@ -113,12 +216,10 @@ export function isBlocked(pr: PullRequestFacts, prs: readonly PullRequestFacts[]
 
 function worstOf(open: readonly PullRequestFacts[]): PrVerdict | undefined {
   const heads = new Set(open.map(({ headRef }) => headRef));
-  const all = open.map((pr) => ({
-    ...decideOpen(openFactsOf(pr)),
-    number: pr.number,
-    url: pr.url,
-    isStacked: heads.has(pr.baseRef),
-  }));
+  const all = open.map((pr) => {
+    const { state, reason } = decideOpen(openFactsOf(pr));
+    return { state, reason, number: pr.number, url: pr.url, isStacked: heads.has(pr.baseRef) };
+  });
   const heard = all.filter(
     ({ isStacked, state, reason }) => !isStacked || state === "draft" || isOwnTrouble(reason),
   );

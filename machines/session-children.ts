@@ -12,6 +12,7 @@ import {
   withAxes,
   type SessionContext,
   type SessionStep,
+  type TerminalFacts,
 } from "./session-record.ts";
 import {
   supervise,
@@ -311,14 +312,23 @@ function terminalSeen(context: SessionContext, event: ChildEvent): SessionContex
   const { terminal, axes } = context;
   if (event.type === "child.started") {
     if (terminal.state !== "starting") return context;
-    const runtime = { state: "alive", reason: "process_running" } as const;
+    const { pid, runtime, handle, agentSessionId } = event.data;
+    const live: TerminalFacts = {
+      ...terminal,
+      state: "live",
+      pid: pid ?? null,
+      ...(runtime !== undefined && { runtime }),
+      ...(handle !== undefined && { handle }),
+    };
+    const seen = { state: "alive", reason: "process_running" } as const;
     return withAxes(
       {
         ...context,
         restore: null,
-        terminal: { ...terminal, state: "live", pid: event.data.pid ?? null },
+        terminal: live,
+        agentSessionId: agentSessionId ?? context.agentSessionId,
       },
-      { runtime: movedAxis(axes.runtime, runtime, event.at) },
+      { runtime: movedAxis(axes.runtime, seen, event.at) },
     );
   }
   if (event.type === "child.stopped") {

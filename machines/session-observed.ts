@@ -1,5 +1,5 @@
 import { decideLiveness, type RuntimeState, type Verdict } from "./liveness.ts";
-import { aggregate } from "./pull-requests.ts";
+import { aggregate, decideEnded } from "./pull-requests.ts";
 import type { EventNamed } from "./session-protocol.ts";
 import { pullRequestReactions } from "./session-reactions.ts";
 import {
@@ -167,8 +167,7 @@ function withPullRequest(context: SessionContext, at: number): SessionContext {
   const shown = withAxes(context, { pr: { ...verdict, since: at } });
   const hasEnded = verdict.state === "merged" || verdict.state === "closed";
   if (!hasEnded || isOver(context)) return shown;
-  const reason = verdict.state === "merged" ? "merged_waiting_decision" : "awaiting_user_input";
-  const parked = movedAxis(lifecycle, { state: "idle", reason }, at);
+  const parked = movedAxis(lifecycle, decideEnded(verdict.state).lifecycle, at);
   return withAxes(shown, { lifecycle: parked, detecting: null, stuckOn: null });
 }
 

@@ -120,6 +120,9 @@ export type TerminalFacts = {
   /** `clearing`: it ended by itself, and what it left is being ended. */
   readonly state: "absent" | "starting" | "live" | "exited" | "clearing" | "stopping" | "stopped";
   readonly pid: number | null;
+  /** By what it is kept, and its name there, as far as it was told. */
+  readonly runtime?: string;
+  readonly handle?: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
 };
@@ -290,6 +293,11 @@ function isEqual(one: unknown, other: unknown): boolean {
 /** Whether its work is over, as far as anyone saw. */
 export function isOver({ axes }: SessionContext): boolean {
   return axes.lifecycle.state === "done" || axes.lifecycle.state === "terminated";
+}
+
+/** Whether a liveness probe has anything to tell it: one that is over is left alone. */
+export function isProbed({ lifecycle }: { readonly lifecycle: string }): boolean {
+  return lifecycle !== "done" && lifecycle !== "terminated";
 }
 
 /** The axis in a state for a reason; the very same one when it is there already (R-2). */

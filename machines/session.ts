@@ -371,6 +371,7 @@ export function sessionKind(settings: Settings): Kind {
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["session.start"],
+    needless: ["session.kill"],
     epochOf: (state) => contextOf(state).terminal.epoch,
     parentOf,
     summarize: (state) => {

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { ActorSystem } from "../../actors/actor-system.ts";
 import type { Running } from "../../actors/part-run.ts";
+import { lifecycleOf } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
+import { isProbed } from "../../machines/session-record.ts";
 import { keepUp } from "../../probes/keep-up.ts";
 import { refsProbe } from "../../probes/refs.ts";
 import { spoolProbe } from "../../probes/spool.ts";
@@ -129,9 +131,11 @@ async function lookAtTerminals(
     list: async () => terminals.listPanes(),
     exitOf: async (of) => terminals.exitOf(of),
     changes: (until) => terminals.changes(until),
-    // A reviewer's terminal has no session of its name.
-    sessionOf: (terminal) =>
-      system.store.snapshot(addressOf("session", terminal)) === undefined ? undefined : terminal,
+    // A reviewer's terminal has no session of its name; one that is over has nothing to learn.
+    sessionOf: (terminal) => {
+      const row = system.store.snapshot(addressOf("session", terminal));
+      return row !== undefined && isProbed({ lifecycle: lifecycleOf(row) }) ? terminal : undefined;
+    },
     publish: async (lane, id, data, messageId) => {
       await system.observe(lane, id, data, messageId);
     },

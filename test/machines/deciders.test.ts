@@ -191,7 +191,8 @@ describe("pull requests", () => {
     { given: { reviewPending: true }, state: "open", reason: "review_pending" },
     { given: {}, state: "open", reason: "in_progress" },
   ])("$given is $state for $reason", ({ given, state, reason }) => {
-    expect(decideOpen(given)).toEqual({ state, reason });
+    const verdict = decideOpen(given);
+    expect([verdict.state, verdict.reason]).toEqual([state, reason]);
   });
 
   const comment = { id: "1", author: "eve", body: "why?", resolved: false };

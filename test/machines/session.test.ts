@@ -103,7 +103,7 @@ describe("session", () => {
       title: "is over when nothing can be launched, and its worktree goes",
       was: live.slice(0, 2),
       told: terminalExited(1, { cause: "launch" }),
-      state: { lifecycle: "terminated", runtime: "missing" },
+      state: { lifecycle: "terminated", runtime: "missing", wanted: closing },
       reason: "error_in_process",
       orders: [STOP],
     },

@@ -1,0 +1,117 @@
+import { readFileSync } from "node:fs";
+import { bindingExpectation } from "./better.ts";
+import { CaseFile, isBinding, parseCase, parsed, type Case, type Suite } from "./cases.ts";
+import type { Difference } from "./expectation.ts";
+import { isParity, runParity } from "./parity.ts";
+import { isProbeCase, runProbeCase } from "./probes.ts";
+import { isSaga, runSaga } from "./sagas.ts";
+import { runScenario } from "./scenarios.ts";
+import { isRow, runRow } from "./tables.ts";
+
+// Report
+//
+// Runs every case of a file and says what became of it: `failed` covers both another outcome and an error.
+
+export type CaseReport = {
+  readonly id: string;
+  readonly title: string;
+  readonly isBinding: boolean;
+} & (
+  | { readonly type: "passed" }
+  | { readonly type: "failed"; readonly differences: readonly Difference[] }
+  | { readonly type: "error"; readonly message: string }
+);
+
+/** Every case of the file, in its order. Throws when it is no file of cases. */
+export async function runFile(path: string): Promise<CaseReport[]> {
+  const content: unknown = JSON.parse(readFileSync(path, "utf8"));
+  return runSuites(parsed(CaseFile, content, path).suites);
+}
+
+/** Every case of some suites, in their order. */
+export async function runSuites(suites: readonly Suite[]): Promise<CaseReport[]> {
+  const reports: CaseReport[] = [];
+  for (const suite of suites) {
+    for (const [index, value] of suite.cases.entries()) {
+      // oxlint-disable-next-line no-await-in-loop -- one case after the other: each has the clock to itself
+      reports.push(await reportOf(suite, { value, index }));
+    }
+  }
+  return reports;
+}
+
+async function reportOf(
+  suite: Suite,
+  { value, index }: { value: unknown; index: number },
+): Promise<CaseReport> {
+  const told = { isBinding: isBinding(suite), ...namesOf(value, `${suite.id}[${index}]`) };
+  try {
+    const one = parseCase(value);
+    const differences = await run(suite, one);
+    if (differences.length === 0) return { ...told, type: "passed" };
+    return { ...told, type: "failed", differences };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { ...told, type: "error", message };
+  }
+}
+
+function namesOf(value: unknown, otherwise: string): { id: string; title: string } {
+  const known = typeof value === "object" && value !== null ? value : {};
+  const [id, title]: unknown[] = [Reflect.get(known, "id"), Reflect.get(known, "title")];
+  return {
+    id: typeof id === "string" ? id : otherwise,
+    title: typeof title === "string" ? title : "",
+  };
+}
+
+async function run(suite: Suite, one: Case): Promise<Difference[]> {
+  if (isParity(one)) return runParity(one);
+  if (isSaga(one)) return runSaga(one);
+  if (isProbeCase(one)) return runProbeCase(one);
+  if (suite.kind !== "scenario" && isRow(one)) return runRow(one);
+  if ("steps" in one.given || "record" in one.given) {
+    return runScenario(one, bindingExpectation(one.expect));
+  }
+  return runRow(one);
+}
+
+/** One line per failing case, what does not bind apart, and the count of what does as the last line. */
+export function linesOf(reports: readonly CaseReport[]): string[] {
+  const binding = reports.filter((report) => report.isBinding);
+  const failing = binding.filter(({ type }) => type !== "passed");
+  const passed = binding.length - failing.length;
+  return [
+    ...failing.map(lineOf),
+    ...informative(reports),
+    `${passed} passed, ${failing.length} failed`,
+  ];
+}
+
+function informative(reports: readonly CaseReport[]): string[] {
+  const others = reports.filter((report) => !report.isBinding);
+  if (others.length === 0) return [];
+  const count = (type: CaseReport["type"]): number =>
+    others.filter((report) => report.type === type).length;
+  const [holds, differs, unmapped] = [count("passed"), count("failed"), count("error")];
+  return [
+    `not binding and not counted: ${others.length} cases of other models, of which ${holds} hold here, ${differs} differ, ${unmapped} speak of what is not here`,
+  ];
+}
+
+function lineOf(report: CaseReport): string {
+  const name = `${report.id} (${report.title})`;
+  if (report.type === "error") return `ERROR ${name}: ${report.message}`;
+  if (report.type === "passed") return `ok ${name}`;
+  const told = report.differences.map(
+    ({ key, expected, got }) => `${key}: expected ${shown(expected)}, got ${shown(got)}`,
+  );
+  return `FAILED ${name}: ${told.join("; ")}`;
+}
+
+const SHOWN_CHARS = 300;
+
+function shown(value: unknown): string {
+  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
+}

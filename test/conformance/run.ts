@@ -1,0 +1,22 @@
+import { linesOf, runFile, type CaseReport } from "./report.ts";
+
+// `npm run conformance -- FILE…`: every case of the files against the real machines and host.
+
+const files = process.argv.slice(2);
+if (files.length === 0) {
+  process.stderr.write("usage: npm run conformance -- FILE…\n");
+  process.exit(2);
+}
+const reports: CaseReport[] = [];
+for (const file of files) {
+  try {
+    // oxlint-disable-next-line no-await-in-loop -- one file after the other
+    reports.push(...(await runFile(file)));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    reports.push({ id: file, title: "the file itself", isBinding: true, type: "error", message });
+  }
+}
+const lines = linesOf(reports);
+process.stdout.write(`${lines.join("\n")}\n`);
+process.exitCode = reports.some(({ isBinding, type }) => isBinding && type !== "passed") ? 1 : 0;

@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { memoryDisk, memoryStore } from "../../storage/memory-store.ts";
+import type { Store } from "../../storage/store.ts";
+import { parsed, type Case } from "./cases.ts";
+import {
+  each,
+  equal,
+  sameCount,
+  sameMemory,
+  someMembers,
+  type Compare,
+  type Difference,
+} from "./expectation.ts";
+import { readRecord, RecordShape, withShape } from "./record.ts";
+import { Stage } from "./stage.ts";
+import { parseStep, runStep, type Play, type StepResult } from "./steps.ts";
+import { differences } from "./tables.ts";
+
+// Scenarios
+//
+// A record, steps, and what is seen of it afterwards and after each.
+
+const Given = z.strictObject({
+  record: RecordShape.nullable().optional(),
+  steps: z.array(z.unknown()).default([]),
+});
+
+/** The display that counts where the corrections add words of their own: an exit shows as such. */
+const sameDisplay: Compare = (expected, got) =>
+  expected === got || (got === "exited" && (expected === "working" || expected === "idle"));
+
+/** How each key is compared; a key that is not here is an error. `<key>AfterEach` is a list of it. */
+const COMPARES: Readonly<Record<string, Compare>> = {
+  session: equal,
+  reason: equal,
+  runtime: equal,
+  runtimeReason: equal,
+  activity: equal,
+  activitySource: equal,
+  lastActivityAtSec: equal,
+  prState: equal,
+  prReason: equal,
+  prNumber: equal,
+  prUrl: equal,
+  memory: sameMemory,
+  display: sameDisplay,
+  revision: sameCount,
+  revisionDelta: sameCount,
+  recordExists: equal,
+  metadata: someMembers,
+  terminated: equal,
+  agentSessionId: equal,
+  error: equal,
+  errorCode: equal,
+  unchanged: equal,
+  sends: sameCount,
+  sendContains: (expected, got) =>
+    Array.isArray(expected) && expected.every((text) => String(got).includes(String(text))),
+  sendLacks: (expected, got) =>
+    Array.isArray(expected) && expected.every((text) => !String(got).includes(String(text))),
+  sendAttempts: sameCount,
+  sendAttemptsAtLeast: (expected, got) => Number(got) >= Number(expected),
+  notices: someMembers,
+  notice: (expected, got) =>
+    Array.isArray(got) && got.some((each_) => someMembers(expected, each_)),
+  trackers: sameCount,
+};
+
+/** Whether every key of an expectation is one that a scenario can be asked for. */
+export function knownKeys(expect: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(expect).filter((key) => compareOf(key) === undefined);
+}
+
+function compareOf(key: string): Compare | undefined {
+  const own = COMPARES[key];
+  if (own !== undefined) return own;
+  const base = key.endsWith("AfterEach") ? COMPARES[key.slice(0, -"AfterEach".length)] : undefined;
+  return base === undefined ? undefined : each(base);
+}
+
+/** Plays a scenario; throws for an op or a key that is not known. */
+export async function runScenario(one: Case, expect = one.expect): Promise<Difference[]> {
+  const { record, steps } = parsed(Given, one.given, "given");
+  const strange = knownKeys(expect);
+  if (strange.length > 0) throw new Error(`expect.${strange.join(", expect.")} is not known`);
+  for (const step of steps) parseStep(step);
+  const stage = new Stage({
+    openStore: memoryStores(),
+    projectId: record?.projectId ?? "proj",
+    isMute: one.messenger === "always fails",
+  });
+  try {
+    const seen = await played(stage, { record: record ?? null, steps });
+    if (stage.troubles.length > 0) throw new Error(`trouble: ${String(stage.troubles[0])}`);
+    const compares = Object.fromEntries(
+      Object.keys(expect).map((key) => [key, compareOf(key) ?? equal]),
+    );
+    return differences(expect, seen, compares);
+  } finally {
+    await stage.stop();
+  }
+}
+
+/** Opens the same memory again and again. */
+function memoryStores(): () => Store {
+  const disk = memoryDisk();
+  return () => memoryStore({ disk });
+}
+
+/** The record set up, the steps taken, and all that was seen. */
+export async function played(
+  stage: Stage,
+  { record, steps }: { record: RecordShape | null; steps: readonly unknown[] },
+): Promise<Record<string, unknown>> {
+  if (record !== null) {
+    await stage.spawn();
+    await stage.write((known) => withShape(known, { revision: 0, ...record }));
+  }
+  const play: Play = { stage, memory: null };
+  const first = { ...readRecord(stage), bytes: bytesOf(stage) };
+  const seen: Record<string, unknown>[] = [];
+  for (const step of steps) {
+    // oxlint-disable-next-line no-await-in-loop -- one step after the other
+    const result = await runStep(play, step);
+    seen.push(seenAfter(stage, result));
+  }
+  const last = seen.at(-1) ?? seenAfter(stage, { isError: false });
+  const isSame = bytesOf(stage) === first.bytes;
+  const delta = Number(last["revision"] ?? 0) - Number(Reflect.get(first, "revision") ?? 0);
+  const code = seen.find(({ errorCode }) => errorCode !== undefined)?.["errorCode"];
+  return {
+    ...last,
+    ...listsOf(seen),
+    error: seen.some(({ error }) => error === true),
+    ...(code !== undefined && { errorCode: code }),
+    unchanged: isSame,
+    revisionDelta: delta,
+  };
+}
+
+function bytesOf(stage: Stage): string {
+  return JSON.stringify(stage.record()?.axes ?? null);
+}
+
+function seenAfter(stage: Stage, { isError, code, shown }: StepResult): Record<string, unknown> {
+  const texts = [...stage.outside.panes.values()].flatMap(({ typed }) => [...typed.values()]);
+  return {
+    ...readRecord(stage),
+    ...shown,
+    error: isError,
+    ...(code !== undefined && { errorCode: code }),
+    sends: texts.length,
+    sendContains: texts.join("\n\n"),
+    sendLacks: texts.join("\n\n"),
+    sendAttempts: stage.tries.size,
+    sendAttemptsAtLeast: stage.tries.size,
+    ...noticesOf(stage),
+  };
+}
+
+/** Notices by type, as the model names them; a type that nobody was told of counts 0. */
+function noticesOf(stage: Stage): Record<string, unknown> {
+  const told = [...stage.outside.notices.values()].map(({ type, ...notice }) => ({
+    ...notice,
+    type: `reaction.${type}`,
+  }));
+  const counts = new Proxy<Record<string, number>>(
+    Object.fromEntries(
+      told.map(({ type }) => [type, told.filter((other) => other.type === type).length]),
+    ),
+    { get: (known, type) => (typeof type === "string" ? (known[type] ?? 0) : undefined) },
+  );
+  return { notices: counts, notice: told };
+}
+
+/** For each key of the steps, the list of what was seen after each. */
+function listsOf(seen: readonly Record<string, unknown>[]): Record<string, unknown> {
+  const keys = new Set(seen.flatMap((each_) => Object.keys(each_)));
+  return Object.fromEntries(
+    [...keys].map((key) => [`${key}AfterEach`, seen.map((each_) => each_[key])]),
+  );
+}

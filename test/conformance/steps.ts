@@ -1,0 +1,281 @@
+import { z } from "zod";
+import type { JsonObject } from "../../machines/json.ts";
+import { counted, type SessionContext } from "../../machines/session-record.ts";
+import type { Outcome } from "../../storage/store.ts";
+import { parsed } from "./cases.ts";
+import { RecordShape, withShape } from "./record.ts";
+import { scmBody, ScmFacts } from "./scm.ts";
+import { T0, type Stage } from "./stage.ts";
+import { livenessAnswer, ProbeRow, probeVerdict } from "./tables.ts";
+
+// Steps
+//
+// What each op of the cases is, as a message to the real session, or as set-up by hand where the model wrote rows.
+
+const at = { atSec: z.number().optional() };
+const Confidence = z.enum(["valid", "stale", "null", "unavailable", "probe_failure"]);
+
+/** The keys of each op; an op or a key that is not here is an error. */
+const SHAPES = {
+  observeRuntime: z.strictObject({
+    ...at,
+    runtime: z.enum(["alive", "dead", "failed", "indeterminate"]).default("indeterminate"),
+    process: z.enum(["alive", "dead", "failed", "indeterminate"]).default("indeterminate"),
+    evidence: z.string().optional(),
+  }),
+  signalActivity: z.strictObject({
+    ...at,
+    activity: z.enum(["active", "ready", "idle", "waiting_input", "blocked", "exited"]),
+    confidence: Confidence.default("valid"),
+    source: z.enum(["native", "terminal", "hook", "runtime", "none"]).optional(),
+    event: z.string().optional(),
+    agentSessionId: z.string().optional(),
+  }),
+  observeScm: ScmFacts.extend(at),
+  observePr: ScmFacts.extend(at),
+  requestKill: z.strictObject({
+    ...at,
+    kind: z.enum(["manual", "cleanup", "error"]).default("manual"),
+    detail: z.string().optional(),
+  }),
+  markTerminated: z.strictObject({ ...at, reason: z.string().optional() }),
+  spawnInitiated: RecordShape.extend({ ...at, prompt: z.string().optional() }),
+  spawnCompleted: z.strictObject({
+    ...at,
+    branch: z.string().optional(),
+    workspacePath: z.string().optional(),
+    runtimeHandleId: z.string().optional(),
+    runtimeName: z.string().optional(),
+    agentSessionId: z.string().optional(),
+  }),
+  tick: z.strictObject(at),
+  patch: z.strictObject({
+    ...at,
+    patch: RecordShape.extend({ clearMemory: z.boolean().optional() }),
+    expectedRevision: z.number().int().optional(),
+    clearMemory: z.boolean().optional(),
+  }),
+  upsert: RecordShape.extend({ ...at, expectedRevision: z.number().int().optional() }),
+  set: RecordShape.extend(at),
+  decideProbe: ProbeRow.omit({ prior: true, nowSec: true }).extend({
+    ...at,
+    carryMemory: z.boolean().default(false),
+  }),
+  restartProcess: z.strictObject(at),
+  concurrently: z.strictObject({
+    ...at,
+    count: z.number().int().positive(),
+    step: z.unknown(),
+    varyAtSec: z.enum(["i"]).optional(),
+  }),
+} as const satisfies Record<string, z.ZodType>;
+type Op = keyof typeof SHAPES;
+type StepOf<Name extends Op> = z.infer<(typeof SHAPES)[Name]>;
+
+/** What one step came to, beside what it left in the record. */
+export interface StepResult {
+  readonly isError: boolean;
+  readonly code?: string;
+  /** Of a decider that was only asked. */
+  readonly shown?: Record<string, unknown>;
+}
+
+const GOOD: StepResult = { isError: false };
+
+/** A step with its keys checked; throws for an op or a key that is not known. */
+export function parseStep(value: unknown): { readonly op: Op; readonly step: unknown } {
+  const { op, ...keys } = parsed(z.looseObject({ op: z.string() }), value, "step");
+  if (!isOp(op)) throw new Error(`step.op: ${op} is not known`);
+  return { op, step: parsed(SHAPES[op], keys, `step ${op}`) };
+}
+
+function isOp(op: string): op is Op {
+  return Object.hasOwn(SHAPES, op);
+}
+
+type Runner<Name extends Op> = (play: Play, step: StepOf<Name>) => Promise<StepResult>;
+
+/** One case under way: its stage, and what the pure steps carry from one to the next. */
+export interface Play {
+  readonly stage: Stage;
+  memory: unknown;
+}
+
+/** Carries out one step; its outcome is in the record, but for an error and what a decider showed. */
+export async function runStep(play: Play, value: unknown): Promise<StepResult> {
+  const { op, step } = parseStep(value);
+  const { atSec } = parsed(z.looseObject(at), step, "step");
+  if (atSec !== undefined) await play.stage.moveTo(atSec);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by the shape of this very op
+  const run = RUNNERS[op] as Runner<Op>;
+  const result = await run(play, step as never);
+  await play.stage.rest();
+  return result;
+}
+
+const RUNNERS: { readonly [Name in Op]: Runner<Name> } = {
+  observeRuntime: async (play, step) => observed(play, "runtime", step),
+  signalActivity: async (play, { activity, ...step }) =>
+    observed(play, "activity", { ...step, state: activity }),
+  observeScm: async (play, step) => scmObserved(play, step),
+  observePr: async (play, step) => scmObserved(play, step),
+  requestKill: async ({ stage }, { kind }) =>
+    resultOf(await stage.ask(stage.session, "session.kill", { kind })),
+  markTerminated: async ({ stage }) =>
+    resultOf(await stage.ask(stage.session, "session.kill", { kind: "error" })),
+  spawnInitiated: spawnInitiated,
+  spawnCompleted: spawnCompleted,
+  tick: async ({ stage }) => {
+    if (stage.row() === undefined) return GOOD;
+    return resultOf(await stage.ask(stage.session, "session.tick"));
+  },
+  patch: async ({ stage }, { patch: { clearMemory = false, ...shape }, ...step }) => {
+    const known = stage.record();
+    if (known === undefined || isStale(known, step.expectedRevision)) return { isError: true };
+    const memory = clearMemory || step.clearMemory === true ? { memory: null } : {};
+    const next = (record: SessionContext): SessionContext =>
+      withShape(record, { ...shape, ...memory, revision: record.revision }, stage.clock.now());
+    await stage.write((record) => written(record, next(record), stage));
+    return GOOD;
+  },
+  upsert,
+  set: async ({ stage }, { atSec: _, ...shape }) => {
+    await stage.write((record) => withShape(record, shape, stage.clock.now()));
+    return GOOD;
+  },
+  decideProbe: async (play, { atSec = 0, carryMemory, ...facts }) => {
+    const prior = carryMemory ? play.memory : null;
+    const shown = livenessAnswer(probeVerdict(ProbeRow.parse({ ...facts, prior, nowSec: atSec })));
+    play.memory = shown["memory"];
+    return Promise.resolve({ isError: false, shown });
+  },
+  restartProcess: async ({ stage }) => {
+    await stage.restart();
+    return GOOD;
+  },
+  concurrently,
+};
+
+function isStale({ revision }: SessionContext, expected: number | undefined): boolean {
+  return expected !== undefined && expected !== revision;
+}
+
+/** One revision more, whatever was written: the model counts writes of rows. */
+function written(before: SessionContext, after: SessionContext, stage: Stage): SessionContext {
+  const next = counted(before, after, stage.clock.now());
+  return next.revision > before.revision ? next : { ...next, revision: before.revision + 1 };
+}
+
+function timeOf(stage: Stage, atSec: number | undefined): number {
+  return atSec === undefined ? stage.clock.now() : T0 + atSec * 1_000;
+}
+
+async function observed(
+  { stage }: Play,
+  lane: string,
+  { atSec, ...data }: JsonObject & { atSec?: number | undefined },
+): Promise<StepResult> {
+  await stage.publish(`ao.obs.${lane}.${stage.id}`, data, timeOf(stage, atSec));
+  return GOOD;
+}
+
+async function scmObserved(
+  play: Play,
+  { atSec, ...facts }: StepOf<"observeScm">,
+): Promise<StepResult> {
+  const pr = play.stage.record()?.axes.pr;
+  const body = scmBody(facts, { number: pr?.number, url: pr?.url });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- facts of a pull request are JSON
+  return observed(play, "scm", { ...(body as unknown as JsonObject), atSec });
+}
+
+function resultOf(outcome: Outcome): StepResult {
+  return outcome.type === "applied" ? GOOD : { isError: true, code: outcome.code };
+}
+
+async function spawnInitiated(
+  { stage }: Play,
+  step: StepOf<"spawnInitiated">,
+): Promise<StepResult> {
+  const start = {
+    projectId: stage.options.projectId,
+    root: "/repository",
+    scm: "none",
+    baseRef: "main",
+    branch: step.branch ?? `ao/${stage.id}`,
+    kind: step.kind ?? "worker",
+    harness: "command",
+    argv: ["agent"],
+    prompt: step.prompt ?? "",
+  };
+  return resultOf(await stage.ask(stage.session, "session.start", start));
+}
+
+/** The worktree is there, and the program runs: what the two children of a session say. */
+async function spawnCompleted(
+  { stage }: Play,
+  step: StepOf<"spawnCompleted">,
+): Promise<StepResult> {
+  const epoch = { workspace: 1, terminal: stage.record()?.terminal.epoch ?? 1 };
+  const { branch, workspacePath: path, runtimeHandleId: handle, runtimeName: runtime } = step;
+  const { agentSessionId } = step;
+  const before = stage.system.report().dead;
+  const now = stage.clock.now();
+  const told = [
+    { child: "workspace", data: { epoch: epoch.workspace, path, branch } },
+    { child: "terminal", data: { epoch: epoch.terminal, handle, runtime, agentSessionId } },
+  ];
+  for (const { child, data } of told) {
+    const body = { type: "child.started", from: `${child}/${stage.id}`, data: present(data) };
+    // oxlint-disable-next-line no-await-in-loop -- the worktree is there before the program
+    await stage.publish(`ao.msg.session.${stage.id}`, body, now);
+  }
+  await stage.rest();
+  return { isError: stage.system.report().dead > before };
+}
+
+function present(members: Readonly<Record<string, string | number | undefined>>): JsonObject {
+  const there = Object.entries(members).filter(([, value]) => value !== undefined);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined members were left out
+  return Object.fromEntries(there) as JsonObject;
+}
+
+/** A whole row at once: at revision 0 when there is none, at the present one when there is. */
+async function upsert({ stage }: Play, step: StepOf<"upsert">): Promise<StepResult> {
+  const { atSec: _, revision, expectedRevision = revision, ...shape } = step;
+  const known = stage.record();
+  if (known === undefined) {
+    if ((expectedRevision ?? 0) !== 0) return { isError: true };
+    await stage.spawn();
+    await stage.write((record) => withShape(record, { ...shape, revision: 1 }, stage.clock.now()));
+    return GOOD;
+  }
+  if (isStale(known, expectedRevision)) return { isError: true };
+  const rest = { prState: "none", prReason: "not_created", memory: null } as const;
+  const row = { reason: "", ...rest, ...shape, revision: known.revision };
+  await stage.write((record) => written(record, withShape(record, row, stage.clock.now()), stage));
+  return GOOD;
+}
+
+/** The same step many times at once; `varyAtSec: "i"` gives each its own second. */
+async function concurrently(
+  play: Play,
+  { count, step, varyAtSec }: StepOf<"concurrently">,
+): Promise<StepResult> {
+  const steps = Array.from({ length: count }, (_, i) => {
+    const { op, step: parsedStep } = parseStep({
+      ...parsed(z.looseObject({}), step, "step"),
+      ...(varyAtSec === "i" && { atSec: i }),
+    });
+    return { op, step: parsedStep };
+  });
+  if (varyAtSec === "i") await play.stage.moveTo(count);
+  const results = await Promise.all(
+    steps.map(async ({ op, step: each }) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by the shape of this very op
+      const run = RUNNERS[op] as Runner<Op>;
+      return run(play, each as never);
+    }),
+  );
+  return { isError: results.some(({ isError }) => isError) };
+}
