@@ -44,8 +44,7 @@ const READINGS: ReadonlyMap<string, Expect> = new Map<string, Expect>([
 export function bindingExpectation(expect: Expect): Expect {
   const { better } = expect;
   if (better === undefined) return expect;
-  const reading = READINGS.get(String(better));
-  if (reading === undefined)
-    throw new Error(`nobody has read this better column yet: ${String(better)}`);
-  return reading;
+  const reading = typeof better === "string" ? READINGS.get(better) : undefined;
+  if (reading !== undefined) return reading;
+  throw new Error(`nobody has read this better column yet: ${JSON.stringify(better)}`);
 }

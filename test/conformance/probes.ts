@@ -193,7 +193,7 @@ async function looked(sessions: readonly Session[]): Promise<string[]> {
       if (lane === "runtime") {
         said.set(
           id,
-          `observe ${id} runtime=${String(data["runtime"])} process=${String(data["process"])}`,
+          `observe ${id} runtime=${textOf(data["runtime"])} process=${textOf(data["process"])}`,
         );
       } else if (data["process"] === "dead") {
         // R2
@@ -216,6 +216,10 @@ async function looked(sessions: readonly Session[]): Promise<string[]> {
   ended.abort();
   await probing;
   return [...said.values()];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function rowOf({ id, handle, probe = "alive" }: Session): PaneRow[] {

@@ -80,36 +80,31 @@ export function withShape(record: SessionContext, shape: RecordShape, at = T0): 
 }
 
 function axesWith(axes: Axes, shape: RecordShape, at: number): Axes {
-  const { session, reason, runtime, activity, prState, prReason, prNumber, prUrl, memory } = shape;
-  const { lifecycle, pr } = axes;
-  const runtimeReason = shape.runtimeReason ?? RUNTIME_REASON[runtime ?? ""] ?? axes.runtime.reason;
-  const moved = movedAxis(
-    lifecycle,
-    {
-      state: session ?? lifecycle.state,
-      reason: reason ?? (session === undefined ? lifecycle.reason : ""),
-    },
-    at,
-  );
+  const { session, runtime, activity, memory } = shape;
+  const { lifecycle } = axes;
+  const reason = shape.reason ?? (session === undefined ? lifecycle.reason : "");
+  const why = shape.runtimeReason ?? RUNTIME_REASON[runtime ?? ""] ?? axes.runtime.reason;
   return {
     ...axes,
-    lifecycle: moved,
-    runtime: movedAxis(
-      axes.runtime,
-      { state: runtime ?? axes.runtime.state, reason: runtimeReason },
-      at,
-    ),
+    lifecycle: movedAxis(lifecycle, { state: session ?? lifecycle.state, reason }, at),
+    runtime: movedAxis(axes.runtime, { state: runtime ?? axes.runtime.state, reason: why }, at),
     activity: {
       ...axes.activity,
       ...spoken(shape, axes.activity),
       state: activity ?? axes.activity.state,
     },
-    pr: {
-      ...movedAxis(pr, { state: prState ?? pr.state, reason: prReason ?? pr.reason }, at),
-      ...(prNumber !== undefined && { number: prNumber }),
-      ...((prUrl !== undefined || prNumber !== undefined) && { url: urlOf(prUrl, prNumber) }),
-    },
+    pr: pullRequestAxis(axes.pr, shape, at),
     detecting: memory === undefined ? axes.detecting : memoryFrom(memory),
+  };
+}
+
+function pullRequestAxis(pr: Axes["pr"], shape: RecordShape, at: number): Axes["pr"] {
+  const { prState, prReason, prNumber, prUrl } = shape;
+  const isNamed = prUrl !== undefined || prNumber !== undefined;
+  return {
+    ...movedAxis(pr, { state: prState ?? pr.state, reason: prReason ?? pr.reason }, at),
+    ...(prNumber !== undefined && { number: prNumber }),
+    ...(isNamed && { url: urlOf(prUrl, prNumber) }),
   };
 }
 

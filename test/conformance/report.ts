@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { bindingExpectation } from "./better.ts";
 import { CaseFile, isBinding, parseCase, parsed, type Case, type Suite } from "./cases.ts";
-import type { Difference } from "./expectation.ts";
+import { isRecord, type Difference } from "./expectation.ts";
 import { isParity, runParity } from "./parity.ts";
 import { isProbeCase, runProbeCase } from "./probes.ts";
 import { isSaga, runSaga } from "./sagas.ts";
@@ -57,8 +57,7 @@ async function reportOf(
 }
 
 function namesOf(value: unknown, otherwise: string): { id: string; title: string } {
-  const known = typeof value === "object" && value !== null ? value : {};
-  const [id, title]: unknown[] = [Reflect.get(known, "id"), Reflect.get(known, "title")];
+  const { id, title }: Record<string, unknown> = isRecord(value) ? value : {};
   return {
     id: typeof id === "string" ? id : otherwise,
     title: typeof title === "string" ? title : "",

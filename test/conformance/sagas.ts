@@ -7,7 +7,7 @@ import { addressOf, type Address } from "../../machines/ids.ts";
 import { memoryDisk, memoryStore } from "../../storage/memory-store.ts";
 import type { JournalEntry } from "../../storage/store.ts";
 import { parsed, type Case } from "./cases.ts";
-import { sameCount, someMembers, type Compare, type Difference } from "./expectation.ts";
+import { isRecord, sameCount, someMembers, type Compare, type Difference } from "./expectation.ts";
 import { readRecord, RecordShape, withShape } from "./record.ts";
 import { Stage } from "./stage.ts";
 import { differences } from "./tables.ts";
@@ -20,6 +20,7 @@ import { differences } from "./tables.ts";
 //   G1. Here the record comes first. What the model writes once worktree and runtime are there (`spawnInitiated`) is the
 //       row of the terminal, live; its completion is what the session hears of it.
 //   G2. A completion that cannot be written is a launch that was done and could not be answered.
+//   G4. A write of the model's row is here a step that changes an axis; a worktree that is back is a fact beside it.
 //   G3. "Cannot be freed" is here no failure of the kill: the worktree is kept, and the record says why.
 
 const ID = "sess-1";
@@ -55,15 +56,13 @@ const COMPARES: Readonly<Record<string, Compare>> = {
   revision: sameCount,
   sends: sameCount,
 };
-const KEYS: ReadonlySet<string> = new Set([
-  ...["display", "session", "reason", "runtime", "runtimeReason", "prState", "prReason"],
-  ...["metadata", "revision", "memory", "recordExists", "callOrder", "env", "error", "errorCode"],
-  ...["workspaceCreated", "workspaceDestroyed", "workspaceFreed", "workspaceTouched"],
-  ...["workspaceRestoreCalled", "runtimeCreated", "runtimesCreated", "newRuntimes"],
-  ...["runtimeDestroyed", "runtimeDestroyCalled", "newRuntimesDestroyed", "lifecycleCalled"],
-  ...["killIntentRecorded", "cleaned", "skipped", "sends", "to", "text", "launch"],
-  ...["metadataRestored", "revisionDeltaDuringRestore"],
-]);
+const KEYS: ReadonlySet<string> = new Set(
+  `display session reason runtime runtimeReason prState prReason metadata
+   revision memory recordExists callOrder env error errorCode workspaceCreated
+   workspaceDestroyed workspaceFreed workspaceTouched workspaceRestoreCalled runtimeCreated runtimesCreated newRuntimes runtimeDestroyed
+   runtimeDestroyCalled newRuntimesDestroyed lifecycleCalled killIntentRecorded cleaned skipped sends to
+   text launch metadataRestored revisionDeltaDuringRestore`.split(/\s+/),
+);
 
 /** Whether a case is one of the session manager's. */
 export function isSaga({ given }: Case): boolean {
@@ -92,7 +91,7 @@ class Saga {
   /** Calls before what the case does. */
   #before = 0;
   /** What was left of the outside, and of the record, when a restore began. */
-  #beforeRestore: { calls: number; revision: number; metadata: string } | undefined;
+  #beforeRestore: { calls: number; seq: number; metadata: string } | undefined;
   #isError = false;
   #more: Record<string, unknown> = {};
 
@@ -205,7 +204,7 @@ class Saga {
       baseRef: "main",
       branch,
       kind: "worker",
-      harness: "command",
+      harness: "claude-code",
       argv: ["claude"],
       env: { AO_ISSUE_ID: ISSUE, AGENT_ENV: "kept" },
       prompt: "do the thing\n\nbe careful",
@@ -230,8 +229,8 @@ class Saga {
     }
     this.#beforeRestore = {
       calls: this.#calls.length,
-      revision: this.stage.record()?.revision ?? 0,
-      metadata: JSON.stringify(readRecord(this.stage)["metadata"]),
+      seq: this.stage.row()?.seq ?? 0,
+      metadata: this.#launchMetadata(),
     };
     const outcome = await this.stage.ask(this.stage.session, "session.restore");
     const state = this.stage.record()?.axes.lifecycle.state;
@@ -300,7 +299,7 @@ class Saga {
       workspaceCreated: count("prepareWorkspace"),
       workspaceDestroyed: count("reclaimWorkspace"),
       workspaceFreed: !stage.outside.trees.has(stage.id),
-      workspaceTouched: calls.some(({ name }) => /Workspace$/.test(name)),
+      workspaceTouched: calls.some(({ name }) => name.endsWith("Workspace")),
       runtimeCreated: count("launchTerminal"),
       runtimesCreated: count("launchTerminal"),
       runtimeDestroyed: count("destroyTerminal"),
@@ -312,8 +311,9 @@ class Saga {
   #metadata(): Record<string, unknown> {
     const { stage } = this;
     const isThere = stage.outside.panes.has(stage.id);
+    const metadata = readRecord(stage)["metadata"];
     return {
-      ...Object(readRecord(stage)["metadata"]),
+      ...(isRecord(metadata) && metadata),
       // The outside names its panes for their terminals, and there is one sort of them.
       ...(isThere && { runtimeHandleId: `rt-${stage.id}`, runtimeName: "tmux" }),
     };
@@ -325,7 +325,7 @@ class Saga {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the adapter was given
     const { launch } = last.data as EffectData<"launchTerminal">;
     return {
-      launch: launch.argv.join(" "),
+      launch: commandOf(launch.argv),
       env: {
         AO_SESSION_ID: launch.identity.sessionId,
         AO_PROJECT_ID: launch.identity.projectId,
@@ -344,9 +344,28 @@ class Saga {
       newRuntimesDestroyed: doneOf(calls, "destroyTerminal").length,
       workspaceRestoreCalled: calls.some(({ name }) => name === "prepareWorkspace"),
       workspaceDestroyed: doneOf(calls, "reclaimWorkspace").length,
-      revisionDeltaDuringRestore: (this.stage.record()?.revision ?? 0) - before.revision,
-      metadataRestored: JSON.stringify(readRecord(this.stage)["metadata"]) === before.metadata,
+      revisionDeltaDuringRestore: this.#writesAfter(before.seq),
+      metadataRestored: this.#launchMetadata() === before.metadata,
     };
+  }
+
+  /** What is kept of the launch itself: all of the metadata but where the worktree is now. */
+  #launchMetadata(): string {
+    const { branch, prompt, agentSessionId } = this.stage.record() ?? {};
+    return JSON.stringify({ branch, prompt, agentSessionId });
+  }
+
+  /** Steps of the session that changed an axis (G4). */
+  #writesAfter(first: number): number {
+    const { system, session } = this.stage;
+    const last = this.stage.row()?.seq ?? first;
+    const axesAt = (seq: number): string => {
+      const context = system.stateAt(session, seq)?.context;
+      return JSON.stringify(isRecord(context) ? context["axes"] : null);
+    };
+    return Array.from({ length: last - first }, (_, n) => first + n).filter(
+      (seq) => axesAt(seq) !== axesAt(seq + 1),
+    ).length;
   }
 
   #watched(adapters: Adapters): Adapters {
@@ -388,6 +407,13 @@ class Saga {
       },
     };
   }
+}
+
+/** The program and the conversation it resumes; flags for hooks and permissions are our own. */
+function commandOf(argv: readonly string[]): string {
+  const at = argv.indexOf("--resume");
+  const resumed = at === -1 ? [] : argv.slice(at, at + 2);
+  return [argv[0] ?? "", ...resumed].join(" ");
 }
 
 function doneOf(calls: readonly Call[], name: string): readonly Call[] {

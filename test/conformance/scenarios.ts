@@ -66,8 +66,8 @@ const COMPARES: Readonly<Record<string, Compare>> = {
   trackers: sameCount,
 };
 
-/** Whether every key of an expectation is one that a scenario can be asked for. */
-export function knownKeys(expect: Readonly<Record<string, unknown>>): string[] {
+/** The keys of an expectation that no scenario can be asked for. */
+function strangeKeys(expect: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(expect).filter((key) => compareOf(key) === undefined);
 }
 
@@ -81,7 +81,7 @@ function compareOf(key: string): Compare | undefined {
 /** Plays a scenario; throws for an op or a key that is not known. */
 export async function runScenario(one: Case, expect = one.expect): Promise<Difference[]> {
   const { record, steps } = parsed(Given, one.given, "given");
-  const strange = knownKeys(expect);
+  const strange = strangeKeys(expect);
   if (strange.length > 0) throw new Error(`expect.${strange.join(", expect.")} is not known`);
   for (const step of steps) parseStep(step);
   const stage = new Stage({

@@ -56,30 +56,47 @@ export function scmBody(
 ): { readonly fetched: boolean; readonly prs: readonly PullRequestFacts[] } {
   const { fetched, prState = fetched ? "open" : "none" } = facts;
   if (!fetched || prState === "none") return { fetched, prs: [] };
-  const number = facts.number ?? known.number ?? 1;
-  const isSame = number === known.number || facts.number === undefined;
   const isDraft = prState === "open" && facts.draft === true;
+  const pr: PullRequestFacts = {
+    ...namesOf(facts, known),
+    state: isDraft ? "draft" : prState,
+    headRef: "head",
+    baseRef: "main",
+    ci: checksOf(facts),
+    reviewDecision: decisionOf(facts),
+    comments: (facts.pendingComments ?? []).map(commentOf),
+    mergeable: mergeableOf(facts),
+    updatedAt: T0,
+  };
+  return { fetched, prs: [pr] };
+}
+
+function namesOf(
+  facts: ScmFacts,
+  known: Parameters<typeof scmBody>[1],
+): Pick<PullRequestFacts, "url" | "number" | "title" | "headSha"> {
+  const number = facts.number ?? known.number ?? 1;
+  const url = number === (known.number ?? number) ? known.url : undefined;
   return {
-    fetched,
-    prs: [
-      {
-        url: facts.url ?? (isSame ? known.url : undefined) ?? urlOf(undefined, number),
-        number,
-        title: facts.title ?? "",
-        state: isDraft ? "draft" : prState,
-        headSha: facts.head ?? "",
-        headRef: "head",
-        baseRef: "main",
-        ci: checksOf(facts),
-        reviewDecision: decisionOf(facts),
-        comments: (facts.pendingComments ?? []).map((comment, index) => ({
-          ...comment,
-          id: comment.id ?? `${index}-${comment.author}-${comment.body}`.slice(0, 200),
-        })),
-        mergeable: mergeableOf(facts),
-        updatedAt: T0,
-      },
-    ],
+    url: facts.url ?? urlOf(url, number),
+    number,
+    title: facts.title ?? "",
+    headSha: facts.head ?? "",
+  };
+}
+
+function commentOf(
+  comment: z.infer<typeof Comment>,
+  index: number,
+): PullRequestFacts["comments"][number] {
+  const id = comment.id ?? `${index}-${comment.author}-${comment.body}`.slice(0, 200);
+  const { path, line, url, ...told } = comment;
+  return {
+    ...told,
+    id,
+    ...(path !== undefined && { path }),
+    ...(line !== undefined && { line }),
+    ...(url !== undefined && { url }),
   };
 }
 

@@ -214,17 +214,13 @@ export class Stage {
 
   /** Lets a promise that waits for the actors come true. */
   async #driven<Value>(promise: Promise<Value>): Promise<Value> {
-    let isDone = false;
-    const done = (): void => {
-      isDone = true;
-    };
-    promise.then(done, done);
-    for (let turn = 0; turn < TURNS && !isDone; turn += 1) {
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      const turned = settle().then(() => undefined);
       // oxlint-disable-next-line no-await-in-loop -- one turn of everything after the other
-      await settle();
+      const done = await Promise.race([promise.then((value) => ({ value })), turned]);
+      if (done !== undefined) return done.value;
     }
-    if (!isDone) throw new Error("nothing came of it");
-    return promise;
+    throw new Error("nothing came of it");
   }
 
   #adapters(): Adapters {

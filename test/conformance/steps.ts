@@ -106,11 +106,15 @@ export async function runStep(play: Play, value: unknown): Promise<StepResult> {
   const { op, step } = parseStep(value);
   const { atSec } = parsed(z.looseObject(at), step, "step");
   if (atSec !== undefined) await play.stage.moveTo(atSec);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by the shape of this very op
-  const run = RUNNERS[op] as Runner<Op>;
-  const result = await run(play, step as never);
+  const result = await carriedOut(play, op, step);
   await play.stage.rest();
   return result;
+}
+
+async function carriedOut(play: Play, op: Op, step: unknown): Promise<StepResult> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by the shape of this very op
+  const run = RUNNERS[op] as (play: Play, step: unknown) => Promise<StepResult>;
+  return run(play, step);
 }
 
 const RUNNERS: { readonly [Name in Op]: Runner<Name> } = {
@@ -271,11 +275,7 @@ async function concurrently(
   });
   if (varyAtSec === "i") await play.stage.moveTo(count);
   const results = await Promise.all(
-    steps.map(async ({ op, step: each }) => {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by the shape of this very op
-      const run = RUNNERS[op] as Runner<Op>;
-      return run(play, each as never);
-    }),
+    steps.map(async ({ op, step: each }) => carriedOut(play, op, each)),
   );
   return { isError: results.some(({ isError }) => isError) };
 }

@@ -183,6 +183,7 @@ export function memoryShown(
 }
 
 function openAnswer({ number, url, ...facts }: z.infer<typeof Open>): Record<string, unknown> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- flags that are left out are not there
   const verdict = decideOpen(facts as Parameters<typeof decideOpen>[0]);
   const { display, state, reason, lifecycle } = verdict;
   return {
@@ -223,14 +224,18 @@ function agreement({
   const answer = decided(decider, input);
   const lifecycle = { state: String(answer["session"]), reason: String(answer["reason"]) };
   const pr = {
-    state: String(answer["prState"] ?? "none"),
-    reason: String(answer["prReason"] ?? ""),
+    state: textOf(answer["prState"], "none"),
+    reason: textOf(answer["prReason"], ""),
   };
   const projected = derived(lifecycle, pr);
   const { display } = answer;
   return {
     displayEqualsDerived: display === projected ? projected : `${String(display)} ≠ ${projected}`,
   };
+}
+
+function textOf(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
 }
 
 function decided(decider: string, input: unknown): Record<string, unknown> {
