@@ -1,13 +1,14 @@
 import { readFile, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
+import { commonDirOf } from "./git-repository.ts";
 import { writePrivate } from "./terminal-records.ts";
 
 // Agent trust
 //
 // Claude Code asks a person whether it may work in a folder it has not seen, before anything else; an agent in a new
-// worktree would wait for that for ever. Whoever registered the project has answered: the folder of all worktrees is
-// marked as trusted, once per home.
+// worktree would wait for that for ever. Whoever registered the project has answered: its repository is marked as
+// trusted, once, and with it all its worktrees.
 //
 //   T1. Nothing else in the person's file is touched, and nothing is made where there is none: Claude Code was never
 //       set up there, and asks for more than trust.
@@ -17,7 +18,16 @@ const Trusted = z.looseObject({
   projects: z.record(z.string(), z.looseObject({})).optional(),
 });
 
-/** Marks a folder, and with it all below it, as trusted by Claude Code. True when something had to be written. */
+/** Marks the repository of a worktree as trusted by Claude Code; nothing where a folder is in none. */
+export async function trustRepository(
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const common = await commonDirOf(cwd).catch(() => undefined);
+  if (common !== undefined) await trustFolder(dirname(common), env);
+}
+
+/** Marks a folder as trusted by Claude Code. True when something had to be written. */
 export async function trustFolder(
   folder: string,
   env: Readonly<Record<string, string | undefined>>,

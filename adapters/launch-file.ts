@@ -1,11 +1,10 @@
-import { join } from "node:path";
 import type { EffectData, LaunchSpec } from "../machines/effects.ts";
 import { TOKEN_PLACE } from "../machines/review-prompts.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { writeAgentFiles, withRealPath } from "./agent-files.ts";
 import { checkAgentProgram } from "./agent-programs.ts";
-import { trustFolder } from "./agent-trust.ts";
+import { trustRepository } from "./agent-trust.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
 import { writePrivate } from "./terminal-records.ts";
 import type { Incarnation } from "./terminal-records.ts";
@@ -92,7 +91,7 @@ export async function writeLaunch(
   }
   const { harness, cwd } = launch;
   await checkAgentProgram({ harness, argv, cwd, path: env["PATH"] ?? "" });
-  if (launch.trust !== null) await trustFolder(join(home, "worktrees"), env);
+  if (launch.trust !== null) await trustRepository(cwd, env);
   await writeAgentFiles(folder, launch.files);
   await writePrivate(records.promptPath(of), promptOf(launch, env["AO_TOKEN"]));
   await writePrivate(records.path(of, "launch"), fields.map((field) => `${field}\0`).join(""));

@@ -56,7 +56,7 @@ export interface AgentLaunch {
   readonly env: Readonly<Record<string, string>>;
   readonly files: readonly LaunchFile[];
   readonly typed: TypedPrompt | null;
-  /** Whose list of trusted folders must name the folder of all worktrees. */
+  /** Whose list of trusted folders must name the repository. */
   readonly trust: "claude-code" | null;
 }
 

@@ -1,0 +1,128 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { expect, it } from "vitest";
+import { z } from "zod";
+import { daemonWorld, type DaemonWorld } from "../support/daemon.ts";
+import { fakeAnthropic } from "../support/fake-anthropic.ts";
+import { repositoryAlone, run } from "../support/repository.ts";
+
+// The real Claude Code, in a real pane, under the real daemon; only the model is scripted.
+
+const CLI = join(
+  dirname(createRequire(import.meta.url).resolve("@anthropic-ai/claude-code/package.json")),
+  "cli.js",
+);
+const KEY = "sk-ant-fake-0123456789";
+
+/** The agent as a person has set it up: signed in, and asked for nothing any more but trust in new folders. */
+function setUp(folder: string, url: string): Record<string, string> {
+  mkdirSync(folder, { recursive: true });
+  const approved = { approved: [KEY.slice(-20)], rejected: [] };
+  const config = { hasCompletedOnboarding: true, theme: "dark", customApiKeyResponses: approved };
+  writeFileSync(join(folder, ".claude.json"), JSON.stringify(config));
+  return {
+    HOME: folder,
+    CLAUDE_CONFIG_DIR: folder,
+    ANTHROPIC_BASE_URL: url,
+    ANTHROPIC_API_KEY: KEY,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    DISABLE_AUTOUPDATER: "1",
+  };
+}
+
+const Journal = z.object({
+  entries: z.array(z.object({ message: z.object({ type: z.string(), data: z.unknown() }) })),
+});
+const Heard = z.looseObject({
+  event: z.string().optional(),
+  text: z.string().optional(),
+  toolName: z.string().optional(),
+  agentSessionId: z.string().optional(),
+});
+
+/** What the agent's hooks said so far. */
+async function heard(world: DaemonWorld, id: string): Promise<z.infer<typeof Heard>[]> {
+  const { entries } = Journal.parse(await world.get(`/actors/session/${id}/journal?limit=1000`));
+  return entries
+    .filter(({ message }) => message.type === "activity.observed")
+    .map(({ message }) => Heard.parse(message.data));
+}
+
+const PATIENCE = { timeout: 60_000 };
+
+it("runs, says what it does, is spoken to, asks, and goes on with its conversation after a kill", async () => {
+  const model = await fakeAnthropic([
+    {
+      match: /write the note/,
+      reply: "Writing.",
+      tools: [{ name: "Bash", input: { command: "echo hi > note.txt", description: "Write" } }],
+    },
+  ]);
+  const world = daemonWorld();
+  await world.up();
+  const { path } = await repositoryAlone();
+  const env = setUp(join(world.home, "../person"), model.url);
+  const worker = { harness: "claude-code", command: [process.execPath, CLI] };
+  await world.post("/projects", { id: "demo", path, scm: "none", config: { worker, env } });
+  const { id } = await world.post("/sessions", { projectId: "demo", prompt: "hello there" });
+  const events = async () => (await heard(world, id)).map(({ event }) => event);
+
+  // It works on its prompt and rests, without ever asking whether its new folder is to be trusted.
+  await expect.poll(events, PATIENCE).toEqual(["session-start", "user-prompt-submit", "stop"]);
+  await expect.poll(async () => world.session(id)).toMatchObject({ status: "idle" });
+  const { workspace } = await world.session(id);
+  expect(await run(workspace.path ?? "", "status", "--porcelain", "--ignored")).toBe("");
+
+  // A message is typed, and confirmed by the agent's own word.
+  await world.post(`/sessions/${id}/send`, { text: "write the note" });
+  await expect
+    .poll(async () => heard(world, id), PATIENCE)
+    .toContainEqual(
+      expect.objectContaining({ event: "user-prompt-submit", text: "write the note" }),
+    );
+  await expect
+    .poll(async () => (await world.get(`/sessions/${id}/messages`)).messages.at(-1), PATIENCE)
+    .toMatchObject({ text: "write the note", state: "delivered" });
+
+  // It asks for a permission, which a person gives at its terminal.
+  await expect
+    .poll(async () => world.session(id), PATIENCE)
+    .toMatchObject({ activity: { state: "blocked" } });
+  await expect
+    .poll(async () => heard(world, id))
+    .toContainEqual(expect.objectContaining({ event: "permission-request", toolName: "Bash" }));
+  await expect
+    .poll(async () => world.tmux("capture-pane", "-p", "-t", `=${id}:`), PATIENCE)
+    .toMatch(/1\. Yes/);
+  await world.tmux("send-keys", "-t", `=${id}:`, "Enter");
+  await expect.poll(events, PATIENCE).toContain("post-tool-use");
+  await expect.poll(async () => world.session(id), PATIENCE).toMatchObject({ status: "idle" });
+  expect(readFileSync(join(workspace.path ?? "", "note.txt"), "utf8")).toBe("hi\n");
+
+  // Killed and restored, it goes on with the same conversation.
+  await world.post(`/sessions/${id}/kill`);
+  await expect
+    .poll(async () => world.session(id), PATIENCE)
+    .toMatchObject({ wanted: "stopped", workspace: { state: "archived" } });
+  expect(existsSync(workspace.path ?? "")).toBe(false);
+  const asked = model.heard().length;
+  await world.post(`/sessions/${id}/restore`);
+  await expect
+    .poll(async () => world.session(id), PATIENCE)
+    .toMatchObject({ terminal: { state: "live", epoch: 2 }, activity: { state: "idle" } });
+  expect(readFileSync(join(workspace.path ?? "", "note.txt"), "utf8")).toBe("hi\n");
+  await world.post(`/sessions/${id}/send`, { text: "and now" });
+  await expect
+    .poll(() => model.heard().slice(asked).at(-1)?.join("\n"), PATIENCE)
+    .toMatch(/hello there[^]*write the note[^]*and now/);
+  const conversations = (await heard(world, id)).flatMap(
+    ({ agentSessionId = [] }) => agentSessionId,
+  );
+  expect(new Set(conversations).size).toBe(1);
+  await world.post(`/sessions/${id}/kill`);
+  await expect
+    .poll(async () => world.session(id), PATIENCE)
+    .toMatchObject({ wanted: "stopped", workspace: { state: "archived" } });
+}, 180_000);
