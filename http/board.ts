@@ -72,7 +72,7 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
   const { kind, id } = splitAddress(row.address);
   const { value, context } = stateOf(row);
   const states = statePaths(value);
-  const told = kind === "session" ? sessionLine(row) : plainLine(id, states, context);
+  const told = kind === "session" ? sessionLine(row) : plainLine(row, states, context);
   return {
     address: row.address,
     kind,
@@ -112,15 +112,56 @@ function sessionLine(row: SnapshotRow): Told {
   };
 }
 
-function plainLine(id: string, states: readonly string[], context: Context): Told {
-  const trouble = Trouble.safeParse(context["trouble"]).data;
+function plainLine(row: SnapshotRow, states: readonly string[], context: Context): Told {
+  const said = Said.parse(context);
+  const { standing, trouble, runs = [] } = said;
+  const { kind, id } = splitAddress(row.address);
   return {
-    title: textOf(context["title"]) ?? textOf(context["question"]) ?? id,
+    title: kind === "review" ? `Reviews of ${id}` : titleOf(said, id),
     status: states.join(" · "),
-    reason: trouble?.message ?? textOf(context["reason"]) ?? "",
-    parent: textOf(context["parent"]) ?? null,
-    facts: {},
+    reason: standing?.reason ?? trouble?.message ?? said.reason ?? runsOf(runs),
+    ...(standing !== undefined && { since: standing.since }),
+    parent: kind === "review" ? addressOf("session", id) : parentOf(said),
+    facts: standing === undefined ? {} : { next: standing.next },
   };
+}
+
+function titleOf({ title, question, text }: z.infer<typeof Said>, id: string): string {
+  return firstLine([title, question, text].find((each) => each !== undefined && each !== "") ?? id);
+}
+
+const Text = z.string().optional().catch(undefined);
+const Run = z.looseObject({ id: z.string(), state: z.string(), reason: z.string().nullish() });
+/** What kinds say of themselves under names that people understand; what one does not say is left out. */
+const Said = z.object({
+  title: Text,
+  question: Text,
+  text: Text,
+  reason: Text,
+  parent: Text,
+  objectiveId: Text,
+  projectId: Text,
+  standing: z
+    .object({ reason: z.string(), since: z.number(), next: z.string().nullable() })
+    .optional()
+    .catch(undefined),
+  trouble: z.object({ message: z.string() }).optional().catch(undefined),
+  runs: z.array(Run).optional().catch(undefined),
+});
+
+function parentOf({ parent, objectiveId, projectId }: z.infer<typeof Said>): string | null {
+  if (parent !== undefined) return parent;
+  if (objectiveId !== undefined) return addressOf("objective", objectiveId);
+  return projectId === undefined ? null : addressOf("project", projectId);
+}
+
+/** The newest runs, newest first, in words. */
+function runsOf(runs: readonly z.infer<typeof Run>[]): string {
+  return runs
+    .slice(-3)
+    .toReversed()
+    .map(({ state, reason }) => [state, reason].filter(Boolean).join(": "))
+    .join(" ← ");
 }
 
 // Long enough to know it by.
@@ -131,12 +172,6 @@ function firstLine(text: string): string {
 }
 
 type Context = ReturnType<typeof stateOf>["context"];
-const Trouble = z.object({ message: z.string() });
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
 function earliest({ timers }: SnapshotRow): BoardLine["next"] {
   const [first] = Object.entries(timers)
     .map(([name, { dueAt }]) => ({ name, at: dueAt }))

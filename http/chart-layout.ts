@@ -69,8 +69,19 @@ export async function chartLayout(kind: Kind, collapsed: ReadonlySet<string>): P
 }
 
 async function layOut(kind: Kind, collapsed: ReadonlySet<string>): Promise<Layout> {
-  const graph = chartGraph(kind, collapsed);
-  const isParallel = kind.machine.root.type === "parallel";
+  return graphLayout(chartGraph(kind, collapsed), {
+    kind: kind.name,
+    version: kind.version,
+    hash: definitionHashOf(kind),
+    isParallel: kind.machine.root.type === "parallel",
+  });
+}
+
+/** Where everything of a graph is. Fails when the engine does. */
+export async function graphLayout(
+  graph: ChartGraph,
+  { isParallel, ...names }: Pick<Layout, "kind" | "version" | "hash"> & { isParallel: boolean },
+): Promise<Layout> {
   const [right, down] = await Promise.all([
     place(graph, { isParallel, direction: "RIGHT" }),
     place(graph, { isParallel, direction: "DOWN" }),
@@ -79,9 +90,7 @@ async function layOut(kind: Kind, collapsed: ReadonlySet<string>): Promise<Layou
   const boxes = new Map(flatten(placed).map((box) => [box.id, box]));
   const arrows = new Map(flatten(placed).flatMap(({ edges = [] }) => edges.map((e) => [e.id, e])));
   return {
-    kind: kind.name,
-    version: kind.version,
-    hash: definitionHashOf(kind),
+    ...names,
     width: Math.ceil(placed.width),
     height: Math.ceil(placed.height),
     nodes: graph.nodes.map((node) => ({ ...node, ...frameOf(boxes.get(idOf(node.id))) })),

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { PartsTree } from "../actors/parts.ts";
 import type { System } from "../actors/system.ts";
 import type { SessionReader } from "./session-reader.ts";
 import type { ReviewerTokenClaim, ReviewerTokens } from "./tokens.ts";
@@ -58,6 +59,8 @@ export interface Edge {
   readonly now: () => number;
   readonly version: string;
   readonly health: () => Health;
+  /** The daemon's parts, and what it took to keep them up. */
+  readonly trees?: () => readonly PartsTree[];
   /** Fails with REPOSITORY_INVALID, REPOSITORY_EMPTY or GIT_FAILED. */
   readonly inspectRepository: (path: string) => Promise<Repository>;
   /** The last lines of a terminal. Fails with TMUX_UNREACHABLE or PANE_GONE. */

@@ -80,7 +80,8 @@ function layoutRoute(app: App, edge: Edge): void {
   );
 }
 
-function knownKind({ system }: Edge, name: KindName): Kind {
+/** Fails with KIND_UNKNOWN. */
+export function knownKind({ system }: Edge, name: KindName): Kind {
   const kind = system.kinds.get(name);
   if (kind !== undefined) return kind;
   throw new Failure("KIND_UNKNOWN", `this daemon runs no actors of kind ${name}`);

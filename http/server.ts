@@ -15,9 +15,11 @@ import { ANSWER_WITHIN_MS } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
 import { answerFailure, answerFailures, failureOf } from "./failures.ts";
+import { fleetRoutes } from "./fleet.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { hindsightRoutes } from "./hindsight.ts";
 import { intakeRoutes } from "./intake.ts";
+import { loadRoute } from "./load.ts";
 import { machineRoutes } from "./machines.ts";
 import { muxRoute, takeSockets } from "./mux.ts";
 import { noticeRoutes } from "./notices.ts";
@@ -35,6 +37,7 @@ import { reviewRoutes } from "./reviews.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { signIn, signInRoutes, type SignIn } from "./sign-in.ts";
 import type { SessionTokens } from "./tokens.ts";
+import { supervisionRoutes } from "./supervision.ts";
 import { actorViews } from "./views.ts";
 import { webRoutes } from "./web.ts";
 
@@ -49,6 +52,7 @@ export interface ServerOptions extends Pick<
   | "inspectRepository"
   | "capture"
   | "watch"
+  | "trees"
   | "attach"
   | "toldOf"
   | "hasProgram"
@@ -170,6 +174,9 @@ async function registerRoutes(
       actorRoutes(api, edge);
       hindsightRoutes(api, edge);
       machineRoutes(api, edge);
+      fleetRoutes(api, edge);
+      supervisionRoutes(api, edge);
+      loadRoute(api, edge);
       intakeRoutes(api, edge);
       backupRoute(api, edge);
       eventRoutes(api, edge, events);

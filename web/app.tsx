@@ -17,6 +17,18 @@ const ActorPage = lazy(async () =>
 const TerminalsPage = lazy(async () =>
   import("./pages/terminals.tsx").then((page) => ({ default: page.TerminalsPage })),
 );
+const MachinesPage = lazy(async () =>
+  import("./pages/machines.tsx").then((page) => ({ default: page.MachinesPage })),
+);
+const CausesPage = lazy(async () =>
+  import("./pages/causes.tsx").then((page) => ({ default: page.CausesPage })),
+);
+const SupervisionPage = lazy(async () =>
+  import("./pages/supervision.tsx").then((page) => ({ default: page.SupervisionPage })),
+);
+const HealthPage = lazy(async () =>
+  import("./pages/health.tsx").then((page) => ({ default: page.HealthPage })),
+);
 
 /** The pages: which one the address names, or the way in. */
 export function App({ refusal }: { readonly refusal: string | undefined }): ReactNode {
@@ -34,6 +46,9 @@ function Pages(): ReactNode {
       () => [
         { keys: "?", what: "Show what the keys do", run: () => showKeys((is) => !is) },
         { keys: "g b", what: "Go to the board", run: () => go("/") },
+        { keys: "g m", what: "Go to the statecharts", run: () => go("/machines") },
+        { keys: "g s", what: "Go to the supervision", run: () => go("/supervision") },
+        { keys: "g h", what: "Go to the health", run: () => go("/health") },
         { keys: "g t", what: "Go to the terminals", run: () => go("/terminals") },
         { keys: "T", what: "Turn between light, dark and the system's choice", run: turnTheme },
       ],
@@ -55,6 +70,10 @@ function Pages(): ReactNode {
 function Page({ route }: { readonly route: Route }): ReactNode {
   const [first = ""] = route.parts;
   if (first === "") return <Board route={route} />;
+  if (first === "machines") return <MachinesPage route={route} />;
+  if (first === "causes") return <CausesPage route={route} />;
+  if (first === "supervision") return <SupervisionPage />;
+  if (first === "health") return <HealthPage />;
   if (first === "terminals") return <TerminalsPage route={route} />;
   if (first === "actors" && route.parts.length === 3) return <ActorPage route={route} />;
   return (

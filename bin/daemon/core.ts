@@ -129,6 +129,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         health: () => healthOf(workshop, core),
         inspectRepository: async (path) => inspectRepository(path),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
+        trees: () => workshop.trees(),
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),
         attach: (terminal) => outside.terminals.attachCommand(terminal),
         toldOf: (noticeId) => outside.notices.toldOf(noticeId),

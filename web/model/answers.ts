@@ -191,3 +191,108 @@ export interface Layout {
   readonly nodes: readonly ChartNode[];
   readonly edges: readonly ChartEdge[];
 }
+
+/** `GET /machines/:kind/fleet`. */
+export interface Fleet {
+  readonly total: number;
+  readonly states: readonly { readonly path: string; readonly count: number }[];
+  readonly moves: readonly {
+    readonly event: string;
+    readonly was: Json;
+    readonly value: Json;
+    readonly count: number;
+  }[];
+  readonly since: number | null;
+}
+
+/** One link of `GET /causes/:id`. */
+export interface Cause {
+  readonly id: string;
+  readonly type: "observation" | "command" | "mail" | "timer" | "result" | "order";
+  readonly name: string;
+  readonly at: number;
+  readonly address?: string;
+  readonly seq?: number;
+  readonly data: Json;
+}
+
+/** One supervisor of `GET /supervision`. */
+export interface Supervisor {
+  readonly name: string;
+  readonly address?: string;
+  readonly phase: string;
+  readonly strategy: string;
+  readonly intensity: number;
+  readonly periodMs: number;
+  readonly restarts: Readonly<Record<string, number>>;
+  readonly dueAt: number | null;
+  readonly parts: readonly {
+    readonly id: string;
+    readonly epoch: number;
+    readonly state: string;
+    readonly lastCause?: string;
+    readonly error?: string;
+  }[];
+  readonly pokes?: readonly {
+    readonly n: number;
+    readonly at: number;
+    readonly after: string;
+    readonly state: string;
+    readonly outcome: string;
+  }[];
+}
+
+/** `GET /intake`. */
+export interface Books {
+  readonly received: number;
+  readonly applied: number;
+  readonly duplicate: number;
+  readonly stale: number;
+  readonly dead: number;
+  readonly lag: number;
+  readonly outbox: number;
+  readonly timers: number;
+  readonly globalSeq: number;
+  readonly isBalanced: boolean;
+}
+
+export interface Letter {
+  readonly id: number;
+  readonly at: number;
+  readonly code: string;
+  readonly message: string;
+  readonly subject: string;
+  readonly to?: string;
+  readonly body: string;
+  readonly retries: number;
+}
+
+/** `GET /readyz`. */
+export interface Ready {
+  readonly isReady: boolean;
+  readonly version: string;
+  readonly parts: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly reason?: string;
+  }[];
+}
+
+/** One run of `GET /sessions/:id/reviews`. */
+export interface ReviewRun {
+  readonly id: string;
+  readonly prUrl: string;
+  readonly targetSha: string;
+  readonly harness: string;
+  readonly status: string;
+  readonly failReason?: string;
+  readonly detail?: string;
+  readonly verdict: string;
+  readonly body: string;
+  readonly attempt: number;
+  readonly createdAt: number;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  readonly submittedAt?: number;
+  readonly deliveredAt?: number;
+}

@@ -12,6 +12,7 @@ import { Journal } from "../parts/journal.tsx";
 import { Moves } from "../parts/moves.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Rewind } from "../parts/rewind.tsx";
+import { Runs } from "../parts/runs.tsx";
 import { StepFacts } from "../parts/step-facts.tsx";
 import { Tabs, type Tab } from "../parts/tabs.tsx";
 import { WaitingFacts } from "../parts/waiting-facts.tsx";
@@ -41,7 +42,13 @@ export function ActorPage({ route }: { readonly route: Route }): ReactNode {
         {frame.value === undefined ? (
           <p className="tab-panel dim">{frame.failure?.message ?? "Reading …"}</p>
         ) : (
-          <Side path={path} actor={actor} frame={frame.value} onSeq={onSeq} />
+          <Side
+            path={path}
+            review={["review", "session"].includes(kind) ? id : undefined}
+            actor={actor}
+            frame={frame.value}
+            onSeq={onSeq}
+          />
         )}
       </aside>
       <Rewind ticks={actor.ticks} last={actor.last} seq={seq} isLive={isLive} onSeq={onSeq} />
@@ -113,21 +120,20 @@ function lightOf(
 
 function Side({
   path,
+  review,
   actor,
   frame,
   onSeq,
 }: {
   readonly path: string;
+  /** Whose reviews are told too. */
+  readonly review: string | undefined;
   readonly actor: ActorState;
   readonly frame: Frame;
   readonly onSeq: (seq: number) => void;
 }): ReactNode {
   const [tab, setTab] = useState("now");
   const [event, setEvent] = useState("");
-  const changes = useMemo(
-    () => (frame.before === null ? [] : diff(frame.before.context, frame.context)),
-    [frame],
-  );
   const tryEvent = (type: string): void => {
     setEvent(type);
     setTab("what-if");
@@ -135,18 +141,7 @@ function Side({
   const tabs: readonly Tab[] = [
     { id: "now", name: "What next", draw: () => <Moves moves={frame.moves} onTry={tryEvent} /> },
     { id: "step", name: "Step", draw: () => <StepFacts frame={frame} /> },
-    {
-      id: "context",
-      name: "Context",
-      draw: () => (
-        <>
-          <h3>Changed by step {frame.seq}</h3>
-          <Changes changes={changes} />
-          <h3>All of it</h3>
-          <Tree value={frame.context} changed={new Set(changes.map((change) => change.path))} />
-        </>
-      ),
-    },
+    { id: "context", name: "Context", draw: () => <Contents frame={frame} /> },
     {
       id: "waits",
       name: "Waits for",
@@ -163,7 +158,28 @@ function Side({
       draw: () => <WhatIfForm path={path} frame={frame} event={event} onEvent={setEvent} />,
     },
   ];
-  return <Tabs tabs={tabs} chosen={tab} onChoose={setTab} />;
+  const runs: Tab = {
+    id: "runs",
+    name: "Reviews",
+    draw: () => <Runs id={review ?? ""} stamp={actor.last} />,
+  };
+  const shown = review === undefined ? tabs : [runs, ...tabs];
+  return <Tabs tabs={shown} chosen={tab} onChoose={setTab} />;
+}
+
+function Contents({ frame }: { readonly frame: Frame }): ReactNode {
+  const changes = useMemo(
+    () => (frame.before === null ? [] : diff(frame.before.context, frame.context)),
+    [frame],
+  );
+  return (
+    <>
+      <h3>Changed by step {frame.seq}</h3>
+      <Changes changes={changes} />
+      <h3>All of it</h3>
+      <Tree value={frame.context} changed={new Set(changes.map((change) => change.path))} />
+    </>
+  );
 }
 
 function Missing({

@@ -5,7 +5,7 @@ import { ask } from "../model/client.ts";
 //
 // What a person may do with an actor. Each is asked about first, and nothing is drawn before it is committed.
 
-interface Action {
+export interface Action {
   readonly name: string;
   /** What will happen, said before it does. */
   readonly question: string;
@@ -62,8 +62,50 @@ const ACTIONS: Readonly<Record<string, (id: string) => Action[]>> = {
       path: `/sessions/${id}/kill`,
       body: () => ({ kind: "manual" }),
     },
+    {
+      name: "Restore",
+      question: `The agent of ${id} is started again in its worktree, if it has ended.`,
+      path: `/sessions/${id}/restore`,
+      body: () => ({}),
+    },
+    reviewOf(id),
+  ],
+  review: (id) => [reviewOf(id)],
+  question: (id) => [
+    {
+      name: "Answer",
+      question: "The answer reaches the terminal of whoever asked.",
+      path: `/questions/${id}/answer`,
+      body: (text) => ({ answer: text }),
+      field: "Answer",
+    },
+  ],
+  objective: (id) => [
+    {
+      name: "Send",
+      question: `The text reaches the manager of ${id}.`,
+      path: `/objectives/${id}/send`,
+      body: (text) => ({ text }),
+      field: "Text",
+    },
+    {
+      name: "Cancel",
+      question: `The objective ${id} is given up, and its manager and workers are ended.`,
+      isDanger: true,
+      path: `/objectives/${id}/cancel`,
+      body: () => ({}),
+    },
   ],
 };
+
+function reviewOf(id: string): Action {
+  return {
+    name: "Review",
+    question: `The open pull requests of ${id} are reviewed, where their heads were not yet.`,
+    path: `/sessions/${id}/reviews/trigger`,
+    body: () => ({}),
+  };
+}
 
 function releaseOf(kind: string, id: string): Action {
   return {
@@ -75,7 +117,7 @@ function releaseOf(kind: string, id: string): Action {
 }
 
 /** Asks, does it, and says what became of it. */
-function Confirmation({
+export function Confirmation({
   action,
   onClose,
 }: {

@@ -20,6 +20,9 @@ import "../style/chart.css";
 //
 // A placed chart, drawn: states lit, the last step's arrows moving. Where things are is the layout's; it never moves.
 
+/** What became of a part between two versions. */
+export type Mark = "new" | "gone" | "changed";
+
 /** What is known of the states and arrows besides where they are. */
 export interface ChartLight {
   readonly active: ReadonlySet<string>;
@@ -31,7 +34,7 @@ export interface ChartLight {
   /** From 0 to 1: how often an arrow is taken. */
   readonly heat?: ReadonlyMap<string, number>;
   /** For a comparison: what is new, and what is gone. */
-  readonly marks?: ReadonlyMap<string, "new" | "gone">;
+  readonly marks?: ReadonlyMap<string, Mark>;
 }
 
 export interface ChartProps {
@@ -45,14 +48,14 @@ type StateNode = Node<{
   readonly node: ChartNode;
   readonly isActive: boolean;
   readonly badge: string | undefined;
-  readonly mark: "new" | "gone" | undefined;
+  readonly mark: Mark | undefined;
   readonly onToggle: ((path: string) => void) | undefined;
 }>;
 type ArrowEdge = Edge<{
   readonly edge: ChartEdge;
   readonly takenAt: number | undefined;
   readonly heat: number | undefined;
-  readonly mark: "new" | "gone" | undefined;
+  readonly mark: Mark | undefined;
 }>;
 
 /** The chart, with pan, zoom and fit. */

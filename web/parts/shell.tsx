@@ -5,6 +5,9 @@ import { turnTheme, useTheme } from "../model/theme.ts";
 const PAGES = [
   { href: "/", name: "Board" },
   { href: "/terminals", name: "Terminals" },
+  { href: "/machines", name: "Machines" },
+  { href: "/supervision", name: "Supervision" },
+  { href: "/health", name: "Health" },
 ] as const;
 
 /** What stands around every page. */

@@ -1,0 +1,111 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument -- looks into bodies of every shape */
+import { expect, it } from "vitest";
+import { memorySystem, served, withProject, withSession } from "../support/http.ts";
+
+it("counts the actors of a kind by state, and the ways they went (F1)", async () => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  await withSession(server);
+  const { body } = await server.request("GET", "/machines/terminal/fleet");
+  expect(body).toMatchObject({
+    total: 2,
+    states: [
+      { path: "live", count: 2 },
+      { path: "live.ready", count: 2 },
+    ],
+  });
+  expect(body.moves).toContainEqual({
+    event: "launchTerminal.done",
+    was: "launching",
+    value: { live: "ready" },
+    count: 2,
+  });
+});
+
+it("compares a chart with an older version that ran here, part by part (F2)", async () => {
+  const system = memorySystem();
+  const current = system.kinds.get("terminal")?.version ?? 0;
+  const server = await served({ system });
+  const graph = {
+    nodes: [
+      {
+        id: "",
+        parent: null,
+        type: "compound",
+        name: "terminal",
+        description: "",
+        entry: [],
+        hears: [],
+        isCollapsed: false,
+      },
+      {
+        id: "gone",
+        parent: "",
+        type: "atomic",
+        name: "gone",
+        description: "",
+        entry: [],
+        hears: [],
+        isCollapsed: false,
+      },
+    ],
+    edges: [],
+  };
+  await system.store.putNote(`chart:terminal:${current + 1}`, graph);
+  const { body } = await server.request(
+    "GET",
+    `/machines/terminal/diff?from=${current + 1}&to=${current}`,
+  );
+  expect(body.marks).toMatchObject({
+    gone: "gone",
+    absent: "new",
+    "live.ready": "new",
+    "": "changed",
+  });
+  expect(body.layout.nodes.map(({ id }: { id: string }) => id)).toContain("gone");
+});
+
+it("keeps the version that runs, and names no other", async () => {
+  const server = await served();
+  const { body } = await server.request("GET", "/machines/terminal/versions");
+  expect(body.versions).toEqual([body.current]);
+  expect((await server.request("GET", "/machines/terminal/diff?from=99&to=1")).body.code).toBe(
+    "KIND_UNKNOWN",
+  );
+});
+
+it("tells who keeps whom up: epochs, budgets and the daemon's own parts", async () => {
+  const tree = {
+    name: "core",
+    phase: "running",
+    strategy: "rest_for_one",
+    intensity: 8,
+    periodMs: 60_000,
+    restarts: { crash: 2 },
+    dueAt: null,
+    parts: [{ id: "bus", epoch: 3, state: "running", lastCause: "crash" }],
+  } as const;
+  const server = await served({ trees: () => [tree] });
+  await withProject(server);
+  const id = await withSession(server);
+  const { body } = await server.request("GET", "/supervision");
+  expect(body.parts).toEqual([tree]);
+  expect(body.actors).toMatchObject([
+    {
+      address: `session/${id}`,
+      strategy: "rest_for_one",
+      restarts: {},
+      parts: [
+        { id: "workspace", epoch: 1 },
+        { id: "terminal", epoch: 1 },
+      ],
+    },
+  ]);
+});
+
+it("tells what the daemon stands on and has to do", async () => {
+  const server = await served();
+  const { body } = await server.request("GET", "/load");
+  expect(body).toMatchObject({ isReady: true, bus: "up", lanes: [], parts: [{ name: "store" }] });
+});

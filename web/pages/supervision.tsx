@@ -1,0 +1,133 @@
+import type { ReactNode } from "react";
+import type { Supervisor } from "../model/answers.ts";
+import { useNow } from "../model/clock.ts";
+import { usePolled } from "../model/polled.ts";
+import { actorHref } from "../model/route.ts";
+import { brief, clockTime, plain } from "../model/words.ts";
+import { Badge } from "../parts/badge.tsx";
+import { Notice } from "../parts/notice.tsx";
+import "../style/causes.css";
+
+interface Answer {
+  readonly parts: readonly Supervisor[];
+  readonly actors: readonly Supervisor[];
+}
+
+/** Who keeps whom up, and what that took. */
+export function SupervisionPage(): ReactNode {
+  const { answer, failure } = usePolled<Answer>("/supervision?limit=500", 2_000);
+  if (answer === undefined) return <Notice title={failure?.message ?? "Reading …"} />;
+  return (
+    <div className="stack">
+      <h1>Supervision</h1>
+      {failure !== undefined && (
+        <p className="problem">{failure.message} What you see is how it was.</p>
+      )}
+      <section className="stack" aria-label="The daemon">
+        <h2>The daemon's own parts</h2>
+        <div className="cards">
+          {answer.parts.map((tree) => (
+            <Tree key={tree.name} tree={tree} />
+          ))}
+        </div>
+      </section>
+      <section className="stack" aria-label="Actors">
+        <h2>
+          Actors with children <span className="number">{answer.actors.length}</span>
+        </h2>
+        {answer.actors.length === 0 && <p className="dim">No actor keeps another one up now.</p>}
+        <div className="cards">
+          {answer.actors.map((tree) => (
+            <Tree key={tree.address} tree={tree} />
+          ))}
+        </div>
+      </section>
+    </div>
+  );
+}
+
+function Tree({ tree }: { readonly tree: Supervisor }): ReactNode {
+  const now = useNow();
+  const { name, address, phase, strategy, intensity, periodMs, restarts, dueAt, parts, pokes } =
+    tree;
+  return (
+    <article className="card">
+      <h2>
+        {address === undefined ? name : <a href={actorHref(address)}>{name}</a>}
+        <Badge word={phase} />
+      </h2>
+      <p className="dim">
+        {plain(strategy)}, at most {intensity} restarts of one cause in {brief(periodMs)}
+        {dueAt !== null && `; starts again in ${brief(dueAt - now)}`}
+      </p>
+      {Object.entries(restarts).map(([cause, used]) => (
+        <Budget key={cause} cause={cause} used={used} intensity={intensity} />
+      ))}
+      <table className="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">child</th>
+            <th scope="col">state</th>
+            <th scope="col">epoch</th>
+            <th scope="col">last end</th>
+          </tr>
+        </thead>
+        <tbody>
+          {parts.map(({ id, state, epoch, lastCause, error }) => (
+            <tr key={id}>
+              <td>{id}</td>
+              <td>
+                <Badge word={state} />
+              </td>
+              <td>{epoch}</td>
+              <td>{[lastCause, error].filter(Boolean).join(": ") || "–"}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {pokes !== undefined && <Pokes pokes={pokes} />}
+    </article>
+  );
+}
+
+function Budget(props: {
+  readonly cause: string;
+  readonly used: number;
+  readonly intensity: number;
+}): ReactNode {
+  const { cause, used, intensity } = props;
+  const places = Array.from(
+    { length: Math.min(24, Math.max(intensity, used)) },
+    (_, index) => index,
+  );
+  return (
+    <p className="budget">
+      <span>
+        {used} of {intensity} restarts for {cause}
+      </span>
+      {places.map((place) => (
+        <i key={place} data-used={place < used} aria-hidden="true" />
+      ))}
+    </p>
+  );
+}
+
+function Pokes({ pokes }: { readonly pokes: NonNullable<Supervisor["pokes"]> }): ReactNode {
+  return (
+    <>
+      <h3>Pokes</h3>
+      <ul>
+        {pokes.toReversed().map(({ n, at, after, state, outcome }) => (
+          <li key={n}>
+            {clockTime(at)} after {after === "turn" ? "the end of a turn" : "silence"}: {state},{" "}
+            {outcome === "progress"
+              ? "and it went on"
+              : outcome === "none"
+                ? "and nothing came of it"
+                : "open"}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
