@@ -50,7 +50,7 @@ const FIELDS = [
 ].map((name) => `#{${name}}`);
 
 /** Every pane of ours; none when there is no server. Fails with TMUX_UNREACHABLE. */
-async function panes(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> {
+export async function listed(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> {
   const answer = await tmux.run(["list-panes", "-a", "-F", FIELDS.join("|")], signal && { signal });
   if (answer.type === "no-server") return [];
   // A server without any session, about to end.
@@ -67,7 +67,7 @@ export async function findPane(
   terminal: string,
   signal?: AbortSignal,
 ): Promise<Pane | undefined> {
-  return (await panes(tmux, signal)).find((found) => found.terminal === terminal);
+  return (await listed(tmux, signal)).find((found) => found.terminal === terminal);
 }
 
 function pane(line: string): Pane | undefined {
@@ -91,7 +91,7 @@ function pane(line: string): Pane | undefined {
  * A terminal that is still being launched is not listed, nor one that was destroyed. Fails with TMUX_UNREACHABLE.
  */
 export async function fleet(tmux: Tmux, records: TerminalRecords): Promise<PaneRow[]> {
-  const found = await panes(tmux);
+  const found = await listed(tmux);
   const kept = byIncarnation(await records.names());
   const rows: Promise<PaneRow>[] = [];
   for (const seen of found) {

@@ -9,6 +9,7 @@ import type { PaneRow } from "./terminal-panes.ts";
 import { terminalRecords } from "./terminal-records.ts";
 import type { ExitRecord, Incarnation, RecordName } from "./terminal-records.ts";
 import { capture } from "./terminal-screen.ts";
+import { screensOf } from "./terminal-screens.ts";
 import { typist } from "./terminal-text.ts";
 import { terminalViews, type TerminalViews } from "./terminal-view.ts";
 import { tmuxClient } from "./tmux.ts";
@@ -37,6 +38,8 @@ export interface Terminals {
   readonly typeText: Adapter<"typeText">;
   /** The last lines of a pane with its history, without colours. Fails with PANE_GONE, TMUX_UNREACHABLE. */
   capture(terminal: string, lines: number): Promise<string>;
+  /** What terminals show now, in two tmux calls for all; one without a pane is left out. Fails with TMUX_UNREACHABLE. */
+  screens(terminals: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** The whole fleet in one tmux call. Fails with TMUX_UNREACHABLE. */
   listPanes(): Promise<PaneRow[]>;
   /** How an incarnation ended; undefined while it runs, or when nobody could write it. */
@@ -74,6 +77,7 @@ export function terminals(options: TerminalsOptions): Terminals {
     destroyTerminal: destroyer(parts),
     typeText,
     capture: (terminal, lines) => capture(parts, terminal, lines),
+    screens: (names) => screensOf(tmux, names),
     listPanes: () => fleet(tmux, parts.records),
     exitOf: (of) => parts.records.exit(of),
     changes: (signal) => parts.records.changes(signal),

@@ -67,6 +67,8 @@ export interface Edge {
   readonly capture?: (terminal: string, lines: number) => Promise<string>;
   /** Somebody looks at a terminal, live. Fails with PANE_GONE, TMUX_UNREACHABLE. */
   readonly watch?: TerminalViews["watch"];
+  /** What terminals show now, by terminal. Fails with TMUX_UNREACHABLE. */
+  readonly screens?: (terminals: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** The argv that shows a terminal to a person. */
   readonly attach?: (terminal: string) => readonly string[];
   /** What became of a notice outside; undefined when nothing was set up for it. */

@@ -53,6 +53,7 @@ export interface ServerOptions extends Pick<
   | "capture"
   | "watch"
   | "trees"
+  | "screens"
   | "attach"
   | "toldOf"
   | "hasProgram"

@@ -4,8 +4,8 @@ import { PreservedWork } from "../machines/effects.ts";
 import { splitAddress } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
-import { displayStatus, STATUSES } from "../machines/status.ts";
-import type { SnapshotRow } from "../storage/store.ts";
+import { displayStatus, STATUSES, type Status } from "../machines/status.ts";
+import type { SnapshotRow, SummaryRow } from "../storage/store.ts";
 
 // Session view
 //
@@ -70,6 +70,7 @@ export const SessionView = z.object({
   branch: z.string().optional(),
   status: z.enum(STATUSES),
   statusReason: z.string(),
+  statusSince: z.number(),
   lifecycle: Axis.extend({ since: z.number() }),
   runtime: Axis,
   activity: z.object({
@@ -156,6 +157,18 @@ const Stored = z.object({
   wanted: z.string().catch("running"),
 });
 
+/** Those that rest on a pull request. */
+const PULL_STATUSES: ReadonlySet<Status> = new Set([
+  "pr_open",
+  "draft",
+  "ci_failed",
+  "review_pending",
+  "changes_requested",
+  "approved",
+  "mergeable",
+  "merged",
+]);
+
 const Context = z.record(z.string(), z.unknown()).catch({});
 
 /** The value and context of a stored snapshot; empty ones when it is not one. */
@@ -208,6 +221,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     ...present({ objectiveId: stored.objectiveId, branch: stored.branch }),
     status: shown.status,
     statusReason: shown.reason,
+    statusSince: (PULL_STATUSES.has(shown.status) && stored.pr.since) || axes.lifecycle.since,
     ...axes,
     prs: prs.flatMap((facts) => PullRequestFacts.safeParse(facts).data ?? []),
     wanted: region("wanted") ?? stored.wanted,
@@ -259,6 +273,20 @@ export function lifecycleOf(row: SnapshotRow): string {
   return region("lifecycle") ?? stored.lifecycle.state ?? "not_started";
 }
 
+/** The display status of a session by its summary alone. */
+export function statusOf({ value, facts, updatedAt }: SummaryRow, at: number): Status {
+  const region = regionsOf(value);
+  const text = (name: string): string => z.string().catch("").parse(facts[name]);
+  const unheardSince = z.number().optional().catch(undefined).parse(facts["unheardSince"]);
+  return displayStatus({
+    lifecycle: { state: region("lifecycle") ?? "not_started", reason: text("reason") },
+    pr: { state: region("pr") ?? "none", reason: text("pr") },
+    runtime: region("runtime") ?? "unknown",
+    activity: region("activity") ?? "none",
+    ...(unheardSince !== undefined && { silentMs: Math.max(at, updatedAt) - unheardSince }),
+  }).status;
+}
+
 /** Every message to a session, oldest first. */
 export function messageViews(row: SnapshotRow): z.infer<typeof MessageView>[] {
   return readSession(row).stored.messages.flatMap((entry) => Message.safeParse(entry).data ?? []);
@@ -279,14 +307,16 @@ function readSession(row: SnapshotRow): {
 } {
   const { value, context } = stateOf(row);
   const axes = Context.parse(context["axes"]);
+  return { stored: Stored.parse({ ...context, ...axes }), region: regionsOf(value) };
+}
+
+/** The state of each region of a parallel state, by its name. */
+function regionsOf(value: Json): (name: string) => string | undefined {
   const regions = Context.parse(value);
-  return {
-    stored: Stored.parse({ ...context, ...axes }),
-    region: (name) => {
-      const state = regions[name];
-      if (typeof state === "string") return state;
-      return typeof state === "object" && state !== null ? Object.keys(state)[0] : undefined;
-    },
+  return (name) => {
+    const state = regions[name];
+    if (typeof state === "string") return state;
+    return typeof state === "object" && state !== null ? Object.keys(state)[0] : undefined;
   };
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
 import { ActivityObservation, PullRequestFacts } from "../machines/observations.ts";
+import { STATUSES } from "../machines/status.ts";
 import {
   ANSWER_WITHIN_MS,
   askActor,
@@ -15,7 +16,9 @@ import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { knownProject } from "./projects.ts";
 import { Id, page, SpawnBody, StateName } from "./schemas.ts";
-import { messageViews, MessageView, SessionView } from "./session-view.ts";
+import { Explanation, explanationOf } from "./session-explanation.ts";
+import { LastWords, lastWordsOf } from "./last-words.ts";
+import { messageViews, MessageView, SessionView, statusOf } from "./session-view.ts";
 
 const tags = ["sessions"];
 
@@ -27,6 +30,7 @@ const ReportBody = z.object({
   summary: z.string().max(65_536),
   outcome: z.string().min(1).max(64).default("succeeded"),
 });
+const Listed = SessionView.extend({ lastWords: LastWords.nullable().optional() });
 const MessageId = z.object({ messageId: z.string() });
 const Cleaned = z.object({
   cleaned: z.array(z.string()),
@@ -49,20 +53,24 @@ function listRoutes(app: App, edge: Edge): void {
   const Query = page(z.string(), 1_000).extend({
     project: Token.optional(),
     state: StateName.optional(),
+    status: z.enum(STATUSES).optional(),
+    /** Also what each agent wrote last: one look at all screens. */
+    words: z.stringbool().default(false),
   });
   app.get(
     "/sessions",
     {
       schema: {
         tags,
-        summary: "Sessions in order of id; `state` is any state of any axis",
+        summary:
+          "Sessions in order of id; `state` is any state of any axis, `words` adds what each agent wrote last",
         querystring: Query,
         response: {
-          200: z.object({ sessions: z.array(SessionView), next: z.string().nullable() }),
+          200: z.object({ sessions: z.array(Listed), next: z.string().nullable() }),
         },
       },
     },
-    ({ query: { after, limit, project, state } }) => {
+    async ({ query: { after, limit, project, state, status, words } }) => {
       checkState(edge, { state, kind: "session" });
       if (project !== undefined) knownProject(edge, project);
       const rows = edge.views.list({
@@ -70,17 +78,36 @@ function listRoutes(app: App, edge: Edge): void {
         state,
         after: after === undefined ? undefined : `session/${after}`,
         limit: limit + 1,
-        where: ({ facts }) => project === undefined || facts["projectId"] === project,
+        where: (row) =>
+          (project === undefined || row.facts["projectId"] === project) &&
+          (status === undefined || statusOf(row, edge.now()) === status),
       });
-      const sessions = edge.sessions.all(rows.slice(0, limit));
-      return { sessions, next: rows.length > limit ? (sessions.at(-1)?.id ?? null) : null };
+      const views = edge.sessions.all(rows.slice(0, limit));
+      const next = rows.length > limit ? (views.at(-1)?.id ?? null) : null;
+      if (!words) return { sessions: views, next };
+      const said = await lastWordsOf(edge, views);
+      return {
+        sessions: views.map((view) => ({ ...view, lastWords: said.get(view.id) ?? null })),
+        next,
+      };
     },
   );
 
   app.get(
     "/sessions/:id",
-    { schema: { tags, summary: "One session", params: Id, response: { 200: SessionView } } },
-    ({ params: { id } }) => viewOf(edge, addressOf("session", id)),
+    {
+      schema: {
+        tags,
+        summary: "One session, and why it is where it is",
+        params: Id,
+        response: { 200: SessionView.extend({ explanation: Explanation }) },
+      },
+    },
+    async ({ params: { id } }) => {
+      const row = knownActor(edge, addressOf("session", id));
+      const view = edge.sessions.one(row.address);
+      return { ...view, explanation: await explanationOf(edge, row, view) };
+    },
   );
 }
 

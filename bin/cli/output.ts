@@ -80,11 +80,9 @@ export function age(since: number, now: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-export function paint(
-  output: Output,
-  style: "dim" | "green" | "red" | "yellow",
-  text: string,
-): string {
+export type Style = "bold" | "dim" | "green" | "red" | "yellow";
+
+export function paint(output: Output, style: Style, text: string): string {
   return output.hasColour ? styleText(style, text, { validateStream: false }) : text;
 }
 

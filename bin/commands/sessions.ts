@@ -5,7 +5,7 @@ import type { SessionView } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { EXIT } from "../cli/exit.ts";
-import { age, listing, paint, print, table, type Output } from "../cli/output.ts";
+import { paint, print, type Output } from "../cli/output.ts";
 
 export interface SpawnOptions {
   readonly kind: string;
@@ -25,54 +25,6 @@ export async function spawnSession(
   const body = { projectId, prompt, ...own, ...options };
   const session = await ask<SessionView>("POST", "/sessions", { body });
   print(output, session, ({ id, status }) => `session ${id}: ${status}`);
-}
-
-/** Sessions that are not over; all of them when asked. */
-export async function listSessions(
-  output: Output,
-  options: { project?: string; all?: boolean; state?: string },
-): Promise<void> {
-  const sessions: SessionView[] = [];
-  let after: string | undefined;
-  do {
-    const { project, state } = options;
-    const path = `/sessions${query({ project, state, after, limit: 500 })}`;
-    // oxlint-disable-next-line no-await-in-loop -- each page begins where the last ended
-    const page = await ask<{ sessions: SessionView[]; next: string | null }>("GET", path);
-    sessions.push(...page.sessions);
-    after = page.next ?? undefined;
-  } while (after !== undefined);
-  const isShown = ({ lifecycle, wanted }: SessionView): boolean =>
-    options.all === true ||
-    options.state !== undefined ||
-    (lifecycle.state !== "terminated" && wanted !== "stopped");
-  const now = Date.now();
-  print(output, { sessions: sessions.filter(isShown) }, (facts) =>
-    table(
-      output,
-      ["id", "status", "why", "since", "branch", "pr", "title"],
-      facts.sessions.map((session) => [
-        session.id,
-        session.status,
-        session.statusReason,
-        age(session.lifecycle.since, now),
-        session.branch ?? "",
-        session.pr.number === undefined ? "" : `#${session.pr.number}`,
-        session.title === "" ? session.prompt.slice(0, 200) : session.title,
-      ]),
-    ),
-  );
-}
-
-export async function showSession(output: Output, id: string): Promise<void> {
-  const session = await ask<SessionView>("GET", `/sessions/${part(id)}`);
-  print(output, session, ({ prs, terminal, ...facts }) =>
-    listing(output, {
-      ...facts,
-      prs: prs.map(({ number, state, title }) => `#${number} ${state} ${title}`).join("; "),
-      terminal: `${terminal.state}, epoch ${terminal.epoch}`,
-    }),
-  );
 }
 
 export async function killSession(output: Output, id: string, kind: string): Promise<void> {

@@ -131,6 +131,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         trees: () => workshop.trees(),
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),
+        screens: async (terminals) => outside.terminals.screens(terminals),
         attach: (terminal) => outside.terminals.attachCommand(terminal),
         toldOf: (noticeId) => outside.notices.toldOf(noticeId),
         report: (error, id) =>

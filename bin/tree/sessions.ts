@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import type { ListOptions } from "../commands/session-list.ts";
 import type { SpawnOptions } from "../commands/sessions.ts";
 import { declare, group, numeric } from "../cli/declaration.ts";
 
@@ -95,22 +96,25 @@ function orchestratorCommands(root: Command): void {
 }
 
 function lookCommands(root: Command): void {
-  declare<{ project?: string; all?: boolean; state?: string }>(root, {
+  declare<ListOptions>(root, {
     usage: "ls",
-    summary: "List sessions: what each is doing and why",
+    summary: "List sessions: what each is doing and why; ! needs you, * is something to know",
     options: [
       new Option("--project <id>", "only of this project"),
+      new Option("--status <status>", "only with this status, for example needs_input"),
       new Option("--state <state>", "only in this state, for example lifecycle.idle"),
       new Option("-a, --all", "also those that are over"),
     ],
-    examples: ["ao ls", "ao ls --project app --all", "ao ls --json"],
-    run: async ({ options, output }) => (await body()).listSessions(output, options),
+    examples: ["ao ls", "ao ls --project app --all", "ao ls --status needs_input --json"],
+    run: async ({ options, output }) =>
+      (await import("../commands/session-list.ts")).listSessions(output, options),
   });
   declare(root, {
     usage: "show <session>",
-    summary: "Show one session",
+    summary: "Show one session, what it waits for and how it came there",
     examples: ["ao show app-1", "ao show app-1 --json"],
-    run: async ({ args: [id = ""], output }) => (await body()).showSession(output, id),
+    run: async ({ args: [id = ""], output }) =>
+      (await import("../commands/session-page.ts")).showSession(output, id),
   });
   declare(root, {
     usage: "attach <session>",

@@ -1,7 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
 import { commandLine, connected } from "../support/command-line.ts";
-import { withProject, withSession } from "../support/http.ts";
+import { withOrder, withProject, withSession } from "../support/http.ts";
 
 describe("the command line", () => {
   it("registers, spawns, lists, sends and kills", async () => {
@@ -15,12 +15,12 @@ describe("the command line", () => {
       out: "session app-1: spawning",
     });
     expect((await ao(["ls"])).out.split("\n")).toEqual([
-      expect.stringMatching(/^ID +STATUS +WHY +SINCE +BRANCH +PR +TITLE$/),
-      expect.stringMatching(/^app-1 +spawning +spawn_requested +\d+s +\S+ +login$/),
+      expect.stringMatching(/^ +ID +STATUS +WHY +SINCE +BRANCH +PR +TITLE +LAST WORDS$/),
+      expect.stringMatching(/^ +app-1 +spawning +spawn requested +\d+s +\S+ +login$/),
     ]);
     expect((await ao(["send", "app-1", "hello"])).out).toMatch(/^queued /);
     expect((await ao(["kill", "app-1"])).out).toBe("session app-1: killed");
-    expect((await ao(["ls"])).out.split("\n")).toHaveLength(1);
+    expect((await ao(["ls"])).out).toMatch(/no sessions; 1 are over: ao ls --all$/);
     expect((await ao(["ls", "--all"])).out.split("\n")).toHaveLength(2);
     expect(server.system.report().isBalanced).toBe(true);
   });
@@ -33,7 +33,7 @@ describe("the command line", () => {
     expect((await ao(["ls"])).out.split("\n")).toHaveLength(2);
     await ao(["kill", "demo-1"]);
     expect((await server.request("GET", "/sessions/demo-1")).body.lifecycle.state).toBe("done");
-    expect((await ao(["ls"])).out.split("\n")).toHaveLength(1);
+    expect((await ao(["ls"])).out).toMatch(/no sessions; 1 are over: ao ls --all$/);
     expect((await ao(["ls", "--all"])).out.split("\n")).toHaveLength(2);
   });
 
@@ -114,6 +114,36 @@ describe("the command line", () => {
     ]);
     const values = await ao(["watch", "--after", "2", "--limit", "1", "--json"]);
     expect(JSON.parse(values.out)).toMatchObject({ globalSeq: 3, address: "session/demo-1" });
+  });
+
+  it("lists first who needs a person, then by life and id, the same each time (G1, G2)", async () => {
+    const { ao, json, server } = await connected();
+    await withProject(server);
+    for (let n = 1; n <= 11; n += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- ids in order
+      await withOrder(server);
+    }
+    for (const [id, state] of [
+      ["demo-2", "idle"],
+      ["demo-3", "active"],
+      ["demo-11", "waiting_input"],
+    ]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await server.request("POST", `/sessions/${id}/activity`, { state });
+    }
+    await server.request("POST", "/sessions/demo-4/kill");
+    await expect.poll(async () => (await ao(["notices"])).out).toContain("demo-11-n1");
+    const listed = async (...args: string[]): Promise<string[]> =>
+      (await ao(["ls", ...args])).out
+        .split("\n")
+        .slice(1)
+        .map((line) => line.trim().replace(/^! +/, "!").split(" ")[0] ?? "");
+    const order = ["!demo-11", ...[1, 3, 5, 6, 7, 8, 9, 10, 2].map((n) => `demo-${n}`)];
+    expect(await listed()).toEqual(order);
+    expect(await listed("--all")).toEqual([...order, "demo-4"]);
+    expect(await listed("--status", "needs_input")).toEqual(["!demo-11"]);
+    expect(await json(["ls", "--status", "idle"])).toMatchObject({ sessions: [{ id: "demo-2" }] });
+    expect((await ao(["ls", "--status", "odd"])).code).toBe(2);
   });
 
   it("shows what a person should know until it is taken note of", async () => {

@@ -31,7 +31,7 @@ describe("the keys of a session's view", () => {
       title: "the view",
       make: fullSession,
       path: [],
-      keys: `id projectId objectiveId kind harness title prompt branch status statusReason lifecycle runtime
+      keys: `id projectId objectiveId kind harness title prompt branch status statusReason statusSince lifecycle runtime
         activity pr prs wanted detecting workspace terminal report trouble notices revision createdAt
         updatedAt`,
     },
@@ -39,7 +39,7 @@ describe("the keys of a session's view", () => {
       title: "the view of a new one",
       make: newSession,
       path: [],
-      keys: `id projectId kind harness title prompt branch status statusReason lifecycle runtime
+      keys: `id projectId kind harness title prompt branch status statusReason statusSince lifecycle runtime
         activity pr prs wanted detecting workspace terminal report trouble notices revision createdAt
         updatedAt`,
     },
@@ -70,16 +70,20 @@ describe("the keys of a session's view", () => {
       title: "workspace",
       make: fullSession,
       path: ["workspace"],
-      keys: "state path branch headSha dirty unpushed reason",
+      keys: "state path branch headSha dirty unpushed reason preserved",
     },
     { title: "terminal", make: fullSession, path: ["terminal"], keys: "id epoch state attach" },
   ])("are those of the contract in $title", async ({ make, path, keys }) => {
     const server = await served();
     await make(server);
     const { body } = await server.request("GET", "/sessions/demo-1");
-    const part = path.reduce((inner, key) => inner[key], body);
+    const { explanation, ...view } = body;
+    const part = path.reduce((inner, key) => inner[key], view);
     expect(Object.keys(part).toSorted()).toEqual(keys.split(/\s+/).toSorted());
-    expect((await server.request("GET", "/sessions")).body.sessions).toEqual([body]);
+    expect((await server.request("GET", "/sessions")).body.sessions).toEqual([view]);
+    expect(Object.keys(explanation).join(" ")).toBe(
+      "waitsFor evidence timers transitions orders messages lastWords",
+    );
   });
 });
 

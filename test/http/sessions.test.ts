@@ -64,7 +64,9 @@ describe("a session", () => {
         revision: 1,
       },
     ]);
-    expect((await server.request("GET", "/sessions/demo-1")).body).toEqual(made);
+    const { explanation, ...read } = (await server.request("GET", "/sessions/demo-1")).body;
+    expect(read).toEqual(made);
+    expect(explanation.waitsFor).toEqual(["its worktree to be made"]);
   });
 
   it("shows its worktree and its terminal once they are there", async () => {

@@ -1,0 +1,129 @@
+import type { LastWords } from "../../http/last-words.ts";
+import type { SessionView } from "../../http/session-view.ts";
+import { ask, query } from "../cli/api.ts";
+import { columns, type Column } from "../cli/columns.ts";
+import { age, paint, print, type Output, type Style } from "../cli/output.ts";
+
+// Session list
+//
+// What every session is doing, at a glance.
+//
+//   G1. What needs a person comes first: an urgent notice, then any other; then by how lively it is, then by id.
+//   G2. The order depends on nothing but that: two looks at the same sessions are in the same order.
+
+export type Listed = SessionView & { readonly lastWords?: LastWords | null };
+
+export interface ListOptions {
+  readonly project?: string;
+  readonly all?: boolean;
+  readonly state?: string;
+  readonly status?: string;
+}
+
+/** Sessions that are not over, or that somebody should look at; all of them when asked. */
+export async function listSessions(output: Output, options: ListOptions): Promise<void> {
+  const sessions = await everySession(options);
+  const isAll = options.all === true || options.state !== undefined || options.status !== undefined;
+  const shown = sessions.filter((session) => isAll || isOfInterest(session)).toSorted(byUrgency);
+  const now = Date.now();
+  print(output, { sessions: shown }, (facts) => {
+    if (facts.sessions.length > 0) return columns(output, tableOf(now), facts.sessions);
+    const hidden = sessions.length === 0 ? "" : `; ${sessions.length} are over: ao ls --all`;
+    return `${columns(output, tableOf(now), [])}\n${paint(output, "dim", `no sessions${hidden}`)}`;
+  });
+}
+
+async function everySession({ project, state, status }: ListOptions): Promise<Listed[]> {
+  const sessions: Listed[] = [];
+  let after: string | undefined;
+  do {
+    const path = `/sessions${query({ project, state, status, after, limit: 500, words: "true" })}`;
+    // oxlint-disable-next-line no-await-in-loop -- each page begins where the last ended
+    const page = await ask<{ sessions: Listed[]; next: string | null }>("GET", path);
+    sessions.push(...page.sessions);
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  return sessions;
+}
+
+function isOfInterest({ lifecycle, wanted, notices }: Listed): boolean {
+  const isOver = lifecycle.state === "terminated" || wanted === "stopped";
+  return !isOver || notices.some(({ state }) => state === "open");
+}
+
+/** `!` when somebody is needed, `*` when there is something to know. */
+function markOf({ notices }: Listed): string {
+  const open = notices.filter(({ state }) => state === "open");
+  if (open.some(({ priority }) => priority === "urgent")) return "!";
+  return open.length > 0 ? "*" : "";
+}
+
+const STYLES: Readonly<Record<string, Style>> = {
+  needs_input: "yellow",
+  stuck: "red",
+  errored: "red",
+  ci_failed: "red",
+  detecting: "yellow",
+  no_signal: "yellow",
+  changes_requested: "yellow",
+  approved: "green",
+  mergeable: "green",
+  merged: "green",
+  done: "green",
+  killed: "dim",
+  cleanup: "dim",
+  terminated: "dim",
+  exited: "dim",
+};
+
+function tableOf(now: number): Column<Listed>[] {
+  return [
+    { heading: "", cell: markOf, style: (row) => (markOf(row) === "!" ? "red" : "yellow") },
+    { heading: "id", cell: ({ id }) => id, style: () => "bold", least: 8 },
+    { heading: "status", cell: ({ status }) => status, style: ({ status }) => STYLES[status] },
+    {
+      heading: "why",
+      cell: ({ statusReason }) => statusReason.replaceAll("_", " "),
+      least: 10,
+      rank: 3,
+    },
+    { heading: "since", cell: ({ statusSince }) => age(statusSince, now) },
+    { heading: "branch", cell: ({ branch }) => branch ?? "", least: 8, rank: 2 },
+    { heading: "pr", cell: ({ prs }) => prs.map(({ number }) => `#${number}`).join(" "), least: 4 },
+    { heading: "title", cell: titleOf, least: 10, rank: 4 },
+    { heading: "last words", cell: ({ lastWords }) => lastWords?.text ?? "", least: 16, rank: 1 },
+  ];
+}
+
+function titleOf({ title, prompt }: Listed): string {
+  return title === "" ? prompt.slice(0, 60) : title;
+}
+
+const LIVELY: Readonly<Record<string, number>> = {
+  needs_input: 0,
+  stuck: 0,
+  errored: 0,
+  detecting: 1,
+  no_signal: 1,
+  ci_failed: 1,
+  changes_requested: 1,
+  mergeable: 1,
+  approved: 1,
+  working: 2,
+  spawning: 2,
+};
+const RESTING = 3;
+const OVER = 4;
+
+function byUrgency(a: Listed, b: Listed): number {
+  return ranks(a) - ranks(b) || ORDER.compare(a.id, b.id);
+}
+
+// app-2 comes before app-10.
+const ORDER = new Intl.Collator("en", { numeric: true });
+
+function ranks(session: Listed): number {
+  const mark = { "!": 0, "*": 10, "": 20 }[markOf(session)] ?? 20;
+  const isOver = session.lifecycle.state === "terminated" || session.wanted === "stopped";
+  return mark + (isOver ? OVER : (LIVELY[session.status] ?? RESTING));
+}
