@@ -14,6 +14,7 @@ import {
   type SessionStep,
   type TerminalFacts,
 } from "./session-record.ts";
+import { GROUNDED } from "./tool-flight.ts";
 import {
   supervise,
   supervisor,
@@ -132,7 +133,7 @@ function startTerminal(
   });
   const terminal = { epoch, state: "starting" as const, pid: null, exitCode: null, signal: null };
   return {
-    context: { ...fresh, terminal },
+    context: { ...fresh, terminal, flight: GROUNDED },
     orders: [mail(context, "terminal", "child.start", { epoch, host: "local", launch })],
   };
 }
@@ -366,6 +367,7 @@ function terminalExited(
   return withAxes(
     {
       ...context,
+      flight: GROUNDED,
       terminal: { ...terminal, state, exitCode: exitCode ?? null, signal: signal ?? null },
     },
     {

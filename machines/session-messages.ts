@@ -1,3 +1,4 @@
+import { HARNESSES } from "./harnesses.ts";
 import { addressOf } from "./ids.ts";
 import type { Order } from "./order.ts";
 import type { Undeliverable } from "./children.ts";
@@ -14,7 +15,8 @@ import { withRefund } from "./session-trackers.ts";
 // The inbox of one session: what was said to its agent, and what became of it.
 //
 //   M1. At most one message is with the terminal.
-//   M2. Nothing is typed into a question: not while the agent waits for input or is blocked.
+//   M2. Nothing is typed into a permission, nor to an agent that has said goodbye. What is automatic is not typed into
+//       a question or a doubt either, and what managers and other agents say not into a turn that cannot be steered.
 //   M3. What is no longer true when its turn comes expires untyped.
 //   M4. A message that surely was not typed waits for the next live terminal; one that may have been does not.
 
@@ -28,7 +30,7 @@ const MOST_ATTEMPTS = 5;
 /** The session with one more message waiting; undefined when its queue is full. */
 export function queued(
   context: SessionContext,
-  message: Pick<SessionMessage, "id" | "text" | "at" | "about" | "ref" | "review">,
+  message: Pick<SessionMessage, "id" | "text" | "at" | "about" | "ref" | "review" | "kind">,
 ): SessionContext | undefined {
   const open = context.messages.filter(isPending);
   const chars = open.reduce((sum, { text }) => sum + text.length, message.text.length);
@@ -43,8 +45,10 @@ export function queued(
 /** Hands the next message to the terminal, if it may be typed now (M1, M2, M3). */
 export function handedOver(context: SessionContext, at: number): SessionStep {
   const current = expired(context, (message) => !stillHolds(context, message));
-  const next = current.messages.find(({ state }) => state === "queued");
-  if (next === undefined || !mayType(current)) return { context: current, orders: [] };
+  const next = mayType(current)
+    ? current.messages.find((message) => message.state === "queued" && mayHear(current, message))
+    : undefined;
+  if (next === undefined) return { context: current, orders: [] };
   const attempts = next.attempts + 1;
   const delivering: SessionMessage = { ...next, state: "delivering", handedAt: at, attempts };
   const order: Order = {
@@ -57,10 +61,23 @@ export function handedOver(context: SessionContext, at: number): SessionStep {
 }
 
 function mayType({ axes, terminal, wanted, messages }: SessionContext): boolean {
-  const isAsking = axes.activity.state === "waiting_input" || axes.activity.state === "blocked";
   const isFree = messages.every(({ state }) => state !== "delivering");
   const isEnded = axes.lifecycle.state === "terminated" || wanted !== "running";
-  return terminal.state === "live" && !isAsking && isFree && !isEnded;
+  return terminal.state === "live" && isFree && !isEnded;
+}
+
+/** Whether the agent may be given this text as it is now (M2). */
+function mayHear(
+  { axes, harness }: SessionContext,
+  { kind, about, review }: SessionMessage,
+): boolean {
+  const { state } = axes.activity;
+  if (state === "blocked" || state === "exited") return false;
+  const isAutomatic = about !== undefined || review !== undefined;
+  const sort = kind ?? (isAutomatic ? "nudge" : "text");
+  if (sort === "text") return true;
+  if (state === "waiting_input" || axes.lifecycle.state === "detecting") return false;
+  return sort === "nudge" || state !== "active" || HARNESSES.get(harness)?.steers === true;
 }
 
 function stillHolds(context: SessionContext, { about, review }: SessionMessage): boolean {
@@ -92,16 +109,6 @@ function isReviewCurrent(context: SessionContext, heads: readonly ReviewedHead[]
   });
 }
 
-/** The receipt: it was typed. */
-export function delivered(
-  context: SessionContext,
-  { deliveryId, at }: { deliveryId: string; at: number },
-): SessionContext {
-  const message = context.messages.find(({ id }) => id === deliveryId);
-  if (message?.state !== "delivering") return context;
-  return replaced(context, { ...ended(message, { state: "delivered" }), deliveredAt: at });
-}
-
 /** The receipt: it was not, or may not have been, typed (M4). */
 export function returned(
   context: SessionContext,
@@ -127,7 +134,8 @@ export function abandoned(context: SessionContext): SessionContext {
   return { ...context, messages };
 }
 
-function ended(
+/** The message at its end, with no more of its text than people need to know it by. */
+export function ended(
   message: SessionMessage,
   end: Pick<SessionMessage, "state" | "reason">,
 ): SessionMessage {
@@ -138,7 +146,8 @@ function isPending({ state }: SessionMessage): boolean {
   return state === "queued" || state === "delivering";
 }
 
-function replaced(context: SessionContext, message: SessionMessage): SessionContext {
+/** The session with one message replaced. */
+export function replaced(context: SessionContext, message: SessionMessage): SessionContext {
   return {
     ...context,
     messages: context.messages.map((each) => (each.id === message.id ? message : each)),

@@ -1,5 +1,6 @@
 import { decideLiveness, type RuntimeState, type Verdict } from "./liveness.ts";
 import { aggregate, decideEnded } from "./pull-requests.ts";
+import { confirmed } from "./session-confirm.ts";
 import type { EventNamed } from "./session-protocol.ts";
 import { pullRequestReactions } from "./session-reactions.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type SessionLimits,
   type SessionStep,
 } from "./session-record.ts";
+import { flown } from "./tool-flight.ts";
 
 // Session observed
 //
@@ -127,6 +129,9 @@ export function activityObserved(
   if (data.confidence !== "valid") return context;
   const { activity, lifecycle } = context.axes;
   if (isOver(context) && activity.state === data.state) return context;
+  const { flight, isHeard } = flown(context.flight, activity.state, data);
+  const known = flight === context.flight ? context : { ...context, flight };
+  if (!isHeard) return known;
   const heard: Axes["activity"] = {
     state: data.state,
     since: activity.state === data.state ? activity.since : at,
@@ -134,11 +139,26 @@ export function activityObserved(
     source: data.source ?? "none",
     signals: activity.signals + 1,
   };
-  const agentSessionId = data.agentSessionId ?? context.agentSessionId;
-  const told = withAxes({ ...context, agentSessionId }, { activity: heard });
+  const told = withAxes(withWords(known, data, at), { activity: heard });
   if (isOver(context) || data.state === "exited") return told;
   const moved = movedAxis(lifecycle, LIFECYCLE_OF[data.state], at);
   return withAxes(told, { lifecycle: moved, detecting: null, stuckOn: null });
+}
+
+/** The conversation that a signal names, and the text that it says was taken. */
+function withWords(
+  context: SessionContext,
+  { event, text, agentSessionId }: ActivityObserved["data"],
+  at: number,
+): SessionContext {
+  const taken = event === "user-prompt-submit" ? confirmed(context, { said: text, at }) : context;
+  const name = nameOf(agentSessionId) ?? taken.agentSessionId;
+  return name === taken.agentSessionId ? taken : { ...taken, agentSessionId: name };
+}
+
+/** A conversation without a name is none. */
+function nameOf(conversation: string | undefined): string | undefined {
+  return conversation === undefined || conversation.trim() === "" ? undefined : conversation;
 }
 
 // A record is written with every step: what is long is kept by the forge, and told in full only once.

@@ -63,6 +63,8 @@ export const accepts = {
   "session.restore": z.object({}),
   "session.send": z.object({
     text: z.string().min(1).max(1_048_576),
+    /** What may stand in its way: a person's words are typed into a question, others are not. */
+    kind: z.enum(["text", "nudge", "coordination"]).optional(),
     /** How its sender names it in the receipt. */
     ref: z.string().min(1).max(128).optional(),
   }),
@@ -90,6 +92,7 @@ export const accepts = {
   "timer.restart": z.object({}),
   "timer.lease": z.object({}),
   "timer.escalation": z.object({}),
+  "timer.confirm": z.object({}),
 };
 export type SessionEvent = EventOf<typeof accepts>;
 export type EventNamed<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;

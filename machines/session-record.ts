@@ -7,6 +7,7 @@ import type { Quarantine, RuntimeState } from "./liveness.ts";
 import type { Notice } from "./notices.ts";
 import type { PrState } from "./pull-requests.ts";
 import type { Tracker } from "./reactions.ts";
+import { GROUNDED, type Flight } from "./tool-flight.ts";
 import type { Decided } from "./recording.ts";
 import { NO_REVIEWS, type ReviewLink } from "./session-reviews.ts";
 import { supervisor, type SupervisorState } from "./supervision.ts";
@@ -65,6 +66,8 @@ export type MessageState = "queued" | "delivering" | "delivered" | "expired" | "
 /** Feedback is worth saying while one of these commits is the head. */
 export type ReviewedHead = { readonly url: string; readonly headSha: string };
 
+/** A person's words, those of the machinery, and those of a manager or another agent. */
+export type MessageKind = "text" | "nudge" | "coordination";
 export type SessionMessage = {
   readonly id: string;
   readonly text: string;
@@ -76,6 +79,12 @@ export type SessionMessage = {
   readonly handedAt?: number;
   /** Told to the terminal so often. */
   readonly attempts: number;
+  /** What may stand in its way; `text` of a person unless said. */
+  readonly kind?: MessageKind;
+  /** Typed, and awaiting its agent's word until `by`, milliseconds since 1970. */
+  readonly confirm?: { readonly by: number; readonly epoch: number; readonly enters: number };
+  /** Its agent took it before the terminal said that it was typed. */
+  readonly isTaken?: boolean;
   /** How the objective that sent it names it. */
   readonly ref?: string;
   /** Worth saying only while this cause stands. */
@@ -155,6 +164,8 @@ export type SessionContext = {
   /** The heads whose merge was ordered, per pull request. */
   readonly merges: Readonly<Record<string, string>>;
   readonly messages: readonly SessionMessage[];
+  /** Tools that the agent has begun. */
+  readonly flight: Flight;
   /** What a person was told, the newest last. */
   readonly notices: readonly Notice[];
   /** Notices so far. */
@@ -194,6 +205,8 @@ export interface SessionLimits {
   readonly maxMs: number;
   readonly recentMs: number;
   readonly graceMs: number;
+  /** How long an agent whose hooks say so has to take what was typed. */
+  readonly confirmMs: number;
   /** How long an agent may rest without a word before it is spoken to. */
   readonly idleAfterMs: number;
 }
@@ -240,6 +253,7 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
     mergeOnGreen: false,
     merges: {},
     messages: [],
+    flight: GROUNDED,
     notices: [],
     noticed: 0,
     reviews: NO_REVIEWS,
@@ -268,6 +282,7 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
 // Kept beside the record: what was ordered because of it, and what is on its way.
 const BOOKS: ReadonlySet<string> = new Set<keyof SessionContext>([
   "messages",
+  "flight",
   "notices",
   "noticed",
   "trackers",

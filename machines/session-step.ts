@@ -6,7 +6,8 @@ import { acknowledged } from "./notices.ts";
 import type { Order } from "./order.ts";
 import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./session-children.ts";
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
-import { abandoned, delivered, handedOver, queued, returned } from "./session-messages.ts";
+import { confirmOver, delivered, withConfirmTimer } from "./session-confirm.ts";
+import { abandoned, handedOver, queued, returned } from "./session-messages.ts";
 import { withNotices } from "./session-notices.ts";
 import {
   isReviewMail,
@@ -53,11 +54,20 @@ export function stepSession(
   if (decided.context === context) return decided;
   const handed = handedOver(decided.context, event.at);
   const step = { context: handed.context, orders: [...decided.orders, ...handed.orders] };
-  const noticed = withEscalationTimer(context, withNotices(context, step, event), limits);
-  const next = withLeases(context, noticed, event.at);
+  const next = withTimers(context, withNotices(context, step, event), { event, limits });
   const after = counted(context, next.context, event.at);
   const news = [...memberNews(context, next.context), ...reviewNews(context, after)];
   return { context: after, orders: [...next.orders, ...news] };
+}
+
+/** The end of every step: whatever waits has its timer. */
+function withTimers(
+  before: SessionContext,
+  step: SessionStep,
+  { event, limits }: { event: SessionEvent; limits: SessionLimits },
+): SessionStep {
+  const escalating = withEscalationTimer(before, step, limits);
+  return withLeases(before, withConfirmTimer(before, escalating), event.at);
 }
 
 type Command = Extract<SessionEvent, { type: `session.${string}` }>;
@@ -78,9 +88,9 @@ function isTimed(event: SessionEvent): event is Timed {
 
 function answer(context: SessionContext, event: SessionEvent, limits: SessionLimits): SessionStep {
   if (isObserved(event)) return observed(context, event, limits);
-  if (isTimed(event)) return timed(context, event);
+  if (isTimed(event)) return timed(context, event, limits);
   if (isReviewMail(event)) return reviewMailTaken(context, event);
-  return isCommand(event) ? commanded(context, event, limits) : childAnswer(context, event);
+  return isCommand(event) ? commanded(context, event, limits) : childAnswer(context, event, limits);
 }
 
 function commanded(context: SessionContext, event: Command, limits: SessionLimits): SessionStep {
@@ -137,8 +147,10 @@ function observation(context: SessionContext, event: Observed, limits: SessionLi
   return event satisfies never;
 }
 
-function timed(context: SessionContext, event: Timed): SessionStep {
+function timed(context: SessionContext, event: Timed, limits: SessionLimits): SessionStep {
   switch (event.type) {
+    case "timer.confirm":
+      return confirmOver(context, event, limits);
     case "timer.lease":
       return leaseOver(context, event);
     case "timer.escalation":
@@ -152,6 +164,7 @@ function timed(context: SessionContext, event: Timed): SessionStep {
 function childAnswer(
   context: SessionContext,
   event: Exclude<SessionEvent, Command | Observed | Timed | ReviewMail>,
+  limits: SessionLimits,
 ): SessionStep {
   switch (event.type) {
     case "child.quarantined":
@@ -160,7 +173,7 @@ function childAnswer(
     case "notifyPerson.failed":
       return quiet(context);
     case "terminal.delivered":
-      return quiet(delivered(context, { ...event.data, at: event.at }));
+      return quiet(delivered(context, { ...event.data, at: event.at }, limits));
     case "terminal.undeliverable":
       return quiet(returned(context, event.data));
     case "mail.undeliverable":
@@ -243,8 +256,10 @@ function sent(context: SessionContext, event: EventNamed<"session.send">): Sessi
     const seen = `it is ${lifecycle.state} (${lifecycle.reason})`;
     return notSent(context, event, { code: "SESSION_TERMINATED", seen });
   }
-  const { text, ref } = event.data;
-  const message = { id: event.id, text, at: event.at, ...(ref !== undefined && { ref }) };
+  const { text, ref, kind } = event.data;
+  const said = { id: event.id, text, at: event.at };
+  const named = { ...(ref !== undefined && { ref }), ...(kind !== undefined && { kind }) };
+  const message = { ...said, ...named };
   const next = queued(withoutIdleTracker(context), message);
   if (next === undefined) {
     const waiting = context.messages.filter(({ state }) => state === "queued").length;

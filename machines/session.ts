@@ -120,6 +120,7 @@ const plainDecider = deciderWith({
   recentMs: 1,
   graceMs: 1,
   idleAfterMs: 1,
+  confirmMs: 1,
 });
 
 const session = setup({
@@ -336,6 +337,7 @@ const machine = session.createMachine({
     "session.acknowledge": { actions: "noteSeen" },
     "session.tick": { actions: "escalate" },
     "timer.escalation": { guard: "isNews", actions: "escalate" },
+    "timer.confirm": { guard: "isNews", actions: "noteReceipt" },
     "notifyPerson.done": { guard: "isNews", actions: "noteTold" },
     "notifyPerson.failed": { guard: "isNews", actions: "noteTold" },
     "terminal.delivered": { guard: "isNews", actions: "noteReceipt" },
@@ -362,6 +364,7 @@ export function sessionKind(settings: Settings): Kind {
     recentMs: settings.activity.recentMs,
     graceMs: settings.shutdown.graceMs,
     idleAfterMs: settings.reactions.idleAfterMs,
+    confirmMs: settings.delivery.confirmMs,
   });
   return {
     name: "session",

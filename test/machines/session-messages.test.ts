@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { pullRequest, scm, terminalExited, terminalStarted } from "./samples.ts";
+import { pullRequest, scm, startSession, terminalExited, terminalStarted } from "./samples.ts";
 import {
+  doubt,
   live,
   kill,
   send,
@@ -44,14 +45,70 @@ describe("session, spoken to,", () => {
       orders: ["reply"],
     },
     {
-      title: "types nothing into a question (M2)",
+      title: "types a person's words into a question, which they answer (M2)",
       was: [...live, says("waiting_input")],
+      told: send(),
+      state: {},
+      orders: ["reply", DELIVER],
+    },
+    {
+      title: "types nothing into a permission (M2)",
+      was: [...live, says("blocked")],
       told: send(),
       state: {},
       orders: ["reply"],
     },
     {
-      title: "types it when the question was answered (M2)",
+      title: "types nothing after a goodbye (M2)",
+      was: [...live, says("exited")],
+      told: send(),
+      state: {},
+      orders: ["reply"],
+    },
+    {
+      title: "types nothing automatic into a question (M2)",
+      was: [...live, says("waiting_input")],
+      told: send("go on", "nudge"),
+      state: {},
+      orders: ["reply"],
+    },
+    {
+      title: "types what is automatic into a turn (M2)",
+      was: [...live, says("active")],
+      told: send("go on", "nudge"),
+      state: {},
+      orders: ["reply", DELIVER],
+    },
+    {
+      title: "types a manager's words not into a turn (M2)",
+      was: [...live, says("active")],
+      told: send("go on", "coordination"),
+      state: {},
+      orders: ["reply"],
+    },
+    {
+      title: "types a manager's words into a turn that can be steered (M2)",
+      was: [startSession({ harness: "codex" }), ...live.slice(1), says("active")],
+      told: send("go on", "coordination"),
+      state: {},
+      orders: ["reply", DELIVER],
+    },
+    {
+      title: "types nothing automatic while it is doubted that anybody reads it (M2)",
+      was: [...live, doubt],
+      told: send("go on", "nudge"),
+      state: {},
+      orders: ["reply"],
+    },
+    {
+      title: "lets a person's words pass what has to wait (M2)",
+      was: [...live, says("waiting_input"), send("go on", "nudge")],
+      told: send("yes"),
+      state: {},
+      orders: ["reply", DELIVER],
+    },
+    {
+      title: "types it when the permission was given (M2)",
       was: [...live, says("blocked"), send()],
       told: says("active"),
       state: {},
@@ -109,7 +166,7 @@ describe("session, spoken to,", () => {
     });
 
     it("gives up what waits when the session ends", () => {
-      const machine = after(...live, says("waiting_input"), send(), kill());
+      const machine = after(...live, says("blocked"), send(), kill());
       expect(machine.now.context).toMatchObject({ messages: [{ state: "undeliverable" }] });
     });
 

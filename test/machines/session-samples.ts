@@ -14,7 +14,10 @@ import {
 const session = sessionKind(Settings.parse({}));
 export const live = [startSession(), workspaceStarted, terminalStarted(1)];
 export const kill = (kind = "manual"): Told => ({ type: "session.kill", data: { kind } });
-export const send = (text = "go on"): Told => ({ type: "session.send", data: { text } });
+export const send = (text = "go on", kind?: string): Told => ({
+  type: "session.send",
+  data: { text, kind },
+});
 export const report: Told = { type: "session.report", data: { summary: "it is mended" } };
 export const restartTimer: Told = { type: "timer.restart" };
 
