@@ -110,7 +110,7 @@ function begun(
 
 function obstacleOf({ worker }: ReviewContext, at: number, idleMs: number): string | undefined {
   if (worker.kind !== "worker") return "not_worker";
-  if (worker.over !== null) return "terminated";
+  if (worker.over !== null || worker.ended !== null) return "terminated";
   if (worker.idleSince === null) return "not_idle";
   if (at - worker.idleSince < idleMs) return "idle_threshold_not_met";
   return undefined;

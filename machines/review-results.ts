@@ -235,7 +235,7 @@ function sentOn(context: ReviewContext, deliveryId: string | null): ReviewStep {
 /** Why a result is not told to the worker; null when it is (B5). */
 function silence({ worker, preferences }: ReviewContext, run: Run): string | null {
   if (run.treeState === "changed") return "tree_changed";
-  if (worker.over !== null) return "worker_ended";
+  if (worker.over !== null || worker.ended !== null) return "worker_ended";
   if (!preferences.autoInject) return "auto_inject_off";
   return headOf(worker, run.subject) === run.targetSha ? null : "stale_head";
 }

@@ -143,8 +143,9 @@ function refusalOf(
   };
 }
 
-function workerObstacle({ over, workspace }: WorkerFacts): string | undefined {
-  if (over !== null) return `it is over (${over})`;
+function workerObstacle({ over, ended, workspace }: WorkerFacts): string | undefined {
+  const end = over ?? ended;
+  if (end !== null) return `it is over (${end})`;
   return workspace.path === null ? "it has no workspace" : undefined;
 }
 

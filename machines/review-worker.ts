@@ -85,8 +85,10 @@ export const WorkerFacts = z.object({
   }),
   /** Since when it has nothing to do; null while it works. Milliseconds since 1970. */
   idleSince: z.number().nullable(),
-  /** Why it is over; null while it is wanted. */
+  /** Why it is not wanted any more; null while it is. */
   over: z.string().nullable(),
+  /** Why its agent has ended, though it is wanted; reviews under way go on. */
+  ended: z.string().nullable(),
 });
 export type WorkerFacts = z.infer<typeof WorkerFacts>;
 
@@ -104,4 +106,5 @@ export const UNKNOWN_WORKER: WorkerFacts = {
   workspace: { path: null, branch: null, headSha: null, baseSha: null },
   idleSince: null,
   over: null,
+  ended: null,
 };

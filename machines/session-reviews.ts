@@ -147,6 +147,7 @@ export function workerFacts(context: SessionContext): WorkerFacts {
     },
     idleSince: idleSince(context),
     over: overOf(context),
+    ended: context.axes.lifecycle.state === "terminated" ? context.axes.lifecycle.reason : null,
   };
 }
 
@@ -159,8 +160,8 @@ function idleSince({ axes: { lifecycle, activity } }: SessionContext): number | 
 }
 
 function overOf({ axes: { lifecycle }, wanted }: SessionContext): string | null {
-  if (wanted !== "running") return lifecycle.reason === "" ? "closed" : lifecycle.reason;
-  return lifecycle.state === "terminated" ? lifecycle.reason : null;
+  if (wanted === "running") return null;
+  return lifecycle.reason === "" ? "closed" : lifecycle.reason;
 }
 
 const SETTLED: ReadonlySet<string> = new Set(["delivered", "expired", "undeliverable"]);

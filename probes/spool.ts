@@ -17,6 +17,7 @@ import { hookOrder, hookPublication } from "./hook-files.ts";
 //   Q1. A file leaves the folder only after the stream has stored its message; its id makes a repeat harmless.
 //   Q2. Files are published in the order in which they were written, those of one session's hooks in exactly that.
 //   Q3. A file that can never be published, unreadable or refused for good, is set aside as `<name>.bad` and told.
+//   Q5. Results of reviews are believed for the token that they carry, and for nothing else.
 //   Q4. What failed but may succeed later holds back all that came after it.
 
 const LANE_NAMES = Object.keys(LANES).filter((name): name is ObservationLane => name in LANES);
@@ -41,11 +42,31 @@ export const SpooledMessage = z.discriminatedUnion("type", [
     epoch: z.number().int().nonnegative().optional(),
     data: z.record(z.string(), z.unknown()),
   }),
+  /** Results of a reviewer, believed for its token. */
+  z.object({
+    type: z.literal("submission"),
+    id: z.string().min(1).max(256),
+    at: At,
+    to: Token,
+    data: z.object({
+      reviews: z.array(z.record(z.string(), z.unknown())),
+      token: z.string().max(1_024),
+    }),
+  }),
 ]);
 export type SpooledMessage = z.infer<typeof SpooledMessage>;
 
+/** A reviewer of a session, as its token names it. */
+interface ReviewerClaim {
+  readonly sessionId: string;
+  readonly terminal: string;
+  readonly epoch: number;
+}
+
 export interface SpoolOptions {
   readonly folder: string;
+  /** Whom a reviewer's token speaks for; undefined for one that nobody was given. */
+  readonly claimOf?: (token: string) => ReviewerClaim | undefined;
   /** Resolves when the stream has it. */
   readonly publish: (publication: Publication & { readonly id: string }) => Promise<void>;
   readonly signal: AbortSignal;
@@ -75,12 +96,13 @@ export async function spoolProbe(options: SpoolOptions): Promise<void> {
   });
 }
 
-async function drain({ folder, publish, signal, onTrouble }: SpoolOptions): Promise<void> {
+async function drain(options: SpoolOptions): Promise<void> {
+  const { folder, signal, onTrouble } = options;
   for (const name of inOrder(await filesOf(folder))) {
     if (signal.aborted) return;
     const file = join(folder, name);
     // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
-    const trouble = await deliver(file, publish);
+    const trouble = await deliver(file, options);
     if (trouble === undefined) continue;
     // oxlint-disable-next-line no-await-in-loop -- in order (Q2)
     await rename(file, `${file}.bad`);
@@ -104,8 +126,11 @@ function timeOf(name: string): number {
 }
 
 /** Why a file can never be published (Q3), if so. Rejects with what may succeed later. */
-async function deliver(file: string, publish: SpoolOptions["publish"]): Promise<Error | undefined> {
-  const publication = await read(file).catch((cause: unknown) => {
+async function deliver(
+  file: string,
+  { publish, claimOf }: SpoolOptions,
+): Promise<Error | undefined> {
+  const publication = await read(file, claimOf).catch((cause: unknown) => {
     const seen = cause instanceof Error ? cause.message : String(cause);
     return new Error(`it cannot be read: ${seen}`, { cause });
   });
@@ -132,7 +157,10 @@ async function filesOf(folder: string): Promise<string[]> {
 }
 
 /** Reads a plain file of bounded size: a pipe would never end, a device would fill the memory. */
-async function read(file: string): Promise<(Publication & { readonly id: string }) | undefined> {
+async function read(
+  file: string,
+  claimOf: SpoolOptions["claimOf"],
+): Promise<(Publication & { readonly id: string }) | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   await using handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   const { size, isPlain, at } = await handle
@@ -144,19 +172,38 @@ async function read(file: string): Promise<(Publication & { readonly id: string 
   const name = basename(file);
   if (hookOrder(name) !== undefined) return hookPublication(name, text, at);
   const parsed: unknown = JSON.parse(text);
-  return publicationOf(SpooledMessage.parse(parsed));
+  return publicationOf(SpooledMessage.parse(parsed), claimOf);
 }
 
-function publicationOf(message: SpooledMessage): Publication & { readonly id: string } {
+function publicationOf(
+  message: SpooledMessage,
+  claimOf: SpoolOptions["claimOf"],
+): Publication & { readonly id: string } {
   const { id, at, data } = message;
   const headers = { "Ao-At": String(at) };
   if (message.type === "observation") {
     const subject = observationSubject(message.lane, message.to);
     return { subject, id, headers, body: encode(data) };
   }
+  if (message.type === "submission") return submissionOf(message, claimOf);
   const { name: type, epoch } = message;
+  if (type === "review.submit")
+    throw new Error("results of a review come with their reviewer's token");
   const envelope = { id, type, at, data, ...(epoch === undefined ? {} : { epoch }) };
   return { subject: commandSubject(message.to), id, headers, body: encode(envelope) };
+}
+
+/** Results whose token speaks for a reviewer of that very session (Q5). */
+function submissionOf(
+  { id, at, to, data: { reviews, token } }: Extract<SpooledMessage, { type: "submission" }>,
+  claimOf: SpoolOptions["claimOf"],
+): Publication & { readonly id: string } {
+  const claim = claimOf?.(token);
+  if (claim?.sessionId !== to) throw new Error(`its token is of no reviewer of session ${to}`);
+  const { terminal, epoch } = claim;
+  const data = { reviews, claim: { terminal, epoch } };
+  const body = encode({ id, type: "review.submit", at, data });
+  return { subject: commandSubject(`review/${to}`), id, headers: { "Ao-At": String(at) }, body };
 }
 
 function encode(value: object): Uint8Array {

@@ -27,7 +27,7 @@ const ANSWER_WITHIN_MS = 60_000;
 /** A client of the running daemon. Inside an agent's terminal it speaks as that agent. Fails with DAEMON_DOWN. */
 export function client(env: NodeJS.ProcessEnv): Client {
   const { url, token } = readRun(homeOf(env));
-  const own = agentOf(env)?.token;
+  const own = agentOf(env)?.token ?? reviewerOf(env)?.token;
   const headers = { authorization: `Bearer ${own ?? token}` };
   return {
     url,
@@ -65,6 +65,17 @@ export function agentOf(
   const epoch = env["AO_EPOCH"];
   const isNumber = epoch !== undefined && /^\d+$/.test(epoch);
   return { sessionId, epoch: isNumber ? Number(epoch) : undefined, token: env["AO_TOKEN"] };
+}
+
+/** The reviewer whose terminal this is, by its environment: of which session, and with which token. */
+export function reviewerOf(
+  env: NodeJS.ProcessEnv,
+): { sessionId: string; token: string | undefined } | undefined {
+  const sessionId = env["AO_REVIEW_WORKER_SESSION_ID"];
+  const isReviewer =
+    (env["AO_REVIEW_SESSION_ID"] ?? "") !== "" && (env["AO_SESSION_ID"] ?? "") === "";
+  if (!isReviewer || sessionId === undefined) return undefined;
+  return { sessionId, token: env["AO_TOKEN"] };
 }
 
 /** Where `run.json` says the daemon is. Fails with DAEMON_DOWN when it says nothing. */

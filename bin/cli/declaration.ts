@@ -14,6 +14,8 @@ export interface Declaration<Options> {
   /** Name and arguments, as commander reads them: `show <session>`. */
   readonly usage: string;
   readonly summary: string;
+  /** Other names of it. */
+  readonly aliases?: readonly string[];
   readonly options?: readonly Option[];
   /** Whole command lines. */
   readonly examples: readonly string[];
@@ -35,6 +37,7 @@ export function declare<Options extends object = object>(
   {
     usage,
     summary,
+    aliases = [],
     options = [],
     examples,
     isSilent = false,
@@ -43,6 +46,7 @@ export function declare<Options extends object = object>(
   }: Declaration<Options>,
 ): void {
   const command = parent.command(usage, { isDefault }).summary(summary).description(`${summary}.`);
+  command.aliases(aliases);
   for (const option of options) command.addOption(option);
   if (!isSilent) command.option("--json", "print one JSON value");
   command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);

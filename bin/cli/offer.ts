@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Failure } from "../../machines/failures.ts";
 import type { SpooledMessage } from "../../probes/spool.ts";
-import { agentOf, client } from "./client.ts";
+import { agentOf, client, reviewerOf } from "./client.ts";
 import { homeOf } from "../run-file.ts";
 import { spool } from "./spool.ts";
 
@@ -42,6 +42,6 @@ export async function offerOrSpool(
 
 /** The message id that the daemon gives a request with this key (B2). */
 function idOf(env: NodeJS.ProcessEnv, key: string): string {
-  const agent = agentOf(env);
+  const agent = agentOf(env) ?? reviewerOf(env);
   return `http:${agent?.token === undefined ? "owner" : agent.sessionId}:${key}`;
 }

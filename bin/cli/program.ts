@@ -5,6 +5,7 @@ import { noticeCommands } from "../tree/notices.ts";
 import { objectiveCommands } from "../tree/objectives.ts";
 import { projectCommands } from "../tree/projects.ts";
 import { pullCommands } from "../tree/pulls.ts";
+import { reviewCommands } from "../tree/reviews.ts";
 import { sessionCommands } from "../tree/sessions.ts";
 import { EXIT, exitCodeOf, failureLine } from "./exit.ts";
 
@@ -34,6 +35,7 @@ export function program(version: string): Command {
   sessionCommands(root);
   noticeCommands(root);
   pullCommands(root);
+  reviewCommands(root);
   actorCommands(root);
   return root;
 }

@@ -52,6 +52,7 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
     lookAtTerminals(workshop, system, { signal: stopping.signal, trouble }),
     spoolProbe({
       folder: join(workshop.home, "spool"),
+      claimOf: (token) => workshop.reviewerTokens.verify(token),
       publish: async (publication) => {
         // What is relayed gets the daemon's seal; a file may only carry the ids that agents' commands write there.
         if (isReservedId(publication.id) && !/^(?:http|hook):/.test(publication.id)) {

@@ -17,6 +17,7 @@ export function workerFacts(more: Record<string, unknown> = {}): Record<string, 
     workspace: { path: "/srv/tree", branch: "ao/mer-1", headSha: "a1", baseSha: "b0" },
     idleSince: null,
     over: null,
+    ended: null,
     ...more,
   };
 }

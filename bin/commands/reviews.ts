@@ -1,0 +1,231 @@
+import { readFileSync } from "node:fs";
+import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
+import { Failure } from "../../machines/failures.ts";
+import { ask, part } from "../cli/api.ts";
+import { EXIT } from "../cli/exit.ts";
+import { offerOrSpool } from "../cli/offer.ts";
+import { age, print, table, type Output } from "../cli/output.ts";
+
+type Triggered = ReviewsView & {
+  readonly created: boolean;
+  readonly batchId: string | null;
+  readonly skipped: readonly { readonly prUrl: string; readonly reason: string }[];
+};
+
+export interface TriggerOptions {
+  readonly session?: string;
+  readonly harness?: string;
+  readonly force?: boolean;
+}
+
+/** Asks for reviews of what needs them. */
+export async function triggerReview(
+  output: Output,
+  given: string | undefined,
+  options: TriggerOptions,
+): Promise<void> {
+  const session = sessionOf(given, options);
+  const { harness, force } = options;
+  const body = { harness, force };
+  const answer = await ask<Triggered>("POST", `${reviews(session)}/trigger`, { body });
+  print(output, answer, (facts) => triggered(session, facts));
+}
+
+/** Ends the reviewer and begins its open runs anew. */
+export async function restartReview(
+  output: Output,
+  given: string | undefined,
+  options: { session?: string },
+): Promise<void> {
+  const session = sessionOf(given, options);
+  const answer = await ask<Triggered>("POST", `${reviews(session)}/restart`, { body: {} });
+  print(output, answer, (facts) => triggered(session, facts, "restarted the review for"));
+}
+
+function triggered(
+  session: string,
+  { created, runs, batchId, skipped }: Triggered,
+  otherwise = "reused the existing review for",
+): string {
+  const made = runs.filter((run) => run.batchId === batchId);
+  const news = made.map((run) => `  ${run.id}  ${run.prUrl}  ${run.targetSha.slice(0, 12)}`);
+  const kept = skipped.map(({ prUrl, reason }) => `  ${prUrl}: ${reason}`);
+  const head = created ? "started a new review for" : otherwise;
+  return [`${head} ${session}`, ...(created ? news : []), ...kept].join("\n");
+}
+
+/** What each pull request needs, and why. */
+export async function listReviews(output: Output, session: string): Promise<void> {
+  const answer = await ask<ReviewsView>("GET", reviews(session));
+  print(output, answer, (facts) => {
+    if (facts.reviews.length === 0) return `No reviews found for ${session}.`;
+    const now = Date.now();
+    return table(
+      output,
+      ["pr", "status", "verdict", "age", "why", "title"],
+      facts.reviews.map(({ prNumber, title, status, reason, latestRun, autoReview }) => [
+        prNumber === 0 ? "branch" : `#${prNumber}`,
+        status,
+        latestRun?.verdict === undefined || latestRun.verdict === "" ? "-" : latestRun.verdict,
+        latestRun === undefined ? "-" : age(latestRun.createdAt, now),
+        reason ?? whyOf(latestRun) ?? autoReview?.decision ?? "-",
+        title,
+      ]),
+    );
+  });
+}
+
+function whyOf(run: ReviewRunView | undefined): string | undefined {
+  if (run === undefined) return undefined;
+  const { status, failReason, delivery, attempt } = run;
+  if (failReason !== undefined)
+    return attempt > 1 ? `${failReason} (attempt ${attempt})` : failReason;
+  if (delivery.state === "none") return status;
+  return delivery.reason === undefined ? delivery.state : `${delivery.state}: ${delivery.reason}`;
+}
+
+/** Ends every open run of a session, and the reviewers that have them. */
+export async function cancelReview(
+  output: Output,
+  given: string | undefined,
+  options: { session?: string },
+): Promise<void> {
+  const session = sessionOf(given, options);
+  const answer = await ask<{ runIds: string[] }>("POST", `${reviews(session)}/cancel`, {
+    body: {},
+  });
+  print(output, answer, ({ runIds }) =>
+    runIds.length === 0
+      ? `nothing to cancel for ${session}`
+      : `cancelled review for ${session}: ${runIds.join(", ")}`,
+  );
+}
+
+export interface SubmitOptions {
+  readonly session?: string;
+  readonly run?: string;
+  readonly verdict?: string;
+  readonly body?: string;
+  readonly providerId?: string;
+  /** Older names of `providerId`. */
+  readonly reviewId?: string;
+  readonly review_id?: string;
+  readonly reviews?: string;
+  readonly token?: string;
+}
+
+/** Records what a reviewer found; spooled when the daemon cannot take it. */
+export async function submitReview(
+  output: Output,
+  given: string | undefined,
+  options: SubmitOptions,
+): Promise<number> {
+  const session = sessionOf(given, options);
+  const token = options.token ?? process.env["AO_TOKEN"];
+  if (token === undefined || token === "") {
+    throw usage("submit a review without the token of its reviewer: give --token");
+  }
+  const results = resultsOf(options);
+  const data =
+    options.reviews === undefined ? { ...results[0], token } : { reviews: results, token };
+  const offered = await offerOrSpool(process.env, {
+    path: `${reviews(session)}/submit`,
+    body: data,
+    message: (id, at) => ({
+      type: "submission",
+      id,
+      at,
+      to: session,
+      data: { reviews: results, token },
+    }),
+  });
+  if (offered.type === "answered") {
+    print(output, offered.answer, () =>
+      options.reviews === undefined
+        ? `recorded ${String(results[0]?.["verdict"])} review for ${session}`
+        : `recorded ${results.length} review(s) for ${session}`,
+    );
+    return EXIT.done;
+  }
+  print(
+    output,
+    { queued: offered.file },
+    () => "the daemon cannot take it now: the review is kept until it can",
+  );
+  return EXIT.queued;
+}
+
+type Result = Record<string, unknown>;
+
+function resultsOf(options: SubmitOptions): Result[] {
+  const { run, verdict, body, reviews: file } = options;
+  const providerId = options.providerId ?? options.reviewId ?? options.review_id;
+  const isSingle = [run, verdict, body, providerId].some((given) => given !== undefined);
+  if (file !== undefined) {
+    if (isSingle) {
+      throw usage(
+        "submit reviews: --reviews stands alone, without --run, --verdict, --body, --provider-id",
+      );
+    }
+    return listOf(textOf(file));
+  }
+  if (run === undefined) throw usage("submit a review of no run: give --run");
+  if (verdict === undefined) throw usage("submit a review without a verdict: give --verdict");
+  return [
+    {
+      runId: run,
+      verdict,
+      ...(body !== undefined && { body: textOf(body) }),
+      ...(providerId !== undefined && { providerReviewId: providerId }),
+    },
+  ];
+}
+
+function listOf(text: string): Result[] {
+  const parsed = parse(text);
+  const list = Array.isArray(parsed) ? (parsed as unknown[]) : memberOf(parsed, "reviews");
+  if (!Array.isArray(list) || list.length === 0) {
+    throw usage('submit reviews: expected {"reviews":[…]} with at least one result');
+  }
+  return list.map((each: unknown) => {
+    if (typeof each !== "object" || each === null)
+      throw usage("submit reviews: a result is no object");
+    return { ...each };
+  });
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw usage("submit reviews: what --reviews names is not JSON", cause);
+  }
+}
+
+/** A file, or standard input for `-`. */
+function textOf(file: string): string {
+  if (file === "-" || file === "_") return readFileSync(0, "utf8");
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw usage(`submit a review: ${file} cannot be read`, cause);
+  }
+}
+
+function sessionOf(given: string | undefined, { session }: { session?: string }): string {
+  const id = given ?? session;
+  if (id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(id)) return id;
+  throw usage("which session? name it, or give --session");
+}
+
+function usage(message: string, cause?: unknown): Failure {
+  return new Failure("MALFORMED", message, { cause });
+}
+
+function reviews(session: string): string {
+  return `/sessions/${part(session)}/reviews`;
+}
