@@ -4,7 +4,7 @@ import type { ForgeEvent } from "./forge-messages.ts";
 import { including, settled, withJobs, withPull, type ForgeContext } from "./forge-jobs.ts";
 import type { Json } from "./json.ts";
 import type { Order } from "./order.ts";
-import { ended, isLive, mergeObstacle, type Pull } from "./pulls.ts";
+import { ended, isLive, mergeObstacle, reviewed, type Pull } from "./pulls.ts";
 import type { Decided, Seen } from "./recording.ts";
 
 // Forge commands
@@ -138,6 +138,16 @@ export function resolveComment({ context, event }: SeenBy): Step {
   );
   const next = { ...pull, comments, updatedAt: event.at };
   return settled(context, withPull(context, next), [replyOf({ id: commentId })]);
+}
+
+/** Posts a review of its present head; of an older one it says nothing. */
+export function reviewPull({ context, event }: SeenBy): Step {
+  assertEvent(event, "pull.review");
+  const { number, ...review } = event.data;
+  const pull = context.pulls[number];
+  if (pull === undefined) return { context, orders: [] };
+  const next = reviewed(pull, { ...review, at: event.at });
+  return next === pull ? { context, orders: [] } : settled(context, withPull(context, next), []);
 }
 
 /** Turns a draft into an open one. */

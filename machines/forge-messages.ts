@@ -37,6 +37,14 @@ export const accepts = {
     path: z.string().max(1_024).optional(),
     line: z.number().int().optional(),
   }),
+  /** What a reviewer says of one head; told by the review, answered to nobody. */
+  "pull.review": PullNumber.extend({
+    headSha: z.string().max(64),
+    verdict: z.enum(["approved", "changes_requested"]),
+    body: Text,
+    runId: z.string().max(256),
+    author: z.string().max(256),
+  }),
   "pull.resolve": PullNumber.extend({ commentId: z.string().max(256) }),
   "pull.ready": PullNumber,
   "pull.close": PullNumber,

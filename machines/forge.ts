@@ -17,6 +17,7 @@ import { typed } from "./typed.ts";
 //   F3. A result speaks of the head it was asked for; for another head it changes nothing.
 //   F4. A merge that failed leaves the pull request as it was, with the reason.
 //   F5. Checks that could not be run are tried again, then fail for that reason; nothing stays pending for ever.
+//   F7. A head is not merged while a reviewer asks for changes; its decision goes with the head.
 //   F6. Where checks are configured, only a head that passed them is merged.
 
 const machine = setup({
@@ -30,6 +31,7 @@ const machine = setup({
     noteRepository: decides(commands.noteRepository),
     openPull: decides(commands.openPull),
     commentPull: decides(commands.commentPull),
+    reviewPull: decides(commands.reviewPull),
     resolveComment: decides(commands.resolveComment),
     readyPull: decides(commands.readyPull),
     closePull: decides(commands.closePull),
@@ -100,6 +102,7 @@ const machine = setup({
         "forge.close": { target: "closed" },
         "pull.open": { actions: "openPull" },
         "pull.comment": { actions: "commentPull" },
+        "pull.review": { actions: "reviewPull" },
         "pull.resolve": { actions: "resolveComment" },
         "pull.ready": { actions: "readyPull" },
         "pull.close": { actions: "closePull" },

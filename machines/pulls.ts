@@ -53,7 +53,8 @@ export function inspected(
   if (headSha !== null && headSha !== pull.headSha) {
     const ci: Pull["ci"] = { state: hasChecks ? "pending" : "none" };
     const standing = { headSha, baseSha, mergeable: found.mergeable, wasAhead: !found.contained };
-    return { ...pull, ...standing, ci, checkRounds: 0, trouble: null, updatedAt: at };
+    const unreviewed = withoutReview(pull);
+    return { ...unreviewed, ...standing, ci, checkRounds: 0, trouble: null, updatedAt: at };
   }
   if (found.contained && pull.wasAhead && !pull.merging) {
     return ended(pull, { state: "merged", mergeSha: baseSha, at });
@@ -71,6 +72,50 @@ function stoodStill(pull: Pull, { headSha, baseSha, ...found }: Inspected, at: n
     wasAhead === pull.wasAhead &&
     pull.trouble === null;
   return isSame ? pull : { ...pull, baseSha, mergeable, wasAhead, trouble: null, updatedAt: at };
+}
+
+/** Begins the id of every comment that a review posted. */
+export const REVIEW_COMMENT = "review-";
+// As many as a pull request may have of all sorts.
+const MOST_COMMENTS = 200;
+
+/** What a reviewer says of its present head: a comment, and a decision that holds for this head (G2). */
+export function reviewed(
+  pull: Pull,
+  review: {
+    readonly headSha: string;
+    readonly verdict: "approved" | "changes_requested";
+    readonly body: string;
+    readonly runId: string;
+    readonly author: string;
+    readonly at: number;
+  },
+): Pull {
+  const { headSha, verdict, body, runId, author, at } = review;
+  const id = `${REVIEW_COMMENT}${runId}`;
+  const isKnown = pull.comments.some((comment) => comment.id === id);
+  if (!isLive(pull) || pull.headSha !== headSha || isKnown) return pull;
+  const name = `${author} (review)`;
+  const resolved = verdict === "approved";
+  const text = body.trim() === "" ? verdict : body;
+  const others = pull.comments.map((comment) =>
+    comment.author === name ? { ...comment, resolved: true } : comment,
+  );
+  const said = { id, author: name, isBot: true, body: text, resolved };
+  const comments = [...others, said].slice(-MOST_COMMENTS);
+  const asksForChanges = comments.some((one) => one.id.startsWith(REVIEW_COMMENT) && !one.resolved);
+  const reviewDecision = asksForChanges ? "changes_requested" : "approved";
+  return { ...pull, comments, reviewDecision, updatedAt: at };
+}
+
+/** A new head was not reviewed yet: what reviewers said of the one before is settled by it. */
+function withoutReview(pull: Pull): Pull {
+  const comments = pull.comments.map((comment) =>
+    comment.id.startsWith(REVIEW_COMMENT) && !comment.resolved
+      ? { ...comment, resolved: true }
+      : comment,
+  );
+  return { ...pull, comments, reviewDecision: "none" };
 }
 
 /** What the checks of one head said (G2). */
@@ -113,6 +158,7 @@ export function mergeObstacle(pull: Pull, checks: readonly Check[]): string | un
   if (pull.state === "draft") return "it is a draft";
   if (pull.headSha === "") return `its branch ${pull.headRef} was not seen yet`;
   if (pull.mergeable === false) return `it conflicts with ${pull.baseRef}`;
+  if (pull.reviewDecision === "changes_requested") return "its review asks for changes";
   return checks.length === 0 ? undefined : checksObstacle(pull.ci, checks);
 }
 

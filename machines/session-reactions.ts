@@ -14,6 +14,7 @@ import {
   type ReactionKey,
 } from "./reactions.ts";
 import { expired, queued } from "./session-messages.ts";
+import { withoutReviews } from "./session-reviews.ts";
 import type { SessionContext, SessionLimits, SessionStep } from "./session-record.ts";
 import { withoutTrackers, withTracker } from "./session-trackers.ts";
 
@@ -31,7 +32,7 @@ type Facts = readonly PullRequestFacts[];
 /** What is sent, asked or merged because of the pull requests as a forge tells them now. */
 export function pullRequestReactions(context: SessionContext, prs: Facts, at: number): SessionStep {
   if (isEnded(context)) return { context: withoutTrackers(context), orders: [] };
-  const wanted = prs.flatMap((pr) => wantedBy(pr, prs));
+  const wanted = prs.flatMap((pr) => wantedBy(withoutReviews(context, pr), prs));
   let step: SessionStep = { context: withoutGone(context, { prs, wanted }), orders: [] };
   for (const each of wanted) step = and(step, reacted(step.context, each, at));
   return and(step, mergesOf(step.context, prs));

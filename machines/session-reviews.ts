@@ -1,5 +1,7 @@
 import { addressOf } from "./ids.ts";
 import type { MailOrder, Order } from "./order.ts";
+import type { PullRequestFacts } from "./observations.ts";
+import { REVIEW_COMMENT } from "./pulls.ts";
 import type { Reviewing, WorkerFacts } from "./review-worker.ts";
 import { queued } from "./session-messages.ts";
 import type { EventNamed, SessionEvent } from "./session-protocol.ts";
@@ -13,18 +15,24 @@ import type { SessionContext, SessionMessage, SessionStep } from "./session-reco
 //   V-2. Once a review can exist it is told of every change that it decides by, and of nothing else.
 //   V-3. Feedback waits with the other messages; one whose commits are all out of date expires untyped.
 //   V-4. Every feedback gets one receipt.
+//   V-5. What a review says reaches the agent as its feedback, and not once more as comments of the forge.
 
 /** What a session keeps of its reviews. */
 export type ReviewLink = {
   /** Wishes passed on so far. */
   readonly asked: number;
   readonly reviewing: Reviewing;
+  /** Ids that forges gave to reviews whose findings were told here, newest last. */
+  readonly told: readonly string[];
 };
 
 export const NO_REVIEWS: ReviewLink = {
   asked: 0,
   reviewing: { reviewers: [], autoReview: false },
+  told: [],
 };
+
+const TOLD_KEPT = 200;
 
 /** A wish for reviews, or of how they should go: passed on with the facts as they are now (V-1). */
 export function reviewAsked(
@@ -33,7 +41,7 @@ export function reviewAsked(
 ): SessionStep {
   const { reviews } = context;
   const reviewing = event.data.reviewing ?? reviews.reviewing;
-  const next = { ...context, reviews: { asked: reviews.asked + 1, reviewing } };
+  const next = { ...context, reviews: { ...reviews, asked: reviews.asked + 1, reviewing } };
   const worker = workerFacts({ ...next, revision: context.revision + 1 });
   const name = event.type === "session.review" ? "review.trigger" : "review.configure";
   const reply: Order = { type: "reply", data: { sessionId: context.id } };
@@ -54,12 +62,12 @@ function reviewersChanged(
 
 /** What the review has for the agent (V-3). */
 function feedbackTaken(context: SessionContext, event: EventNamed<"review.feedback">): SessionStep {
-  const { deliveryId, text, heads } = event.data;
+  const { deliveryId, text, heads, providerReviewIds } = event.data;
   if (context.messages.some(({ id }) => id === deliveryId)) return { context, orders: [] };
   const isEnded = context.axes.lifecycle.state === "terminated" || context.wanted !== "running";
   const message = { id: deliveryId, text, at: event.at, review: heads };
   const next = isEnded ? undefined : queued(context, message);
-  if (next !== undefined) return { context: next, orders: [] };
+  if (next !== undefined) return { context: withTold(next, providerReviewIds), orders: [] };
   const refused: SessionMessage = {
     ...message,
     text: text.slice(0, 500),
@@ -68,6 +76,25 @@ function feedbackTaken(context: SessionContext, event: EventNamed<"review.feedba
     reason: isEnded ? "worker_ended" : "queue_full",
   };
   return { context: { ...context, messages: [...context.messages, refused] }, orders: [] };
+}
+
+function withTold(context: SessionContext, ids: readonly string[]): SessionContext {
+  if (ids.length === 0) return context;
+  const told = [...context.reviews.told, ...ids].slice(-TOLD_KEPT);
+  return { ...context, reviews: { ...context.reviews, told } };
+}
+
+/** A pull request without what its review has told, or will tell: one finding goes one way only (V-5). */
+export function withoutReviews(
+  { reviews: { told } }: SessionContext,
+  pr: PullRequestFacts,
+): PullRequestFacts {
+  const isOurs = ({ id }: PullRequestFacts["comments"][number]): boolean =>
+    id.startsWith(REVIEW_COMMENT) || told.includes(id);
+  const comments = pr.comments.filter((comment) => !isOurs(comment));
+  if (comments.length === pr.comments.length) return pr;
+  const isOurDecision = pr.comments.some((comment) => isOurs(comment) && !comment.resolved);
+  return { ...pr, comments, ...(isOurDecision && { reviewDecision: "none" as const }) };
 }
 
 /** A person does not want it told any more; what is being typed is said already. */

@@ -211,7 +211,7 @@ function begun(
     ...context,
     ...told,
     ...(objectiveId !== undefined && { objectiveId }),
-    ...(reviewing !== undefined && { reviews: { asked: 0, reviewing } }),
+    ...(reviewing !== undefined && { reviews: { ...context.reviews, reviewing } }),
     supervisor: childrenOf(restart, graceMs),
   };
   return supervised(known, { type: "start", at: event.at });

@@ -84,6 +84,10 @@ export const forgeTold: Told[] = [
       data: { number },
     })),
     { type: "pull.comment", data: { number, body: "why?" } },
+    ...["approved", "changes_requested"].map((verdict) => ({
+      type: "pull.review",
+      data: { number, headSha: "h1", verdict, body: "b", runId: `r-${verdict}`, author: "codex" },
+    })),
     { type: "pull.resolve", data: { number, commentId: `${number}-1` } },
     ...["h1", "h2"].map((headSha) =>
       done("inspectBranches", {

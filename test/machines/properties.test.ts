@@ -22,7 +22,7 @@ import {
 const session = sessionKind(Settings.parse({}));
 const review = reviewKind(Settings.parse({}));
 const COMMAND =
-  /^(?:project\.(?!reviewing)|pull\.|session\.(?:kill|send|report|review|reviewing|acknowledge|tick)$|review\.(?:trigger|submit|cancel|configure|activity)$)/;
+  /^(?:project\.(?!reviewing)|pull\.(?!review)|session\.(?:kill|send|report|review|reviewing|acknowledge|tick)$|review\.(?:trigger|submit|cancel|configure|activity)$)/;
 
 function answersOf({ orders }: Stepped): number {
   return orders.filter(({ type }) => type === "reply" || type === "refuse").length;
