@@ -39,6 +39,11 @@ export function pull(
   };
 }
 
+/** How a project wants its work reviewed. */
+export function reviewing(autoReview: boolean): Record<string, unknown> {
+  return { ...REVIEWERS, autoReview };
+}
+
 const REVIEWERS = { reviewers: [{ harness: "command", command: ["review"] }] };
 
 function trigger(worker: Record<string, unknown> = {}, more: Record<string, unknown> = {}): Told {
@@ -49,7 +54,7 @@ function trigger(worker: Record<string, unknown> = {}, more: Record<string, unkn
   };
 }
 
-function seen(worker: Record<string, unknown>, reviewing?: Record<string, unknown>): Told {
+export function seen(worker: Record<string, unknown>, reviewing?: Record<string, unknown>): Told {
   return {
     type: "worker.seen",
     from: "session/mer-1",

@@ -34,9 +34,15 @@ export interface Outside {
   /** Names of the checks that fail. */
   readonly failing: Set<string>;
   /** Keeps back every answer of one name. Returns how to let them go. */
-  hold(name: OutsideName): () => void;
+  hold(name: OutsideName, at?: "before" | "after"): () => void;
+  /** Lets later work go again; what is held back already stays so, as for a daemon that is dead. */
+  free(name: OutsideName): void;
+  /** Programs that reviewers find. */
+  readonly programs: Set<string>;
   /** What each terminal was launched with last. */
   readonly launches: Map<string, EffectData<"launchTerminal">>;
+  /** From now on no reviewer's worktree is what it was. */
+  spoilTrees(): void;
   /** Takes a refusal back. */
   allow(name: OutsideName): void;
   /** Makes every answer of one name this failure. */
@@ -53,17 +59,19 @@ export function outside(): Outside {
   const panes = new Map<string, Pane>();
   const trees = new Map<string, Tree>();
   const heads = new Map([["main", sha(1)]]);
+  let areSpoiled = false;
   const failing = new Set<string>();
   const launches = new Map<string, EffectData<"launchTerminal">>();
   const notices = new Map<string, EffectData<"notifyPerson">>();
-  const holds = new Map<OutsideName, Promise<void>>();
+  const holds = new Map<OutsideName, { promise: Promise<void>; at: "before" | "after" }>();
+  const programs = new Set(["review", "claude", "codex", "opencode"]);
   const refusals = new Map<OutsideName, Failure>();
   const host = { loadPerCore: 0.1, freeBytes: 2 ** 40 };
   const works: Works = {
     ...worktrees(trees, heads),
     ...terminals(panes, launches),
     ...branches(heads),
-    ...reviewTrees(),
+    ...reviewTrees({ areSpoiled: () => areSpoiled, programs }),
     inspectHost: () => host,
     notifyPerson(notice) {
       const isRepeat = notices.has(notice.noticeId);
@@ -85,10 +93,12 @@ export function outside(): Outside {
     <Name extends OutsideName>(name: Name): Adapter<Name> =>
     async (data, { signal }) => {
       const held = holds.get(name);
-      if (held !== undefined) await Promise.race([held, stopping(signal)]);
+      if (held?.at === "before") await Promise.race([held.promise, stopping(signal)]);
       const refusal = refusals.get(name);
       if (refusal !== undefined) throw refusal;
-      return works[name](data);
+      const result = works[name](data);
+      if (held?.at === "after") await Promise.race([held.promise, stopping(signal)]);
+      return result;
     };
   return {
     adapters: {
@@ -113,15 +123,20 @@ export function outside(): Outside {
     notices,
     failing,
     host,
-    hold(name) {
+    hold(name, at = "before") {
       const { promise, resolve } = Promise.withResolvers<void>();
-      holds.set(name, promise);
+      holds.set(name, { promise, at });
       return () => {
         holds.delete(name);
         resolve();
       };
     },
     launches,
+    programs,
+    free: (name) => void holds.delete(name),
+    spoilTrees() {
+      areSpoiled = true;
+    },
     allow: (name) => void refusals.delete(name),
     refuse: (name, failure) => void refusals.set(name, failure),
   };
@@ -205,10 +220,13 @@ function branches(heads: Map<string, string>): Pick<Works, "inspectBranches" | "
   };
 }
 
-function reviewTrees(): Pick<
-  Works,
-  "prepareReview" | "verifyReview" | "releaseReview" | "findReviewer"
-> {
+function reviewTrees({
+  areSpoiled,
+  programs,
+}: {
+  readonly areSpoiled: () => boolean;
+  readonly programs: ReadonlySet<string>;
+}): Pick<Works, "prepareReview" | "verifyReview" | "releaseReview" | "findReviewer"> {
   return {
     prepareReview: ({ reviewer, epoch, targets }) => ({
       epoch,
@@ -219,10 +237,10 @@ function reviewTrees(): Pick<
     }),
     verifyReview: ({ deliveryId, trees }) => ({
       deliveryId,
-      trees: trees.map(({ runId }) => ({ runId, isPinned: true })),
+      trees: trees.map(({ runId }) => ({ runId, isPinned: !areSpoiled() })),
     }),
     releaseReview: () => ({}),
-    findReviewer: ({ program }) => ({ program, isThere: true }),
+    findReviewer: ({ program }) => ({ program, isThere: programs.has(program) }),
   };
 }
 

@@ -42,7 +42,7 @@ export interface TerminalAct {
 }
 
 export interface ReviewWorldOptions {
-  readonly settings?: Record<string, unknown>;
+  readonly settings?: Record<string, object>;
   readonly reviewers?: readonly Record<string, unknown>[];
   readonly config?: Record<string, unknown>;
   readonly scm?: "none" | "local";
@@ -51,19 +51,31 @@ export interface ReviewWorldOptions {
   /** Pull requests that are open from the beginning, by number; head commits are those of the number. */
   readonly pulls?: readonly number[];
   readonly worker?: Record<string, unknown>;
+  /** Its worktree is never ready. */
+  readonly heldWorkspace?: boolean;
 }
 
 export class ReviewWorld {
   readonly outside: Outside = outside();
   readonly acts: TerminalAct[] = [];
   readonly missing: Set<string>;
+  readonly lookedFor: string[] = [];
   readonly world: World;
   readonly #pulls = new Map<number, PullRequestFacts>();
   #app: App | undefined;
+  #config: Record<string, unknown>;
 
   private constructor(options: ReviewWorldOptions) {
     this.missing = new Set(options.missing);
-    const settings = { reviews: { backoffMs: 100, idleMs: 60_000 }, ...options.settings };
+    this.#config = {
+      worker: options.worker ?? { harness: "command", command: ["true"] },
+      reviewers: options.reviewers ?? [{ harness: "command", command: ["review"] }],
+      ...options.config,
+    };
+    const settings = {
+      ...options.settings,
+      reviews: { backoffMs: 100, idleMs: 60_000, ...options.settings?.["reviews"] },
+    };
     this.world = new World({
       settings,
       kinds: kinds(Settings.parse(settings)),
@@ -77,19 +89,25 @@ export class ReviewWorld {
   /** A worker that runs, with its pull requests open. */
   static async with(options: ReviewWorldOptions = {}): Promise<ReviewWorld> {
     const it = new ReviewWorld(options);
-    const { reviewers = [{ harness: "command", command: ["review"] }], config = {} } = options;
-    const worker = options.worker ?? { harness: "command", command: ["true"] };
+    if (options.heldWorkspace === true) it.outside.hold("prepareWorkspace");
+    const config = it.#config;
     await it.request("POST", "/projects", {
       id: "demo",
       path: "/repositories/demo",
       scm: options.scm ?? "none",
-      config: { worker, reviewers, ...config },
+      config,
     });
     await it.request("POST", "/sessions", { projectId: "demo", prompt: "Do it." });
     await it.settle();
     for (const number of options.pulls ?? [1]) it.pull(number, { headSha: sha(number) });
     await it.tellPulls();
     return it;
+  }
+
+  /** The project's config, with this in it from now on. */
+  async configure(change: Record<string, unknown>): Promise<void> {
+    this.#config = { ...this.#config, ...change };
+    await this.request("PUT", "/projects/demo/config", this.#config);
   }
 
   /** A pull request as it is from now on; told with `tellPulls`. */
@@ -254,7 +272,10 @@ export class ReviewWorld {
       version: "0.0.0",
       health: () => ({ isReady: true, parts: [] }),
       inspectRepository: async (path) => Promise.resolve({ root: path, defaultBranch: "main" }),
-      hasProgram: async (program) => Promise.resolve(!this.missing.has(program)),
+      hasProgram: async (program) => {
+        this.lookedFor.push(program);
+        return Promise.resolve(!this.missing.has(program));
+      },
       now: () => this.world.clock.now(),
     });
     return this.#app;
