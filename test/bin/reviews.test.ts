@@ -1,6 +1,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ReviewsView } from "../../http/review-view.ts";
 import { reviewerTokens } from "../../http/tokens.ts";
 import { commandLine, connected, type CommandLine } from "../support/command-line.ts";
 import { pullFacts, withProject, withSession, type Served } from "../support/http.ts";
@@ -28,9 +29,8 @@ async function worker(isReviewed: boolean): Promise<CommandLine & { readonly ser
 }
 
 async function firstRun(server: Served): Promise<unknown> {
-  const { body } = await server.request("GET", "/sessions/demo-1/reviews");
-  // oxlint-disable-next-line typescript/no-unsafe-member-access, typescript/no-unsafe-return -- a body of the API
-  return body.runs.at(-1);
+  const answer = await server.request("GET", "/sessions/demo-1/reviews");
+  return ReviewsView.parse(answer.body).runs.at(-1);
 }
 
 describe("ao review", () => {

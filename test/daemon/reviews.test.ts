@@ -1,6 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
 import { pullFacts } from "../support/http.ts";
@@ -56,7 +57,7 @@ function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}`);
 }
 
-async function newest(): Promise<Record<string, any>> {
+async function newest(): Promise<ReviewRunView> {
   return (await world.get(`/sessions/${id}/reviews`)).runs[0];
 }
 
@@ -68,7 +69,7 @@ async function push(text: string): Promise<string> {
   return headSha;
 }
 
-async function trigger(): Promise<Record<string, any>> {
+async function trigger(): Promise<ReviewsView> {
   return world.post(`/sessions/${id}/reviews/trigger`);
 }
 
@@ -149,7 +150,7 @@ describe("a reviewer", () => {
 
   it("F06 that dies leaves its run to a new one", async () => {
     mode("wait");
-    const { pid } = await reviewerOf((await newest())["targetSha"]);
+    const { pid } = await reviewerOf((await newest()).targetSha);
     process.kill(pid, "SIGKILL");
     await expect
       .poll(newest, { timeout: PATIENCE_MS })
@@ -186,7 +187,7 @@ describe("a daemon that is killed", () => {
 
   it("F32 F12 while its reviewer works finds the result that was kept, and types it to the worker once", async () => {
     mode("wait");
-    const { epoch } = await reviewerOf((await newest())["targetSha"]);
+    const { epoch } = await reviewerOf((await newest()).targetSha);
     const { id: run } = await newest();
     const task = readFileSync(join(folder, `task.${epoch}`), "utf8");
     const token = /--token (\S+)/.exec(task)?.[1] ?? "";

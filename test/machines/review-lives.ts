@@ -54,11 +54,11 @@ function trigger(worker: Record<string, unknown> = {}, more: Record<string, unkn
   };
 }
 
-export function seen(worker: Record<string, unknown>, reviewing?: Record<string, unknown>): Told {
+export function seen(worker: Record<string, unknown>, wish?: Record<string, unknown>): Told {
   return {
     type: "worker.seen",
     from: "session/mer-1",
-    data: { worker: workerFacts(worker), ...(reviewing && { reviewing }) },
+    data: { worker: workerFacts(worker), ...(wish && { reviewing: wish }) },
   };
 }
 
