@@ -6,6 +6,8 @@ import { Failure } from "../machines/failures.ts";
 import { Address, addressOf, KINDS, Token } from "../machines/ids.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { StepView, stepView } from "./actors.ts";
+import { chartLayout } from "./chart-layout.ts";
+import { chartSvg } from "./chart-svg.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { KindAndId, page } from "./schemas.ts";
@@ -97,6 +99,32 @@ export function hindsightRoutes(app: App, edge: Edge): void {
   timelineRoute(app, edge);
   frameRoute(app, edge);
   whatIfRoute(app, edge);
+  pictureRoute(app, edge);
+}
+
+function pictureRoute(app: App, edge: Edge): void {
+  app.get(
+    "/actors/:kind/:id/svg",
+    {
+      schema: {
+        tags,
+        summary: "Its chart as a picture, the states it is in lit; `at`: as it was after that step",
+        params: KindAndId,
+        querystring: z.strictObject({ at: z.coerce.number().int().positive().optional() }),
+        response: { 200: z.string().meta({ description: "image/svg+xml" }) },
+      },
+    },
+    async ({ params: { kind, id }, query: { at } }, reply) => {
+      const { address, seq } = knownActor(edge, addressOf(kind, id));
+      const { system } = edge;
+      const found = replay(system.store, { kinds: system.kinds, address, seq: at ?? seq });
+      if (found === undefined) throw unknownSeq(address, at ?? seq);
+      const layout = await chartLayout(found.kind, new Set());
+      const picture = chartSvg(layout, new Set(pathsOf(found.actor.state().value)));
+      const type = "image/svg+xml; charset=utf-8";
+      return reply.header("content-type", type).serializer(String).send(picture);
+    },
+  );
 }
 
 function timelineRoute(app: App, edge: Edge): void {

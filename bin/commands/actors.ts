@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
+import { type ChartState, stateTree } from "./state-tree.ts";
 import { age, listing, print, table, type Output } from "../cli/output.ts";
 
 type Step = z.infer<typeof StepView>;
@@ -39,9 +40,14 @@ export async function listActors(
 export async function showActor(
   output: Output,
   address: string,
-  options: { journal?: boolean; at?: number; after?: number; limit: number },
+  options: { journal?: boolean; svg?: boolean; at?: number; after?: number; limit: number },
 ): Promise<void> {
   const path = `/actors/${pathOf(address)}`;
+  if (options.svg === true) {
+    const picture = await ask<string>("GET", `${path}/svg${query({ at: options.at })}`);
+    print(output, { svg: picture }, ({ svg }) => svg.trimEnd());
+    return;
+  }
   if (options.at !== undefined) {
     const state = await ask<object>("GET", `${path}/at/${options.at}`);
     print(output, state, (facts) => listing(output, { ...facts }));
@@ -56,7 +62,13 @@ export async function showActor(
     print(output, journal, ({ entries }) => steps(output, entries));
     return;
   }
-  print(output, await ask<object>("GET", path), (facts) => listing(output, { ...facts }));
+  const facts = await ask<{ value: unknown; machine: string }>("GET", path);
+  const { chart } = await ask<{ chart: ChartState }>("GET", `/machines/${part(facts.machine)}`);
+  print(
+    output,
+    facts,
+    (all) => `${stateTree(output, chart, all.value)}\n\n${listing(output, { ...all })}`,
+  );
 }
 
 function steps(output: Output, entries: readonly Step[]): string {

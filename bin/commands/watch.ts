@@ -1,10 +1,10 @@
-import type { IncomingMessage } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
 import { query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
+import { events } from "./event-stream.ts";
 import { paint, printable, type Output } from "../cli/output.ts";
 
 type Step = z.infer<typeof StepView>;
@@ -69,31 +69,6 @@ async function follow(
 function canGoOn(error: unknown, { last, tries }: Seen): boolean {
   const hasBegun = last !== undefined || tries > 0;
   return error instanceof Failure && error.isRetryable && hasBegun && tries < TRIES;
-}
-
-interface ServerEvent {
-  readonly id: string | undefined;
-  readonly data: string;
-}
-
-async function* events(response: IncomingMessage): AsyncGenerator<ServerEvent> {
-  response.setEncoding("utf8");
-  let text = "";
-  try {
-    for await (const chunk of response) {
-      text += String(chunk);
-      const frames = text.split("\n\n");
-      text = frames.pop() ?? "";
-      for (const frame of frames) {
-        const data = /^data: (.*)$/m.exec(frame)?.[1];
-        if (data !== undefined) yield { id: /^id: (\d+)$/m.exec(frame)?.[1], data };
-      }
-    }
-  } catch (cause) {
-    throw new Failure("DAEMON_DOWN", "follow events: the stream broke off", { cause });
-  } finally {
-    response.destroy();
-  }
 }
 
 function lineOf(output: Output, data: string): string {

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import type { InspectOptions } from "../commands/inspect.ts";
 import type { WatchOptions } from "../commands/watch.ts";
 import { declare, group, numeric } from "../cli/declaration.ts";
 
@@ -50,11 +51,12 @@ function lookCommands(root: Command): void {
     examples: ["ao actors", "ao actors --kind session --state lifecycle.working"],
     run: async ({ options, output }) => (await body()).listActors(output, options),
   });
-  declare<{ journal?: boolean; at?: number; after?: number; limit: number }>(root, {
+  declare<{ journal?: boolean; svg?: boolean; at?: number; after?: number; limit: number }>(root, {
     usage: "actor <address>",
-    summary: "Show an actor: as it is, its journal, or as it was",
+    summary: "Show an actor: as it is, its journal, as it was, or its chart as a picture",
     options: [
       new Option("--journal", "its steps"),
+      new Option("--svg", "its chart, its states lit, as SVG"),
       numeric("--at <seq>", "as it was after that step"),
       numeric("--after <seq>", "with --journal: only later steps"),
       numeric("--limit <n>", "with --journal: how many").default(100),
@@ -63,6 +65,7 @@ function lookCommands(root: Command): void {
       "ao actor session/app-1",
       "ao actor session/app-1 --journal",
       "ao actor session/app-1 --at 3",
+      "ao actor session/app-1 --svg > app-1.svg",
     ],
     run: async ({ args: [address = ""], options, output }) =>
       (await body()).showActor(output, address, options),
@@ -71,9 +74,11 @@ function lookCommands(root: Command): void {
     usage: "machine <kind>",
     summary: "Show the statechart of a kind of actor",
     options: [
-      new Option("--format <format>").choices(["json", "mermaid", "xstate"]).default("mermaid"),
+      new Option("--format <format>")
+        .choices(["json", "mermaid", "svg", "xstate"])
+        .default("mermaid"),
     ],
-    examples: ["ao machine session", "ao machine session --format json"],
+    examples: ["ao machine session", "ao machine session --format svg > session.svg"],
     run: async ({ args: [kind = ""], options, output }) =>
       (await body()).showMachine(output, kind, options.format),
   });
@@ -88,7 +93,7 @@ function whyCommands(root: Command): void {
   });
   declare<WatchOptions>(root, {
     usage: "watch",
-    summary: "Follow every step of every actor; with --json, one JSON value a line",
+    summary: "Watch the board, live; piped, filtered or with --json: every step, a line each",
     options: [
       numeric("--after <seq>", "from there on; from now when absent"),
       new Option("--kind <kind>", "only of this kind"),
@@ -96,8 +101,26 @@ function whyCommands(root: Command): void {
       numeric("--limit <n>", "end after so many"),
     ],
     examples: ["ao watch", "ao watch --address session/app-1 --after 0"],
+    run: async ({ options, output }) => {
+      const isPlain = Object.keys(options).length === 0 && !output.isJson;
+      if (isPlain && process.stdout.isTTY && process.stdin.isTTY) {
+        await (await import("../commands/watch-board.ts")).watchBoard(output);
+      } else {
+        await (await import("../commands/watch.ts")).watch(output, options);
+      }
+    },
+  });
+  declare<InspectOptions>(root, {
+    usage: "inspect",
+    summary: "Speak the Stately inspection protocol, so that XState tools can attach",
+    options: [
+      numeric("--port <port>", "where tools attach").default(8_080),
+      new Option("--allow <origin...>", "origins of pages elsewhere that may listen"),
+      new Option("--kind <kind>", "only of this kind"),
+    ],
+    examples: ["ao inspect", "ao inspect --kind session --allow https://stately.ai"],
     run: async ({ options, output }) =>
-      (await import("../commands/watch.ts")).watch(output, options),
+      (await import("../commands/inspect.ts")).inspect(output, options),
   });
   declare(root, {
     usage: "intake",

@@ -1,0 +1,35 @@
+import type { IncomingMessage } from "node:http";
+import { Failure } from "../../machines/failures.ts";
+
+/** One event of a stream. */
+export interface ServerEvent {
+  readonly id: string | undefined;
+  readonly type: string | undefined;
+  readonly data: string;
+}
+
+/** The events of a running answer; it is let go with the loop. Fails with DAEMON_DOWN when it breaks off. */
+export async function* events(response: IncomingMessage): AsyncGenerator<ServerEvent> {
+  response.setEncoding("utf8");
+  let text = "";
+  try {
+    for await (const chunk of response) {
+      text += String(chunk);
+      const frames = text.split("\n\n");
+      text = frames.pop() ?? "";
+      for (const frame of frames) {
+        const data = /^data: (.*)$/m.exec(frame)?.[1];
+        if (data !== undefined)
+          yield {
+            id: /^id: (\d+)$/m.exec(frame)?.[1],
+            type: /^event: (.*)$/m.exec(frame)?.[1],
+            data,
+          };
+      }
+    }
+  } catch (cause) {
+    throw new Failure("DAEMON_DOWN", "follow events: the stream broke off", { cause });
+  } finally {
+    response.destroy();
+  }
+}

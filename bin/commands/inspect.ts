@@ -1,0 +1,79 @@
+import type { z } from "zod";
+import type { StepView } from "../../http/actors.ts";
+import { inspectionServer, type InspectedActor, type Inspection } from "../../http/inspection.ts";
+import type { Json } from "../../machines/json.ts";
+import { ask, part, query } from "../cli/api.ts";
+import { client } from "../cli/client.ts";
+import { print, type Output } from "../cli/output.ts";
+import { events } from "./event-stream.ts";
+
+type Step = z.infer<typeof StepView>;
+
+export interface InspectOptions {
+  readonly port: number;
+  readonly allow?: readonly string[];
+  readonly kind?: string;
+}
+
+interface ActorLine {
+  readonly address: string;
+  readonly machine: string;
+  readonly value: Json;
+  readonly isDone: boolean;
+}
+
+/** Speaks the Stately inspection protocol until it is stopped. */
+export async function inspect(output: Output, options: InspectOptions): Promise<void> {
+  const { port, allow = [], kind } = options;
+  const { globalSeq } = await ask<{ globalSeq: number }>("GET", "/intake");
+  const inspection = await inspectionServer({ port, origins: allow });
+  print(output, { url: inspection.url }, ({ url }) => `tools attach at ${url}; Ctrl-C ends it`);
+  try {
+    await tellAll(inspection, kind);
+    const path = `/events${query({ after: globalSeq, kind })}`;
+    const headers = { "last-event-id": String(globalSeq) };
+    for await (const { id, data } of events(await client(process.env).stream(path, headers))) {
+      if (id !== undefined) await tellStep(inspection, data);
+    }
+  } finally {
+    await inspection.close();
+  }
+}
+
+async function tellAll(inspection: Inspection, kind: string | undefined): Promise<void> {
+  let after: string | undefined;
+  do {
+    const page: { actors: readonly ActorLine[]; next: string | null } = await ask(
+      "GET",
+      `/actors${query({ kind, after, limit: 1_000 })}`,
+    );
+    for (const { address } of page.actors) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      inspection.tellActor(await actorOf(address), Date.now());
+    }
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+}
+
+async function tellStep(inspection: Inspection, data: string): Promise<void> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the daemon's OpenAPI document says
+  const { address, message, committedAt } = JSON.parse(data) as Step;
+  const { data: said, type } = message;
+  const event = { type, data: said };
+  const actor = await actorOf(address);
+  inspection.tellStep({ actor, event, from: message.from, at: committedAt });
+}
+
+const configs = new Map<string, Json>();
+
+async function actorOf(address: string): Promise<InspectedActor> {
+  const [kind = "", id = ""] = address.split("/");
+  const facts = await ask<{ value: Json; context: Json; machine: string }>(
+    "GET",
+    `/actors/${part(kind)}/${part(id)}`,
+  );
+  const known = configs.get(kind);
+  const config = known ?? (await ask<Json>("GET", `/machines/${part(kind)}?format=xstate`));
+  configs.set(kind, config);
+  return { address, value: facts.value, context: facts.context, isDone: false, config };
+}
