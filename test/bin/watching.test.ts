@@ -110,14 +110,21 @@ interface Attached {
 async function attach(url: string, origin?: string): Promise<Attached> {
   const messages: Attached["messages"] = [];
   const options = { headers: origin === undefined ? {} : { origin } };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node's own takes headers, which its types do not say
-  const socket = new WebSocket(url, options as never);
+  const socket = new WebSocket(url, options);
   onTestFinished(() => socket.close());
   socket.addEventListener("message", ({ data }) => messages.push(JSON.parse(String(data))));
   const closed = new Promise<number>((resolve) => {
     socket.addEventListener("close", ({ code }) => resolve(code));
   });
   return Promise.resolve({ messages, closed });
+}
+
+async function served(): Promise<string> {
+  const server = await inspectionServer({ port: 0, origins: ["https://stately.ai"] });
+  onTestFinished(async () => server.close());
+  const actor = { address: "session/a", value: "x", context: {}, isDone: false, config: {} };
+  server.tellActor(actor, 1);
+  return server.url;
 }
 
 describe("ao inspect", () => {
@@ -154,14 +161,6 @@ describe("ao inspect", () => {
       snapshot: { value: { activity: "blocked" } },
     });
   }, 40_000);
-
-  const served = async (): Promise<string> => {
-    const server = await inspectionServer({ port: 0, origins: ["https://stately.ai"] });
-    onTestFinished(async () => server.close());
-    const actor = { address: "session/a", value: "x", context: {}, isDone: false, config: {} };
-    server.tellActor(actor, 1);
-    return server.url;
-  };
 
   it("lets no page of another origin listen (I2)", async () => {
     const { messages, closed } = await attach(await served(), "https://evil.test");
