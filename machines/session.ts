@@ -14,7 +14,7 @@ import {
 } from "./session-record.ts";
 import { stepSession } from "./session-step.ts";
 import { withDefaults } from "./session-upgrade.ts";
-import { CLEARED_OR_BACK, ENDING, OVER_OR_AGAIN, SILENT, STAYS } from "./session-targets.ts";
+import { CLEARED_OR_BACK, ENDING, lifeFrom, SILENT, STAYS } from "./session-targets.ts";
 import type { Settings } from "./settings.ts";
 import { typed } from "./typed.ts";
 
@@ -53,14 +53,21 @@ function guardsWith(decide: Decide) {
     (seen: SeenBy): boolean =>
       seen.context.wanted !== wanted && decide(seen).context.wanted === wanted;
   return {
-    saysNotStarted: says("lifecycle", "not_started"),
-    saysWorking: says("lifecycle", "working"),
-    saysIdle: says("lifecycle", "idle"),
-    saysNeedsInput: says("lifecycle", "needs_input"),
-    saysStuck: says("lifecycle", "stuck"),
-    saysDetecting: says("lifecycle", "detecting"),
-    saysDone: says("lifecycle", "done"),
-    saysTerminated: says("lifecycle", "terminated"),
+    beginsAnew: says("lifecycle", "not_started"),
+    isSeenAlive: says("lifecycle", "working"),
+    witnessesDisagree: says("lifecycle", "detecting"),
+    quarantineIsOver: says("lifecycle", "stuck"),
+    deathIsConfirmed: says("lifecycle", "terminated"),
+    agentWorks: says("lifecycle", "working"),
+    agentRests: says("lifecycle", "idle"),
+    agentAsks: says("lifecycle", "needs_input"),
+    agentIsBlocked: says("lifecycle", "stuck"),
+    pullRequestsAreOver: says("lifecycle", "idle"),
+    resultIsReported: says("lifecycle", "done"),
+    isKilled: says("lifecycle", "terminated"),
+    agentHasEnded: says("lifecycle", "terminated"),
+    restoreHasFailed: says("lifecycle", "done"),
+    childIsLost: says("lifecycle", "stuck"),
     seesUnknown: says("runtime", "unknown"),
     seesAlive: says("runtime", "alive"),
     seesExited: says("runtime", "exited"),
@@ -146,43 +153,27 @@ function goneOrUnknown<Action extends "noteChild" | "noteDeadMail" | "askAgain">
 const lifecycle = session.createStateConfig({
   description: "How far the work is, as far as anyone can tell.",
   initial: "not_started",
-  on: {
-    "runtime.observed": [
-      { guard: "saysTerminated", target: ".terminated" },
-      { guard: "saysDetecting", target: ".detecting" },
-      { guard: "saysStuck", target: ".stuck" },
-      { guard: "saysWorking", target: ".working" },
-    ],
-    "activity.observed": [
-      { guard: "saysWorking", target: ".working" },
-      { guard: "saysIdle", target: ".idle" },
-      { guard: "saysNeedsInput", target: ".needs_input" },
-      { guard: "saysStuck", target: ".stuck" },
-    ],
-    "scm.observed": { guard: "saysIdle", target: ".idle" },
-    "session.report": [
-      { guard: "saysDone", target: ".done", actions: "noteReport" },
-      { actions: "noteReport" },
-    ],
-    "session.kill": { guard: "saysTerminated", target: ".terminated" },
-    "child.started": { guard: "saysNotStarted", target: ".not_started" },
-    "child.exited": OVER_OR_AGAIN,
-    "child.stopped": OVER_OR_AGAIN,
-    "child.quarantined": { guard: "saysStuck", target: ".stuck" },
-    "mail.undeliverable": OVER_OR_AGAIN,
-    "timer.lease": OVER_OR_AGAIN,
-    "timer.restart": { guard: "saysNotStarted", target: ".not_started" },
-  },
   states: {
-    not_started: { description: "The agent was ordered and has not spoken yet." },
-    working: { description: "The agent works." },
-    idle: { description: "The agent waits for something other than a person's answer." },
-    needs_input: { description: "The agent asked a person and waits for the answer." },
+    not_started: {
+      description: "The agent was ordered and has not spoken yet.",
+      on: lifeFrom("not_started"),
+    },
+    working: { description: "The agent works.", on: lifeFrom("working") },
+    idle: {
+      description: "The agent waits for something other than a person's answer.",
+      on: lifeFrom("idle"),
+    },
+    needs_input: {
+      description: "The agent asked a person and waits for the answer.",
+      on: lifeFrom("needs_input"),
+    },
     stuck: {
       description: "The agent cannot go on, or nobody can tell any more: a person must look.",
+      on: lifeFrom("stuck"),
     },
     detecting: {
       description: "The witnesses disagree about whether it lives; more evidence is awaited.",
+      on: lifeFrom("detecting"),
     },
     done: { description: "The agent reported its result; that stays.", on: STAYS },
     terminated: {

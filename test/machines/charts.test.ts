@@ -55,7 +55,7 @@ it("a session that is done or terminated leaves that state only to begin anew (N
   const escapes = ends.flatMap((end) => {
     const own = new Set(end.transitions.keys());
     const leading = transitionsOf(end).filter(({ target, guard }) => {
-      const isAnew = guard === "saysNotStarted" && target?.[0]?.key === "not_started";
+      const isAnew = guard === "beginsAnew" && target?.[0]?.key === "not_started";
       return target !== undefined && !isAnew;
     });
     const region = end.parent === undefined ? [] : transitionsOf(end.parent);
