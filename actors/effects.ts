@@ -16,6 +16,7 @@ import { lanes, type Turn } from "./lanes.ts";
 //       is committed (R5).
 //   X2. An effect given for an older epoch than its actor's is not begun (R6).
 //   X3. Every effect ends in one result: done, or failed with a code; a retry keeps its lane and rests meanwhile.
+//   X4. One that preempts others, as the end of a terminal its launch, does not wait for those of its actor before it.
 
 export interface EffectEnd {
   readonly id: OrderId;
@@ -55,20 +56,16 @@ export interface EffectsParts {
 /** Runs effects in lanes. */
 export function effects(parts: EffectsParts): Effects {
   const known = new Set<OrderId>();
-  const running = new Map<OrderId, Job>();
+  /** Those that run or wait for their turn. */
+  const open = new Map<OrderId, Job>();
   const stopping = new AbortController();
   const work = lanes(parts.width, parts.onDefect);
 
-  async function run(row: OutboxRow, order: EffectOrder, turn: Turn): Promise<void> {
-    const job = {
-      row,
-      order,
-      stopping: stopping.signal,
-      superseded: new AbortController(),
-      isOpen: () => known.has(row.id),
-    };
-    running.set(row.id, job);
-    await carryOut(parts, job, turn).finally(() => running.delete(row.id));
+  function preempt({ order, row }: Job): void {
+    for (const job of open.values()) {
+      const isBefore = job.row.from === row.from && job.order.lane === order.lane;
+      if (isBefore && isPreempted(job.order.name, order.name)) job.superseded.abort();
+    }
   }
 
   return {
@@ -76,11 +73,22 @@ export function effects(parts: EffectsParts): Effects {
       const { order } = row;
       if (order.type !== "effect" || known.has(row.id)) return;
       known.add(row.id);
-      work.add(order.lane, async (turn) => run(row, order, turn));
+      const job = {
+        row,
+        order,
+        stopping: stopping.signal,
+        superseded: new AbortController(),
+        isOpen: () => known.has(row.id),
+      };
+      preempt(job);
+      open.set(row.id, job);
+      work.add(order.lane, async (turn) => {
+        await carryOut(parts, job, turn).finally(() => open.delete(row.id));
+      });
     },
     forget: (id) => known.delete(id),
     supersede(from, epoch) {
-      for (const { row, order, superseded } of running.values()) {
+      for (const { row, order, superseded } of open.values()) {
         if (row.from === from && order.epoch !== undefined && order.epoch < epoch)
           superseded.abort();
       }
@@ -134,14 +142,23 @@ async function carryOut(parts: EffectsParts, job: Job, turn: Turn): Promise<void
   }
 }
 
-function fence(parts: EffectsParts, { order, row }: Job): Failure | undefined {
-  if (order.epoch === undefined) return undefined;
-  const epoch = parts.epochOf(row.from);
-  if (epoch === undefined || order.epoch >= epoch) return undefined;
-  return new Failure(
-    "EPOCH_STALE",
-    `${order.name} for epoch ${order.epoch} of ${row.from}: it is at ${epoch}`,
-  );
+function fence(parts: EffectsParts, { order, row, superseded }: Job): Failure | undefined {
+  const epoch = order.epoch === undefined ? undefined : parts.epochOf(row.from);
+  if (order.epoch !== undefined && epoch !== undefined && order.epoch < epoch) {
+    const tried = `${order.name} for epoch ${order.epoch} of ${row.from}`;
+    return new Failure("EPOCH_STALE", `${tried}: it is at ${epoch}`);
+  }
+  if (!superseded.signal.aborted) return undefined;
+  return new Failure("EPOCH_STALE", `${order.name} of ${row.from}: a later order took its place`);
+}
+
+/** Whether an effect is given up as soon as another one is ordered (X4). */
+function isPreempted(name: string, by: string): boolean {
+  const known = effectNameOf(by);
+  const spec = known === undefined ? undefined : EFFECTS[known];
+  const preempted: readonly string[] =
+    spec !== undefined && "preempts" in spec ? spec.preempts : [];
+  return preempted.includes(name);
 }
 
 type Outcome =

@@ -1,6 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { link, readdir, readFile, rename, rm, stat, watch, writeFile } from "node:fs/promises";
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  watch,
+  writeFile,
+} from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -57,6 +67,8 @@ export interface TerminalRecords {
   promptPath(of: Incarnation): string;
   /** The folder for what a launch was given on disk. */
   filesPath(of: Incarnation): string;
+  /** Keeps a text that is too long to be typed, until its incarnation is forgotten; where it lies. */
+  keepMessage(of: Incarnation, deliveryId: string, text: string): Promise<string>;
   start(of: Incarnation): Promise<StartRecord | undefined>;
   exit(of: Incarnation): Promise<ExitRecord | undefined>;
   /** Names of all records, in one read of the folder. */
@@ -83,7 +95,13 @@ export function terminalRecords(home: string): TerminalRecords {
     join(folder, `${of.terminal}.${of.epoch}.${suffix}`);
   const promptPath = (of: Incarnation) => join(prompts, `${of.terminal}.${of.epoch}.md`);
   const filesPath = (of: Incarnation) => join(files, `${of.terminal}.${of.epoch}`);
+  const messages = join(home, "messages");
+  mkdirSync(messages, { recursive: true, mode: 0o700 });
+  // One empty file per message says whose it is.
+  const listPath = (of: Incarnation) => join(filesPath(of), "messages");
   const forget = async (of: Incarnation) => {
+    const kept = (await readdir(listPath(of)).catch(ignore("ENOENT"))) ?? [];
+    await Promise.all(kept.map(async (name) => rm(join(messages, name), { force: true })));
     await rm(promptPath(of), { force: true });
     await rm(filesPath(of), { recursive: true, force: true });
     // The counter of its hooks.
@@ -94,6 +112,13 @@ export function terminalRecords(home: string): TerminalRecords {
     path,
     promptPath,
     filesPath,
+    async keepMessage(of, deliveryId, text) {
+      const name = `${deliveryId.replaceAll(/[^\w.-]/g, "_").slice(0, 128)}.md`;
+      await mkdir(listPath(of), { recursive: true, mode: 0o700 });
+      await writePrivate(join(listPath(of), name), "");
+      await writePrivate(join(messages, name), text);
+      return join(messages, name);
+    },
     start: (of) => parsed(path(of, "start"), StartRecord),
     exit: (of) => parsed(path(of, "exit"), ExitRecord),
     names,

@@ -10,6 +10,7 @@ import type { TerminalParts } from "./terminal-destroy.ts";
 import { findPane } from "./terminal-panes.ts";
 import type { Pane } from "./terminal-panes.ts";
 import { writePrivate } from "./terminal-records.ts";
+import type { Incarnation } from "./terminal-records.ts";
 import type { TmuxCall } from "./tmux.ts";
 
 // Terminal text
@@ -24,6 +25,8 @@ import type { TmuxCall } from "./tmux.ts";
 //   T4. A dead pane is never pasted into: tmux before 3.4 crashes on it, and with it the whole fleet.
 //   T5. Of the control characters only tab and newline reach the pane: an escape could end the bracketed paste.
 //   T6. What a user does to the view changes nothing: copy mode would swallow Enter and unbracket the paste.
+//   T8. What has more than 8 KiB is put into a file, for its owner alone, and one line that names the file is typed: a TUI
+//       takes a long paste apart, or takes minutes for it.
 //   T7. The last 64 deliveries of a pane are remembered, in the pane.
 
 const REMEMBERED = 64;
@@ -36,13 +39,27 @@ export function typist(parts: TerminalParts, pauseMs: number): Adapter<"typeText
     const pane = await writablePane(parts, { terminal, epoch, tried, signal });
     const id = createHash("sha256").update(deliveryId).digest("hex").slice(0, ID_CHARACTERS);
     const keys = { parts, pane, id, tried };
-    const first = await paste(keys, printable(text), signal);
+    const short = await shortened(parts, { terminal, epoch, deliveryId }, printable(text));
+    const first = await paste(keys, short, signal);
     if (first === "sent" || (first === "pasted" && !submit)) return { repeated: true };
     if (!submit) return { repeated: false };
     // From here on the signal is not heeded: an Enter that never comes is worse than a late answer.
     await wait(pauseMs);
     return { repeated: (await enter(keys)) === "sent" };
   };
+}
+
+const TYPED_BYTES = 8_192;
+
+/** The text, or the line that is typed in its place (T8). Written again, the file is the same. */
+async function shortened(
+  { records }: TerminalParts,
+  { deliveryId, ...of }: Incarnation & { readonly deliveryId: string },
+  text: string,
+): Promise<string> {
+  if (Buffer.byteLength(text) <= TYPED_BYTES) return text;
+  const path = await records.keepMessage(of, deliveryId, text);
+  return `Read all of the file ${path} and do what it says: it is a message to you, too long to be typed.`;
 }
 
 /** Text as a pane may be given it: CR LF and CR are newlines, other control characters are dropped. */

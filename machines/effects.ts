@@ -92,6 +92,8 @@ export const EFFECTS = {
     result: z.object({ killed: z.number().int() }),
     deadlineMs: 30_000,
     attempts: 10,
+    // A launch or a text that hangs must not hold up the end.
+    preempts: ["launchTerminal", "typeText"],
   },
   /** Types text into the pane of this epoch once per delivery id, then Enter when `submit`. */
   typeText: {
@@ -312,7 +314,13 @@ export const EFFECTS = {
   },
 } as const satisfies Record<
   string,
-  { data: z.ZodType; result: z.ZodType; deadlineMs: number; attempts: number }
+  {
+    data: z.ZodType;
+    result: z.ZodType;
+    deadlineMs: number;
+    attempts: number;
+    preempts?: readonly string[];
+  }
 >;
 export type EffectName = keyof typeof EFFECTS;
 export type EffectData<Name extends EffectName> = z.infer<(typeof EFFECTS)[Name]["data"]>;

@@ -320,3 +320,37 @@ describe("X2: the fence of an effect", () => {
     expect(world.troubles).toEqual([]);
   });
 });
+
+describe("X4: the end of a terminal", () => {
+  const end: EffectOrder = {
+    type: "effect",
+    name: "destroyTerminal",
+    lane: "terminal:a",
+    data: { terminal: "a", host: "local", epoch: 0, graceMs: 1 },
+  };
+
+  it("does not wait for what hangs before it, nor for what waits there", async () => {
+    const world = await worldWith(async ({ name }) =>
+      name === "destroyTerminal"
+        ? Promise.resolve({ killed: 1 })
+        : Promise.withResolvers<never>().promise,
+    );
+    await world.ask(A, "tally.order", { order: typeText({}) });
+    await world.ask(A, "tally.order", { order: typeText({}) });
+    await settle();
+    await world.ask(A, "tally.order", { order: end });
+    await world.clock.advance(1);
+    expect(world.deeds.map(({ name }) => name)).toEqual(["typeText", "destroyTerminal"]);
+    expect(world.system.report()).toMatchObject({ outbox: 0 });
+  });
+
+  it("leaves another actor's alone", async () => {
+    const world = await worldWith(async () => Promise.withResolvers<never>().promise);
+    await world.open("b");
+    await world.ask("session/b", "tally.order", { order: typeText({ lane: "terminal:b" }) });
+    await world.ask(A, "tally.order", { order: end });
+    await settle();
+    expect(world.deeds.map(({ name }) => name)).toEqual(["typeText", "destroyTerminal"]);
+    expect(world.system.report()).toMatchObject({ outbox: 2 });
+  });
+});

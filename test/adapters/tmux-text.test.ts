@@ -1,4 +1,4 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { printable } from "../../adapters/terminal-text.ts";
@@ -29,15 +29,32 @@ it.each([
   await expect.poll(typedText).toBe(text === "" ? "\r" : typed(text));
 });
 
-it("types a mebibyte", async () => {
+it("types 8 KiB as they are", async () => {
   const { type, typedText } = await recording();
+  const text = "0123456789 ünï\n".repeat(481).padEnd(8_192 - 962, "x");
+  expect(Buffer.byteLength(text)).toBe(8_192);
+  await type(text, { id: "1" });
+  await expect.poll(typedText, { timeout: 20_000 }).toBe(typed(text));
+});
+
+it("T8: types one line that names a file where a text is longer, for its owner alone, while its process may read it", async () => {
+  const { type, typedText, home, destroy } = await recording();
   const text = "0123456789 ünï;\n".repeat(61_681);
   expect(Buffer.byteLength(text)).toBeGreaterThan(1_048_576);
-  await type(text, { id: "1" });
-  await expect
-    .poll(async () => (await typedText()).length, { timeout: 20_000 })
-    .toBe(typed(text).length);
-  expect((await typedText()) === typed(text)).toBe(true);
+  const id = "http:owner:../1";
+  expect([await type(text, { id }), await type(text, { id })]).toMatchObject([
+    { repeated: false },
+    { repeated: true },
+  ]);
+  const file = join(home, "messages/http_owner_.._1.md");
+  const line = `Read all of the file ${file} and do what it says: it is a message to you, too long to be typed.`;
+  await expect.poll(typedText).toBe(typed(line));
+  expect((await readFile(file, "utf8")) === text).toBe(true);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  await type("y".repeat(8_193), { id: "2" });
+  expect(await readdir(join(home, "messages"))).toHaveLength(2);
+  await destroy();
+  expect(await readdir(join(home, "messages"))).toEqual([]);
 });
 
 it("T5: lets no control character through but tab and newline", async () => {

@@ -175,11 +175,17 @@ export class World {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host checks results
       return (await act(deed, attempt)) as { repeated: boolean };
     };
+    const destroyTerminal: Adapters["destroyTerminal"] = async (data, attempt) => {
+      const deed = { effectId: attempt.effectId, name: "destroyTerminal", data };
+      this.deeds.push(deed);
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host checks results
+      return (await act(deed, attempt)) as { killed: number };
+    };
     return {
       typeText,
       inspectHost: none,
       launchTerminal: none,
-      destroyTerminal: none,
+      destroyTerminal,
       prepareWorkspace: none,
       reclaimWorkspace: none,
       inspectBranches: none,
