@@ -3,6 +3,7 @@ import { exitFacts } from "../adapters/terminal-records.ts";
 import type { ExitRecord, Incarnation, RecordName } from "../adapters/terminal-records.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { ObservationLane } from "../machines/observations.ts";
+import { LEAST_DEAD, nameOf, outageReader } from "./outage.ts";
 
 // Terminal probe
 //
@@ -14,6 +15,8 @@ import type { ObservationLane } from "../machines/observations.ts";
 //   O4. An end is published when its record appears, not at the next interval, and its id is the same for ever.
 //   O5. A fresh probe publishes the facts of all terminals anew.
 //   O6. A session is told whether its terminal and program are there; of an end its terminal tells, which knows how.
+//   O8. Many deaths at once are one outage, told once as trouble: see outage.ts. Where so many run, an end is looked at
+//       with all others before it is told.
 //   O7. A doubt is told to a session when two listings in a row had it.
 
 export interface TerminalProbeOptions {
@@ -112,17 +115,27 @@ class Bell {
 function looker(options: TerminalProbeOptions, facts: Facts): () => Promise<"more" | "nothing"> {
   let failures = 0;
   let doubted: ReadonlySet<string> = new Set();
+  const readOutage = outageReader();
   return async () => {
     try {
       const rows = await options.list();
       failures = 0;
-      forget(facts, rows);
-      const news = rows.map((row) => factOf(options, row));
+      const { sound, held, lost, outage } = readOutage(rows);
+      forget(facts, rows, held);
+      const evidence =
+        outage && `server lost: ${outage.dead} of ${outage.of} terminals ended at once`;
+      if (evidence !== undefined) options.onTrouble?.(new Error(evidence));
+      const news = sound.map((row) => factOf(options, row));
+      news.push(...held.flatMap((row) => lostWithServer(options, row)));
+      news.push(
+        ...lost.map((row) => (row.process === "dead" ? ended(row, {}) : factOf(options, row))),
+      );
       const before = doubted;
-      doubted = new Set(rows.filter(isDoubtful).map(nameOf));
-      const told = rows.filter((row) => !isDoubtful(row) || before.has(nameOf(row)));
+      doubted = new Set(sound.filter(isDoubtful).map(nameOf));
+      const told = sound.filter((row) => !isDoubtful(row) || before.has(nameOf(row)));
       news.push(...told.flatMap((row) => runtimeOf(options, row)));
       await Promise.all(news.map((fact) => say(options, facts, fact)));
+      if (held.length > 0) return "more";
     } catch (error) {
       options.onTrouble?.(error);
       failures += 1;
@@ -134,20 +147,21 @@ function looker(options: TerminalProbeOptions, facts: Facts): () => Promise<"mor
   };
 }
 
-/** Forgets the terminals that are no more, and of the ended ones what was said to their sessions. */
-function forget({ terminal, runtime }: Facts, rows: readonly PaneRow[]): void {
+/** Forgets the terminals that are no more, and of those that were called dead what was said to their sessions. */
+function forget(
+  { terminal, runtime }: Facts,
+  rows: readonly PaneRow[],
+  held: readonly PaneRow[],
+): void {
   const listed = new Set(rows.map((row) => row.terminal));
-  const running = new Set(rows.filter((row) => row.process !== "dead").map((row) => row.terminal));
+  const present = [...rows.filter((row) => row.process !== "dead"), ...held];
+  const running = new Set(present.map((row) => row.terminal));
   for (const name of terminal.keys()) if (!listed.has(name)) terminal.delete(name);
   for (const name of runtime.keys()) if (!running.has(name)) runtime.delete(name);
 }
 
 function isDoubtful({ process, hasPane }: PaneRow): boolean {
   return process === "indeterminate" || (process === "alive" && !hasPane);
-}
-
-function nameOf({ terminal, epoch }: Incarnation): string {
-  return `${terminal}.${epoch}`;
 }
 
 async function watchRecords(
@@ -159,7 +173,9 @@ async function watchRecords(
     if (suffix === "start") look();
     if (suffix !== "exit") continue;
     const exit = await options.exitOf({ terminal, epoch });
-    if (exit) await say(options, facts, ended({ terminal, epoch }, exitFacts(exit)));
+    const running = [...facts.terminal.values()].filter((fact) => !isDead(fact)).length;
+    if (running >= LEAST_DEAD) look();
+    else if (exit) await say(options, facts, ended({ terminal, epoch }, exitFacts(exit)));
   }
 }
 
@@ -247,6 +263,13 @@ function levelFact(
     data,
     isAccepted: false,
   };
+}
+
+/** What is said of one that may have gone with its server (O8). */
+function lostWithServer(options: TerminalProbeOptions, { terminal, epoch }: PaneRow): Fact[] {
+  const evidence = "server lost: its program ended at once with many others";
+  const liveness = { runtime: "failed", process: "failed", evidence };
+  return runtimeFact(options, { terminal, epoch, ...liveness });
 }
 
 /** What a listing says to the session of a terminal; nothing of an end (O6). */

@@ -210,3 +210,17 @@ it("a restore whose program is gone leaves the session as it was, and says why",
   expect([after.pr, after.status]).toEqual([before.pr, before.status]);
   expect(readFileSync(join(place, "x"), "utf8")).toBe("foreign\n");
 });
+
+it("a kill does not wait for a launch that hangs", async () => {
+  await world.up({ mortal: true });
+  // Its prompt is typed when it listens, which it never says: the launch would wait for 20 s.
+  const command = ["sh", "-c", "exec cat > /dev/null"];
+  const asked = { projectId: "demo", prompt: "hear me", harness: "aider", command };
+  const { id } = await world.post("/sessions", asked);
+  await expect.poll(async () => (await processesOf(id)).length).toBeGreaterThan(0);
+  expect(await world.session(id)).toMatchObject({ terminal: { state: "starting" } });
+  const startedAt = performance.now();
+  await world.post(`/sessions/${id}/kill`);
+  await endedCleanly(id);
+  expect(performance.now() - startedAt).toBeLessThan(12_000);
+});

@@ -364,3 +364,32 @@ it("O7: tells a session that its pane is gone when two looks in a row missed it"
   expect(told).toEqual([1, 1, 1, 2, 2]);
   expect(heard(watched)[1]).toBe("1 dead indeterminate");
 });
+
+it("O8: tells the loss of the tmux server once, as failed, and the ends of its terminals only when they stay gone", async () => {
+  const { launch, terminals, tmux } = tmuxWorld();
+  const names = ["mer", "b", "c", "d", "e", "f"];
+  await Promise.all(names.map(async (terminal) => launch({}, { terminal })));
+  const watched = probe(terminals);
+  const { published, liveness, troubles } = watched;
+  await expect.poll(() => published.length).toBe(6);
+  await tmux.run(["kill-server"]);
+  watched.tick();
+  await expect
+    .poll(() => liveness.at(-1)?.data)
+    .toMatchObject({
+      runtime: "failed",
+      process: "failed",
+      evidence: "server lost: its program ended at once with many others",
+    });
+  expect(troubles.map(String)).toEqual(["Error: server lost: 6 of 6 terminals ended at once"]);
+  expect(published.filter(({ data }) => data.process === "dead")).toEqual([]);
+  await expect
+    .poll(() => {
+      watched.tick();
+      return published.filter(({ data }) => data.process === "dead").length;
+    })
+    .toBe(6);
+  // Lost with its server, not by its own doing.
+  expect(published.at(-1)?.data).not.toHaveProperty("signal");
+  expect(liveness.filter(({ data }) => data.runtime === "failed")).toHaveLength(1);
+});

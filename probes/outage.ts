@@ -1,0 +1,61 @@
+import type { PaneRow } from "../adapters/terminal-panes.ts";
+import type { Incarnation } from "../adapters/terminal-records.ts";
+
+// Outage
+//
+// Tells the loss of a whole server from as many single deaths. Pure but for what it remembers of the last listings.
+//
+//   U1. Five or more that died since the last listing, and more than half of those looked at, are one outage: none of
+//       them is called dead, all of them failed.
+//   U2. Who is still gone after HELD_LISTINGS more is gone: lost with its server, not by its own doing.
+
+/** Fewer deaths are deaths. */
+export const LEAST_DEAD = 5;
+const HELD_LISTINGS = 3;
+
+/** What a listing means, with the last ones in mind. */
+export interface Reading {
+  /** Rows to be taken as they are. */
+  readonly sound: readonly PaneRow[];
+  /** Rows of an outage, not to be called dead yet. */
+  readonly held: readonly PaneRow[];
+  /** Rows of an outage that are gone for good. */
+  readonly lost: readonly PaneRow[];
+  /** How many of how many died at once; absent when this listing began no outage. */
+  readonly outage?: { readonly dead: number; readonly of: number };
+}
+
+/** Reads one listing after the other. */
+export function outageReader(): (rows: readonly PaneRow[]) => Reading {
+  let alive: ReadonlySet<string> = new Set();
+  const held = new Map<string, number>();
+  return (rows) => {
+    const died = rows.filter((row) => isGone(row) && alive.has(nameOf(row)));
+    const looked = rows.filter((row) => !isGone(row) || alive.has(nameOf(row)));
+    const isOutage = died.length >= LEAST_DEAD && died.length * 2 > looked.length;
+    alive = new Set(rows.filter((row) => !isGone(row)).map(nameOf));
+    const gone = new Set(rows.filter(isGone).map(nameOf));
+    for (const [name, listings] of held) {
+      if (gone.has(name)) held.set(name, listings + 1);
+      else held.delete(name);
+    }
+    if (isOutage) for (const row of died) held.set(nameOf(row), 0);
+    const listingsOf = (row: PaneRow): number | undefined => held.get(nameOf(row));
+    const reading = {
+      sound: rows.filter((row) => listingsOf(row) === undefined),
+      held: rows.filter((row) => (listingsOf(row) ?? HELD_LISTINGS) < HELD_LISTINGS),
+      lost: rows.filter((row) => (listingsOf(row) ?? 0) >= HELD_LISTINGS),
+    };
+    return isOutage ? { ...reading, outage: { dead: died.length, of: looked.length } } : reading;
+  };
+}
+
+/** Ended, or without the pane that it ran in: when a server goes, its panes go first. */
+function isGone({ process, hasPane }: PaneRow): boolean {
+  return process === "dead" || !hasPane;
+}
+
+/** Names one incarnation of one terminal. */
+export function nameOf({ terminal, epoch }: Incarnation): string {
+  return `${terminal}.${epoch}`;
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import type { PaneRow } from "../../adapters/terminal-panes.ts";
+import { outageReader } from "../../probes/outage.ts";
+
+type Seen = "alive" | "dead" | "paneless";
+
+/** A fleet `mer-1`, `mer-2`, … as one listing shows it. */
+function fleet(...seen: Seen[]): PaneRow[] {
+  return seen.map((is, index) => ({
+    terminal: `mer-${index + 1}`,
+    epoch: 1,
+    hasPane: is === "alive",
+    process: is === "paneless" ? "indeterminate" : is,
+  }));
+}
+
+function times(n: number, seen: Seen): Seen[] {
+  return Array.from({ length: n }, () => seen);
+}
+
+describe("deaths in one listing", () => {
+  it.each([
+    { title: "6 of 6", before: times(6, "alive"), after: times(6, "dead"), dead: 6, of: 6 },
+    {
+      title: "5 of 9",
+      before: times(9, "alive"),
+      after: [...times(5, "dead"), ...times(4, "alive")],
+      dead: 5,
+      of: 9,
+    },
+    {
+      title: "6 whose panes are gone",
+      before: times(6, "alive"),
+      after: [...times(2, "dead"), ...times(4, "paneless")],
+      dead: 6,
+      of: 6,
+    },
+  ] as const)("are an outage: $title (U1)", ({ before, after, dead, of }) => {
+    const read = outageReader();
+    read(fleet(...before));
+    const reading = read(fleet(...after));
+    expect(reading.outage).toEqual({ dead, of });
+    expect([reading.held.length, reading.lost.length]).toEqual([dead, 0]);
+    expect(reading.sound).toHaveLength(of - dead);
+  });
+
+  it.each([
+    {
+      title: "2 of 6",
+      before: times(6, "alive"),
+      after: [...times(2, "dead"), ...times(4, "alive")],
+    },
+    { title: "2 of 2", before: times(2, "alive"), after: times(2, "dead") },
+    { title: "4 of 4", before: times(4, "alive"), after: times(4, "dead") },
+    {
+      title: "5 of 10",
+      before: times(10, "alive"),
+      after: [...times(5, "dead"), ...times(5, "alive")],
+    },
+    { title: "6 that had died before", before: times(6, "dead"), after: times(6, "dead") },
+  ] as const)("are deaths: $title (U1)", ({ before, after }) => {
+    const read = outageReader();
+    read(fleet(...before));
+    const { sound, held, outage } = read(fleet(...after));
+    expect([sound.length, held.length, outage]).toEqual([after.length, 0, undefined]);
+  });
+});
+
+it("lets go who is still gone after three more listings, and who is back (U2)", () => {
+  const read = outageReader();
+  read(fleet(...times(6, "alive")));
+  read(fleet(...times(6, "dead")));
+  const back = [...times(5, "dead"), "alive" as const];
+  const readings = [1, 2, 3, 4].map(() => read(fleet(...back)));
+  expect(readings.map(({ sound, held, lost }) => [sound.length, held.length, lost.length])).toEqual(
+    [
+      [1, 5, 0],
+      [1, 5, 0],
+      [1, 0, 5],
+      [1, 0, 5],
+    ],
+  );
+});
