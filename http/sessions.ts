@@ -1,19 +1,14 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { printable } from "../adapters/terminal-text.ts";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
 import { ActivityObservation, PullRequestFacts } from "../machines/observations.ts";
 import { STATUSES } from "../machines/status.ts";
-import {
-  ANSWER_WITHIN_MS,
-  askActor,
-  knownActor,
-  messageIdOf,
-  settleMail,
-  toJson,
-} from "./commands.ts";
+import { askActor, knownActor, messageIdOf, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
+import { Cleaned, CleanupBody, cleanUp } from "./session-cleanup.ts";
 import { knownProject } from "./projects.ts";
 import { Id, page, SpawnBody, StateName } from "./schemas.ts";
 import { Explanation, explanationOf } from "./session-explanation.ts";
@@ -32,11 +27,6 @@ const ReportBody = z.object({
 });
 const Listed = SessionView.extend({ lastWords: LastWords.nullable().optional() });
 const MessageId = z.object({ messageId: z.string() });
-const Cleaned = z.object({
-  cleaned: z.array(z.string()),
-  /** Sessions that did not take the order: one in trouble keeps no other from being cleaned up. */
-  failed: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
-});
 
 /** Spawning sessions, steering them and reading them. */
 export function sessionRoutes(app: App, edge: Edge): void {
@@ -171,7 +161,8 @@ function commandRoutes(app: App, edge: Edge): void {
     {
       schema: {
         tags,
-        summary: "Queue a message for its terminal",
+        summary:
+          "Queue a message for its terminal; of control characters only tab and newline stay",
         params: Id,
         body: SendBody,
         response: { 202: MessageId },
@@ -179,7 +170,11 @@ function commandRoutes(app: App, edge: Edge): void {
     },
     async (request, reply) => {
       const to = sessionOf(edge, request.params.id);
-      const data = { text: request.body.text };
+      const text = printable(request.body.text);
+      if (text === "") {
+        throw new Failure("MALFORMED", "body/text: nothing is left of it but control characters");
+      }
+      const data = { text };
       const { reply: said } = await askActor(edge, request, { to, type: "session.send", data });
       return reply.code(202).send(MessageId.parse(said));
     },
@@ -190,12 +185,13 @@ function commandRoutes(app: App, edge: Edge): void {
     {
       schema: {
         tags,
-        summary: "Close the sessions whose work is over: done, merged, or ended by itself",
-        body: z.object({ projectId: Token.optional() }).nullish(),
+        summary:
+          "Close the sessions whose work is over: done, merged, or ended by itself; `dryRun` only tells which",
+        body: CleanupBody.nullish(),
         response: { 200: Cleaned },
       },
     },
-    async (request, _reply) => cleanUp(edge, request, request.body?.projectId),
+    async (request, _reply) => cleanUp(edge, request, request.body ?? {}),
   );
 }
 
@@ -333,48 +329,6 @@ async function spawn(
   // A repeat of an old request finds the session there, and its mail long forgotten.
   if (edge.system.store.snapshot(session) === undefined) await settleMail(edge, outcome);
   return viewOf(edge, session);
-}
-
-async function cleanUp(
-  edge: Edge,
-  request: FastifyRequest,
-  projectId: string | undefined,
-): Promise<z.infer<typeof Cleaned>> {
-  const result: z.infer<typeof Cleaned> = { cleaned: [], failed: [] };
-  const key = messageIdOf(edge, request);
-  if (projectId !== undefined) knownProject(edge, projectId);
-  const summaries = edge.views.list({
-    kind: "session",
-    limit: Number.MAX_SAFE_INTEGER,
-    where: ({ isDone, facts }) =>
-      !isDone && (projectId === undefined || facts["projectId"] === projectId),
-  });
-  for (const { address } of summaries) {
-    const view = viewOf(edge, address);
-    const { id } = view;
-    // One key would be one command; here it stands for many. A repeat finds what the first one closed.
-    const messageId = key === undefined ? undefined : `${key}:${id}`;
-    const isRepeat = messageId !== undefined && edge.system.store.seen(messageId) !== undefined;
-    if (!isOver(view) && !isRepeat) continue;
-    const outcome = await edge.system.ask(
-      {
-        to: address,
-        type: "session.kill",
-        data: { kind: "cleanup" },
-        ...(messageId === undefined ? {} : { id: messageId }),
-      },
-      AbortSignal.timeout(ANSWER_WITHIN_MS),
-    );
-    if (outcome.type === "applied") result.cleaned.push(id);
-    else result.failed.push({ id, code: outcome.code, message: outcome.message });
-  }
-  return result;
-}
-
-/** Whether nothing is left to be done in it, and nobody has closed it yet. */
-function isOver({ lifecycle, status, wanted }: SessionView): boolean {
-  const hasEnded = lifecycle.state === "done" || lifecycle.state === "terminated";
-  return wanted === "running" && (hasEnded || status === "merged");
 }
 
 function viewOf(edge: Edge, address: Address): SessionView {

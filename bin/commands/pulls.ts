@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
 import type { PullView } from "../../http/schemas.ts";
 import { ask, part } from "../cli/api.ts";
-import { print, table, type Output } from "../cli/output.ts";
+import { listing, paint, print, printable, table, type Output } from "../cli/output.ts";
 
 type Pull = z.infer<typeof PullView>;
 
@@ -72,6 +72,41 @@ export async function listPulls(output: Output, project: string): Promise<void> 
     ),
   );
 }
+
+/** One pull request, with the end of the log of each check that fails and every comment. */
+export async function showPull(output: Output, project: string, number: string): Promise<void> {
+  const pull = await ask<Pull>("GET", `${pulls(project)}/${part(number)}`);
+  print(output, pull, (facts) => {
+    const { ci, comments, title, state, headRef, baseRef, headSha, session, trouble, url } = facts;
+    const head = `#${facts.number} ${printable(title)}: ${state}`;
+    const about = listing(output, {
+      branch: `${headRef} → ${baseRef}`,
+      head: headSha,
+      session,
+      checks: ci.state,
+      mergeable: facts.mergeable === null ? "unknown" : String(facts.mergeable),
+      review: facts.reviewDecision.replaceAll("_", " "),
+      trouble: trouble === null ? undefined : `${trouble.code}: ${trouble.message}`,
+      url,
+    });
+    const logs = (ci.failing ?? []).flatMap(({ name, logTail = "" }) => [
+      paint(output, "red", printable(`${name} fails`)),
+      ...logTail
+        .trimEnd()
+        .split("\n")
+        .slice(-LOG_LINES)
+        .map((line) => `  ${printable(line)}`),
+    ]);
+    const said = comments.map(({ author, path, line, resolved, body }) => {
+      const at = path === undefined ? "" : ` on ${path}${line === undefined ? "" : `:${line}`}`;
+      return printable(`${author}${at}${resolved ? " (resolved)" : ""}: ${body}`);
+    });
+    return [head, about, ...logs, ...said].join("\n");
+  });
+}
+
+// Of each check that fails; the whole tail is in --json.
+const LOG_LINES = 20;
 
 export async function changePull(
   output: Output,

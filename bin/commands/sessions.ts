@@ -1,11 +1,10 @@
 import { spawn as spawnProgram } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as wait } from "node:timers/promises";
 import type { SessionView } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { EXIT } from "../cli/exit.ts";
-import { paint, print, type Output } from "../cli/output.ts";
+import { paint, print, printable, type Output } from "../cli/output.ts";
 
 export interface SpawnOptions {
   readonly kind: string;
@@ -38,51 +37,32 @@ export async function restoreSession(output: Output, id: string): Promise<void> 
   print(output, session, ({ status }) => `session ${id}: ${status}`);
 }
 
-export async function cleanUp(output: Output, project: string | undefined): Promise<void> {
-  const answer = await ask<{ cleaned: string[] }>("POST", "/sessions/cleanup", {
-    body: { projectId: project },
-  });
-  print(output, answer, ({ cleaned }) =>
-    cleaned.length === 0 ? "nothing to clean up" : `cleaned up ${cleaned.join(", ")}`,
-  );
+interface Cleaned {
+  readonly cleaned: readonly string[];
+  readonly skipped: readonly { readonly id: string; readonly message: string }[];
+  readonly failed: readonly {
+    readonly id: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
 }
 
-interface Sent {
-  readonly id: string;
-  readonly state: string;
-  readonly reason?: string;
-}
-
-/** Queues a message; with `wait`, until it was typed or never will be. The answer is the exit code. */
-export async function sendText(
+/** Closes what is over; the answer is 1 when a session did not take the order. */
+export async function cleanUp(
   output: Output,
-  { id, text }: { id: string; text: string },
-  options: { wait?: boolean },
+  { project: projectId, dryRun }: { project?: string; dryRun?: boolean },
 ): Promise<number> {
-  const path = `/sessions/${part(id)}`;
-  const { messageId } = await ask<{ messageId: string }>("POST", `${path}/send`, {
-    body: { text },
+  const answer = await ask<Cleaned>("POST", "/sessions/cleanup", { body: { projectId, dryRun } });
+  print(output, answer, ({ cleaned, skipped, failed }) => {
+    const verb = dryRun === true ? "would clean up" : "cleaned up";
+    const lines = [
+      ...(cleaned.length === 0 ? [] : [`${verb} ${cleaned.join(", ")}`]),
+      ...skipped.map(({ id, message }) => `left ${id}: ${message}`),
+      ...failed.map(({ id, code, message }) => `could not clean up ${id}: ${message} (${code})`),
+    ];
+    return lines.length === 0 ? "nothing to clean up" : lines.map(printable).join("\n");
   });
-  if (options.wait !== true) {
-    print(output, { messageId, state: "queued" }, () => `queued ${messageId}`);
-    return EXIT.done;
-  }
-  for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- until it is told
-    const { messages } = await ask<{ messages: Sent[] }>("GET", `${path}/messages`);
-    const told = messages.find((message) => message.id === messageId);
-    if (told === undefined) throw new Failure("SESSION_TERMINATED", `message ${messageId} is gone`);
-    if (told.state !== "queued" && told.state !== "delivering") {
-      print(
-        output,
-        told,
-        ({ state, reason }) => `${state}${reason === undefined ? "" : `: ${reason}`}`,
-      );
-      return told.state === "delivered" ? EXIT.done : EXIT.failed;
-    }
-    // oxlint-disable-next-line no-await-in-loop -- a person waits, not a program
-    await wait(200);
-  }
+  return answer.failed.length === 0 ? EXIT.done : EXIT.failed;
 }
 
 /** Shows a session's terminal to the person at this one. The answer is the exit code of the attached program. */

@@ -34,6 +34,17 @@ export function pullCommands(root: Command): void {
     examples: ["ao pr ls app", "ao pr ls app --json"],
     run: async ({ args: [project = ""], output }) => (await body()).listPulls(output, project),
   });
+  declare(pr, {
+    usage: "show <project> <number>",
+    summary: "Show one pull request: its checks, what they printed, and its comments",
+    examples: ["ao pr show app 3", "ao pr show app 3 --json"],
+    run: async ({ args: [project = "", number = ""], output }) =>
+      (await body()).showPull(output, project, number),
+  });
+  changeCommands(pr);
+}
+
+function changeCommands(pr: Command): void {
   const verbs = {
     merge: "Merge a pull request",
     close: "Close one without merging",

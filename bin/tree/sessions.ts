@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { ListOptions } from "../commands/session-list.ts";
+import type { SendOptions } from "../commands/send.ts";
 import type { SpawnOptions } from "../commands/sessions.ts";
 import { declare, group, numeric } from "../cli/declaration.ts";
 
@@ -32,13 +33,24 @@ function steerCommands(root: Command): void {
     run: async ({ args: [project = "", prompt = "", ...command], options, output }) =>
       (await body()).spawnSession(output, { project, prompt, command }, options),
   });
-  declare<{ wait?: boolean }>(root, {
-    usage: "send <session> <text>",
-    summary: "Type a message into a session's terminal",
-    options: [new Option("--wait", "until it was typed, or never will be")],
-    examples: ["ao send app-1 'Use the new API' --wait"],
-    run: async ({ args: [id = "", text = ""], options, output }) =>
-      (await body()).sendText(output, { id, text }, options),
+  declare<SendOptions>(root, {
+    usage: "send <session> [text]",
+    summary: "Type a message into a session's terminal; - is standard input",
+    options: [
+      new Option(
+        "--wait",
+        "until it was typed, or never will be; 75 when --timeout is over before",
+      ),
+      numeric("--timeout <s>", "wait at most so many seconds"),
+      new Option("--file <file>", "the message is in a file; - is standard input"),
+    ],
+    examples: [
+      "ao send app-1 'Use the new API' --wait",
+      "ao send app-1 --file notes.md --wait --timeout 60",
+      "git diff | ao send app-1 -",
+    ],
+    run: async ({ args: [id = "", text], options, output }) =>
+      (await import("../commands/send.ts")).sendText(output, { id, text }, options),
   });
   declare<{ kind: string }>(root, {
     usage: "kill <session>",
@@ -57,12 +69,15 @@ function steerCommands(root: Command): void {
     examples: ["ao restore app-1", "ao restore app-1 --json"],
     run: async ({ args: [id = ""], output }) => (await body()).restoreSession(output, id),
   });
-  declare<{ project?: string }>(root, {
+  declare<{ project?: string; dryRun?: boolean }>(root, {
     usage: "cleanup",
-    summary: "End the sessions whose work is done or merged",
-    options: [new Option("--project <id>", "only of this project")],
-    examples: ["ao cleanup", "ao cleanup --project app"],
-    run: async ({ options, output }) => (await body()).cleanUp(output, options.project),
+    summary: "End the sessions whose work is over; those with uncommitted work are left and named",
+    options: [
+      new Option("--project <id>", "only of this project"),
+      new Option("--dry-run", "only tell which"),
+    ],
+    examples: ["ao cleanup --dry-run", "ao cleanup --project app", "ao cleanup --json"],
+    run: async ({ options, output }) => (await body()).cleanUp(output, options),
   });
 }
 

@@ -1,4 +1,6 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commandLine, connected } from "../support/command-line.ts";
 import { withOrder, withProject, withSession } from "../support/http.ts";
@@ -71,6 +73,8 @@ describe("the command line", () => {
       is: { number: 1, created: true },
     },
     { args: ["pr", "ls", "demo"], is: { pulls: [] } },
+    { args: ["cleanup", "--dry-run"], is: { dryRun: true, skipped: [] } },
+    { args: ["send", "demo-1", "hello", "--wait"], is: { state: "delivered" } },
     { args: ["actors"], is: { next: null } },
     { args: ["actor", "session/demo-1"], is: { machine: "session" } },
     { args: ["actor", "session/demo-1", "--journal"], is: { entries: [{ seq: 1 }, {}, {}] } },
@@ -144,6 +148,90 @@ describe("the command line", () => {
     expect(await listed("--status", "needs_input")).toEqual(["!demo-11"]);
     expect(await json(["ls", "--status", "idle"])).toMatchObject({ sessions: [{ id: "demo-2" }] });
     expect((await ao(["ls", "--status", "odd"])).code).toBe(2);
+  });
+
+  it("sends a file, or standard input, without what a terminal would obey", async () => {
+    const { ao, server, home } = await connected();
+    await withProject(server);
+    await withSession(server);
+    writeFileSync(join(home, "note.md"), "from a\tfile\r\n\u001b[201~next");
+    expect(await ao(["send", "demo-1", "--file", join(home, "note.md"), "--wait"])).toMatchObject({
+      code: 0,
+      out: "delivered",
+    });
+    expect((await ao(["send", "demo-1", "-", "--wait"], { input: "from a pipe" })).code).toBe(0);
+    const typed = server.outside.panes.get("demo-1")?.typed ?? new Map();
+    expect([...typed.values()]).toEqual(["from a\tfile\n[201~next", "from a pipe"]);
+  });
+
+  it.each([
+    { title: "neither text nor file", args: [] },
+    { title: "both", args: ["text", "--file", "-"] },
+    { title: "a file that is not there", args: ["--file", "/nowhere/note.md"] },
+    { title: "nothing but control characters", args: ["\u001b\u0007"] },
+  ])("sends nothing of $title", async ({ args }) => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await withSession(server);
+    expect(await ao(["send", "demo-1", ...args])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^ao: .+ \(MALFORMED\); see: /),
+    });
+    expect(server.outside.panes.get("demo-1")?.typed.size).toBe(0);
+  });
+
+  it("ends with 75 when a message still waits, and with 1 when it never will be read (S1)", async () => {
+    const { ao, server } = await connected();
+    await withProject(server);
+    await withSession(server);
+    await server.request("POST", "/sessions/demo-1/activity", { state: "blocked" });
+    await expect.poll(async () => (await ao(["ls"])).out).toContain("stuck");
+    expect(await ao(["send", "demo-1", "hello", "--wait", "--timeout", "0"])).toMatchObject({
+      code: 75,
+      out: "queued",
+    });
+    const waiting = ao(["send", "demo-1", "again", "--wait"]);
+    await expect
+      .poll(
+        async () => (await server.request("GET", "/sessions/demo-1/messages")).body.messages.length,
+      )
+      .toBe(2);
+    await ao(["kill", "demo-1"]);
+    expect(await waiting).toMatchObject({
+      code: 1,
+      out: "undeliverable: the session has ended",
+    });
+  });
+
+  it("shows a pull request with what its checks printed", async () => {
+    const { ao, server } = await connected();
+    server.outside.failing.add("test");
+    await ao([
+      "project",
+      "add",
+      "/repositories/demo",
+      "--command",
+      "true",
+      "--check",
+      "test=false",
+    ]);
+    server.outside.heads.set("topic", "1".repeat(40));
+    await ao(["pr", "open", "demo", "--title", "Mend it", "--head", "topic"]);
+    await ao(["pr", "comment", "demo", "1", "Why\u001b?", "--path", "a.ts", "--line", "3"]);
+    await expect
+      .poll(async () => (await ao(["pr", "show", "demo", "1"])).out)
+      .toContain("test fails");
+    const { out } = await ao(["pr", "show", "demo", "1"]);
+    expect(out.split("\n")).toEqual(
+      expect.arrayContaining([
+        "#1 Mend it: open",
+        expect.stringMatching(/^branch +topic → main$/),
+        "test fails",
+        "  test is broken",
+        "owner on a.ts:3: Why ?",
+      ]),
+    );
+    expect((await ao(["pr", "show", "demo", "9"])).err).toContain("ao pr ls <project>");
   });
 
   it("shows what a person should know until it is taken note of", async () => {

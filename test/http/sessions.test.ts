@@ -334,11 +334,15 @@ describe("the cleanup of sessions", () => {
   ])("closes $title, once, and no other", async ({ end, was, is }) => {
     const server = await withLive();
     await withSession(server);
-    expect(await cleanup(server)).toEqual({ cleaned: [], failed: [] });
+    expect(await cleanup(server)).toEqual({ dryRun: false, cleaned: [], skipped: [], failed: [] });
     await end(server);
     await expect.poll(view(server)).toMatchObject({ status: was });
     await server.request("POST", "/projects", { id: "other", path: "/repositories/other" });
     expect((await cleanup(server, { projectId: "other" }))["cleaned"]).toEqual([]);
+    expect(await cleanup(server, { dryRun: true })).toMatchObject({
+      dryRun: true,
+      cleaned: ["demo-1"],
+    });
     const key = { "idempotency-key": "one" };
     expect((await cleanup(server, {}, key))["cleaned"]).toEqual(["demo-1"]);
     expect((await cleanup(server, {}, key))["cleaned"]).toEqual(["demo-1"]);
@@ -350,6 +354,25 @@ describe("the cleanup of sessions", () => {
       .poll(view(server, "demo-2"))
       .toMatchObject({ wanted: "running", terminal: { state: "live" } });
   });
+});
+
+it("the cleanup leaves uncommitted work alone, and says what can be done (C2)", async () => {
+  const server = await withLive();
+  const dirt = { headSha: null, branch: null, dirty: true, unpushed: 0 };
+  await server.system.observe("workspace", "demo-1", dirt);
+  await ended(server, { exitCode: 0 });
+  await expect
+    .poll(view(server))
+    .toMatchObject({ status: "killed", workspace: { state: "dirty", dirty: true } });
+  const left = {
+    cleaned: [],
+    skipped: [
+      { id: "demo-1", reason: "dirty", message: expect.stringContaining("ao kill demo-1") },
+    ],
+  };
+  expect(await cleanup(server, { dryRun: true })).toMatchObject(left);
+  expect(await cleanup(server)).toMatchObject(left);
+  expect((await server.request("GET", "/sessions/demo-1")).body.wanted).toBe("running");
 });
 
 function breakDown(): never {

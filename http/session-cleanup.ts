@@ -1,0 +1,104 @@
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import { Token } from "../machines/ids.ts";
+import { ANSWER_WITHIN_MS, messageIdOf } from "./commands.ts";
+import type { Edge } from "./edge.ts";
+import { knownProject } from "./projects.ts";
+import type { SessionView } from "./session-view.ts";
+
+// Session cleanup
+//
+// Closes what is over: the terminal and the worktree of sessions in which nothing is left to be done.
+//
+//   C1. A session that may still do something is not touched.
+//   C2. One whose worktree holds uncommitted work is left for a person, and named with what can be done about it.
+//   C3. Asked again it finds nothing new; the same request again is answered with what the first one closed.
+//   C4. One in trouble keeps no other from being closed.
+
+export const CleanupBody = z.object({
+  projectId: Token.optional(),
+  /** Tells what would be closed, and closes nothing. */
+  dryRun: z.boolean().default(false),
+});
+
+export const Cleaned = z.object({
+  dryRun: z.boolean(),
+  /** What was closed, or would be. */
+  cleaned: z.array(z.string()),
+  /** What is over and was left as it is (C2). */
+  skipped: z.array(z.object({ id: z.string(), reason: z.string(), message: z.string() })),
+  /** Sessions that did not take the order (C4). */
+  failed: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
+});
+type Cleaned = z.infer<typeof Cleaned>;
+
+/** Closes the sessions that are over. Fails with ACTOR_UNKNOWN for a project that is none. */
+export async function cleanUp(
+  edge: Edge,
+  request: FastifyRequest,
+  { projectId, dryRun = false }: z.input<typeof CleanupBody>,
+): Promise<Cleaned> {
+  const result: Cleaned = { dryRun, cleaned: [], skipped: [], failed: [] };
+  if (projectId !== undefined) knownProject(edge, projectId);
+  const summaries = edge.views.list({
+    kind: "session",
+    limit: Number.MAX_SAFE_INTEGER,
+    where: ({ isDone, facts }) =>
+      !isDone && (projectId === undefined || facts["projectId"] === projectId),
+  });
+  const key = dryRun ? undefined : messageIdOf(edge, request);
+  for (const view of edge.sessions.all(summaries)) {
+    const messageId = key === undefined ? undefined : `${key}:${view.id}`;
+    const isRepeat = messageId !== undefined && edge.system.store.seen(messageId) !== undefined;
+    if (!isOver(view) && !isRepeat) continue;
+    const kept = isRepeat ? undefined : keptOf(view);
+    if (kept !== undefined) result.skipped.push(kept);
+    else if (dryRun) result.cleaned.push(view.id);
+    // oxlint-disable-next-line no-await-in-loop -- each is answered or refused by itself
+    else await close(edge, { view, messageId, result });
+  }
+  return result;
+}
+
+async function close(
+  edge: Edge,
+  {
+    view: { id },
+    messageId,
+    result,
+  }: {
+    view: SessionView;
+    messageId: string | undefined;
+    result: Cleaned;
+  },
+): Promise<void> {
+  const outcome = await edge.system.ask(
+    {
+      to: `session/${id}`,
+      type: "session.kill",
+      data: { kind: "cleanup" },
+      // One key would be one command; here it stands for many. A repeat finds what the first one closed.
+      ...(messageId === undefined ? {} : { id: messageId }),
+    },
+    AbortSignal.timeout(ANSWER_WITHIN_MS),
+  );
+  if (outcome.type === "applied") result.cleaned.push(id);
+  else result.failed.push({ id, code: outcome.code, message: outcome.message });
+}
+
+/** Whether nothing is left to be done in it, and nobody has closed it yet. */
+function isOver({ lifecycle, status, wanted }: SessionView): boolean {
+  const hasEnded = lifecycle.state === "done" || lifecycle.state === "terminated";
+  return wanted === "running" && (hasEnded || status === "merged");
+}
+
+/** Why it is left as it is; undefined when nothing speaks against closing it. */
+function keptOf({ id, workspace }: SessionView): Cleaned["skipped"][number] | undefined {
+  if (workspace.dirty !== true) return undefined;
+  const path = workspace.path ?? "its worktree";
+  return {
+    id,
+    reason: "dirty",
+    message: `${path} holds uncommitted work: commit it there, or end the session with ao kill ${id}, which keeps it`,
+  };
+}
