@@ -11,6 +11,7 @@ const body = async () => import("../commands/sessions.ts");
 /** Sessions, and what agents call. */
 export function sessionCommands(root: Command): void {
   steerCommands(root);
+  endCommands(root);
   orchestratorCommands(root);
   lookCommands(root);
   agentCommands(root);
@@ -52,6 +53,9 @@ function steerCommands(root: Command): void {
     run: async ({ args: [id = "", text], options, output }) =>
       (await import("../commands/send.ts")).sendText(output, { id, text }, options),
   });
+}
+
+function endCommands(root: Command): void {
   declare<{ kind: string }>(root, {
     usage: "kill <session>",
     summary: "End a session",

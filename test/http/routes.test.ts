@@ -324,7 +324,7 @@ describe("intake", () => {
       subject: "ao.cmd.session.nobody",
       id: "lost",
       body: new TextEncoder().encode(
-        JSON.stringify({ type: "session.kill", data: { kind: "manual" } }),
+        JSON.stringify({ type: "session.send", data: { text: "hello" } }),
       ),
     });
     await expect.poll(() => server.system.report().dead).toBe(1);

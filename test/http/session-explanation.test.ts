@@ -181,10 +181,8 @@ describe("a session", () => {
     await expect
       .poll(async () => (await explanation(server)).messages.counts)
       .toEqual({ delivered: 1 });
-    await say(server, "waiting_input");
-    await expect
-      .poll(async () => (await explanation(server)).evidence[0].says)
-      .toBe("waiting_input");
+    await say(server, "blocked");
+    await expect.poll(async () => (await explanation(server)).evidence[0].says).toBe("blocked");
     await server.request("POST", "/sessions/demo-1/send", { text: "second" });
     expect((await explanation(server)).messages).toMatchObject({
       counts: { delivered: 1, queued: 1 },

@@ -258,10 +258,10 @@ describe("messages to a session", () => {
     expect([...(server.outside.panes.get("demo-1")?.typed ?? [])]).toEqual([[messageId, "hello"]]);
   });
 
-  it("wait behind a question, and are told when nobody will read them", async () => {
+  it("wait behind a permission prompt, and are told when nobody will read them", async () => {
     const server = await withLive();
-    await server.request("POST", "/sessions/demo-1/activity", { state: "waiting_input" });
-    await expect.poll(view(server)).toMatchObject({ status: "needs_input" });
+    await server.request("POST", "/sessions/demo-1/activity", { state: "blocked" });
+    await expect.poll(view(server)).toMatchObject({ status: "stuck" });
     await server.request("POST", "/sessions/demo-1/send", { text: "hello" });
     const messages = async (): Promise<unknown> =>
       (await server.request("GET", "/sessions/demo-1/messages")).body.messages;
