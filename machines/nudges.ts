@@ -176,6 +176,6 @@ export function fenced(text: string): string {
 }
 
 /** The text without what a terminal would obey; tabs and new lines stay. */
-function clean(text: string): string {
+export function clean(text: string): string {
   return text.replaceAll("\r\n", "\n").replaceAll(/[^\P{Cc}\t\n]/gu, "");
 }

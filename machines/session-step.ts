@@ -3,6 +3,7 @@ import type { FailureCode } from "./failures.ts";
 import type { Json } from "./json.ts";
 import { memberNews, refusedReceipt } from "./member.ts";
 import { acknowledged } from "./notices.ts";
+import { clean } from "./nudges.ts";
 import type { Order } from "./order.ts";
 import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./session-children.ts";
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
@@ -256,7 +257,11 @@ function sent(context: SessionContext, event: EventNamed<"session.send">): Sessi
     const seen = `it is ${lifecycle.state} (${lifecycle.reason})`;
     return notSent(context, event, { code: "SESSION_TERMINATED", seen });
   }
-  const { text, ref, kind } = event.data;
+  const { ref, kind } = event.data;
+  const text = clean(event.data.text);
+  if (text.trim() === "") {
+    return notSent(context, event, { code: "SHAPE_WRONG", seen: "there is nothing to type" });
+  }
   const said = { id: event.id, text, at: event.at };
   const named = { ...(ref !== undefined && { ref }), ...(kind !== undefined && { kind }) };
   const message = { ...said, ...named };
@@ -347,5 +352,6 @@ function quarantined(
 ): SessionContext {
   if (childAt(context, from) === undefined || isOver(context)) return context;
   const stuck = { state: "stuck", reason: "error_in_process" } as const;
-  return withAxes(context, { lifecycle: movedAxis(context.axes.lifecycle, stuck, at) });
+  const lifecycle = movedAxis(context.axes.lifecycle, stuck, at);
+  return withAxes(context, { lifecycle, detecting: null, stuckOn: null });
 }

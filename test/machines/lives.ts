@@ -113,6 +113,7 @@ const liveness = ["alive", "dead", "failed", "indeterminate"];
 export const sessionTold: Told[] = [
   samples.startSession(),
   samples.startSession({ restart: { restart: "permanent", intensity: 1 }, mergeOnGreen: true }),
+  samples.startSession({ harness: "claude-code" }),
   samples.workspaceStarted,
   ...epochs.flatMap((n) => [
     samples.terminalStarted(n),
@@ -138,7 +139,23 @@ export const sessionTold: Told[] = [
   ),
   samples.died("project/mer", "session.ended"),
   ...["manual", "cleanup"].map((kind) => ({ type: "session.kill", data: { kind } })),
-  { type: "session.send", data: { text: "go on" } },
+  ...["text", "nudge", "coordination"].map((kind) => ({
+    type: "session.send",
+    data: { text: "go on", kind },
+  })),
+  { type: "timer.confirm", at: 2_999_999 },
+  ...["pre-tool-use", "permission-request", "post-tool-use", "stop", "user-prompt-submit"].map(
+    (event) => ({
+      type: "activity.observed",
+      data: {
+        state: event === "permission-request" ? "blocked" : event === "stop" ? "idle" : "active",
+        event,
+        toolName: "Bash",
+        toolUseId: "t1",
+        source: "hook",
+      },
+    }),
+  ),
   { type: "session.report", data: { summary: "s" } },
   { type: "session.review" },
   { type: "session.reviewing", data: { autoReview: true } },
