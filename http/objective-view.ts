@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { claimOn } from "../machines/claims.ts";
 import { splitAddress } from "../machines/ids.ts";
 import type { ObjectiveContext } from "../machines/objective-record.ts";
 import { pullsOf } from "../machines/objective-pulls.ts";
@@ -26,6 +27,8 @@ export const WorkerView = z.object({
   /** What speaks for its success. */
   evidence: z.array(z.string()),
   branch: z.string().nullable(),
+  /** Why its directory is kept; null when it was let go. */
+  claim: z.string().nullable(),
   createdAt: Time,
   startedAt: Time.nullable(),
   endedAt: Time.nullable(),
@@ -147,7 +150,7 @@ export function objectiveView(row: SnapshotRow, at: number): ObjectiveView {
     since: standing.since,
     next: nextOf(standing),
     manager: managerOf(record),
-    workers: record.workers.map(workerOf),
+    workers: record.workers.map((worker) => workerOf(worker, claimOf(worker, record))),
     pulls: pullsOf(record).map(pullOf),
     ...wordsOf(record),
     pokes: [...record.pokes],
@@ -204,7 +207,12 @@ function budgetOf({ supervisor, useless }: ObjectiveContext, at: number): Object
 
 type Worker = ObjectiveContext["workers"][number];
 
-function workerOf(worker: Worker): z.infer<typeof WorkerView> {
+/** Limits say when a claim ends, not what it is. */
+function claimOf(worker: Worker, record: ObjectiveContext): string | null {
+  return worker.isReleased ? null : (claimOn(record, worker, { keepEndedMs: 0 })?.why ?? null);
+}
+
+function workerOf(worker: Worker, claim: string | null): z.infer<typeof WorkerView> {
   const { facts, id, title, state, reason, dependsOn, summary, evidence } = worker;
   const { createdAt, startedAt, endedAt, evidenceAt } = worker;
   return {
@@ -217,6 +225,7 @@ function workerOf(worker: Worker): z.infer<typeof WorkerView> {
     summary,
     evidence: [...evidence],
     branch: facts?.workspace.branch ?? null,
+    claim,
     createdAt,
     startedAt,
     endedAt,

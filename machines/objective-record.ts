@@ -78,6 +78,8 @@ export type Worker = {
   /** Its turn ended without a result, and the manager was told of that turn. */
   readonly toldIdleAt: number | null;
   readonly facts: Facts | null;
+  /** Nothing of it is needed any more, and its session was told to close. */
+  readonly isReleased: boolean;
   /** A person or another session began it, not this objective. */
   readonly isGuest: boolean;
 };

@@ -6,6 +6,7 @@ import {
   type Phase,
   type Standing,
 } from "./objective-record.ts";
+import { releaseAt } from "./objective-releases.ts";
 import { leaseOf, workersNextAt } from "./objective-workers.ts";
 import { mayActAt, nextAct } from "./poke.ts";
 
@@ -267,8 +268,7 @@ export function wakeAt(
   { limits, at }: { limits: ObjectiveLimits; at: number },
 ): number | null {
   if (context.end !== null) return null;
-  const times = [context.standing.nextAt, workersNextAt(context, limits, at)].filter(
-    (time) => time !== null,
-  );
+  const looks = [context.standing.nextAt, workersNextAt(context, limits, at)];
+  const times = [...looks, releaseAt(context, limits, at)].filter((time) => time !== null);
   return times.length === 0 ? null : Math.min(...times);
 }

@@ -38,6 +38,7 @@ import {
   workerSeen,
   withStarts,
 } from "./objective-workers.ts";
+import { withReleases } from "./objective-releases.ts";
 import type { Order } from "./order.ts";
 import { poked, pokeArrived, pokesJudged } from "./poke.ts";
 import { pokeText } from "./poke-text.ts";
@@ -316,6 +317,7 @@ function settle(
   step = chained(step, (so) => withoutNeed(so));
   step = chained(step, (so) => withStarts(so, at));
   step = chained(step, (so) => withDelivery(so, at));
+  step = chained(step, (so) => withReleases(so, limits, at));
   step = chained(step, (so) => acted(so, { limits, at }));
   return withTimer(standing(step, { limits, at }), { limits, at });
 }

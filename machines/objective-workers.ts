@@ -99,6 +99,7 @@ function newWorker(id: string, at: number): Worker {
     baseSha: null,
     toldIdleAt: null,
     facts: null,
+    isReleased: false,
     isGuest: false,
   };
 }

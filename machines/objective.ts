@@ -94,6 +94,7 @@ const plainLimits: ObjectiveLimits = {
   workerLeaseMs: 1,
   parkMs: 1,
   startMs: 1,
+  keepEndedMs: 1,
 };
 const plainDecider = deciderWith(plainLimits);
 

@@ -41,6 +41,8 @@ export const Settings = z.strictObject({
       parkMs: ms.default(86_400_000),
       /** How long a manager may take from its order to its launch. */
       startMs: ms.default(1_200_000),
+      /** How long the session of a worker that ended is kept to be looked at, when nothing else claims it. */
+      keepEndedMs: ms.default(300_000),
     })
     .prefault({}),
   scheduling: z

@@ -53,6 +53,7 @@ export type RootContext = {
   readonly quotas: readonly Quota[];
   /** A measurement is under way. */
   readonly isLooking: boolean;
+  readonly lookedAt: number;
   readonly lookAt: number | null;
   readonly ticks: number;
   readonly lastTick: { readonly at: number; readonly due: number; readonly active: number } | null;
@@ -212,11 +213,12 @@ function lookAround(
   const isBusy = context.queue.length > 0 || context.held.length > 0;
   const sample = context.samples["local"];
   const keptMs = context.queue.length > 0 ? gates.lookMs : gates.sampleMs;
-  const isOld = sample === undefined || at - sample.at >= keptMs;
+  // Counted from the order, not from the answer: a host that cannot be asked is not asked at once again.
+  const isOld = at - Math.max(context.lookedAt, sample?.at ?? 0) >= keptMs;
   const orders: Order[] = [];
   let next = context;
   if (isBusy && isOld && !context.isLooking) {
-    next = { ...next, isLooking: true };
+    next = { ...next, isLooking: true, lookedAt: at };
     orders.push({
       type: "effect",
       name: "inspectHost",
@@ -326,6 +328,7 @@ const machine = setup({
     samples: {},
     quotas: [],
     isLooking: false,
+    lookedAt: 0,
     lookAt: null,
     ticks: 0,
     lastTick: null,
