@@ -345,7 +345,7 @@ describe("a start that hangs", () => {
   });
 });
 
-it("orcha-030, S14: nothing is done for an objective that has ended, whatever happens to it", async () => {
+it("orcha-030, orcha-323, S14: nothing is done for an objective that has ended, whatever happens to it", async () => {
   const { w, id } = await driven();
   const worker = await w.worker(id);
   await w.pulls(worker, pull());
