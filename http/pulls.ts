@@ -40,6 +40,7 @@ export function pullRoutes(app: App, edge: Edge): void {
   openRoute(app, edge);
   commentRoute(app, edge);
   turnRoutes(app, edge);
+  claimRoute(app, edge);
 }
 
 function readRoutes(app: App, edge: Edge): void {
@@ -108,6 +109,32 @@ function commentRoute(app: App, edge: Edge): void {
       const to = forgeOf(edge, id);
       const { reply: said } = await askActor(edge, request, { to, type: "pull.comment", data });
       return reply.code(201).send(z.object({ id: z.coerce.string() }).parse(said));
+    },
+  );
+}
+
+function claimRoute(app: App, edge: Edge): void {
+  app.post(
+    "/sessions/:id/pr/claim",
+    {
+      schema: {
+        tags,
+        summary: "Make a pull request of its project the session's own work",
+        params: Id,
+        body: z.object({ number: z.number().int().positive() }),
+        response: { 200: PullView },
+      },
+    },
+    async (request, _reply) => {
+      const { id } = request.params;
+      const view = edge.sessions.one(addressOf("session", id));
+      if (view.lifecycle.state === "terminated" || view.wanted !== "running") {
+        throw new Failure("SESSION_TERMINATED", `claim a pull request for ${id}: it is over`);
+      }
+      const { number } = request.body;
+      const to = forgeOf(edge, view.projectId);
+      await askActor(edge, request, { to, type: "pull.claim", data: { number, session: id } });
+      return pullOf(edge, view.projectId, number);
     },
   );
 }

@@ -206,6 +206,19 @@ export function checkPull({ context, event }: SeenBy): Step {
   return settled(context, withJobs(withPull(context, pending), { toCheck }), [reply]);
 }
 
+/** Makes it the work of a session, which is told of it from now on; again is no news. */
+export function claimPull({ context, event }: SeenBy): Step {
+  assertEvent(event, "pull.claim");
+  const { number, session } = event.data;
+  const pull = context.pulls[number];
+  if (pull === undefined) return unknown(context, event.type, number);
+  if (!isLive(pull)) return over(context, event.type, pull);
+  const reply = replyOf({ number });
+  if (pull.session === session) return { context, orders: [reply] };
+  const next = { ...pull, session, updatedAt: event.at };
+  return settled(context, withPull(context, next), [reply]);
+}
+
 /** Refuses while the project does not use its forge. */
 export function refuseClosed({ context, event }: SeenBy): Step {
   const message = `give ${event.type} to forge ${context.projectId}: its project does not use it`;

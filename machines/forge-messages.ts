@@ -51,6 +51,8 @@ export const accepts = {
   /** With a head, only if it is still that one. */
   "pull.merge": PullNumber.extend({ headSha: z.string().max(64).optional() }),
   "pull.check": PullNumber,
+  /** The session whose work it is from now on. */
+  "pull.claim": PullNumber.extend({ session: Token }),
   "refs.observed": RefsObservation,
   "inspectBranches.done": effectDone("inspectBranches"),
   "inspectBranches.failed": EffectFailure,

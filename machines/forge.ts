@@ -37,6 +37,7 @@ const machine = setup({
     closePull: decides(commands.closePull),
     mergePull: decides(commands.mergePull),
     checkPull: decides(commands.checkPull),
+    claimPull: decides(commands.claimPull),
     refuseClosed: decides(commands.refuseClosed),
     inspectMoved: decides(results.inspectMoved),
     inspectAgain: decides(results.inspectAgain),
@@ -92,6 +93,7 @@ const machine = setup({
         "pull.close": { actions: "refuseClosed" },
         "pull.merge": { actions: "refuseClosed" },
         "pull.check": { actions: "refuseClosed" },
+        "pull.claim": { actions: "refuseClosed" },
       },
     },
     serving: {
@@ -108,6 +110,7 @@ const machine = setup({
         "pull.close": { actions: "closePull" },
         "pull.merge": { actions: "mergePull" },
         "pull.check": { actions: "checkPull" },
+        "pull.claim": { actions: "claimPull" },
         "refs.observed": { actions: "inspectMoved" },
       },
     },

@@ -110,11 +110,22 @@ const LOG_LINES = 20;
 
 export async function changePull(
   output: Output,
-  { project, number, verb }: { project: string; number: string; verb: "merge" | "close" | "ready" },
+  {
+    project,
+    number,
+    verb,
+  }: { project: string; number: string; verb: "merge" | "close" | "ready" | "check" },
 ): Promise<void> {
   const answer = await ask<object>("POST", `${pulls(project)}/${part(number)}/${verb}`);
   const said = verb === "merge" ? "is being merged" : `was told to ${verb}`;
   print(output, answer, () => `#${number} ${said}`);
+}
+
+/** Makes a pull request a session's own work. */
+export async function claimPull(output: Output, session: string, number: number): Promise<void> {
+  const path = `/sessions/${part(session)}/pr/claim`;
+  const pull = await ask<Pull>("POST", path, { body: { number } });
+  print(output, pull, (facts) => `#${facts.number} is the work of ${facts.session ?? ""}`);
 }
 
 export async function commentPull(

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { Failure } from "../../machines/failures.ts";
 import type { OpenOptions } from "../commands/pulls.ts";
 import { declare, group, numeric } from "../cli/declaration.ts";
 
@@ -45,12 +46,20 @@ export function pullCommands(root: Command): void {
 }
 
 function changeCommands(pr: Command): void {
+  declare(pr, {
+    usage: "claim <session> <number>",
+    summary: "Make a pull request a session's own work: it hears of its checks and reviews",
+    examples: ["ao pr claim app-2 3"],
+    run: async ({ args: [session = "", number = ""], output }) =>
+      (await body()).claimPull(output, session, numberOf(number)),
+  });
   const verbs = {
     merge: "Merge a pull request",
     close: "Close one without merging",
     ready: "Turn a draft into an open one",
+    check: "Run the checks of its head again",
   };
-  for (const verb of ["merge", "close", "ready"] as const) {
+  for (const verb of ["merge", "close", "ready", "check"] as const) {
     declare(pr, {
       usage: `${verb} <project> <number>`,
       summary: verbs[verb],
@@ -71,4 +80,9 @@ function changeCommands(pr: Command): void {
     run: async ({ args: [project = "", number = "", text = ""], options, output }) =>
       (await body()).commentPull(output, { project, number, body: text }, options),
   });
+}
+
+function numberOf(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new Failure("MALFORMED", `read ${text}: the number of a pull request is expected`);
 }

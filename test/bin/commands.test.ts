@@ -273,6 +273,11 @@ describe("what goes wrong", () => {
   it.each([
     { title: "an unknown command", args: ["dance"], code: 2 },
     { title: "an unknown option", args: ["ls", "--odd"], code: 2 },
+    {
+      title: "a number of a pull request that is none",
+      args: ["pr", "claim", "a-1", "x"],
+      code: 2,
+    },
     { title: "a missing argument", args: ["show"], code: 2 },
     { title: "one argument too many", args: ["show", "a", "b"], code: 2 },
     { title: "a group without a command", args: ["pr"], code: 2 },

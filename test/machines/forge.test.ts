@@ -256,6 +256,18 @@ describe("forge", () => {
       orders: ["reply", CHECK, SCM],
     },
     {
+      title: "tells the session that claims a pull request what is known of it",
+      was: green,
+      told: on("pull.claim", { session: "mer-9" }),
+      orders: ["reply", SCM],
+    },
+    {
+      title: "has nothing to tell a session that claims its own",
+      was: [...green, on("pull.claim", { session: "mer-9" })],
+      told: on("pull.claim", { session: "mer-9" }),
+      orders: ["reply"],
+    },
+    {
       title: "refuses what it does not know",
       was: [opened()],
       told: merge,
