@@ -33,7 +33,7 @@ import {
 const KEPT_RUNS = 1_000;
 // What is long is kept for the newest; of the others the beginning tells what it was.
 const WHOLE_BODIES = 20;
-const KEPT_BODY = 1_000;
+const KEPT_BODY = 300;
 
 /** A wish, as the trigger, or auto-review, has it. */
 export type Wanted = Omit<ReviewRequest, "reviewing"> & {

@@ -281,6 +281,12 @@ export class ReviewWorld {
     return this.#app;
   }
 
+  /** Ends the daemon before its test does. */
+  async end(): Promise<void> {
+    await this.#close();
+    await this.world.system.stop();
+  }
+
   async #close(): Promise<void> {
     const app = this.#app;
     this.#app = undefined;
