@@ -5,6 +5,7 @@ import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
 import { ActivityObservation, PullRequestFacts } from "../machines/observations.ts";
 import { STATUSES } from "../machines/status.ts";
+import { checkAgentOf } from "./agents.ts";
 import { askActor, knownActor, messageIdOf, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
@@ -320,9 +321,11 @@ async function spawn(
 ): Promise<SessionView> {
   const { projectId, ...rest } = body;
   const to = addressOf("project", projectId);
-  knownActor(edge, to);
+  const project = knownActor(edge, to);
   const isBare = rest.command !== undefined && rest.harness === undefined;
-  const data = toJson({ ...rest, ...(isBare && { harness: "command" }) });
+  const asked = { ...rest, ...(isBare && { harness: "command" }) };
+  await checkAgentOf(edge, project, asked);
+  const data = toJson(asked);
   const outcome = await askActor(edge, request, { to, type: "project.spawn", data });
   const { sessionId } = z.object({ sessionId: Token }).parse(outcome.reply);
   const session = addressOf("session", sessionId);

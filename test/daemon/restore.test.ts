@@ -224,3 +224,17 @@ it("a kill does not wait for a launch that hangs", async () => {
   await endedCleanly(id);
   expect(performance.now() - startedAt).toBeLessThan(12_000);
 });
+
+it.each([
+  { harness: "codex", is: { status: 422, body: { code: "AGENT_BINARY_NOT_FOUND" } } },
+  { harness: "hal", is: { status: 422, body: { code: "HARNESS_UNKNOWN" } } },
+])(
+  "a session whose harness is $harness, which is not there, is refused before anything is made",
+  async ({ harness, is }) => {
+    await world.up({ mortal: true });
+    const before = await run(repo, "for-each-ref");
+    const asked = { projectId: "demo", prompt: "go", harness };
+    expect(await world.request("POST", "/sessions", asked)).toMatchObject(is);
+    expect(await run(repo, "for-each-ref")).toBe(before);
+  },
+);

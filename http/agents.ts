@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { HARNESSES, launchOf, type Wish } from "../machines/harnesses.ts";
+import { type Command, ProjectConfig } from "../machines/project-config.ts";
+import type { SnapshotRow } from "../storage/store.ts";
+import type { Edge } from "./edge.ts";
+import { stateOf } from "./session-view.ts";
+
+const Stored = z.object({ config: ProjectConfig });
+
+/**
+ * Fails with AGENT_BINARY_NOT_FOUND when the program of the agent that is asked for is not there, before anything is made.
+ * What the project itself refuses is left to it.
+ */
+export async function checkAgentOf(
+  { hasProgram }: Edge,
+  project: SnapshotRow,
+  asked: Asked,
+): Promise<void> {
+  const stored = Stored.safeParse(stateOf(project).context);
+  if (!stored.success || hasProgram === undefined) return;
+  const wish = wishOf(stored.data.config, asked);
+  const { harness: name } = wish;
+  const harness = HARNESSES.get(name);
+  const launch = launchOf(wish);
+  const [program] = launch.type === "launch" ? launch.argv : [];
+  if (harness === undefined || harness.program === null || program === undefined) return;
+  if (await hasProgram(program)) return;
+  const hint = `${harness.install}, or name another with worker.command of the project`;
+  throw new Failure(
+    "AGENT_BINARY_NOT_FOUND",
+    `start ${name}: there is no program ${program}; ${hint}`,
+  );
+}
+
+interface Asked {
+  readonly kind: string;
+  readonly harness?: string | undefined;
+  readonly command?: Command | undefined;
+}
+
+function wishOf(
+  { worker, manager = worker }: ProjectConfig,
+  { kind, harness, command }: Asked,
+): Wish {
+  const configured = kind === "worker" ? worker : manager;
+  const name = harness ?? configured.harness;
+  const own = name === configured.harness ? configured.command : undefined;
+  return { harness: name, command: command ?? own };
+}
