@@ -69,6 +69,8 @@ export interface Edge {
   readonly watch?: TerminalViews["watch"];
   /** What terminals show now, by terminal. Fails with TMUX_UNREACHABLE. */
   readonly screens?: (terminals: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+  /** Whether a worktree holds uncommitted work now. Fails with REPOSITORY_INVALID or GIT_FAILED. */
+  readonly isDirty?: (worktree: string) => Promise<boolean>;
   /** The argv that shows a terminal to a person. */
   readonly attach?: (terminal: string) => readonly string[];
   /** What became of a notice outside; undefined when nothing was set up for it. */

@@ -54,6 +54,7 @@ export interface ServerOptions extends Pick<
   | "watch"
   | "trees"
   | "screens"
+  | "isDirty"
   | "attach"
   | "toldOf"
   | "hasProgram"

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
 import { Token } from "../machines/ids.ts";
 import { ANSWER_WITHIN_MS, messageIdOf } from "./commands.ts";
 import type { Edge } from "./edge.ts";
@@ -51,7 +52,8 @@ export async function cleanUp(
     const messageId = key === undefined ? undefined : `${key}:${view.id}`;
     const isRepeat = messageId !== undefined && edge.system.store.seen(messageId) !== undefined;
     if (!isOver(view) && !isRepeat) continue;
-    const kept = isRepeat ? undefined : keptOf(view);
+    // oxlint-disable-next-line no-await-in-loop -- there is hardly ever more than one
+    const kept = isRepeat ? undefined : await keptOf(edge, view);
     if (kept !== undefined) result.skipped.push(kept);
     else if (dryRun) result.cleaned.push(view.id);
     // oxlint-disable-next-line no-await-in-loop -- each is answered or refused by itself
@@ -93,12 +95,27 @@ function isOver({ lifecycle, status, wanted }: SessionView): boolean {
 }
 
 /** Why it is left as it is; undefined when nothing speaks against closing it. */
-function keptOf({ id, workspace }: SessionView): Cleaned["skipped"][number] | undefined {
-  if (workspace.dirty !== true) return undefined;
-  const path = workspace.path ?? "its worktree";
+async function keptOf(
+  edge: Edge,
+  { id, workspace }: SessionView,
+): Promise<Cleaned["skipped"][number] | undefined> {
+  const { path } = workspace;
+  const isThere = path !== undefined && path !== null;
+  if (workspace.dirty !== true && !(isThere && (await isDirtyNow(edge, path)))) return undefined;
   return {
     id,
     reason: "dirty",
-    message: `${path} holds uncommitted work: commit it there, or end the session with ao kill ${id}, which keeps it`,
+    message: `${path ?? "its worktree"} holds uncommitted work: commit it there, or end the session with ao kill ${id}, which keeps it`,
   };
+}
+
+/** The probe sees what git does in a worktree; a file that was only written is seen when somebody looks. */
+async function isDirtyNow(edge: Edge, path: string): Promise<boolean> {
+  try {
+    return (await edge.isDirty?.(path)) ?? false;
+  } catch (error) {
+    // A worktree that cannot be looked at has nothing that this could keep.
+    if (error instanceof Failure) return false;
+    throw error;
+  }
 }

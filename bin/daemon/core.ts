@@ -6,6 +6,7 @@ import { retention } from "../../actors/retention.ts";
 import type { Bus } from "../../bus/bus.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
 import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
+import { git } from "../../adapters/git.ts";
 import { inspectRepository } from "../../adapters/git-repository.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
@@ -131,6 +132,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         trees: () => workshop.trees(),
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),
+        isDirty: async (cwd) => (await git(["status", "--porcelain"], { cwd })) !== "",
         screens: async (terminals) => outside.terminals.screens(terminals),
         attach: (terminal) => outside.terminals.attachCommand(terminal),
         toldOf: (noticeId) => outside.notices.toldOf(noticeId),
