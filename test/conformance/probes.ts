@@ -17,6 +17,7 @@ import { differences } from "./tables.ts";
 // Which sessions a liveness probe looks at, and what one pass of the real probe over some terminals says of them.
 //
 //   R1. One probe looks at all terminals of a sort at once; a session is told only of its own.
+//   R3. Where the terminals could not be listed nobody looked at their programs either: failed and failed.
 //   R2. That a program and its pane are gone is told to the terminal, which tells its session: dead and dead.
 
 const PollSet = z.strictObject({
@@ -178,23 +179,22 @@ async function started(stage: Stage, { id, state }: Pick<Session, "id" | "state"
 
 async function looked(sessions: readonly Session[]): Promise<string[]> {
   const said = new Map<string, string>();
+  let looks = 0;
   const ended = new AbortController();
   const waits: (() => void)[] = [];
   const probing = terminalProbe({
     list: async () => {
-      if (sessions.some(({ probe }) => probe === "failed" || probe === "error")) {
-        throw new Error("the terminals cannot be listed");
-      }
+      looks += 1;
+      const isFailing = sessions.some(({ probe }) => probe === "failed" || probe === "error");
+      // What cannot be listed now was known before.
+      if (isFailing && looks > 1) throw new Error("the terminals cannot be listed");
       return Promise.resolve(sessions.flatMap(rowOf));
     },
     exitOf: async () => Promise.resolve(undefined),
     changes: nothing,
     publish: async (lane, id, data) => {
       if (lane === "runtime") {
-        said.set(
-          id,
-          `observe ${id} runtime=${textOf(data["runtime"])} process=${textOf(data["process"])}`,
-        );
+        said.set(id, `observe ${id} runtime=${textOf(data["runtime"])} process=${processOf(data)}`);
       } else if (data["process"] === "dead") {
         // R2
         said.set(id, `observe ${id} runtime=dead process=dead`);
@@ -207,7 +207,7 @@ async function looked(sessions: readonly Session[]): Promise<string[]> {
     signal: ended.signal,
   });
   // A doubt is told at the second look.
-  for (let look = 0; look < 3; look += 1) {
+  for (let look = 0; look < 4; look += 1) {
     // oxlint-disable-next-line no-await-in-loop -- one look after the other
     await wait(0);
     for (const run of waits.splice(0)) run();
@@ -218,12 +218,17 @@ async function looked(sessions: readonly Session[]): Promise<string[]> {
   return [...said.values()];
 }
 
+/** R3 */
+function processOf({ runtime, process }: Readonly<Record<string, unknown>>): string {
+  return runtime === "failed" ? "failed" : textOf(process);
+}
+
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
 function rowOf({ id, handle, probe = "alive" }: Session): PaneRow[] {
-  if (handle === null) return [];
+  if (handle === null || handle === "") return [];
   const isDead = probe === "dead";
   return [{ terminal: id, epoch: 1, hasPane: !isDead, process: isDead ? "dead" : "alive" }];
 }

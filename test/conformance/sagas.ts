@@ -138,7 +138,11 @@ class Saga {
 
   async #seed(shape: RecordShape): Promise<void> {
     await this.#spawn();
-    // A record that says nothing of worktree or prompt has neither.
+    // A record that says nothing of worktree, pane or prompt has none.
+    if (this.#given.existing === undefined) {
+      await this.#withoutTree(ID);
+      this.stage.outside.panes.delete(ID);
+    }
     await this.stage.write((known) => ({
       ...withShape(known, { revision: 0, ...shape }),
       prompt: "",
@@ -427,6 +431,9 @@ function refusalOf(what: string): Failure {
 /** The ports of the model that an entry of the journal stands for (G1). */
 function portsOf({ address, message: { type, from } }: JournalEntry): string[] {
   if (type === "prepareWorkspace.done") return ["workspace.create"];
+  if (type === "session.kill") return ["lifecycle.killRequested"];
+  if (type === "destroyTerminal.done") return ["runtime.destroy"];
+  if (type === "reclaimWorkspace.done") return ["workspace.destroy"];
   if (type === "launchTerminal.done") return ["runtime.create", "lifecycle.spawnInitiated"];
   const isHeard = type === "child.started" && address.startsWith("session/");
   return isHeard && from?.startsWith("terminal/") === true ? ["lifecycle.spawnCompleted"] : [];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JsonObject } from "../../machines/json.ts";
-import { counted, type SessionContext } from "../../machines/session-record.ts";
+import { counted, isOver, type SessionContext } from "../../machines/session-record.ts";
 import type { Outcome } from "../../storage/store.ts";
 import { parsed } from "./cases.ts";
 import { RecordShape, withShape } from "./record.ts";
@@ -197,10 +197,15 @@ function resultOf(outcome: Outcome): StepResult {
   return outcome.type === "applied" ? GOOD : { isError: true, code: outcome.code };
 }
 
+/** A session that is over begins again under its own id; any other is seeded once. */
 async function spawnInitiated(
   { stage }: Play,
   step: StepOf<"spawnInitiated">,
 ): Promise<StepResult> {
+  const known = stage.record();
+  if (known !== undefined && isOver(known)) {
+    return resultOf(await stage.ask(stage.session, "session.restore"));
+  }
   const start = {
     projectId: stage.options.projectId,
     root: "/repository",
