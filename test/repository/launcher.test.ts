@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { bareMachine } from "../support/bare-machine.ts";
@@ -210,4 +210,37 @@ it("passes on the exit code of the command", async () => {
   const machine = bareMachine("root", ALL);
   writeFileSync(join(machine.root, "bin/entry.ts"), "process.exitCode = 75;");
   expect(await machine.launch([])).toMatchObject({ code: 75 });
+});
+
+it("builds the pages when they are missing or a file of them is newer, and not again (P5)", async () => {
+  const machine = bareMachine("root", ALL);
+  const script = "mkdir -p web/bundle && echo built >> builds && : > web/bundle/made";
+  writeFileSync(
+    join(machine.root, "package.json"),
+    JSON.stringify({ scripts: { bundle: script } }),
+  );
+  mkdirSync(join(machine.root, "web/pages"), { recursive: true });
+  writeFileSync(join(machine.root, "web/index.html"), "<!doctype html>");
+  const builds = (): number =>
+    readFileSync(join(machine.root, "builds"), "utf8").trim().split("\n").length;
+  const first = await machine.launch(["ls"]);
+  expect([first.code, first.stdout, builds()]).toEqual([0, "ran ls", 1]);
+  const second = await machine.launch(["ls"]);
+  expect([second.stderr, builds()]).toEqual(["", 1]);
+  writeFileSync(join(machine.root, "web/pages/new.tsx"), "");
+  await machine.launch(["ls"]);
+  expect(builds()).toBe(2);
+});
+
+it("goes on without the pages when they cannot be built (P5)", async () => {
+  const machine = bareMachine("root", ALL);
+  writeFileSync(
+    join(machine.root, "package.json"),
+    JSON.stringify({ scripts: { bundle: "exit 3" } }),
+  );
+  mkdirSync(join(machine.root, "web"));
+  writeFileSync(join(machine.root, "web/index.html"), "<!doctype html>");
+  const { code, stdout, stderr } = await machine.launch(["ls"]);
+  expect([code, stdout]).toEqual([0, "ran ls"]);
+  expect(stderr).toContain("ao: could not build the web pages; ao goes on without them");
 });

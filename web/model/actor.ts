@@ -93,7 +93,8 @@ function told(was: ActorState, step: Step): Partial<ActorState> {
   return {
     last: seq,
     value: value ?? was.value,
-    taken,
+    // What moved last stays drawn while steps go by that move nothing.
+    taken: value === undefined ? was.taken : taken,
     ticks: was.areTicksComplete ? [...was.ticks, tickOf(step)] : was.ticks,
   };
 }

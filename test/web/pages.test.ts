@@ -1,0 +1,315 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { gzipSync } from "node:zlib";
+import axe from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bundled, signedIn, startBrowser } from "../support/browser.ts";
+import { daemonWorld, observe, type DaemonWorld } from "../support/daemon.ts";
+
+const STEPS = 10_000;
+
+let world: DaemonWorld;
+let browser: Browser;
+let id: string;
+
+beforeAll(async () => {
+  await bundled();
+  // The same after a restart: a page goes on only where it came from.
+  world = daemonWorld({ http: { port: await freePort() } });
+  browser = await startBrowser();
+  await world.up();
+  await world.addProject();
+  id = await world.addSession();
+}, 120_000);
+
+afterAll(async () => {
+  await browser.close();
+  await world.end();
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const port = Number(Reflect.get(server.address() ?? {}, "port"));
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** What axe finds wrong, rule by rule, with the places. */
+async function faults(page: Page): Promise<string[]> {
+  // Not as a script element: the policy of the pages forbids it, and that is right.
+  await page.evaluate(`${axe.source};0`);
+  const found: unknown = await page.evaluate(
+    "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target, failureSummary }) => target + ' ' + failureSummary).join(' | ')))",
+  );
+  return Array.isArray(found) ? found.map(String) : [`axe said ${String(found)}`];
+}
+
+async function tabTo(page: Page, text: string): Promise<void> {
+  for (let presses = 0; presses < 80; presses += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- one key after the other
+    await page.keyboard.press("Tab");
+    // oxlint-disable-next-line no-await-in-loop -- one key after the other
+    if (String(await page.evaluate("document.activeElement?.textContent")).includes(text)) return;
+  }
+  throw new Error(`no Tab leads to ${text}`);
+}
+
+describe("the board", () => {
+  it("shows every change of a session without being asked", async () => {
+    const { page } = await signedIn(browser, world);
+    const row = page.locator(`a.row[data-address="session/${id}"]`);
+    await row.waitFor();
+    await world.post(`/observations/activity/${id}`, { state: "waiting_input" });
+    await row.getByText("needs input").waitFor();
+    expect(await row.innerText()).toContain("awaiting user input");
+  });
+
+  it("takes the code out of the address at once, and keeps the owner's token out of the page", async () => {
+    const { page } = await signedIn(browser, world);
+    const { url, token } = world.run();
+    expect(page.url()).toBe(`${url}/`);
+    const kept = String(
+      await page.evaluate("JSON.stringify({ ...localStorage, cookie: document.cookie })"),
+    );
+    expect(kept).toContain("aop1.");
+    expect(kept + (await page.content())).not.toContain(token);
+  });
+
+  it("shows text of agents as text, whatever it holds", async () => {
+    const title = `<img src=x onerror="document.title='owned'"> & <b>bold</b>`;
+    const spawned: { id: string } = await world.post("/sessions", {
+      projectId: "demo",
+      prompt: "wait",
+      title,
+    });
+    const { page } = await signedIn(browser, world);
+    const row = page.locator(`a.row[data-address="session/${spawned.id}"]`);
+    await row.waitFor();
+    expect(await row.locator("strong").textContent()).toBe(title);
+    expect(await page.title()).toBe("ao");
+    await world.post(`/sessions/${spawned.id}/kill`, {});
+  });
+
+  it("narrows by search and by what asks for a person, and says so when nothing is left", async () => {
+    const { page } = await signedIn(browser, world);
+    await world.post(`/observations/activity/${id}`, { state: "waiting_input" });
+    await page.getByLabel("Search").fill("nothing is called so");
+    await page.getByText("Nothing is like that").waitFor();
+    await page.getByText("Show everything").click();
+    await page.getByRole("button", { name: /Needs you/ }).click();
+    await page.locator(`a.row[data-address="session/${id}"]`).waitFor();
+    expect(new URL(page.url()).search).toBe("?show=needs");
+  });
+
+  it("says that the daemon is gone, and heals by itself when it is back (M1)", async () => {
+    const { page, complaints } = await signedIn(browser, world);
+    await page.locator("a.row").first().waitFor();
+    await world.kill();
+    await page.getByText("Not live for").waitFor();
+    await world.up();
+    await page.locator(".link-state[data-state=live]").waitFor({ timeout: 20_000 });
+    await world.post(`/observations/activity/${id}`, { state: "active" });
+    await page.locator(`a.row[data-address="session/${id}"]`).getByText("working").waitFor();
+    // Chromium itself notes each request that found nobody.
+    const own = complaints.filter((line) => !/ERR_(CONNECTION|INCOMPLETE|EMPTY)/.test(line));
+    expect(own).toEqual([]);
+    complaints.length = 0;
+  }, 60_000);
+});
+
+describe("an actor's page", () => {
+  it("lights the states, runs along the arrow of a step, and tells what would move it", async () => {
+    const { page } = await signedIn(browser, world, { path: `/actors/session/${id}` });
+    const lit = page.locator('.state[data-active="true"][data-path="activity.blocked"]');
+    await page.locator(".state").first().waitFor();
+    await page.locator(".link-state[data-state=live]").waitFor();
+    await world.post(`/observations/activity/${id}`, { state: "blocked" });
+    await lit.waitFor();
+    await page.locator('.arrow[data-taken="true"]').first().waitFor({ state: "attached" });
+    await page.getByRole("tab", { name: "What next" }).click();
+    await page.locator(".moves summary").first().click();
+    await page.locator(".move-why").first().waitFor();
+    expect(await page.locator(".verdict").count()).toBeGreaterThan(3);
+  });
+
+  it("rewinds to any step, and asks a copy what would have been", async () => {
+    const { page } = await signedIn(browser, world, { path: `/actors/terminal/${id}?at=1` });
+    await page.getByText("As it was after step 1").waitFor();
+    await page.locator('.state[data-active="true"][data-path="launching"]').waitFor();
+    await page.keyboard.press("]");
+    await page.locator('.state[data-active="true"][data-path="live.ready"]').waitFor();
+    const before: { applied: number } = await world.get("/intake");
+    await page.getByRole("tab", { name: "What if" }).click();
+    await page.getByLabel("Message").selectOption("child.stop");
+    await page.getByLabel("Data, as JSON").fill('{ "epoch": 1, "shutdownMs": 1 }');
+    await page.getByRole("button", { name: "See what would happen" }).click();
+    await page.getByLabel("What would happen").getByText("destroying").waitFor();
+    const after: { applied: number } = await world.get("/intake");
+    const terminal: { value: unknown } = await world.get(`/actors/terminal/${id}`);
+    expect([after.applied - before.applied, terminal.value]).toEqual([0, { live: "ready" }]);
+  });
+
+  it("goes over ten thousand steps, and keeps only those in the page that can be seen", async () => {
+    const long = await world.addSession();
+    const nc = await world.nats();
+    const tell = async (n: number): Promise<void> =>
+      observe(nc, `activity.${long}`, { state: n % 2 === 0 ? "active" : "idle" });
+    for (let from = 0; from < STEPS; from += 500) {
+      // oxlint-disable-next-line no-await-in-loop -- so many at once
+      await Promise.all(Array.from({ length: 500 }, async (_, n) => tell(from + n)));
+    }
+    await expect
+      .poll(async () => (await world.get(`/actors/session/${long}`)).seq, { timeout: 60_000 })
+      .toBeGreaterThan(STEPS);
+    const { page } = await signedIn(browser, world, { path: `/actors/session/${long}?at=5000` });
+    await page.getByText("As it was after step 5000").waitFor();
+    await page.getByRole("tab", { name: "Journal" }).click();
+    await page.locator(".tick").first().waitFor();
+    expect(await page.locator(".tick").count()).toBeLessThan(120);
+    await page.evaluate("document.querySelector('[data-scrolls]').scrollTo(0, 1e9)");
+    await page.locator(".tick").filter({ hasText: "session.start" }).waitFor();
+    await page.getByLabel("Jump to an event").fill("#9000");
+    await page.keyboard.press("Enter");
+    await page.getByText("As it was after step 9000").waitFor();
+  }, 90_000);
+
+  it("asks before it acts, and shows what is committed", async () => {
+    await world.post(`/observations/activity/${id}`, { state: "idle" });
+    const { page } = await signedIn(browser, world, { path: `/actors/session/${id}` });
+    await page.getByRole("button", { name: "Send …" }).click();
+    await page.getByRole("dialog").getByLabel("Text").fill("from the page");
+    await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await expect.poll(() => world.typed(id)).toContain("from the page");
+  });
+});
+
+describe("a terminal in the page", () => {
+  it("shows what is printed, types when told to, and ends with words when it is killed", async () => {
+    const doomed = await world.addSession();
+    const { page } = await signedIn(browser, world, { path: `/terminals?open=${doomed}` });
+    await page.getByRole("button", { name: "Type", exact: true }).click();
+    await page.keyboard.type("typed in the page\n");
+    await expect.poll(() => world.typed(doomed)).toEqual(["typed in the page"]);
+    await page.locator(".xterm-rows").getByText("typed in the page").first().waitFor();
+    await world.post(`/sessions/${doomed}/kill`, {});
+    await page.getByText("The terminal was closed").waitFor();
+  });
+});
+
+const PATHS = (session: string): readonly string[] => [
+  "/",
+  `/actors/session/${session}`,
+  `/actors/terminal/${session}?at=1`,
+  `/causes/${encodeURIComponent(`terminal/${session}#1.0`)}`,
+  `/terminals?open=${session}`,
+  "/machines/terminal",
+  "/supervision",
+  "/health",
+];
+
+describe("every page", () => {
+  it.each(["light", "dark"] as const)(
+    "passes axe in %s: contrast, labels, roles",
+    async (colorScheme) => {
+      const { page } = await signedIn(browser, world, { colorScheme });
+      const wrong: string[] = [];
+      for (const path of PATHS(id)) {
+        // oxlint-disable-next-line no-await-in-loop -- one page after the other
+        await page.goto(`${world.run().url}${path}`);
+        // oxlint-disable-next-line no-await-in-loop -- one page after the other
+        await settled(page);
+        // oxlint-disable-next-line no-await-in-loop -- one page after the other
+        wrong.push(...(await faults(page)).map((fault) => `${path} ${fault}`));
+      }
+      expect(wrong).toEqual([]);
+    },
+    120_000,
+  );
+
+  it("fits a window of 360 pixels", async () => {
+    const viewport = { width: 360, height: 740 };
+    const { page } = await signedIn(browser, world, { viewport });
+    const wide: string[] = [];
+    for (const path of PATHS(id)) {
+      // oxlint-disable-next-line no-await-in-loop -- one page after the other
+      await page.goto(`${world.run().url}${path}`);
+      // oxlint-disable-next-line no-await-in-loop -- one page after the other
+      await settled(page);
+      // oxlint-disable-next-line no-await-in-loop -- one page after the other
+      const width = Number(await page.evaluate("document.documentElement.scrollWidth"));
+      if (width > viewport.width) wide.push(`${path} is ${width} wide`);
+    }
+    expect(wide).toEqual([]);
+  }, 60_000);
+
+  it("is reached and worked with the keyboard alone", async () => {
+    const { page } = await signedIn(browser, world);
+    await page.locator("a.row").first().waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog").getByText("Go to the board").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await page.keyboard.press("/");
+    await page.keyboard.type(id);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/actors/session/${id}`);
+    await page.locator(".scrubber").waitFor();
+    await page.keyboard.press("ArrowLeft");
+    await page.getByText("As it was after step").waitFor();
+    await page.keyboard.press("l");
+    await page.getByText("As it was after step").waitFor({ state: "hidden" });
+    await tabTo(page, "Send …");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("g");
+    await page.keyboard.press("h");
+    await page.getByRole("heading", { name: "Health" }).waitFor();
+    expect(new URL(page.url()).pathname).toBe("/health");
+  });
+});
+
+async function settled(page: Page): Promise<void> {
+  if (page.url().includes("/terminals")) await page.locator(".term .xterm-rows").waitFor();
+  await page.locator("main h1, main h2, .sign-in").first().waitFor({ state: "attached" });
+  await expect
+    .poll(async () => page.getByText(/^(Loading|Reading|Laying out|Looking back)/).count())
+    .toBe(0);
+}
+
+describe("the bundle", () => {
+  const folder = new URL("../../web/bundle/assets/", import.meta.url);
+  const size = (name: string): number => gzipSync(readFileSync(new URL(name, folder))).length;
+
+  it("is at most 600 kB, and what the first page needs at most 120 kB (gzip)", () => {
+    const files = readdirSync(folder);
+    const all = files.reduce((sum, name) => sum + size(name), 0);
+    const shell = readFileSync(new URL("../index.html", folder), "utf8");
+    const first = files
+      .filter((name) => shell.includes(name))
+      .reduce((sum, name) => sum + size(name), 0);
+    expect(all).toBeLessThan(600_000);
+    expect(first).toBeGreaterThan(10_000);
+    expect(first).toBeLessThan(120_000);
+  });
+
+  it("has chart and terminal apart from the first page", () => {
+    const shell = readFileSync(new URL("../index.html", folder), "utf8");
+    const scripts = readdirSync(folder).filter((name) => name.endsWith(".js"));
+    const holding = (text: string): string[] =>
+      scripts.filter((name) => readFileSync(new URL(name, folder), "utf8").includes(text));
+    for (const mark of ["react-flow__", "xterm-helper"]) {
+      const chunks = holding(mark);
+      expect(chunks.length).toBeGreaterThan(0);
+      expect(chunks.filter((name) => shell.includes(name))).toEqual([]);
+    }
+  });
+});
