@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { DAEMON_FLAGS } from "../bin/daemon/flags.ts";
 import { readRun } from "../bin/cli/client.ts";
 
 const ENTRY = fileURLToPath(new URL("../bin/entry.ts", import.meta.url));
@@ -40,7 +41,7 @@ export async function withHome<T>(run: (home: string) => Promise<T>): Promise<T>
 export async function startDaemonProcess(home: string): Promise<BenchDaemon> {
   writeFileSync(join(home, "config.json"), JSON.stringify({ http: { port: 0 } }));
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [ENTRY, "up"], {
+  const child = spawn(process.execPath, [...DAEMON_FLAGS, ENTRY, "up"], {
     env: { ...process.env, AO_HOME: home },
     stdio: "ignore",
   });

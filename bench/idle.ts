@@ -21,6 +21,7 @@ const SESSIONS = Number(process.argv[2] ?? 200);
 const WATCH_MS = 20_000;
 const TRACE_MS = 20_000;
 const PROBE_MS = 5_000;
+const SILENT_MS = 100_000;
 const Actors = z.object({ actors: z.array(z.unknown()) });
 const Books = z.object({ received: z.number(), outbox: z.number(), lag: z.number() });
 
@@ -36,7 +37,10 @@ async function openIdle(daemon: BenchDaemon, repository: string): Promise<void> 
   while (Actors.parse(await daemon.call("GET", live)).actors.length < SESSIONS) await delay(200);
 }
 
-/** Waits until nothing was received for longer than any probe's interval. */
+/**
+ * Waits until nothing was received for longer than any probe's interval, and than the 90 s between the first two times
+ * that a silent terminal is reported (30 and 120 s after its last word; the third time is after 10 minutes).
+ */
 async function quiet({ call }: BenchDaemon): Promise<void> {
   let before = -1;
   for (;;) {
@@ -44,7 +48,7 @@ async function quiet({ call }: BenchDaemon): Promise<void> {
     const { received, outbox, lag } = Books.parse(await call("GET", "/intake"));
     if (received === before && outbox === 0 && lag === 0) return;
     before = received;
-    await delay(PROBE_MS + 1_000);
+    await delay(SILENT_MS);
     // oxlint-enable no-await-in-loop
   }
 }

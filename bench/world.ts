@@ -25,16 +25,20 @@ export interface BenchWorld {
   readonly start: () => ActorSystem;
 }
 
-/** Runs with a world and takes it down afterwards. Without `batch`, transactions are as large as by default. */
+/**
+ * Runs with a world and takes it down afterwards. Without `batch`, transactions are as large as by default. A stream that
+ * is kept is never purged: it can be read again.
+ */
 export async function withWorld<T>(
   run: (world: BenchWorld) => Promise<T>,
-  { batch }: { batch?: number } = {},
+  { batch, keepsStream = false }: { batch?: number; keepsStream?: boolean } = {},
 ): Promise<T> {
   const home = mkdtempSync(join(tmpdir(), "ao-bench-"));
   const server = await startNatsServer({ home });
   const { user, pass } = server.credentials.ao;
   const servers = [new URL(server.url).host];
   const bus = await connectNatsBus({ endpoint: () => ({ servers, user, pass }) });
+  if (keepsStream) bus.purge = async () => Promise.resolve(true);
   const store = openLmdbStore(join(home, "lmdb"));
   const limits = { callers: 100_000, ...(batch !== undefined && { batch }) };
   const settings = Settings.parse({ limits });

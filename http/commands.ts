@@ -1,7 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import { Failure } from "../machines/failures.ts";
-import { type Address, splitAddress } from "../machines/ids.ts";
+import { type Address, addressOf, splitAddress } from "../machines/ids.ts";
 import type { Json, JsonObject } from "../machines/json.ts";
+import { LANES, type ObservationLane } from "../machines/observations.ts";
 import type { Outcome, SnapshotRow } from "../storage/store.ts";
 import type { Edge } from "./edge.ts";
 import { failureFrom } from "./failures.ts";
@@ -37,6 +38,36 @@ export async function askActor(
   const outcome = await edge.system.ask(command, AbortSignal.timeout(ANSWER_WITHIN_MS));
   if (id !== undefined) checkKey(edge, id, { asked, outcome });
   return applied(outcome);
+}
+
+/**
+ * Publishes an observation; resolves with its message id when the stream has it. A key that stands for something else
+ * already is refused: the stream would take the new one for a repeat, and drop it.
+ */
+export async function tellActor(
+  edge: Edge,
+  request: FastifyRequest,
+  told: { readonly lane: ObservationLane; readonly id: string; readonly data: JsonObject },
+): Promise<string> {
+  const { lane, id: target, data } = told;
+  const id = messageIdOf(edge, request);
+  const before = id === undefined ? undefined : edge.system.store.seen(id);
+  if (before !== undefined) {
+    const asked = { to: addressOf(LANES[lane].kind, target), type: `${lane}.observed`, data };
+    checkKey(edge, before.id, { asked, outcome: before.outcome });
+    return before.id;
+  }
+  return edge.system.observe(lane, target, data, id);
+}
+
+/** The data of the command that a request's key was used for, if it was applied. */
+export function firstDataOf(edge: Edge, request: FastifyRequest): Json | undefined {
+  const id = messageIdOf(edge, request);
+  const outcome = id === undefined ? undefined : edge.system.store.seen(id)?.outcome;
+  if (outcome?.type !== "applied") return undefined;
+  const { address, seq } = outcome;
+  const [first] = edge.system.store.journal(address, { after: seq - 1, limit: 1 });
+  return first?.message.id === id ? first?.message.data : undefined;
 }
 
 /** Waits until the actors that a step wrote to have read it. Fails with what they made of it. */

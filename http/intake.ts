@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { Token } from "../machines/ids.ts";
 import { LANES, type ObservationLane } from "../machines/observations.ts";
-import { applied, messageIdOf, toJson } from "./commands.ts";
+import { applied, tellActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { malformed } from "./failures.ts";
 import { Empty, page } from "./schemas.ts";
@@ -143,8 +143,8 @@ function observationRoute(app: App, edge: Edge): void {
           })),
         );
       }
-      const key = messageIdOf(edge, request);
-      const messageId = await edge.system.observe(lane, session, toJson(body.data), key);
+      const told = { lane, id: session, data: toJson(body.data) };
+      const messageId = await tellActor(edge, request, told);
       return reply.code(202).send({ messageId });
     },
   );

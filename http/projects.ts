@@ -5,7 +5,7 @@ import { Failure } from "../machines/failures.ts";
 import { addressOf, splitAddress, Token } from "../machines/ids.ts";
 import { ProjectConfig } from "../machines/project-config.ts";
 import type { SnapshotRow } from "../storage/store.ts";
-import { type Asked, askActor, knownActor, settleMail, toJson } from "./commands.ts";
+import { type Asked, askActor, firstDataOf, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { Empty, Id, page, ProjectBody, ProjectView } from "./schemas.ts";
 import { stateOf } from "./session-view.ts";
@@ -61,6 +61,13 @@ function readRoutes(app: App, edge: Edge): void {
   );
 }
 
+/** What was found of a repository when it was registered. */
+const Registered = z.object({
+  root: z.string(),
+  defaultBranch: z.string(),
+  origin: z.string().optional(),
+});
+
 function registerRoute(app: App, edge: Edge): void {
   app.post(
     "/projects",
@@ -74,7 +81,10 @@ function registerRoute(app: App, edge: Edge): void {
     },
     async (request, reply) => {
       const { body } = request;
-      const repository = await edge.inspectRepository(resolve(body.path));
+      const path = resolve(body.path);
+      // A repeat is answered with the first outcome, though the repository may be gone by now (D2).
+      const first = Registered.safeParse(firstDataOf(edge, request)).data;
+      const repository = first?.root === path ? first : await edge.inspectRepository(path);
       const to = addressOf("project", body.id ?? nameOf(repository.root));
       const data = toJson({
         ...repository,

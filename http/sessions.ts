@@ -6,7 +6,7 @@ import { type Address, addressOf, Token } from "../machines/ids.ts";
 import { ActivityObservation, PullRequestFacts } from "../machines/observations.ts";
 import { STATUSES } from "../machines/status.ts";
 import { checkAgentOf } from "./agents.ts";
-import { askActor, knownActor, messageIdOf, settleMail, toJson } from "./commands.ts";
+import { askActor, knownActor, settleMail, tellActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { Cleaned, CleanupBody, cleanUp } from "./session-cleanup.ts";
@@ -212,8 +212,8 @@ function signalRoutes(app: App, edge: Edge): void {
     async (request, reply) => {
       sessionOf(edge, request.params.id);
       const data = toJson({ ...request.body, ...epochOfCaller(edge, request) });
-      const key = messageIdOf(edge, request);
-      const messageId = await edge.system.observe("activity", request.params.id, data, key);
+      const told = { lane: "activity", id: request.params.id, data } as const;
+      const messageId = await tellActor(edge, request, told);
       return reply.code(202).send({ messageId });
     },
   );

@@ -11,8 +11,8 @@ import { damaged } from "./lmdb-errors.ts";
 //
 //   G1. A page is of the kind its parent takes it for, carries its own number, and keeps its nodes inside itself.
 //   G2. A row matches its checksum.
-//   G3. In a large file the leaves of the tables that only grow are left out: opening must not take minutes. Their
-//       rows are checked when they are read.
+//   G3. In a large file the leaves of the tables that only grow are left out, and of the others the checksums: opening
+//       must not take minutes. Their rows are checked when they are read.
 
 const HEADER = 24;
 const NODE = 8;
@@ -28,6 +28,13 @@ const KINDS_OF_PAGE = 0x2f;
 const NO_ROOT = 0xffff_ffff_ffff_ffffn;
 const FIRST_META = 0;
 const META_PAGES = 2;
+
+/** How far down a tree is checked. */
+type Depth = "branches" | "leaves" | "rows";
+
+// Leaves of neighbours are read together, and what lies between them is read with them when it is little.
+const WINDOW_PAGES = 256;
+const GAP_PAGES = 8;
 
 /** One tree as its record tells it. */
 interface Tree {
@@ -56,8 +63,12 @@ interface Node {
 
 interface File {
   readonly meta: Meta;
-  /** One page, in memory that the next call uses again. */
+  /** One page, in memory that a later call uses again. */
   read(pageNumber: number): Buffer;
+  /** Each page in turn, in memory that the next one uses again. Ascending. */
+  readEach(pageNumbers: readonly number[]): Iterable<{ pageNumber: number; page: Buffer }>;
+  /** Fails unless the file has these pages. */
+  checkRange(pageNumber: number, pages: number): void;
   /** Pages that follow each other, for the caller to keep. */
   readMany(pageNumber: number, pages: number): Buffer;
   refuse(seen: string): Failure;
@@ -77,9 +88,10 @@ export function checkPages(
     const read: Read = (bytes, at) => readSync(descriptor, bytes, 0, bytes.length, at);
     const file = pagesOf(path, newestMeta(path, read), read);
     const { meta } = file;
-    checkTree(file, meta.free, { isDeep: true });
-    for (const table of checkTree(file, meta.main, { isDeep: true })) {
-      checkTree(file, table, { isDeep: size <= fullBytes || !lazyTables.includes(table.name) });
+    checkTree(file, meta.free, "rows");
+    for (const table of checkTree(file, meta.main, "rows")) {
+      const lazily = lazyTables.includes(table.name) ? "branches" : "leaves";
+      checkTree(file, table, size <= fullBytes ? "rows" : lazily);
     }
   } finally {
     closeSync(descriptor);
@@ -137,18 +149,33 @@ function pagesOf(path: string, meta: Meta, read: Read): File {
     if (pageNumber >= META_PAGES && pageNumber + pages - 1 <= lastPage) return;
     throw refuse(`page ${pageNumber} is named, which the store does not have`);
   }
-  function fill(bytes: Buffer, pageNumber: number): Buffer {
-    if (read(bytes, pageNumber * pageSize) !== bytes.length) {
-      throw refuse(`it ends before page ${pageNumber + bytes.length / pageSize - 1}`);
-    }
-    if (Number(bytes.readBigUInt64LE(0)) !== pageNumber) {
-      throw refuse(`page ${pageNumber} holds something else`);
-    }
-    return bytes;
+  function checkNumber(bytes: Buffer, pageNumber: number): Buffer {
+    if (Number(bytes.readBigUInt64LE(0)) === pageNumber) return bytes;
+    throw refuse(`page ${pageNumber} holds something else`);
   }
+  function load(bytes: Buffer, pageNumber: number): Buffer {
+    if (read(bytes, pageNumber * pageSize) === bytes.length) return bytes;
+    throw refuse(`it ends before page ${pageNumber + bytes.length / pageSize - 1}`);
+  }
+  const fill = (bytes: Buffer, pageNumber: number): Buffer =>
+    checkNumber(load(bytes, pageNumber), pageNumber);
+  const room = Buffer.alloc(WINDOW_PAGES * pageSize);
   return {
     meta,
     refuse,
+    checkRange,
+    *readEach(pageNumbers) {
+      for (const pages of windowsOf(pageNumbers)) {
+        const [first = 0] = pages;
+        const length = ((pages.at(-1) ?? first) - first + 1) * pageSize;
+        for (const pageNumber of pages) checkRange(pageNumber, 1);
+        const window = load(room.subarray(0, length), first);
+        for (const pageNumber of pages) {
+          const at = (pageNumber - first) * pageSize;
+          yield { pageNumber, page: checkNumber(window.subarray(at, at + pageSize), pageNumber) };
+        }
+      }
+    },
     read: (pageNumber) => {
       checkRange(pageNumber, 1);
       return fill(scratch, pageNumber);
@@ -160,21 +187,36 @@ function pagesOf(path: string, meta: Meta, read: Read): File {
   };
 }
 
+/** Pages that are read together. */
+function* windowsOf(pageNumbers: readonly number[]): Iterable<number[]> {
+  let window: number[] = [];
+  for (const next of pageNumbers) {
+    const [first = next] = window;
+    const last = window.at(-1) ?? next;
+    if (next - last > GAP_PAGES || next - first >= WINDOW_PAGES) {
+      yield window;
+      window = [];
+    }
+    window.push(next);
+  }
+  if (window.length > 0) yield window;
+}
+
 /** Checks one tree; the tables that its leaves name. */
-function checkTree(file: File, tree: Tree, { isDeep }: { isDeep: boolean }): Tree[] {
+function checkTree(file: File, tree: Tree, down: Depth): Tree[] {
   if (tree.root === undefined) return [];
   let level = [tree.root];
   for (let depth = tree.depth; depth > 1; depth -= 1) {
-    level = level.flatMap((page) => nodesOf(file, page, P_BRANCH).map(childOf));
+    level = level.flatMap((page) => nodesOf(file, page, file.read(page), P_BRANCH).map(childOf));
   }
-  if (!isDeep) return [];
+  if (down === "branches") return [];
   const tables: Tree[] = [];
   let entries = 0;
-  for (const page of level) {
-    const nodes = nodesOf(file, page, P_LEAF);
+  for (const { pageNumber, page } of file.readEach(level.toSorted((a, b) => a - b))) {
+    const nodes = nodesOf(file, pageNumber, page, P_LEAF);
     entries += nodes.length;
     for (const node of nodes) {
-      const table = checkLeafNode(file, tree, node);
+      const table = checkLeafNode(file, tree, node, down);
       if (table !== undefined) tables.push(table);
     }
   }
@@ -184,8 +226,7 @@ function checkTree(file: File, tree: Tree, { isDeep }: { isDeep: boolean }): Tre
   return tables;
 }
 
-function nodesOf(file: File, pageNumber: number, kind: number): Node[] {
-  const page = file.read(pageNumber);
+function nodesOf(file: File, pageNumber: number, page: Buffer, kind: number): Node[] {
   const lower = HEADER + page.readUInt16LE(20);
   const upper = HEADER + page.readUInt16LE(22);
   const isSound =
@@ -213,7 +254,7 @@ function childOf({ page, start, flags }: Node): number {
   return page.readUInt32LE(start) + flags * 2 ** 32;
 }
 
-function checkLeafNode(file: File, tree: Tree, node: Node): Tree | undefined {
+function checkLeafNode(file: File, tree: Tree, node: Node, down: Depth): Tree | undefined {
   const { page, start, keySize, flags } = node;
   const at = start + NODE + keySize;
   const size = page.readUInt32LE(start);
@@ -223,22 +264,29 @@ function checkLeafNode(file: File, tree: Tree, node: Node): Tree | undefined {
     const name = page.toString("utf8", start + NODE, at).replace(/\0$/, "");
     return treeAt(page, at, { name, isSealed: true });
   }
-  const value =
-    (flags & F_BIGDATA) === 0 ? page.subarray(at, at + size) : bigValue(file, page, at, size);
+  const isBig = (flags & F_BIGDATA) !== 0;
+  if (isBig) checkBig(file, page, at, size);
+  if (down === "leaves" || !tree.isSealed) return undefined;
+  const value = isBig ? bigValue(file, page, at, size) : page.subarray(at, at + size);
   const key = page.subarray(start + NODE, at);
-  if (tree.isSealed && !isSealed(key, value)) {
+  if (!isSealed(key, value)) {
     throw file.refuse(`a row of ${tree.name} does not match its checksum`);
   }
   return undefined;
 }
 
-function bigValue(file: File, page: Buffer, at: number, size: number): Buffer {
-  const pageNumber = Number(page.readBigUInt64LE(at));
+/** Whether the pages of a large value are as many as it needs, and are there. */
+function checkBig(file: File, page: Buffer, at: number, size: number): void {
   const pages = Number(page.readBigUInt64LE(at + 16));
   if (pages !== Math.ceil((HEADER + size) / file.meta.pageSize)) {
     throw file.refuse(`a value of ${size} bytes is said to take ${pages} pages`);
   }
-  const bytes = file.readMany(pageNumber, pages);
+  file.checkRange(Number(page.readBigUInt64LE(at)), pages);
+}
+
+function bigValue(file: File, page: Buffer, at: number, size: number): Buffer {
+  const pageNumber = Number(page.readBigUInt64LE(at));
+  const bytes = file.readMany(pageNumber, Math.ceil((HEADER + size) / file.meta.pageSize));
   if ((bytes.readUInt16LE(18) & KINDS_OF_PAGE) !== P_OVERFLOW) {
     throw file.refuse(`page ${pageNumber} does not hold a large value`);
   }

@@ -10,6 +10,7 @@ import { homeOf, type RunFile } from "../run-file.ts";
 import { EXIT } from "../cli/exit.ts";
 import { openLog } from "../daemon/log-file.ts";
 import { firstDefect } from "../daemon/defect.ts";
+import { DAEMON_FLAGS } from "../daemon/flags.ts";
 import { listing, print, type Output } from "../cli/output.ts";
 import { versionOf } from "../version.ts";
 import { holderOf } from "../../storage/writer-lock.ts";
@@ -61,7 +62,7 @@ async function upDetached(output: Output, home: string): Promise<number> {
   const file = join(home, "logs", "daemon.log");
   const log = openLog(file);
   const from = statSync(file).size;
-  const child = spawn(process.execPath, [entryFile(), "up"], {
+  const child = spawn(process.execPath, [...DAEMON_FLAGS, entryFile(), "up"], {
     detached: true,
     stdio: ["ignore", log, log],
   });

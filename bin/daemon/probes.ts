@@ -128,15 +128,13 @@ async function lookAtTerminals(
   { signal, trouble }: Watching,
 ): Promise<void> {
   const { terminals } = outside;
+  const { sessionOf, unfollow } = probedSessions(system);
+  signal.addEventListener("abort", unfollow);
   await terminalProbe({
     list: async () => terminals.listPanes(),
     exitOf: async (of) => terminals.exitOf(of),
     changes: (until) => terminals.changes(until),
-    // A reviewer's terminal has no session of its name; one that is over has nothing to learn.
-    sessionOf: (terminal) => {
-      const row = system.store.snapshot(addressOf("session", terminal));
-      return row !== undefined && isProbed({ lifecycle: lifecycleOf(row) }) ? terminal : undefined;
-    },
+    sessionOf,
     publish: async (lane, id, data, messageId) => {
       await system.observe(lane, id, data, messageId);
     },
@@ -145,4 +143,28 @@ async function lookAtTerminals(
     signal,
     onTrouble: trouble,
   });
+}
+
+/** Whose liveness hangs on a terminal. It is asked for the whole fleet at every look, so what did not change is kept. */
+function probedSessions(system: ActorSystem): {
+  readonly sessionOf: (terminal: string) => string | undefined;
+  readonly unfollow: () => void;
+} {
+  const known = new Map<Address, string | undefined>();
+  const unfollow = system.onCommitted(({ summaries }) => {
+    for (const { address } of summaries) known.delete(address);
+  });
+  return {
+    unfollow,
+    // A reviewer's terminal has no session of its name; one that is over has nothing to learn.
+    sessionOf(terminal) {
+      const address = addressOf("session", terminal);
+      if (known.has(address)) return known.get(address);
+      const row = system.store.snapshot(address);
+      if (row === undefined) return undefined;
+      const session = isProbed({ lifecycle: lifecycleOf(row) }) ? terminal : undefined;
+      known.set(address, session);
+      return session;
+    },
+  };
 }

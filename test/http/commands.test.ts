@@ -44,6 +44,59 @@ it.each([
   expect([status, said.code]).toEqual([422, "KEY_REUSED"]);
 });
 
+it("takes an observation once for a key, and refuses the key for another one (D2)", async () => {
+  const server = await served();
+  await withProject(server);
+  await withSession(server);
+  const headers = { "idempotency-key": "seen-1" };
+  const observe = async (state: string, path = "/observations/activity/demo-1") =>
+    server.request("POST", path, { state }, headers);
+  const first = await observe("idle");
+  await expect
+    .poll(async () => (await server.request("GET", "/sessions/demo-1")).body.activity.state)
+    .toBe("idle");
+  const answers = [
+    await observe("idle"),
+    await observe("idle", "/sessions/demo-1/activity"),
+    await observe("active"),
+    await observe("idle", "/observations/activity/demo-2"),
+    await server.request("POST", "/sessions/demo-1/kill", {}, headers),
+  ];
+  expect(answers.map(({ status, body }) => [status, body.messageId ?? body.code])).toEqual([
+    [202, first.body.messageId],
+    [202, first.body.messageId],
+    [422, "KEY_REUSED"],
+    [422, "KEY_REUSED"],
+    [422, "KEY_REUSED"],
+  ]);
+});
+
+it("answers a repeated registration though the repository is gone by now (D2)", async () => {
+  let isThere = true;
+  const server = await served({
+    inspectRepository: async (path) => {
+      if (!isThere) throw new Failure("REPOSITORY_INVALID", `look at ${path}: it is gone`);
+      return Promise.resolve({ root: path, defaultBranch: "main" });
+    },
+  });
+  const headers = { "idempotency-key": "project-1" };
+  const register = async (extra: object) =>
+    server.request("POST", "/projects", { path: "/r/demo", scm: "none", ...extra }, headers);
+  const first = await register({});
+  isThere = false;
+  const answers = [
+    await register({}),
+    await register({ scm: "local" }),
+    await register({ path: "/r/other" }),
+  ];
+  expect([first, ...answers].map(({ status, body }) => [status, body.code ?? body.id])).toEqual([
+    [201, "demo"],
+    [201, "demo"],
+    [422, "KEY_REUSED"],
+    [422, "REPOSITORY_INVALID"],
+  ]);
+});
+
 it("keeps the keys of an agent apart from those of the owner (D2)", async () => {
   const server = await served();
   await withProject(server);
