@@ -86,7 +86,7 @@ function readRoutes(app: App, edge: Edge): void {
     },
     // Checking a thousand runs once more on their way out would take longer than all the rest.
     ({ params: { id } }, reply) => {
-      reply.serializer(JSON.stringify);
+      reply.type("application/json").serializer(JSON.stringify);
       return viewOf(edge, id);
     },
   );

@@ -260,6 +260,8 @@ export class ReviewWorld {
     });
     const response = await answering;
     await this.settle();
+    const type = String(response.headers["content-type"]);
+    if (!type.includes("json")) throw new Error(`${method} ${path} answered ${type}`);
     return { status: response.statusCode, body: response.json() };
   }
 
