@@ -4,7 +4,8 @@ import type { JsonObject } from "../machines/json.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
-import { sessionView, stateOf } from "./session-view.ts";
+import { sessionLine } from "./session-line.ts";
+import { stateOf } from "./session-view.ts";
 import { statePaths } from "./views.ts";
 
 // Board
@@ -72,7 +73,7 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
   const { kind, id } = splitAddress(row.address);
   const { value, context } = stateOf(row);
   const states = statePaths(value);
-  const told = kind === "session" ? sessionLine(row) : plainLine(row, states, context);
+  const told = kind === "session" ? toldOf(row, id) : plainLine(row, states, context);
   return {
     address: row.address,
     kind,
@@ -92,20 +93,18 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
 type Told = Pick<BoardLine, "title" | "status" | "reason" | "parent" | "facts"> &
   Partial<Pick<BoardLine, "since">>;
 
-function sessionLine(row: SnapshotRow): Told {
-  const view = sessionView(row);
-  const { number, url } = view.pr;
+function toldOf(row: SnapshotRow, id: string): Told {
+  const { title, prompt, projectId, status, reason, since, ...facts } = sessionLine(row);
+  const { number, url, branch, harness } = facts;
   return {
-    title: view.title || firstLine(view.prompt) || view.id,
-    status: view.status,
-    reason: view.statusReason,
-    since: view.lifecycle.since,
-    parent: addressOf("project", view.projectId),
+    title: title || firstLine(prompt) || id,
+    status,
+    reason,
+    since,
+    parent: addressOf("project", projectId),
     facts: {
-      branch: view.branch ?? null,
-      harness: view.harness,
-      wanted: view.wanted,
-      terminal: view.terminal.state,
+      branch,
+      harness,
       ...(number !== undefined && { number }),
       ...(url !== undefined && { url }),
     },

@@ -63,6 +63,30 @@ it("tells how an actor stands after it changed, as the board does (G1)", async (
   expect(told).toMatchObject({ title: "Do it.", status: "spawning", parent: "project/demo" });
 });
 
+it("tells a session as its whole view does", async () => {
+  const server = await served();
+  await withProject(server);
+  const id = await withSession(server);
+  const states = ["active", "idle", "waiting_input", "blocked", "exited"];
+  for (const state of states) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await server.request("POST", `/observations/activity/${id}`, { state });
+    // oxlint-disable-next-line no-await-in-loop -- until it is applied
+    await expect.poll(() => server.system.report().lag).toBe(0);
+    // oxlint-disable-next-line no-await-in-loop -- both of one moment
+    const [{ body }, view] = await Promise.all([
+      server.request("GET", "/board?kind=session"),
+      server.request("GET", `/sessions/${id}`),
+    ]);
+    expect(body.lines[0]).toMatchObject({
+      status: view.body.status,
+      reason: view.body.statusReason,
+      since: view.body.lifecycle.since,
+      facts: { branch: view.body.branch, harness: view.body.harness },
+    });
+  }
+});
+
 it("tells an actor that moved often less often than it moved (G2)", async () => {
   const server = await served();
   await withProject(server);

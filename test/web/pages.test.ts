@@ -141,6 +141,7 @@ describe("an actor's page", () => {
     const { page } = await signedIn(browser, world, { path: `/actors/terminal/${id}?at=1` });
     await page.getByText("As it was after step 1").waitFor();
     await page.locator('.state[data-active="true"][data-path="launching"]').waitFor();
+    await expect.poll(async () => page.locator(".arrow").count()).toBeGreaterThan(8);
     await page.keyboard.press("]");
     await page.locator('.state[data-active="true"][data-path="live.ready"]').waitFor();
     const before: { applied: number } = await world.get("/intake");

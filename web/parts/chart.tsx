@@ -1,6 +1,7 @@
 import {
   Background,
   Controls,
+  Handle,
   Position,
   ReactFlow,
   ReactFlowProvider,
@@ -110,6 +111,8 @@ function nodesOf(
     position: { x: node.x, y: node.y },
     width: node.width,
     height: node.height,
+    // Said again with every change, or the library takes it for unknown and draws no arrow.
+    measured: { width: node.width, height: node.height },
     handles: HANDLES,
     zIndex: node.id === "" ? 0 : node.id.split(".").length,
     focusable: false,
@@ -189,6 +192,7 @@ const StateBox = memo(function StateBox({ data }: NodeProps<StateNode>): ReactNo
           </button>
         )}
       </div>
+      <Ends />
       {node.entry.map((line) => (
         <div key={line} className="state-entry">
           ↳ {line}
@@ -199,7 +203,21 @@ const StateBox = memo(function StateBox({ data }: NodeProps<StateNode>): ReactNo
 });
 
 function StartDot(): ReactNode {
-  return <div className="start" />;
+  return (
+    <div className="start">
+      <Ends />
+    </div>
+  );
+}
+
+/** The library looks for these in a box, and draws no arrow to one that has none; ours end where the layout says. */
+function Ends(): ReactNode {
+  return (
+    <>
+      <Handle type="source" position={Position.Right} />
+      <Handle type="target" position={Position.Left} />
+    </>
+  );
 }
 
 const Arrow = memo(function Arrow({ data }: EdgeProps<ArrowEdge>): ReactNode {

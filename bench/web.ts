@@ -1,0 +1,123 @@
+// What viewers cost: messages per second through the whole path, alone and with 10 boards open, and how soon a change is
+// there. Each viewer is a real reader over HTTP, in a process of its own.
+//
+//   node bench/web.ts
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ActorSystem } from "../actors/actor-system.ts";
+import { httpServer } from "../http/server.ts";
+import { percentile, print } from "./rows.ts";
+import { openSessions, reached, withWorld } from "./world.ts";
+
+const SESSIONS = 500;
+const MESSAGES = 30_000;
+const VIEWERS = 10;
+const TOKEN = "bench";
+
+// Reads boards as a page does, and says how old each line was when it came.
+const READER = `
+const [url, count] = process.argv.slice(1);
+const late = [];
+for (let n = 0; n < Number(count); n += 1) {
+  fetch(url + "/api/v1/changes", { headers: { authorization: "Bearer ${TOKEN}" } }).then(async ({ body }) => {
+    let text = "";
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      const frames = text.split("\\n\\n");
+      text = frames.pop();
+      for (const frame of frames) {
+        const data = /^data: (.*)$/m.exec(frame)?.[1];
+        if (data === undefined || !data.startsWith('{"lines"')) continue;
+        for (const { updatedAt } of JSON.parse(data).lines) late.push(Date.now() - updatedAt);
+      }
+    }
+  }, () => {});
+}
+process.stdin.on("data", () => { process.stdout.write(JSON.stringify(late.splice(0)) + "\\n"); });
+`;
+
+/** Messages per second until all are durable. */
+async function throughput(system: ActorSystem, round: number): Promise<number> {
+  const from = system.report().received;
+  const startedAt = performance.now();
+  await Promise.all(
+    Array.from({ length: MESSAGES }, async (_, n) =>
+      system.observe("activity", `s${n % SESSIONS}`, {
+        state: (Math.floor(n / SESSIONS) + round) % 2 === 0 ? "active" : "idle",
+      }),
+    ),
+  );
+  await reached(system, from + MESSAGES);
+  return MESSAGES / ((performance.now() - startedAt) / 1_000);
+}
+
+/** One change of each of the sessions within a second, as a busy fleet makes them. */
+async function calmly(system: ActorSystem, round: number): Promise<void> {
+  for (let n = 0; n < SESSIONS; n += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- at this pace
+    await system.observe("activity", `s${n}`, { state: round % 2 === 0 ? "active" : "idle" });
+    // oxlint-disable-next-line no-await-in-loop -- at this pace
+    await delay(2);
+  }
+}
+
+await withWorld(async ({ start }) => {
+  const system = start();
+  const app = await httpServer({
+    system,
+    token: TOKEN,
+    version: "bench",
+    health: () => ({ isReady: true, parts: [] }),
+    inspectRepository: async (root) => Promise.resolve({ root, defaultBranch: "main" }),
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  await openSessions(system, SESSIONS);
+  await throughput(system, 0);
+  const alone: number[] = [];
+  const watched: number[] = [];
+  let late: number[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    alone.push(await throughput(system, round));
+    const reader = spawn(process.execPath, ["-e", READER, url, String(VIEWERS)], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    // oxlint-disable-next-line no-await-in-loop -- until they are there
+    await delay(500);
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    watched.push(await throughput(system, round + 1));
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await delay(1_500);
+    reader.stdin.write("forget\n");
+    // oxlint-disable-next-line no-await-in-loop -- what came under load is not asked for
+    await once(reader.stdout, "data");
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await calmly(system, round);
+    // oxlint-disable-next-line no-await-in-loop -- the last ones are on their way
+    await delay(300);
+    let told = "";
+    reader.stdout.on("data", (chunk: Buffer) => (told += chunk.toString()));
+    reader.stdin.write("tell\n");
+    // oxlint-disable-next-line no-await-in-loop -- until all of it is there
+    while (!told.includes("\n")) await delay(10);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what READER writes
+    late = [...late, ...(JSON.parse(told) as number[])];
+    reader.kill();
+  }
+  const cost = (1 - Math.max(...watched) / Math.max(...alone)) * 100;
+  print(`Pages: ${SESSIONS} sessions, ${VIEWERS} boards open`, [
+    { what: "messages, nobody looks", value: Math.max(...alone), unit: "messages/s" },
+    { what: "messages, all look", value: Math.max(...watched), unit: "messages/s" },
+    { what: "cost of the viewers", value: Math.max(0, cost), unit: "%", goal: { atMost: 3 } },
+    {
+      what: "from the fact to the page, 95 of 100",
+      value: percentile(late, 0.95),
+      unit: "ms",
+      goal: { atMost: 100 },
+    },
+  ]);
+  await app.close();
+  await system.stop();
+});
