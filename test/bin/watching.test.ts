@@ -152,9 +152,12 @@ describe("ao inspect", () => {
     expect(JSON.parse(messages[0].definition)).toMatchObject({ id: "session" });
     await world.post(`/observations/activity/${id}`, { state: "blocked" });
     const told = (type: string) => () => messages.filter((message) => message.type === type).at(-1);
-    await expect.poll(told("@xstate.event")).toMatchObject({
+    // The person who is told of it is an event, too.
+    const heard = () => messages.find(({ event }) => event?.type === "activity.observed");
+    await expect.poll(heard).toMatchObject({
+      type: "@xstate.event",
       sessionId: address,
-      event: { type: "activity.observed", data: { state: "blocked" } },
+      event: { data: { state: "blocked" } },
     });
     await expect.poll(told("@xstate.snapshot")).toMatchObject({
       sessionId: address,
