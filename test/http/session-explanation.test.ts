@@ -159,6 +159,9 @@ describe("a session", () => {
     const server = await live();
     await pull(server, {});
     await say(server, "active");
+    // Of equal times none is the newer one.
+    const said = Date.now();
+    await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(said);
     await server.system.observe("workspace", "demo-1", {
       headSha: "b".repeat(40),
       branch: "ao/demo-1",
