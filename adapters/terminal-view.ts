@@ -163,7 +163,8 @@ class Screen {
     if (grids.length === 0) return;
     const columns = Math.max(...grids.map((grid) => grid.columns));
     const rows = Math.max(...grids.map((grid) => grid.rows));
-    this.#client.command(`refresh-client -C ${columns}x${rows}`);
+    // Told by us: while its client is still attaching, tmux takes a size without a word.
+    this.#client.command(`refresh-client -C ${columns}x${rows}`, () => this.#tellGrid());
   }
 
   #remove(watching: Watching): void {

@@ -281,7 +281,10 @@ function workspaceSeen(context: SessionContext, event: ChildEvent): SessionConte
   const { workspace } = context;
   if (event.type === "child.started") {
     if (workspace.state !== "preparing") return context;
-    return { ...context, workspace: { ...workspace, ...placeOf(event), state: "ready" } };
+    // What was kept is uncommitted again; the probe may have said so before this, when nobody listened.
+    const dirty = event.data.preserved?.isApplied === true;
+    const state = dirty ? ("dirty" as const) : ("ready" as const);
+    return { ...context, workspace: { ...workspace, ...placeOf(event), dirty, state } };
   }
   if (event.type !== "child.stopped" || workspace.state !== "reclaiming") return context;
   const { removed, reason, detail, preserved: ref } = event.data;

@@ -87,6 +87,11 @@ function keptBecause({ event }: SeenBy): { reason: string; detail: string } | nu
   return { reason, detail };
 }
 
+/** Whether the worktree was made with the uncommitted work that was kept of the one before. */
+function hasWorkAgain(event: WorkspaceEvent): boolean {
+  return event.type === "prepareWorkspace.done" && event.data.result.preserved?.isApplied === true;
+}
+
 /** The ref that a removal named. */
 function preservedIn(event: WorkspaceEvent): string | undefined {
   if (event.type !== "reclaimWorkspace.done" || !event.data.result.removed) return undefined;
@@ -138,6 +143,7 @@ const machine = setup({
       event.data.epoch >= Math.max(context.epoch, context.successor?.epoch ?? 0),
     isCurrent,
     isStopWanted: (seen) => isCurrent(seen) && seen.context.stop !== null,
+    bringsWorkBack: (seen) => isCurrent(seen) && hasWorkAgain(seen.event),
     isKeptForSuccessor: (seen) =>
       isCurrent(seen) && seen.context.successor !== null && keptBecause(seen) !== null,
     hasSuccessor: (seen) => isCurrent(seen) && seen.context.successor !== null,
@@ -160,7 +166,8 @@ const machine = setup({
     noteTree: assign(({ event }) => {
       assertEvent(event, "prepareWorkspace.done");
       const { path, branch, headSha, baseSha, preserved = null } = event.data.result;
-      return { tree: { path, branch, headSha, baseSha }, dirty: false, unpushed: 0, preserved };
+      const dirty = hasWorkAgain(event);
+      return { tree: { path, branch, headSha, baseSha }, dirty, unpushed: 0, preserved };
     }),
     noteFailure: assign(({ event }) => {
       assertEvent(event, "prepareWorkspace.failed");
@@ -292,6 +299,7 @@ const machine = setup({
             target: "reclaiming",
             actions: ["noteTree", "reclaimWorkspace"],
           },
+          { guard: "bringsWorkBack", target: "dirty", actions: ["noteTree", "tellStarted"] },
           { guard: "isCurrent", target: "ready", actions: ["noteTree", "tellStarted"] },
         ],
         "prepareWorkspace.failed": [

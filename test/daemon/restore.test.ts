@@ -42,6 +42,8 @@ async function until(id: string, is: object): Promise<SessionView> {
 }
 
 const RUNS = { terminal: { state: "live" }, workspace: { state: "ready" } };
+// Its uncommitted work is there again, and the probe has seen it.
+const RESTORED = { terminal: { state: "live", epoch: 2 }, workspace: { state: "dirty" } };
 const GONE = {
   wanted: "stopped",
   workspace: { state: "archived" },
@@ -88,7 +90,7 @@ describe("a session killed, restored and killed again", () => {
 
     const { stdout } = await world.ao("restore", id);
     expect(stdout).toMatch(new RegExp(`^session ${id}: `));
-    const restored = await until(id, { ...RUNS, terminal: { state: "live", epoch: 2 } });
+    const restored = await until(id, RESTORED);
     expect(restored).toMatchObject({
       lifecycle: { state: "not_started", reason: "spawn_requested" },
       pr: { state: "none", reason: "cleared_on_restore" },
@@ -148,7 +150,7 @@ describe("a kill of the daemon", () => {
     const restore = async () => world.request("POST", `/sessions/${id}/restore`, {}, { key: id });
     await killDuring(world, doom, restore);
     await restore();
-    const { workspace } = await until(id, { ...RUNS, terminal: { state: "live", epoch: 2 } });
+    const { workspace } = await until(id, RESTORED);
     expect(await run(workspace.path ?? "", "rev-parse", "HEAD")).toBe(sha);
     expect(await run(workspace.path ?? "", "status", "--porcelain")).toBe("?? undone");
     await expect.poll(() => world.starts(id).map((line) => line.split(" ")[1])).toEqual(["1", "2"]);
