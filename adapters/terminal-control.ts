@@ -10,6 +10,7 @@ import { environment } from "./tmux.ts";
 //   C1. What a pane printed before a command was answered is told before the answer, and never again after it.
 //   C2. Bytes are passed on as they are: tmux writes what is not printable in octal, and that is undone.
 //   C3. When the client ends, every command that waits is answered with nothing, and that is told once.
+//   C4. Nothing is asked before tmux says that the session is attached: a size that comes earlier is taken and forgotten.
 
 export interface ControlListener {
   /** What a pane printed. */
@@ -68,6 +69,8 @@ class ControlStream implements ControlClient {
   readonly #stdin: Writable;
   readonly #listener: ControlListener;
   readonly #waiting: Answered[] = [];
+  /** What is said once the session is attached (C4). */
+  #early: string[] | undefined = [];
   /** The line that ends the answer being read, and its lines so far. */
   #block: Block | undefined;
   #rest: Buffer[] = [];
@@ -88,7 +91,8 @@ class ControlStream implements ControlClient {
       return;
     }
     this.#waiting.push(answered);
-    this.#stdin.write(`${text}\n`);
+    if (this.#early === undefined) this.#stdin.write(`${text}\n`);
+    else this.#early.push(text);
   }
 
   detach(): void {
@@ -123,6 +127,13 @@ class ControlStream implements ControlClient {
     if (word === "begin") this.#begin(line.toString("latin1"));
     else if (word === "output") this.#tell(line);
     else if (word === "layout-change") this.#listener.onLayout();
+    else if (word === "session-changed") this.#attached();
+  }
+
+  #attached(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const text of early) this.#stdin.write(`${text}\n`);
   }
 
   #begin(line: string): void {

@@ -163,7 +163,7 @@ class Screen {
     if (grids.length === 0) return;
     const columns = Math.max(...grids.map((grid) => grid.columns));
     const rows = Math.max(...grids.map((grid) => grid.rows));
-    // Told by us: while its client is still attaching, tmux takes a size without a word.
+    // Told in any case: tmux says nothing of a size that stays.
     this.#client.command(`refresh-client -C ${columns}x${rows}`, () => this.#tellGrid());
   }
 
