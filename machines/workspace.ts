@@ -1,14 +1,22 @@
 import { assertEvent, assign, setup } from "xstate";
-import { z } from "zod";
-import { ChildStop, mailTo } from "./children.ts";
-import { EffectFailure, effectDone, type PreservedWork, WorkspaceSpec } from "./effects.ts";
-import type { Address } from "./ids.ts";
+import { mailTo } from "./children.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
-import type { EventOf } from "./message.ts";
-import { WorkspaceObservation } from "./observations.ts";
 import type { Order } from "./order.ts";
-import { records, type Seen } from "./recording.ts";
+import { records } from "./recording.ts";
 import { typed } from "./typed.ts";
+import {
+  accepts,
+  hasWorkAgain,
+  incarnationOf,
+  isCurrent,
+  isKept,
+  keptBecause,
+  preservedIn,
+  showsNews,
+  type SeenBy,
+  type WorkspaceContext,
+  type WorkspaceEvent,
+} from "./workspace-facts.ts";
 
 // Workspace
 //
@@ -17,104 +25,6 @@ import { typed } from "./typed.ts";
 //   W1. A stop that comes while the worktree is being made is carried out after the answer: no late one stays behind.
 //   W2. Work is never thrown away: it is kept in a ref, and what no ref can hold keeps the worktree; either is told.
 //   W3. Every stop gets one answer, `child.stopped`, whatever became of the worktree.
-
-const accepts = {
-  "child.start": z.object({
-    epoch: z.number().int().positive(),
-    host: z.string().default("local"),
-    spec: WorkspaceSpec,
-  }),
-  "child.stop": ChildStop,
-  "workspace.seen": WorkspaceObservation,
-  "prepareWorkspace.done": effectDone("prepareWorkspace"),
-  "prepareWorkspace.failed": EffectFailure,
-  "reclaimWorkspace.done": effectDone("reclaimWorkspace"),
-  "reclaimWorkspace.failed": EffectFailure,
-};
-type WorkspaceEvent = EventOf<typeof accepts>;
-
-type Tree = {
-  readonly path: string;
-  readonly branch: string;
-  readonly headSha: string;
-  readonly baseSha: string;
-};
-type Incarnation = {
-  readonly epoch: number;
-  readonly host: string;
-  readonly spec: WorkspaceSpec;
-  readonly parent: Address | null;
-};
-
-export type WorkspaceContext = {
-  readonly id: string;
-  readonly parent: Address | null;
-  readonly host: string;
-  readonly epoch: number;
-  readonly spec: WorkspaceSpec | null;
-  /** The worktree on disk, from when it was made until it was removed. */
-  readonly tree: Tree | null;
-  readonly dirty: boolean;
-  readonly unpushed: number;
-  /** The stop that waits for its answer. */
-  readonly stop: { readonly epoch: number } | null;
-  /** Asked for while the older one was being removed. */
-  readonly successor: Incarnation | null;
-  /** Why it was kept when it should have gone. */
-  readonly kept: { readonly at: number; readonly reason: string; readonly detail: string } | null;
-  readonly failure: { readonly at: number; readonly code: string; readonly message: string } | null;
-  /** Work that was not committed when an earlier worktree was removed. */
-  readonly preserved: PreservedWork | null;
-};
-type SeenBy = Seen<WorkspaceContext, WorkspaceEvent>;
-
-function isCurrent({ context, event }: SeenBy): boolean {
-  return event.epoch === undefined || event.epoch === context.epoch;
-}
-
-function incarnationOf({ event }: SeenBy): Incarnation {
-  assertEvent(event, "child.start");
-  const { epoch, host, spec } = event.data;
-  return { epoch, host, spec, parent: event.from ?? null };
-}
-
-function keptBecause({ event }: SeenBy): { reason: string; detail: string } | null {
-  if (event.type === "reclaimWorkspace.failed") {
-    return { reason: "unknown", detail: event.data.message };
-  }
-  if (event.type !== "reclaimWorkspace.done" || event.data.result.removed) return null;
-  const { reason, detail } = event.data.result;
-  return { reason, detail };
-}
-
-/** Whether the worktree was made with the uncommitted work that was kept of the one before. */
-function hasWorkAgain(event: WorkspaceEvent): boolean {
-  return event.type === "prepareWorkspace.done" && event.data.result.preserved?.isApplied === true;
-}
-
-/** The ref that a removal named. */
-function preservedIn(event: WorkspaceEvent): string | undefined {
-  if (event.type !== "reclaimWorkspace.done" || !event.data.result.removed) return undefined;
-  return event.data.result.preserved;
-}
-
-function isKept(reason: "dirty" | "other"): (seen: SeenBy) => boolean {
-  return (seen) => {
-    const kept = keptBecause(seen);
-    return isCurrent(seen) && kept !== null && (kept.reason === "dirty") === (reason === "dirty");
-  };
-}
-
-function showsNews({ context, event }: SeenBy): boolean {
-  if (event.type !== "workspace.seen" || context.tree === null) return false;
-  const { dirty, unpushed, headSha, branch } = event.data;
-  return (
-    dirty !== context.dirty ||
-    unpushed !== context.unpushed ||
-    (headSha !== null && headSha !== context.tree.headSha) ||
-    (branch !== null && branch !== context.tree.branch)
-  );
-}
 
 /** How a worktree that is there ends, clean or not: for a newer epoch, or for good. */
 const ITS_END = {
