@@ -76,6 +76,8 @@ export const ReviewsView = z.object({
   /** The reviewer that works, or that triggers use by default; empty while there is none. */
   reviewerHandleId: z.string(),
   harness: z.string(),
+  /** The same, as the reference names it. */
+  reviewerHarness: z.string(),
   reviews: z.array(PullRequestReview),
   /** Newest first. */
   runs: z.array(ReviewRunView),
@@ -100,9 +102,11 @@ export function reviewsView(session: SnapshotRow, review: SnapshotRow | undefine
   const seat = selectedSeat(known);
   const runOf = (run: Run): ReviewRunView => runView(run, known.seats);
   const decisions = new Map(known.decisions.map((one) => [one.prUrl, one]));
+  const { harness } = seat?.wish ?? reviewerFor(known, undefined);
   return {
     reviewerHandleId: worker.over === null ? (seat?.terminal ?? "") : "",
-    harness: seat?.wish.harness ?? reviewerFor(known, undefined).harness,
+    harness,
+    reviewerHarness: harness,
     reviews: planReviews(worker, known.runs).map((planned) =>
       planView(planned, runOf, decisions.get(planned.subject.url)),
     ),

@@ -1,14 +1,26 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { type Address, addressOf, Token } from "../machines/ids.ts";
-import { Reviewing, type ReviewWishes } from "../machines/review-worker.ts";
+import { addressOf, Token } from "../machines/ids.ts";
+import type { Reviewing } from "../machines/review-worker.ts";
 import { namedReviewer, programOf } from "../machines/reviewers.ts";
 import { ActivityObservation } from "../machines/observations.ts";
+import { Submission } from "../machines/review-protocol.ts";
+import { shapesRefusal } from "../machines/review-results.ts";
 import type { ReviewerTokenClaim } from "./tokens.ts";
-import { ANSWER_WITHIN_MS, applied, askActor, knownActor, toJson } from "./commands.ts";
+import { askActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { reviewsView, ReviewRunView, ReviewsView } from "./review-view.ts";
+import {
+  bodyFailure,
+  passedOn,
+  reviewingOf,
+  sessionOf,
+  SessionFacts,
+  viewed,
+  viewOf,
+} from "./review-asking.ts";
+import { reviewWishRoutes } from "./review-wishes.ts";
+import { ReviewRunView, ReviewsView } from "./review-view.ts";
 import { Empty, Id } from "./schemas.ts";
 
 // Reviews
@@ -18,6 +30,7 @@ import { Empty, Id } from "./schemas.ts";
 //   RV1. A trigger is answered when the review has decided; the launch goes on without its caller.
 //   RV2. A submission is believed for the token in its body, whoever carries it.
 //   RV3. What cannot be launched for want of a program is refused before anything changes.
+//   RV4. What a submission lacks is told before whose it is: of a wrong shape nobody's token makes a right one.
 
 const tags = ["reviews"];
 
@@ -34,6 +47,8 @@ const Result = {
   verdict: z.string().max(64).optional(),
   body: z.string().max(1_000_000).optional(),
   providerReviewId: z.string().max(256).optional(),
+  /** An older name of `providerReviewId`. */
+  githubReviewId: z.string().max(256).optional(),
 };
 const SubmitBody = z.strictObject({
   ...Result,
@@ -69,7 +84,7 @@ export function reviewRoutes(app: App, edge: Edge): void {
   triggerRoutes(app, edge);
   submitRoute(app, edge);
   cancelRoute(app, edge);
-  wishRoutes(app, edge);
+  reviewWishRoutes(app, edge);
   activityRoute(app, edge);
 }
 
@@ -103,6 +118,7 @@ function triggerRoutes(app: App, edge: Edge): void {
         body: TriggerBody,
         response: { 200: Triggered, 201: Triggered },
       },
+      errorHandler: bodyFailure("INVALID_JSON", true),
     },
     async (request, reply) => {
       const { harness, force } = request.body ?? {};
@@ -152,47 +168,7 @@ async function trigger(
   return { ...viewOf(edge, id), created, batchId, skipped };
 }
 
-/** What the review makes of a wish that its session passes on. Fails with what it was refused with. */
-async function passedOn(
-  edge: Edge,
-  request: FastifyRequest,
-  asked: { id: string; type: string; mail: string; data: object },
-): Promise<unknown> {
-  const { id, type, mail, data } = asked;
-  const to = sessionOf(edge, id);
-  const outcome = await askActor(edge, request, { to, type, data: toJson(data) });
-  const order = outcome.orders.find(({ name }) => name === mail);
-  if (order === undefined) throw new Error(`session ${id} passed no ${mail} on`);
-  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-  return applied(await edge.system.settled(order.id, signal)).reply;
-}
-
-/** How the project wants it now: newer than what the session was told when it began. */
-function reviewingOf(edge: Edge, id: string): z.infer<typeof Reviewing> {
-  const { projectId } = viewed(edge, sessionOf(edge, id), SessionFacts);
-  const project = edge.system.store.snapshot(addressOf("project", projectId));
-  if (project === undefined) return { reviewers: [], autoReview: false };
-  const { config } = viewed(edge, project.address, ProjectFacts);
-  const { reviewers, autoReview } = config ?? { reviewers: [], autoReview: undefined };
-  return Reviewing.parse({ reviewers, autoReview: autoReview ?? false });
-}
-
-const SessionFacts = z.object({ projectId: z.string(), harness: z.string() });
 const ReviewFacts = z.object({ preferences: z.object({ harness: z.string().nullable() }) });
-const ProjectFacts = z.object({
-  config: z
-    .object({ reviewers: z.array(z.unknown()), autoReview: z.boolean().nullish() })
-    .nullable(),
-});
-
-function viewed<Shape extends z.ZodType>(
-  edge: Edge,
-  address: Address,
-  shape: Shape,
-): z.infer<Shape> {
-  const { snapshot } = knownActor(edge, address);
-  return shape.parse(z.object({ context: z.unknown() }).parse(snapshot).context);
-}
 
 /** Programs of every reviewer that the trigger may come to, and that are not there (RV3). */
 async function missingPrograms(
@@ -229,12 +205,13 @@ function submitRoute(app: App, edge: Edge): void {
         body: SubmitBody,
         response: { 200: Submitted },
       },
+      errorHandler: bodyFailure("INVALID_BODY"),
     },
     async (request, _reply) => {
       const { id } = request.params;
       sessionOf(edge, id);
-      const claim = claimOf(edge, id, request.body.token);
       const reviews = resultsOf(id, request.body);
+      const claim = claimOf(edge, id, request.body.token);
       const to = addressOf("review", id);
       const { terminal, epoch } = claim;
       const data = toJson({ reviews, claim: { terminal, epoch } });
@@ -242,7 +219,7 @@ function submitRoute(app: App, edge: Edge): void {
       return submittedView(
         edge,
         id,
-        reviews.map(({ runId = "" }) => runId),
+        reviews.map(({ runId }) => runId),
       );
     },
   );
@@ -262,18 +239,20 @@ function claimOf(edge: Edge, id: string, token: string | undefined): ReviewerTok
   throw new Failure("FORBIDDEN", `${tried}: the token is for session ${claim.sessionId}`);
 }
 
-function resultsOf(
-  id: string,
-  body: z.infer<typeof SubmitBody>,
-): z.infer<z.ZodObject<typeof Result>>[] {
+/** The results of a body, each whole in itself (RV4). Fails with REVIEW_INVALID. */
+function resultsOf(id: string, body: z.infer<typeof SubmitBody>): Submission[] {
   const { reviews, token: _, ...single } = body;
+  const tried = `submit to the review of ${id}`;
   const hasSingle = Object.values(single).some((value) => value !== undefined);
-  if (reviews === undefined) return [single];
-  if (!hasSingle) return reviews;
-  throw new Failure(
-    "REVIEW_INVALID",
-    `submit to the review of ${id}: give one result, or reviews, not both`,
+  if (reviews !== undefined && hasSingle) {
+    throw new Failure("REVIEW_INVALID", `${tried}: give one result, or reviews, not both`);
+  }
+  const results = (reviews ?? [single]).map(({ githubReviewId, ...result }) =>
+    Submission.parse({ providerReviewId: githubReviewId, ...result }),
   );
+  const wrong = shapesRefusal(results, tried);
+  if (wrong !== undefined) throw new Failure(wrong.code, wrong.message);
+  return results;
 }
 
 function submittedView(edge: Edge, id: string, ids: readonly string[]): z.infer<typeof Submitted> {
@@ -308,64 +287,6 @@ function cancelRoute(app: App, edge: Edge): void {
   );
 }
 
-/** How a person wants the reviews of one session. */
-function wishRoutes(app: App, edge: Edge): void {
-  const wished = async (
-    request: FastifyRequest,
-    wishes: z.infer<typeof ReviewWishes>,
-  ): Promise<ReviewsView> => {
-    const { id } = Id.parse(request.params);
-    const data = { ...wishes, reviewing: reviewingOf(edge, id) };
-    await passedOn(edge, request, {
-      id,
-      type: "session.reviewing",
-      mail: "review.configure",
-      data,
-    });
-    return viewOf(edge, id);
-  };
-  app.put(
-    "/sessions/:id/reviewer",
-    {
-      schema: {
-        tags,
-        summary: "Who reviews this session; empty gives the choice back to the project",
-        params: Id,
-        body: z.strictObject({ harness: z.string().max(64).nullable() }),
-        response: { 200: ReviewsView },
-      },
-    },
-    async (request, _reply) =>
-      wished(request, { harness: request.body.harness === "" ? null : request.body.harness }),
-  );
-  app.put(
-    "/sessions/:id/auto-review",
-    {
-      schema: {
-        tags,
-        summary: "Whether new heads are reviewed once the worker rests; null is the project's word",
-        params: Id,
-        body: z.strictObject({ enabled: z.boolean().nullable() }),
-        response: { 200: ReviewsView },
-      },
-    },
-    async (request, _reply) => wished(request, { autoReview: request.body.enabled }),
-  );
-  app.put(
-    "/sessions/:id/auto-inject-review",
-    {
-      schema: {
-        tags,
-        summary: "Whether requested changes are typed into the worker's terminal",
-        params: Id,
-        body: z.strictObject({ autoInjectReview: z.boolean() }),
-        response: { 200: ReviewsView },
-      },
-    },
-    async (request, _reply) => wished(request, request.body),
-  );
-}
-
 /** What hooks of a reviewer say; `:id` is the handle of its terminal. */
 function activityRoute(app: App, edge: Edge): void {
   app.post(
@@ -378,6 +299,7 @@ function activityRoute(app: App, edge: Edge): void {
         body: ActivityObservation.extend({ token: z.string().max(1_024).optional() }),
         response: { 202: z.object({ accepted: z.boolean() }) },
       },
+      errorHandler: bodyFailure("INVALID_JSON", true),
     },
     async (request, reply) => {
       const caller = edge.principalOf(request);
@@ -395,13 +317,4 @@ function activityRoute(app: App, edge: Edge): void {
       return reply.code(202).send(z.object({ accepted: z.boolean() }).parse(outcome.reply));
     },
   );
-}
-
-function viewOf(edge: Edge, id: string): ReviewsView {
-  const session = knownActor(edge, addressOf("session", id));
-  return reviewsView(session, edge.system.store.snapshot(addressOf("review", id)));
-}
-
-function sessionOf(edge: Edge, id: string): Address {
-  return knownActor(edge, addressOf("session", id)).address;
 }

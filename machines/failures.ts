@@ -54,6 +54,10 @@ export const FAILURES = {
   SCM_UNSUPPORTED: { status: 422, retry: false },
   HARNESS_UNKNOWN: { status: 422, retry: false },
   // Reviews
+  INVALID_JSON: { status: 400, retry: false },
+  INVALID_BODY: { status: 400, retry: false },
+  UNKNOWN_REVIEWER_HARNESS: { status: 400, retry: false },
+  AUTO_REVIEW_ENABLED_REQUIRED: { status: 400, retry: false },
   REVIEW_INVALID: { status: 422, retry: false },
   REVIEW_NOT_FOUND: { status: 404, retry: false },
   REVIEWER_BINARY_NOT_FOUND: { status: 422, retry: false },

@@ -89,19 +89,30 @@ function submissionRefusal(
   claim: ReviewerClaim,
 ): Refusal | undefined {
   const tried = `submit to the review of ${context.id}`;
-  if (reviews.length === 0) return invalid(`${tried}: a run id is required`);
+  const wrong = shapesRefusal(reviews, tried);
+  if (wrong !== undefined) return wrong;
   const seat = context.seats.find(({ terminal }) => terminal === claim.terminal);
   if (seat === undefined) {
     const message = `${tried}: ${claim.terminal} is no reviewer of this session`;
     return { code: "FORBIDDEN", message };
   }
+  for (const [index, review] of reviews.entries()) {
+    const where = `${tried}: reviews[${index}]`;
+    const refusal = runRefusal(context, { review, claim, where, seat: seat.key });
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+/** What is wrong with results whatever is kept of their runs. */
+export function shapesRefusal(reviews: readonly Submission[], tried: string): Refusal | undefined {
+  if (reviews.length === 0) return invalid(`${tried}: a run id is required`);
   const seen = new Set<string>();
   for (const [index, review] of reviews.entries()) {
     const where = `${tried}: reviews[${index}]`;
     if (seen.has(review.runId)) return invalid(`${where}: run ${review.runId} is named twice`);
     seen.add(review.runId);
-    const refusal =
-      shapeRefusal(review, where) ?? runRefusal(context, { review, claim, where, seat: seat.key });
+    const refusal = shapeRefusal(review, where);
     if (refusal !== undefined) return refusal;
   }
   return undefined;

@@ -47,7 +47,7 @@ function triggered(
   { created, runs, batchId, skipped }: Triggered,
   otherwise = "reused the existing review for",
 ): string {
-  const made = runs.filter((run) => run.batchId === batchId);
+  const made = runs.filter((run) => run.batchId === batchId).toReversed();
   const news = made.map((run) => `  ${run.id}  ${run.prUrl}  ${run.targetSha.slice(0, 12)}`);
   const kept = skipped.map(({ prUrl, reason }) => `  ${prUrl}: ${reason}`);
   const head = created ? "started a new review for" : otherwise;
@@ -190,7 +190,8 @@ function listOf(text: string): Result[] {
   return list.map((each: unknown) => {
     if (typeof each !== "object" || each === null)
       throw usage("submit reviews: a result is no object");
-    return { ...each };
+    const { githubReviewId, ...result }: Result = { ...each };
+    return githubReviewId === undefined ? result : { providerReviewId: githubReviewId, ...result };
   });
 }
 

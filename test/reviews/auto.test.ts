@@ -108,7 +108,8 @@ describe("auto-review", () => {
     const on = await world.request("PUT", "/sessions/demo-1/auto-review", { enabled: true });
     expect([on.status, on.body["autoReviewEnabled"]]).toEqual([200, true]);
     expect(await world.runs()).toHaveLength(1);
-    expect((await world.request("PUT", "/sessions/demo-1/auto-review", {})).status).toBe(400);
+    const mute = await world.request("PUT", "/sessions/demo-1/auto-review", {});
+    expect([mute.status, mute.body.code]).toEqual([400, "AUTO_REVIEW_ENABLED_REQUIRED"]);
   });
 
   it("begins when its project wants it from now on", async () => {
@@ -130,7 +131,7 @@ describe("auto-review", () => {
     expect(await world.runs()).toEqual([]);
   });
 
-  it("R091 R068 F20 waits for a new head after a person cancelled, and R092 goes on with it", async () => {
+  it("R091 R092 R068 F20 waits for a new head after a person cancelled, and goes on with that", async () => {
     const world = await auto();
     await world.says("idle");
     await world.advance(60_000);

@@ -169,7 +169,17 @@ describe("a cancel", () => {
 
   it("R108 is refused for a worker that nobody knows", async () => {
     const world = await running();
-    expect((await world.request("POST", "/sessions/nobody-1/reviews/cancel", {})).status).toBe(404);
+    for (const [method, path] of [
+      ["POST", "cancel"],
+      ["POST", "trigger"],
+      ["POST", "restart"],
+      ["GET", ""],
+    ] as const) {
+      const at = `/sessions/nobody-1/reviews${path === "" ? "" : `/${path}`}`;
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const { status, body } = await world.request(method, at, method === "GET" ? undefined : {});
+      expect([path, status, body.code]).toEqual([path, 404, "REVIEW_NOT_FOUND"]);
+    }
   });
 
   it("R305 F18 in the middle of a launch leaves no process behind", async () => {
@@ -249,6 +259,7 @@ describe("a list", () => {
     expect(before).toMatchObject({
       reviewerHandleId: "",
       harness: "command",
+      reviewerHarness: "command",
       runs: [],
       reviewers: [],
     });
@@ -270,15 +281,23 @@ describe("a list", () => {
     });
   });
 
-  it("R180 refuses a body that is no JSON", async () => {
+  it.each([
+    { title: "R180 a trigger that", path: "sessions/demo-1/reviews/trigger", code: "INVALID_JSON" },
+    {
+      title: "a word of a reviewer that",
+      path: `reviews/${HANDLE}/activity`,
+      code: "INVALID_JSON",
+    },
+    { title: "a submission that", path: "sessions/demo-1/reviews/submit", code: "INVALID_BODY" },
+  ])("$title is no JSON is refused as such", async ({ path, code }) => {
     const world = await running();
     const app = await world.app();
-    const { statusCode } = await app.inject({
+    const { statusCode, body } = await app.inject({
       method: "POST",
-      url: "/api/v1/sessions/demo-1/reviews/trigger",
+      url: `/api/v1/${path}`,
       headers: { authorization: "Bearer owner-token", "content-type": "application/json" },
       payload: "{",
     });
-    expect(statusCode).toBe(400);
+    expect([statusCode, body]).toEqual([400, expect.stringContaining(code)]);
   });
 });

@@ -173,10 +173,31 @@ describe("a submission", () => {
     expect(world.inbox[0]).toMatch(/forge\.test\/1[\s\S]*forge\.test\/2/);
   });
 
-  it("is refused in both shapes at once", async () => {
+  it("is refused in both shapes at once, and in none, whoever says it (RV4)", async () => {
     const world = await reviewed();
-    const { status, body } = await world.submit({ runId: R1, verdict: "approved", reviews: [] });
-    expect([status, body.code]).toEqual([422, "REVIEW_INVALID"]);
+    for (const token of [world.token(), "", "nobody's"]) {
+      for (const shape of [{ runId: R1, verdict: "approved", reviews: [] }, { verdict: "x" }, []]) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        const { status, body } = await world.submit(shape, { token });
+        expect([status, body.code]).toEqual([422, "REVIEW_INVALID"]);
+      }
+    }
+  });
+
+  it("takes the id of what was posted under its older name, too", async () => {
+    const world = await reviewed();
+    await world.submit({ runId: R1, verdict: "approved", githubReviewId: "7" });
+    expect(await world.run(R1)).toMatchObject({ providerReviewId: "7", posted: true });
+  });
+
+  it("with nothing in it, or with what no submission has, is refused as malformed", async () => {
+    const world = await reviewed();
+    const path = "/sessions/demo-1/reviews/submit";
+    for (const body of [undefined, { runId: R1, verdict: "approved", verdicts: 1 }]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const answer = await world.request("POST", path, body);
+      expect([answer.status, answer.body.code]).toEqual([400, "INVALID_BODY"]);
+    }
   });
 
   it("F26 is refused without its reviewer's token, and with that of another session or process", async () => {

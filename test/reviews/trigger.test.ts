@@ -219,6 +219,8 @@ describe("a trigger", () => {
     expect((await world.runs())[0]?.harness).toBe("opencode");
     await world.request("PUT", "/sessions/demo-1/reviewer", { harness: "" });
     expect(world.review.preferences.harness).toBeNull();
+    const wrong = await world.request("PUT", "/sessions/demo-1/reviewer", { harness: "nobody" });
+    expect([wrong.status, wrong.body.code]).toEqual([400, "UNKNOWN_REVIEWER_HARNESS"]);
   });
 
   it("R061 R234 refuses a reviewer that nobody knows", async () => {
