@@ -25,6 +25,12 @@ const CommentBody = z.object({
   path: z.string().max(1_024).optional(),
   line: z.number().int().optional(),
 });
+const MergeBody = z
+  .object({
+    /** Also where its head was not reviewed yet; never where changes were requested. */
+    unreviewed: z.boolean().optional(),
+  })
+  .nullish();
 const Opened = z.object({
   number: z.number(),
   url: z.string(),
@@ -169,14 +175,19 @@ function turnRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Merge a pull request; its state tells when that is done",
         params: PullId,
-        body: Empty,
+        body: MergeBody,
         response: { 202: Accepted },
       },
     },
     async (request, reply) => {
       const { id, number } = request.params;
       const to = forgeOf(edge, id);
-      await askActor(edge, request, { to, type: "pull.merge", data: { number } });
+      const unreviewed = request.body?.unreviewed ?? false;
+      if (unreviewed && callerOf(edge, request) !== undefined) {
+        const tried = `merge pull request ${number} without its review`;
+        throw new Failure("FORBIDDEN", `${tried}: only a person may`);
+      }
+      await askActor(edge, request, { to, type: "pull.merge", data: { number, unreviewed } });
       return reply.code(202).send({ accepted: true });
     },
   );

@@ -4,7 +4,7 @@ import type { ForgeEvent } from "./forge-messages.ts";
 import { including, settled, withJobs, withPull, type ForgeContext } from "./forge-jobs.ts";
 import type { Json } from "./json.ts";
 import type { Order } from "./order.ts";
-import { ended, isLive, mergeObstacle, reviewed, type Pull } from "./pulls.ts";
+import { ended, isLive, mergeObstacle, owing, reviewed, undecided, type Pull } from "./pulls.ts";
 import type { Decided, Seen } from "./recording.ts";
 
 // Forge commands
@@ -20,11 +20,11 @@ type Step = Decided<ForgeContext>;
 /** Takes over what the project says of its repository. */
 export function noteRepository({ context, event }: SeenBy): Step {
   assertEvent(event, ["forge.open", "forge.configure"]);
-  const { projectId, root, defaultBranch, origin, checks, env } = event.data;
-  return {
-    context: { ...context, projectId, root, defaultBranch, origin: origin ?? null, checks, env },
-    orders: [],
-  };
+  const { projectId, root, defaultBranch, origin, checks, env, owesReview } = event.data;
+  const repository = { projectId, root, defaultBranch, origin: origin ?? null, checks, env };
+  const told = { ...context, ...repository, owesReview };
+  const pulls = Object.values(context.pulls).map((pull) => owing(pull, owesReview));
+  return settled(context, pulls.reduce(withPull, told));
 }
 
 /** Opens a pull request, or answers with the live one of the same branches. */
@@ -64,7 +64,7 @@ function newPull(
     headRef,
     baseRef,
     ci: { state: "none" },
-    reviewDecision: "none",
+    reviewDecision: undecided(context.owesReview),
     comments: [],
     mergeable: null,
     author: author ?? session ?? "owner",
@@ -179,10 +179,10 @@ export function mergePull({ context, event }: SeenBy): Step {
   if (!isLive(pull)) return over(context, event.type, pull);
   const reply = replyOf({ number: pull.number, merging: true });
   if (pull.merging) return { context, orders: [reply] };
-  const { headSha = pull.headSha } = event.data;
+  const { headSha = pull.headSha, unreviewed } = event.data;
   const obstacle =
     headSha === pull.headSha
-      ? mergeObstacle(pull, context.checks)
+      ? mergeObstacle(pull, context.checks, unreviewed)
       : `its head is ${pull.headSha}, not ${headSha}`;
   if (obstacle !== undefined) {
     return refused(context, "NOT_MERGEABLE", `merge ${pull.url}: ${obstacle}`);

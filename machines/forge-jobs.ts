@@ -28,6 +28,8 @@ export type ForgeContext = {
   readonly defaultBranch: string;
   readonly origin: string | null;
   readonly checks: readonly Check[];
+  /** Its project names reviewers, or reviews every head by itself. */
+  readonly owesReview: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly nextNumber: number;
   /** By number. */

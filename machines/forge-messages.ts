@@ -13,6 +13,8 @@ const Opening = z.object({
   defaultBranch: Ref,
   origin: z.string().nullish(),
   checks: z.array(Check).default([]),
+  /** Every head is to be reviewed before it is merged. */
+  owesReview: z.boolean().default(false),
   env: z.record(z.string(), z.string()).default({}),
 });
 
@@ -49,7 +51,11 @@ export const accepts = {
   "pull.ready": PullNumber,
   "pull.close": PullNumber,
   /** With a head, only if it is still that one. */
-  "pull.merge": PullNumber.extend({ headSha: z.string().max(64).optional() }),
+  "pull.merge": PullNumber.extend({
+    headSha: z.string().max(64).optional(),
+    /** A person does without the review that it owes. */
+    unreviewed: z.boolean().default(false),
+  }),
   "pull.check": PullNumber,
   /** The session whose work it is from now on. */
   "pull.claim": PullNumber.extend({ session: Token }),

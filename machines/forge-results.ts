@@ -63,7 +63,8 @@ export function noteInspection({ context, event }: SeenBy): Step {
   for (const found of event.data.result.pulls) {
     const pull = next.pulls[found.number];
     if (pull === undefined || !inspecting.includes(found.number)) continue;
-    const seen = inspected(pull, found, { at: event.at, hasChecks });
+    const { owesReview } = context;
+    const seen = inspected(pull, found, { at: event.at, hasChecks, owesReview });
     if (seen.headSha !== pull.headSha && hasChecks) moved.push(found.number);
     next = withPull(next, seen);
   }

@@ -17,8 +17,9 @@ import { typed } from "./typed.ts";
 //   F3. A result speaks of the head it was asked for; for another head it changes nothing.
 //   F4. A merge that failed leaves the pull request as it was, with the reason.
 //   F5. Checks that could not be run are tried again, then fail for that reason; nothing stays pending for ever.
-//   F7. A head is not merged while a reviewer asks for changes; its decision goes with the head.
 //   F6. Where checks are configured, only a head that passed them is merged.
+//   F7. A head is not merged while a reviewer asks for changes, and where the project names reviewers only once one has
+//       approved it; a decision goes with its head.
 
 const machine = setup({
   types: {
@@ -55,6 +56,7 @@ const machine = setup({
     defaultBranch: "",
     origin: null,
     checks: [],
+    owesReview: false,
     env: {},
     nextNumber: 1,
     pulls: {},
@@ -122,11 +124,17 @@ function contextOf(state: MachineState): ForgeContext {
   return state.context as ForgeContext;
 }
 
+/** A forge of before reviews were owed: none is, until its project says so. */
+function withDefaults(state: MachineState): MachineState {
+  return { ...state, context: { ...contextOf(state), owesReview: false } };
+}
+
 /** `forge/<project>`: the pull requests of one repository. */
 export const forge: Kind = {
   name: "forge",
   description: "The pull requests of one repository",
-  version: 1,
+  version: 2,
+  migrations: { 1: withDefaults },
   machine,
   accepts,
   creates: ["forge.open"],

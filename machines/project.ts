@@ -37,12 +37,13 @@ function forgeOrders({ context }: SeenBy, name: "forge.open" | "forge.configure"
   const { id, root, scm, defaultBranch, origin, config } = context;
   if (scm !== "local" || config === null) return [];
   const { checks, env } = config;
+  const owesReview = config.reviewers.length > 0 || config.autoReview === true;
   return [
     {
       type: "mail",
       to: addressOf("forge", id),
       name,
-      data: { projectId: id, root, defaultBranch, origin, checks, env },
+      data: { projectId: id, root, defaultBranch, origin, checks, owesReview, env },
     },
   ];
 }

@@ -10,6 +10,7 @@ import type { PullRequestFacts } from "./observations.ts";
 //   G1. A function gives back the very same record when nothing about it changed.
 //   G2. A result for another head than the present one changes nothing.
 //   G3. A pull request that ended stays as it ended.
+//   G4. Where reviews are owed, a head without a verdict is `required`; a verdict holds for its own head only.
 
 export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
   readonly author: string;
@@ -42,18 +43,18 @@ export function isLive(pull: Pull): boolean {
   return pull.state === "draft" || pull.state === "open";
 }
 
-/** What git says of its branches. `hasChecks`: the new head is to be checked. */
+/** What git says of its branches. `hasChecks`: the new head is to be checked; `owesReview`: and to be reviewed. */
 export function inspected(
   pull: Pull,
   found: Inspected,
-  { at, hasChecks }: { at: number; hasChecks: boolean },
+  { at, hasChecks, owesReview }: { at: number; hasChecks: boolean; owesReview: boolean },
 ): Pull {
   if (!isLive(pull)) return pull;
   const { headSha, baseSha } = found;
   if (headSha !== null && headSha !== pull.headSha) {
     const ci: Pull["ci"] = { state: hasChecks ? "pending" : "none" };
     const standing = { headSha, baseSha, mergeable: found.mergeable, wasAhead: !found.contained };
-    const unreviewed = withoutReview(pull);
+    const unreviewed = withoutReview(pull, owesReview);
     return { ...unreviewed, ...standing, ci, checkRounds: 0, trouble: null, updatedAt: at };
   }
   if (found.contained && pull.wasAhead && !pull.merging) {
@@ -109,13 +110,26 @@ export function reviewed(
 }
 
 /** A new head was not reviewed yet: what reviewers said of the one before is settled by it. */
-function withoutReview(pull: Pull): Pull {
+function withoutReview(pull: Pull, owesReview: boolean): Pull {
   const comments = pull.comments.map((comment) =>
     comment.id.startsWith(REVIEW_COMMENT) && !comment.resolved
       ? { ...comment, resolved: true }
       : comment,
   );
-  return { ...pull, comments, reviewDecision: "none" };
+  return { ...pull, comments, reviewDecision: undecided(owesReview) };
+}
+
+/** What is said of a head that nobody has judged (G4). */
+export function undecided(owesReview: boolean): "required" | "none" {
+  return owesReview ? "required" : "none";
+}
+
+/** The same pull request where reviews are owed from now on, or not any more (G1, G4). */
+export function owing(pull: Pull, owesReview: boolean): Pull {
+  const isJudged = pull.reviewDecision !== "none" && pull.reviewDecision !== "required";
+  const reviewDecision = undecided(owesReview);
+  if (!isLive(pull) || isJudged || pull.reviewDecision === reviewDecision) return pull;
+  return { ...pull, reviewDecision };
 }
 
 /** What the checks of one head said (G2). */
@@ -153,12 +167,17 @@ export function ended(
   return { ...pull, state, mergeSha, merging: false, trouble: null, updatedAt: at };
 }
 
-/** Why it cannot be merged now; undefined when it can be tried. */
-export function mergeObstacle(pull: Pull, checks: readonly Check[]): string | undefined {
+/** Why it cannot be merged now; undefined when it can be tried. `unreviewed`: a person does without the review it owes. */
+export function mergeObstacle(
+  pull: Pull,
+  checks: readonly Check[],
+  unreviewed: boolean,
+): string | undefined {
   if (pull.state === "draft") return "it is a draft";
   if (pull.headSha === "") return `its branch ${pull.headRef} was not seen yet`;
   if (pull.mergeable === false) return `it conflicts with ${pull.baseRef}`;
   if (pull.reviewDecision === "changes_requested") return "its review asks for changes";
+  if (pull.reviewDecision === "required" && !unreviewed) return "its head was not reviewed yet";
   return checks.length === 0 ? undefined : checksObstacle(pull.ci, checks);
 }
 

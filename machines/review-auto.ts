@@ -17,7 +17,7 @@ import { programOf } from "./reviewers.ts";
 // decision that says why, or why not.
 //
 //   O1. It makes a run only where a person's trigger would, and never where a person cancelled.
-//   O2. What failed for good is not begun again by itself: a new head, or a person, gives it another budget.
+//   O2. What failed for good is not begun again by itself: a new head, another config or a person gives it a new budget.
 //   O3. It looks for the reviewer's program before it supersedes anything.
 
 /** Whether new heads are reviewed without being asked. */
@@ -125,15 +125,16 @@ function decisionOf(context: ReviewContext, planned: Planned, harness: string): 
   });
   if (!verdict.isEligible) return verdict.reason;
   if (planned.status === "changes_requested") return "changes_requested_same_sha";
-  return pastOf(planned.latestRun) ?? "triggered";
+  return pastOf(context, planned.latestRun) ?? "triggered";
 }
 
 /** O1, O2. */
-function pastOf(latest: Run | null): string | undefined {
+function pastOf({ freshFrom }: ReviewContext, latest: Run | null): string | undefined {
   if (latest?.state === "cancelled" && latest.reason === "user_cancelled") {
     return "cancelled_same_sha";
   }
-  return latest?.state === "failed" ? "retry_budget_exhausted" : undefined;
+  const isSpent = latest?.state === "failed" && latest.seq >= freshFrom;
+  return isSpent ? "retry_budget_exhausted" : undefined;
 }
 
 type Row = { readonly planned: Planned; readonly decision: string };

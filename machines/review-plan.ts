@@ -155,6 +155,17 @@ export function staleRuns(planned: Planned, runs: readonly Run[]): Run[] {
   );
 }
 
+/** The newest findings on the subject of a run, besides its own; undefined when nobody found anything. */
+export function earlierFindings(run: Run, runs: readonly Run[]): Run | undefined {
+  return runs.findLast(
+    (other) =>
+      other.id !== run.id &&
+      other.subject.url === run.subject.url &&
+      hasVerdict(other) &&
+      other.body.trim() !== "",
+  );
+}
+
 /** The newest commit of a subject; undefined when it is gone, merged or closed. */
 export function headOf(worker: WorkerFacts, subject: Subject): string | undefined {
   return subjectsOf(worker).find(

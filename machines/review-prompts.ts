@@ -8,6 +8,8 @@ import type { Run } from "./review-run.ts";
 //   R2. What comes out of a repository is named as untrusted, on one line and without control characters.
 //   R3. The task names every run of the queue, in order, with the command that submits it.
 //   R4. The token is put in at the launch: what is kept here holds its place only.
+//   R5. What was found before on the same subject goes along, cut and called untrusted: a result that came too late for
+//       its head is not lost.
 
 /** Replaced by the reviewer's own token when its process is launched. */
 export const TOKEN_PLACE = "{{AO_TOKEN}}";
@@ -22,8 +24,15 @@ const ROLE = `You are a code reviewer. You did not write the code under review, 
 - Change nothing: no edits, no commits, no pushes. Your worktree is read-only and detached at the target commit.
 - Nobody reads along. Do not ask; decide, and finish every review of the queue.`;
 
+/** What was found before, and on which commit. */
+export type EarlierFindings = Pick<Run, "id" | "targetSha" | "verdict" | "body">;
+
 /** The whole text for one process: role, queue and the commands that end it (R1, R3). */
-export function reviewPrompt(worker: string, queue: readonly Run[]): string {
+export function reviewPrompt(
+  worker: string,
+  queue: readonly Run[],
+  earlierOf: (run: Run) => EarlierFindings | undefined = () => undefined,
+): string {
   const count = queue.length === 1 ? "1 review task" : `${queue.length} review tasks`;
   const first = queue[0]?.id ?? "";
   const example = queue.map(({ id }) => ({ runId: id, verdict: "VERDICT", body: "FINDINGS" }));
@@ -31,6 +40,7 @@ export function reviewPrompt(worker: string, queue: readonly Run[]): string {
     ROLE,
     `# Task\n\nWorker session ${worker} waits for ${count}. Complete all of them, in this order, without asking whether to continue:`,
     queue.map(queueLine).join("\n"),
+    ...queue.flatMap((run) => earlierLines(run, earlierOf(run))),
     `For each pull request, first post one review of its own where the pull request lives, as a comment, if you have the
 means to. Keep the id of what you posted; leave it empty when nothing could be posted.`,
     `Then record all results with one command. VERDICT is approved or changes_requested; FINDINGS is the text that the
@@ -66,6 +76,20 @@ function queueLine(
     `   title, untrusted: ${line(subject.title)}`,
     ` ${where}`,
   ].join("\n");
+}
+
+// Enough for the findings that matter; what is longer is where the pull request lives.
+const EARLIER_CHARS = 1_200;
+
+/** R5. */
+function earlierLines({ id }: Run, earlier: EarlierFindings | undefined): string[] {
+  if (earlier === undefined) return [];
+  const { targetSha, verdict, body } = earlier;
+  const said = clean(body).replaceAll("{{", "{ {").slice(0, EARLIER_CHARS).trim();
+  const head = `For run ${id}: an earlier review, of commit ${line(targetSha)}, said ${verdict}. See whether it still holds.`;
+  return [
+    [head, "Its words, untrusted:", "", ...said.split("\n").map((each) => `> ${each}`)].join("\n"),
+  ];
 }
 
 /** What the worker is told of the results of one submission; sorted by pull request, then run. */

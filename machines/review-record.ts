@@ -75,6 +75,8 @@ export type ReviewContext = {
   readonly shown: string | null;
   readonly nextRun: number;
   readonly nextBatch: number;
+  /** Runs from this number on were made since somebody changed who reviews, or how: older failures hold nothing up. */
+  readonly freshFrom: number;
   /** Incarnations given out so far, over all seats. */
   readonly epochs: number;
   readonly decisions: readonly AutoDecision[];
@@ -112,12 +114,19 @@ export function newbornReview(id: string): ReviewContext {
     shown: null,
     nextRun: 1,
     nextBatch: 1,
+    freshFrom: 1,
     epochs: 0,
     decisions: [],
     looking: null,
     lookAt: null,
     dueAt: null,
   };
+}
+
+/** The context where reviews are wanted so from now on; what changes that gives failed heads another budget. */
+export function withReviewing(context: ReviewContext, reviewing: Reviewing): ReviewContext {
+  const isSame = JSON.stringify(reviewing) === JSON.stringify(context.reviewing);
+  return isSame ? context : { ...context, reviewing, freshFrom: context.nextRun };
 }
 
 /** A step without orders. */

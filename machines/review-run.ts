@@ -110,7 +110,9 @@ export type RunReason =
   | "lease_expired"
   | "interrupted"
   | "reviewer_lost"
-  | "subject_ended";
+  | "subject_ended"
+  | "duplicate"
+  | "unknown_status";
 
 export type Verdict = "" | "approved" | "changes_requested";
 

@@ -2,6 +2,7 @@ import { mailTo } from "./children.ts";
 import { addressOf } from "./ids.ts";
 import type { Order } from "./order.ts";
 import { fingerprint } from "./liveness.ts";
+import { earlierFindings } from "./review-plan.ts";
 import { reviewPrompt } from "./review-prompts.ts";
 import {
   forEach,
@@ -36,6 +37,8 @@ import {
 //   S2. A process gets its whole queue when it begins, and nothing afterwards.
 //   S3. Epochs are unique in a review, so that a result names its seat by its epoch.
 //   S4. What was not answered is asked again, later each time; silence is never taken for an end.
+//   S5. The wait before a next try is longer by up to a quarter, by a number that is drawn from terminal and epoch: many
+//       reviewers that fail at the same moment do not come back at the same moment, and a replay waits as long.
 
 const PREPARE_MS = 600_000;
 const START_MS = 180_000;
@@ -111,7 +114,7 @@ function carriedOut(
     case "stopChild":
       return stopOrdered(context, seat, { ...order, at });
     case "arm":
-      return quiet(withSeat(context, { ...seat, restartAt: order.dueAt }));
+      return quiet(withSeat(context, { ...seat, restartAt: spreadOut(order.dueAt, seat, at) }));
     case "cancel":
       return quiet(withSeat(context, { ...seat, restartAt: null }));
     case "childEnded":
@@ -128,6 +131,12 @@ function carriedOut(
       break;
   }
   return quiet(context);
+}
+
+/** S5. */
+function spreadOut(dueAt: number, { terminal, epoch }: Seat, at: number): number {
+  const drawn = Number.parseInt(fingerprint(`${terminal}#${epoch}`).slice(0, 8), 16) / 2 ** 32;
+  return dueAt + Math.floor(((dueAt - at) / 4) * drawn);
 }
 
 function atRest(seat: Seat): Seat {
@@ -243,7 +252,7 @@ export function prepared(
 }
 
 function startMail(
-  { id, worker }: ReviewContext,
+  { id, worker, runs }: ReviewContext,
   { terminal, epoch, wish }: Seat,
   queue: readonly Run[],
 ): readonly Order[] {
@@ -253,7 +262,7 @@ function startMail(
     cwd: queue[0]?.tree ?? worker.root,
     argv: [...argv],
     env: worker.env,
-    prompt: reviewPrompt(id, queue),
+    prompt: reviewPrompt(id, queue, (run) => earlierFindings(run, runs)),
     identity: {
       sessionId: id,
       projectId: worker.projectId,

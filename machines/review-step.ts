@@ -8,6 +8,7 @@ import {
   seatOf,
   and,
   withOrders,
+  withReviewing,
   withRuns,
   withSeat,
   type Seat,
@@ -161,7 +162,7 @@ function replied(step: ReviewStep, data: Json): ReviewStep {
 function asked(context: ReviewContext, event: ReviewEventNamed<"review.trigger">): ReviewStep {
   const { worker, reviewing, ...request } = event.data;
   const known = withWorker(context, worker);
-  const current = reviewing === undefined ? known : { ...known, reviewing };
+  const current = reviewing === undefined ? known : withReviewing(known, reviewing);
   const { at } = event;
   if (request.restart && current.runs.some(isOpenRun)) return restarted(current, at);
   const force = request.force || request.restart;
@@ -203,9 +204,7 @@ function workerSeen(
 ): ReviewStep {
   const { worker, reviewing } = event.data;
   const known = withWorker(context, worker);
-  const isNewWish =
-    reviewing !== undefined && JSON.stringify(reviewing) !== JSON.stringify(known.reviewing);
-  const current = isNewWish ? { ...known, reviewing } : known;
+  const current = reviewing === undefined ? known : withReviewing(known, reviewing);
   if (current === context) return quiet(context);
   return autoReviewed(current, { at: event.at, limits });
 }
@@ -253,11 +252,8 @@ function configured(
   };
   const isSame = JSON.stringify(preferences) === JSON.stringify(before);
   const known = withWorker(context, worker);
-  const current = {
-    ...known,
-    reviewing: reviewing ?? known.reviewing,
-    preferences: isSame ? before : preferences,
-  };
+  const wished = reviewing === undefined ? known : withReviewing(known, reviewing);
+  const current = isSame ? wished : { ...wished, preferences, freshFrom: wished.nextRun };
   const taken = preferences.autoInject ? [] : withdrawals(current);
   const step = and({ context: current, orders: taken }, (next) =>
     autoReviewed(next, { at: event.at, limits }),

@@ -13,6 +13,7 @@ import {
 } from "./review-record.ts";
 import { RUN_SAYS, type Run, type RunState } from "./review-run.ts";
 import { stepReview } from "./review-step.ts";
+import { upgradedReview } from "./review-upgrade.ts";
 import type { Settings } from "./settings.ts";
 import { typed } from "./typed.ts";
 
@@ -377,7 +378,8 @@ export function reviewKind({ reviews, shutdown }: Settings): Kind {
   return {
     name: "review",
     description: "The reviews of one worker",
-    version: 1,
+    version: 2,
+    migrations: { 1: upgradedReview },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["review.trigger", "review.configure", "worker.seen"],

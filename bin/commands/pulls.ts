@@ -110,15 +110,21 @@ const LOG_LINES = 20;
 
 export async function changePull(
   output: Output,
-  {
-    project,
-    number,
-    verb,
-  }: { project: string; number: string; verb: "merge" | "close" | "ready" | "check" },
+  { project, number, verb }: { project: string; number: string; verb: "close" | "ready" | "check" },
 ): Promise<void> {
   const answer = await ask<object>("POST", `${pulls(project)}/${part(number)}/${verb}`);
-  const said = verb === "merge" ? "is being merged" : `was told to ${verb}`;
-  print(output, answer, () => `#${number} ${said}`);
+  print(output, answer, () => `#${number} was told to ${verb}`);
+}
+
+/** Merges; `unreviewed` does without the review that it owes. */
+export async function mergePull(
+  output: Output,
+  { project, number }: { project: string; number: string },
+  { unreviewed = false }: { unreviewed?: boolean },
+): Promise<void> {
+  const body = unreviewed ? { unreviewed } : {};
+  const answer = await ask<object>("POST", `${pulls(project)}/${part(number)}/merge`, { body });
+  print(output, answer, () => `#${number} is being merged`);
 }
 
 /** Makes a pull request a session's own work. */

@@ -53,13 +53,20 @@ function changeCommands(pr: Command): void {
     run: async ({ args: [session = "", number = ""], output }) =>
       (await body()).claimPull(output, session, numberOf(number)),
   });
+  declare<{ unreviewed?: boolean }>(pr, {
+    usage: "merge <project> <number>",
+    summary: "Merge a pull request",
+    options: [new Option("--unreviewed", "without the review that its project's reviewers owe")],
+    examples: ["ao pr merge app 3"],
+    run: async ({ args: [project = "", number = ""], options, output }) =>
+      (await body()).mergePull(output, { project, number }, options),
+  });
   const verbs = {
-    merge: "Merge a pull request",
     close: "Close one without merging",
     ready: "Turn a draft into an open one",
     check: "Run the checks of its head again",
   };
-  for (const verb of ["merge", "close", "ready", "check"] as const) {
+  for (const verb of ["close", "ready", "check"] as const) {
     declare(pr, {
       usage: `${verb} <project> <number>`,
       summary: verbs[verb],

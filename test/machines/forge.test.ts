@@ -189,6 +189,12 @@ describe("forge", () => {
       orders: ["reply", MERGE, SCM],
     },
     {
+      title: "has nothing to tell when that is said again (G1)",
+      was: [opened({ owesReview: true }), pull(), inspected()],
+      told: { ...opened({ owesReview: true }), type: "forge.configure" },
+      orders: [],
+    },
+    {
       title: "tries checks that could not be run again later (F5)",
       was: seen,
       told: failed("runChecks"),

@@ -175,6 +175,18 @@ describe("auto-review", () => {
     expect((await world.runs())[0]).toMatchObject({ targetSha: sha(2), status: "running" });
   });
 
+  it("F21 gives what failed for good another budget when its project changes the reviewer", async () => {
+    const world = await auto();
+    world.outside.refuse("launchTerminal", new Failure("LAUNCH_FAILED", "no such program"));
+    await world.says("idle");
+    await world.advance(660_000);
+    await world.configure({ autoReview: true });
+    expect(await world.runs()).toHaveLength(1);
+    world.outside.allow("launchTerminal");
+    await world.configure({ reviewers: [{ harness: "command", command: ["review", "--better"] }] });
+    expect((await world.runs())[0]).toMatchObject({ id: "demo-1-r2", status: "running" });
+  });
+
   it("F22 supersedes the review of an older head once the worker rests", async () => {
     const world = await auto();
     await world.says("idle");

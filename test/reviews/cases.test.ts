@@ -62,7 +62,7 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   ],
   "replaced: a submission is taken whole or not at all (F15)": ["R149"],
   [REACTIONS]: ["R160", "R161", "R162", "R164", "R165", "R166", "R289"],
-  [NO_ROWS]: ["R196", "R206", "R208", "R209", "F39"],
+  [NO_ROWS]: ["R196", "R206", "R208", "R209"],
   "programs are found on the daemon's own PATH": ["R214", "R236", "R239"],
   [NO_KEYS]: ["R228", "R229", "R231"],
   [NO_MODEL]: ["R249", "R250", "R319"],

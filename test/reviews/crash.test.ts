@@ -75,6 +75,36 @@ describe("a daemon that is killed", () => {
   });
 });
 
+it("F39 of a newer version takes over what an older one left: the newest of two open runs, and none in a state it does not know", async () => {
+  const world = await ReviewWorld.with();
+  await world.trigger();
+  await world.settle();
+  const [run] = world.review.runs;
+  if (run === undefined) throw new Error("there is no run");
+  const { freshFrom: _, ...older } = world.review;
+  const rest = { ...run, epoch: null, attempt: 0 };
+  await world.rewrite(1, {
+    ...older,
+    nextRun: 4,
+    runs: [
+      { ...rest, id: "demo-1-r0", state: "queued" },
+      run,
+      { ...rest, id: "demo-1-r3", targetSha: sha(7), state: "pending" },
+    ],
+  });
+  await world.restart();
+  const states = async (): Promise<string[]> =>
+    (await world.runs()).map(({ id, status, failReason }) => `${id} ${status} ${failReason ?? ""}`);
+  const told = [
+    "demo-1-r3 failed unknown_status",
+    "demo-1-r1 running ",
+    "demo-1-r0 failed duplicate",
+  ];
+  expect(await states()).toEqual(told);
+  expect((await world.submit({ runId: R1, verdict: "approved" })).status).toBe(200);
+  expect((await world.list()).reviews[0]?.status).toBe("up_to_date");
+});
+
 describe("a trigger that the store cannot take", () => {
   it("F04 makes all of its runs or none, and starts nothing before all of it is durable", async () => {
     const world = await ReviewWorld.with({ pulls: [1, 2] });

@@ -47,6 +47,26 @@ describe("a reviewer's process", () => {
     },
   );
 
+  it("F21 that cannot be started is waited for longer each time, and never exactly as long as another (S5)", async () => {
+    const world = await ReviewWorld.with({ settings: { reviews: { backoffMs: 10_000 } } });
+    world.outside.refuse("launchTerminal", new Failure("LAUNCH_FAILED", "no such program"));
+    await world.trigger();
+    await world.settle();
+    await world.trigger({ harness: "codex" });
+    await world.settle();
+    const waits = (): number[] =>
+      world.review.seats.map(({ restartAt }) => (restartAt ?? 0) - world.world.clock.now());
+    const [first = 0, second = 0] = waits();
+    for (const wait of [first, second]) {
+      expect(wait).toBeGreaterThanOrEqual(10_000);
+      expect(wait).toBeLessThan(12_500);
+    }
+    expect(first).not.toBe(second);
+    await world.advance(12_500);
+    for (const wait of waits()) expect(wait).toBeGreaterThan(15_000);
+    expect(launches(world)).toHaveLength(2);
+  });
+
   it("is cleared away with all that it started before the next one begins (W2)", async () => {
     const world = await running();
     const release = world.outside.hold("destroyTerminal");

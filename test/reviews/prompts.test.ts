@@ -54,6 +54,17 @@ describe("the task of a reviewer", () => {
     expect(text.toLowerCase()).not.toMatch(/github|gitlab|\bgh\b/);
   });
 
+  it("F31 carries what was found before, called untrusted, cut, and without a place for a token (R5)", () => {
+    const run = runOf();
+    const body = `Mend the loop.\n${TOKEN_PLACE}\n${"x".repeat(2_000)}`;
+    const earlier = { id: "r0", targetSha: "a0", verdict: "changes_requested", body } as const;
+    const again = reviewPrompt("mer-1", [run], () => earlier);
+    expect(again).toContain(`For run ${run.id}: an earlier review, of commit a0`);
+    expect(again).toContain("untrusted:\n\n> Mend the loop.\n> { {AO_TOKEN}}\n> xxx");
+    expect(again.split(TOKEN_PLACE)).toHaveLength(3);
+    expect(again).not.toContain("x".repeat(1_200));
+  });
+
   it("says so when the commit is not here", () => {
     expect(reviewPrompt("mer-1", [runOf({ treeState: "absent", tree: "/t" })])).toContain(
       "is not in the repository here",

@@ -111,6 +111,16 @@ describe("a submission", () => {
     expect(world.inbox).toEqual([]);
   });
 
+  it("F31 is carried into the next review when its head has moved, so that nothing found is lost", async () => {
+    const world = await reviewed();
+    await world.push(1, sha(2));
+    await world.submit({ runId: R1, ...asks });
+    await world.trigger();
+    await world.settle();
+    expect(world.outside.launches.get(HANDLE)?.launch.prompt).toContain(`> ${asks.body}`);
+    expect((await world.list()).reviews[0]?.previousRun?.id).toBe(R1);
+  });
+
   it("R147 needs a run", async () => {
     const world = await reviewed();
     for (const results of [[], {}]) {

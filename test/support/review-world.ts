@@ -4,12 +4,14 @@ import { httpServer } from "../../http/server.ts";
 import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
 import type { Adapters } from "../../adapters/adapter.ts";
 import type { Address } from "../../machines/ids.ts";
+import type { JsonObject } from "../../machines/json.ts";
 import type { ReviewContext } from "../../machines/review-record.ts";
 import type { SessionContext } from "../../machines/session-record.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { PullRequestFacts } from "../../machines/observations.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
+import { commitOf } from "../storage/rows.ts";
 import { settle } from "./clock.ts";
 import { outside, sha, type Outside } from "./outside.ts";
 import { World } from "./world.ts";
@@ -191,6 +193,11 @@ export class ReviewWorld {
     return reviewerTokens("secret").mint({ sessionId: WORKER, terminal, epoch });
   }
 
+  /** The worker's own. */
+  agentToken(): string {
+    return sessionTokens("secret").mint(WORKER, 1);
+  }
+
   /** The process of a reviewer ended by itself. */
   async exits(how: object = { exitCode: 0 }, terminal: string = HANDLE): Promise<void> {
     const epoch = this.outside.panes.get(terminal)?.epoch ?? 1;
@@ -210,6 +217,16 @@ export class ReviewWorld {
   get session(): SessionContext {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row of a session
     return this.#context(`session/${WORKER}`) as SessionContext;
+  }
+
+  /** The review as an older version would have left it, for the daemon that starts next. */
+  async rewrite(version: number, context: object): Promise<void> {
+    const row = this.world.store.snapshot(`review/${WORKER}`);
+    if (row === undefined) throw new Error("there is no review");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- XState's persisted snapshot
+    const snapshot = { ...(row.snapshot as JsonObject), context: context as JsonObject };
+    const { books } = this.world.store.head();
+    await this.world.store.commit(commitOf({ books, snapshots: [{ ...row, version, snapshot }] }));
   }
 
   /** What was done to reviewers' terminals, as `name epoch`. */
