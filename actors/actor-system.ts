@@ -10,6 +10,7 @@ import type { ObservationLane } from "../machines/observations.ts";
 import type { Settings } from "../machines/settings.ts";
 import type { DeadLetter, OutboxRow, Outcome, Store } from "../storage/store.ts";
 import { auditor } from "./audit.ts";
+import { surveyor, surveyOver, type DirectoryLister, type Survey } from "./survey.ts";
 import type { Batch } from "./batch.ts";
 import { callers, type Callers } from "./callers.ts";
 import { causesOf } from "./causes.ts";
@@ -43,6 +44,8 @@ export interface SystemParts {
   readonly store: Store;
   readonly bus: Bus;
   readonly adapters: Adapters;
+  /** Looks at the directories of a host; without it there are none. */
+  readonly directories?: DirectoryLister;
   readonly kinds: ReadonlyMap<KindName, Kind>;
   readonly settings: Settings;
   readonly clock: Clock;
@@ -68,6 +71,8 @@ export class ActorSystem implements System {
   readonly bus: Bus;
   /** Resolves when stopped, rejects when the store is lost for good. */
   readonly finished: Promise<void>;
+  /** What becomes of each directory of a host, and why. */
+  readonly survey: Survey;
   readonly #parts: SystemParts;
   readonly #cluster: string;
   readonly #stopping = new AbortController();
@@ -90,6 +95,7 @@ export class ActorSystem implements System {
     this.bus = bus;
     this.#cluster = store.head().cluster;
     this.#callers = callers(settings.limits.callers);
+    this.survey = surveyOver(this, parts.directories);
     this.#postbox = new Postbox({ bus, clock, republishMs: settings.mail.republishMs });
     this.#effects = this.#startEffects();
     this.#release = new Release({
@@ -252,9 +258,13 @@ export class ActorSystem implements System {
   }
 
   #startEffects(): Effects {
-    const { adapters, clock, settings, onTrouble } = this.#parts;
+    const { adapters, directories, clock, settings, onTrouble } = this.#parts;
     return effects({
-      adapters: { ...adapters, auditActors: auditor(this) },
+      adapters: {
+        ...adapters,
+        auditActors: auditor(this),
+        surveyDirectories: surveyor(this, { survey: this.survey, measure: directories?.measure }),
+      },
       clock,
       width: settings.effects.lanes,
       retryMs: settings.effects.retryMs,

@@ -21,7 +21,7 @@ export type Adapter<Name extends EffectName> = (
 ) => Promise<EffectResult<Name>>;
 
 /** What the actor system answers itself. */
-type Inside = "auditActors";
+type Inside = "auditActors" | "surveyDirectories";
 
 /** One adapter per effect on the outside world. */
 export type Adapters = { readonly [Name in Exclude<EffectName, Inside>]: Adapter<Name> };

@@ -34,6 +34,8 @@ export interface Place {
   readonly nonce: () => string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Somebody has come to want it since it was given up; nobody can when absent. */
+  readonly isWantedAgain?: () => boolean;
 }
 
 /** What the mark in the git dir says. */
@@ -141,7 +143,8 @@ export async function putInPlace({ path }: Place, from: string): Promise<void> {
   });
 }
 
-async function readMark(gitDir: string): Promise<Mark | undefined> {
+/** The mark in a git dir; undefined when there is none that can be read. */
+export async function readMark(gitDir: string): Promise<Mark | undefined> {
   const read = readFile(join(gitDir, "ao.json"), "utf8").then((text): unknown => JSON.parse(text));
   return Mark.safeParse(await read.catch(() => undefined)).data;
 }

@@ -111,6 +111,10 @@ async function remove(
     await rename(trash, place.path);
     return kept("dirty", `written while it was being removed: ${some(changed)}`);
   }
+  if (place.isWantedAgain?.() === true) {
+    await rename(trash, place.path);
+    return kept("unknown", "somebody came to know it while it was being removed");
+  }
   await putMark(gitDir, { ...mark, isReclaimed: true });
   await discardWorktree({ commonDir: place.commonDir, path: trash });
   return { removed: true, ...(preserved.type === "kept" && { preserved: preserved.ref }) };

@@ -130,5 +130,7 @@ const ADAPTERS: Adapters = {
   mergePullRequest: async () => atOnce({ mergeSha: "0", repeated: false }),
   notifyPerson: async ({ noticeId, type, priority, title }) =>
     atOnce({ noticeId, type, priority, title, ways: [], failed: [], isHeld: false }),
+  sweepDirectory: async () => atOnce({ removed: true as const }),
+  compactRepository: async () => atOnce({}),
   inspectHost: async () => atOnce({ loadPerCore: 0, freeBytes: 1e12 }),
 };

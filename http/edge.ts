@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { PartsTree } from "../actors/parts.ts";
+import type { Surveyed } from "../actors/survey.ts";
 import type { System } from "../actors/system.ts";
 import type { SessionReader } from "./session-reader.ts";
 import type { ReviewerTokenClaim, ReviewerTokens } from "./tokens.ts";
@@ -71,6 +72,8 @@ export interface Edge {
   readonly screens?: (terminals: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** Whether a worktree holds uncommitted work now. Fails with REPOSITORY_INVALID or GIT_FAILED. */
   readonly isDirty?: (worktree: string) => Promise<boolean>;
+  /** What becomes of each directory, and why. */
+  readonly survey?: (signal: AbortSignal) => Promise<Surveyed>;
   /** The argv that shows a terminal to a person. */
   readonly attach?: (terminal: string) => readonly string[];
   /** What became of a notice outside; undefined when nothing was set up for it. */

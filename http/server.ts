@@ -22,6 +22,7 @@ import { intakeRoutes } from "./intake.ts";
 import { loadRoute } from "./load.ts";
 import { machineRoutes } from "./machines.ts";
 import { muxRoute, takeSockets } from "./mux.ts";
+import { directoryRoutes } from "./directories.ts";
 import { noticeRoutes } from "./notices.ts";
 import { objectiveRoutes } from "./objectives.ts";
 import { orchestratorRoutes } from "./orchestrators.ts";
@@ -55,6 +56,7 @@ export interface ServerOptions extends Pick<
   | "trees"
   | "screens"
   | "isDirty"
+  | "survey"
   | "attach"
   | "toldOf"
   | "hasProgram"
@@ -170,6 +172,7 @@ async function registerRoutes(
       questionRoutes(api, edge);
       sessionRoutes(api, edge);
       orchestratorRoutes(api, edge);
+      directoryRoutes(api, edge);
       noticeRoutes(api, edge);
       reviewRoutes(api, edge);
       pullRoutes(api, edge);

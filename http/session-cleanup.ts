@@ -1,8 +1,9 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { Token } from "../machines/ids.ts";
+import { addressOf, Token } from "../machines/ids.ts";
 import { ANSWER_WITHIN_MS, messageIdOf } from "./commands.ts";
+import { directoriesOf, DirectoryView } from "./directories.ts";
 import type { Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
 import type { SessionView } from "./session-view.ts";
@@ -15,6 +16,7 @@ import type { SessionView } from "./session-view.ts";
 //   C2. One whose worktree holds uncommitted work is left for a person, and named with what can be done about it.
 //   C3. Asked again it finds nothing new; the same request again is answered with what the first one closed.
 //   C4. One in trouble keeps no other from being closed.
+//   C5. Every directory is told of, kept or removed and why; what nobody holds goes with a pass of the collector.
 
 export const CleanupBody = z.object({
   projectId: Token.optional(),
@@ -30,6 +32,8 @@ export const Cleaned = z.object({
   skipped: z.array(z.object({ id: z.string(), reason: z.string(), message: z.string() })),
   /** Sessions that did not take the order (C4). */
   failed: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
+  /** What becomes of each directory (C5); absent where directories cannot be looked at. */
+  directories: z.array(DirectoryView).exactOptional(),
 });
 type Cleaned = z.infer<typeof Cleaned>;
 
@@ -59,7 +63,37 @@ export async function cleanUp(
     // oxlint-disable-next-line no-await-in-loop -- each is answered or refused by itself
     else await close(edge, { view, messageId, result });
   }
-  return result;
+  return withDirectories(edge, result, projectId);
+}
+
+/** A pass over what nobody holds, unless it is only to be told of, and what becomes of each directory (C5). */
+async function withDirectories(
+  edge: Edge,
+  result: Cleaned,
+  projectId: string | undefined,
+): Promise<Cleaned> {
+  if (edge.survey === undefined) return result;
+  if (!result.dryRun) await collect(edge);
+  const { directories } = await directoriesOf(edge, projectId);
+  return { ...result, directories: directories.map((each) => withCleanup(each, result)) };
+}
+
+/** What this cleanup makes of a directory that would stay without it. */
+function withCleanup(
+  view: DirectoryView,
+  { dryRun, cleaned, skipped }: Pick<Cleaned, "dryRun" | "cleaned" | "skipped">,
+): DirectoryView {
+  if (view.area !== "worktree") return view;
+  const left = skipped.find(({ id }) => id === view.name);
+  if (left !== undefined) return { ...view, verdict: "kept", why: left.message, until: null };
+  if (!dryRun || !cleaned.includes(view.name)) return view;
+  return { ...view, verdict: "removed", why: "its session is over, and is ended", until: null };
+}
+
+/** Asks for a pass; it goes on behind the answer. */
+async function collect({ system }: Edge): Promise<void> {
+  const pass = { to: addressOf("collector", "local"), type: "collector.pass", data: {} };
+  await system.ask(pass, AbortSignal.timeout(ANSWER_WITHIN_MS));
 }
 
 async function close(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AREAS } from "./collection.ts";
 import { LaunchFile, TypedPrompt } from "./harness.ts";
 import { Token } from "./ids.ts";
 import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
@@ -304,6 +305,57 @@ export const EFFECTS = {
     }),
     deadlineMs: 10_000,
     attempts: 2,
+  },
+  /** Which directories nothing holds any more, and what the two sides, rows and directories, do not agree on. */
+  surveyDirectories: {
+    data: z.object({ host: Host, at: z.number() }),
+    result: z.object({
+      seen: z.number().int(),
+      kept: z.number().int(),
+      /** What is to be removed; the largest first when the disk is nearly full. */
+      due: z.array(
+        z.object({
+          act: z.enum(["close", "sweep", "release"]),
+          area: z.enum(AREAS),
+          projectId: Token,
+          name: Token,
+          path: z.string(),
+          why: z.string(),
+        }),
+      ),
+      /** There was more than one pass takes. */
+      hasMore: z.boolean(),
+      /** Workspaces that should have a directory and have none. */
+      missing: z.array(z.object({ workspace: Token, path: z.string() })),
+      freeBytes: z.number().nullable(),
+      isPressed: z.boolean(),
+      repositories: z.array(z.object({ projectId: Token, repo: z.string() })),
+    }),
+    deadlineMs: 120_000,
+    attempts: 2,
+  },
+  /** Removes a directory that nobody knows, or what was left of one, as carefully as a workspace is reclaimed. */
+  sweepDirectory: {
+    data: z.object({
+      host: Host,
+      area: z.enum(AREAS),
+      projectId: Token,
+      name: Token,
+      path: z.string(),
+    }),
+    result: z.discriminatedUnion("removed", [
+      z.object({ removed: z.literal(true), preserved: z.string().exactOptional() }),
+      z.object({ removed: z.literal(false), detail: z.string() }),
+    ]),
+    deadlineMs: 120_000,
+    attempts: 3,
+  },
+  /** Packs the objects of a repository, where git itself finds that worth while. */
+  compactRepository: {
+    data: z.object({ host: Host, repo: z.string() }),
+    result: z.object({}),
+    deadlineMs: 1_800_000,
+    attempts: 1,
   },
   /** How busy a host is. Fails when it cannot be asked: then nothing is held back. */
   inspectHost: {

@@ -1,3 +1,4 @@
+import { collectorKind } from "./collector.ts";
 import { forge } from "./forge.ts";
 import type { KindName } from "./ids.ts";
 import type { Kind } from "./kind.ts";
@@ -23,6 +24,7 @@ export function kinds(settings: Settings): ReadonlyMap<KindName, Kind> {
     objectiveKind(settings),
     question,
     supervisorKind(settings),
+    collectorKind(settings),
   ];
   return new Map(all.map((kind) => [kind.name, kind]));
 }

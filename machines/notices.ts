@@ -17,6 +17,7 @@ export const NOTICE_TYPES = [
   "all-complete",
   "escalated",
   "question",
+  "disk-full",
 ] as const;
 export type NoticeType = (typeof NOTICE_TYPES)[number];
 export const PRIORITIES = ["urgent", "action", "warning", "info"] as const;
@@ -63,6 +64,7 @@ const PRIORITY_OF = {
   "all-complete": "info",
   escalated: "urgent",
   question: "urgent",
+  "disk-full": "urgent",
 } as const satisfies Record<NoticeType, Priority>;
 
 /** The record with one more notice, and the order to tell it; the very same record when it is open already (P1). */

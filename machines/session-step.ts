@@ -5,7 +5,14 @@ import { memberNews, refusedReceipt } from "./member.ts";
 import { acknowledged } from "./notices.ts";
 import { clean } from "./nudges.ts";
 import type { Order } from "./order.ts";
-import { childAt, childrenOf, childTold, supervised, withoutRestart } from "./session-children.ts";
+import {
+  childAt,
+  childrenOf,
+  childTold,
+  stopAgain,
+  supervised,
+  withoutRestart,
+} from "./session-children.ts";
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
 import { confirmOver, delivered, withConfirmTimer } from "./session-confirm.ts";
 import { abandoned, handedOver, queued, returned } from "./session-messages.ts";
@@ -229,7 +236,7 @@ function killed(context: SessionContext, event: EventNamed<"session.kill">): Ses
   const reply: Order = { type: "reply", data: { sessionId: context.id } };
   const { at } = event;
   if (context.wanted !== "running") {
-    const again = stoppedAgain({ ...context, restore: null }, at);
+    const again = closedAgain(stoppedAgain({ ...context, restore: null }, at));
     const next = isUnasked(context, again) ? context : again.context;
     return { context: next, orders: [reply, ...again.orders] };
   }
@@ -244,6 +251,15 @@ function killed(context: SessionContext, event: EventNamed<"session.kill">): Ses
   const over = terminated({ ...seen, wanted: "closing" }, reasons.lifecycle, at);
   const stopped = supervised(abandoned(over), { type: "stop", at });
   return { context: stopped.context, orders: [reply, ...stopped.orders] };
+}
+
+/** A kill of what is closed: a worktree that was kept is tried once more. */
+function closedAgain(step: SessionStep): SessionStep {
+  const { wanted, workspace } = step.context;
+  const isKept = workspace.state === "ready" || workspace.state === "dirty";
+  if (wanted !== "closed" || !isKept || workspace.path === null) return step;
+  const again = stopAgain(step.context, "workspace");
+  return { context: again.context, orders: [...step.orders, ...again.orders] };
 }
 
 /** Whether a kill of what is closing or closed changes nothing at all. */

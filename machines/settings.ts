@@ -80,7 +80,14 @@ export const Settings = z.strictObject({
     })
     .prefault({}),
   activity: z.strictObject({ recentMs: ms.default(60_000) }).prefault({}),
-  gc: z.strictObject({ everyMs: ms.default(300_000) }).prefault({}),
+  gc: z
+    .strictObject({
+      /** Between two passes over the directories; under pressure they come as often as hosts are measured. */
+      everyMs: ms.default(300_000),
+      /** Between two packings of one repository. */
+      compactMs: ms.default(21_600_000),
+    })
+    .prefault({}),
   reviews: z
     .strictObject({
       leaseMs: ms.default(1_800_000),

@@ -136,7 +136,7 @@ const machine = setup({
             {
               type: "effect",
               name: "reclaimWorkspace",
-              lane: `git:${spec.repo}`,
+              lane: `reclaim:${spec.repo}`,
               epoch,
               data: { workspace: id, host, path: tree.path, spec },
             },

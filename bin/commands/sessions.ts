@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { SessionView } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
+import { columns } from "../cli/columns.ts";
 import { EXIT } from "../cli/exit.ts";
 import { paint, print, printable, type Output } from "../cli/output.ts";
 
@@ -37,7 +38,14 @@ export async function restoreSession(output: Output, id: string): Promise<void> 
   print(output, session, ({ status }) => `session ${id}: ${status}`);
 }
 
+interface Directory {
+  readonly path: string;
+  readonly verdict: string;
+  readonly why: string;
+  readonly until: number | null;
+}
 interface Cleaned {
+  readonly directories?: readonly Directory[];
   readonly cleaned: readonly string[];
   readonly skipped: readonly { readonly id: string; readonly message: string }[];
   readonly failed: readonly {
@@ -53,16 +61,42 @@ export async function cleanUp(
   { project: projectId, dryRun }: { project?: string; dryRun?: boolean },
 ): Promise<number> {
   const answer = await ask<Cleaned>("POST", "/sessions/cleanup", { body: { projectId, dryRun } });
-  print(output, answer, ({ cleaned, skipped, failed }) => {
+  print(output, answer, ({ cleaned, skipped, failed, directories = [] }) => {
     const verb = dryRun === true ? "would clean up" : "cleaned up";
     const lines = [
       ...(cleaned.length === 0 ? [] : [`${verb} ${cleaned.join(", ")}`]),
       ...skipped.map(({ id, message }) => `left ${id}: ${message}`),
       ...failed.map(({ id, code, message }) => `could not clean up ${id}: ${message} (${code})`),
     ];
-    return lines.length === 0 ? "nothing to clean up" : lines.map(printable).join("\n");
+    const said = lines.length === 0 ? ["nothing to clean up"] : lines.map(printable);
+    const table = dryRun === true && directories.length > 0 ? [explained(output, directories)] : [];
+    return [...said, ...table].join("\n");
   });
   return answer.failed.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** Every directory: kept or removed, and why; what goes comes first. */
+function explained(output: Output, directories: readonly Directory[]): string {
+  const rows = directories.toSorted(
+    (one, other) => other.verdict.localeCompare(one.verdict) || one.path.localeCompare(other.path),
+  );
+  return columns<Directory>(
+    output,
+    [
+      {
+        heading: "directory",
+        cell: ({ verdict }) => verdict,
+        style: ({ verdict }) => (verdict === "removed" ? "yellow" : "green"),
+      },
+      { heading: "path", cell: ({ path }) => path, least: 24, rank: 2 },
+      { heading: "why", cell: ({ why }) => why, least: 20, rank: 1 },
+      {
+        heading: "until",
+        cell: ({ until }) => (until === null ? "" : new Date(until).toISOString()),
+      },
+    ],
+    rows,
+  );
 }
 
 /** Shows a session's terminal to the person at this one. The answer is the exit code of the attached program. */

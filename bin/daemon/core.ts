@@ -11,6 +11,7 @@ import { inspectRepository } from "../../adapters/git-repository.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
 import { Failure } from "../../machines/failures.ts";
+import { addressOf } from "../../machines/ids.ts";
 import { kinds } from "../../machines/kinds.ts";
 import type { Settings } from "../../machines/settings.ts";
 import { openLmdbStore } from "../../storage/lmdb-store.ts";
@@ -40,6 +41,8 @@ export function coreParts(workshop: Workshop): Part[] {
   ];
 }
 
+/** The host of the daemon. */
+const LOCAL = "local";
 const NEVER = new Promise<never>(() => {});
 
 function storePart({ home }: Workshop, core: Core): Part {
@@ -81,6 +84,7 @@ function systemPart(workshop: Workshop, core: Core): Part {
         store,
         bus: up(core.bus),
         adapters: outside.adapters,
+        directories: outside.directories,
         kinds: kinds(settings),
         settings,
         clock,
@@ -95,6 +99,10 @@ function systemPart(workshop: Workshop, core: Core): Part {
       core.system = system;
       core.refusal = undefined;
       system.onCommitted(() => (core.refusal = undefined));
+      outside.known.isWanted = (id) => store.snapshot(addressOf("workspace", id)) !== undefined;
+      const collector = addressOf("collector", LOCAL);
+      const woken = system.ask({ to: collector, type: "collector.wake", data: {} });
+      woken.catch((error: unknown) => log(`trouble: wake the collector: ${String(error)}`));
       const pruning = retention({ store, clock, keepMs: settings.journal.keepDays * 86_400_000 });
       return Promise.resolve({
         exited: system.finished.then(
@@ -118,7 +126,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
   return {
     id: "http",
     async start(): Promise<Running> {
-      const { home, settings, token, version, outside, log } = workshop;
+      const { home, settings, token, version, outside, log, clock } = workshop;
       const system = up(core.system);
       const app = await httpServer({
         system,
@@ -132,6 +140,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         trees: () => workshop.trees(),
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),
+        survey: async (signal) => system.survey({ host: LOCAL, at: clock.now(), signal }),
         isDirty: async (cwd) => (await git(["status", "--porcelain"], { cwd })) !== "",
         screens: async (terminals) => outside.terminals.screens(terminals),
         attach: (terminal) => outside.terminals.attachCommand(terminal),

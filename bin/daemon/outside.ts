@@ -1,7 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { DirectoryLister } from "../../actors/survey.ts";
 import type { Adapters } from "../../adapters/adapter.ts";
 import { checks } from "../../adapters/checks.ts";
+import { bytesOf, collecting, listDirectories } from "../../adapters/directories.ts";
 import { localForge } from "../../adapters/forge-local.ts";
 import { hostInspection } from "../../adapters/host.ts";
 import { notices, type Notices } from "../../adapters/notices.ts";
@@ -19,9 +22,13 @@ export interface Outside {
   readonly notices: Notices;
   /** Whether a program can be run by what is launched here. */
   readonly hasProgram: (program: string) => Promise<boolean>;
+  /** Looks at what lies in the home for sessions and reviewers. */
+  readonly directories: DirectoryLister;
+  /** Whom a removal asks whether somebody knows a workspace; the system answers once it is up. */
+  readonly known: { isWanted: (workspace: string) => boolean };
 }
 
-/** Adapters over one home. What an agent is launched with (contract §5) is decided here. */
+/** Adapters over one home. */
 export function outsideOf(options: {
   home: string;
   agentsSecret: string;
@@ -31,10 +38,48 @@ export function outsideOf(options: {
   now: () => number;
 }): Outside {
   const { home, env, settings, log, now } = options;
-  const tokens = sessionTokens(options.agentsSecret);
-  const reviewers = reviewerTokens(options.agentsSecret);
   const path = `${join(home, "bin")}:${env["PATH"] ?? "/usr/bin:/bin"}`;
-  const panes = terminals({
+  const panes = panesOf(options, path);
+  const { launchTerminal, destroyTerminal, typeText } = panes;
+  // Until the actors can be asked, every name may be known.
+  const known = { isWanted: (_workspace: string) => true };
+  const people = notices({ home, settings: settings.notify, log, now });
+  const adapters: Adapters = {
+    launchTerminal,
+    destroyTerminal,
+    typeText,
+    ...worktrees({ home }),
+    ...collecting({
+      home,
+      nonce: () => randomBytes(6).toString("hex"),
+      now,
+      isWanted: (workspace) => known.isWanted(workspace),
+    }),
+    ...reviewWorktrees({ home }),
+    ...reviewerPrograms(path),
+    ...localForge(),
+    ...checks({ home }),
+    notifyPerson: people.notifyPerson,
+    inspectHost: hostInspection(home),
+  };
+  return {
+    adapters,
+    terminals: panes,
+    notices: people,
+    hasProgram: async (program) => hasProgram(program, path),
+    directories: { list: async () => listDirectories(home), measure: bytesOf },
+    known,
+  };
+}
+
+/** Terminals of a home. What an agent is launched with (contract §5) is decided here. */
+function panesOf(
+  { home, agentsSecret }: { home: string; agentsSecret: string },
+  path: string,
+): Terminals {
+  const tokens = sessionTokens(agentsSecret);
+  const reviewers = reviewerTokens(agentsSecret);
+  return terminals({
     home,
     socket: join(home, "tmux.sock"),
     launcher: fileURLToPath(new URL("../launch", import.meta.url)),
@@ -53,26 +98,6 @@ export function outsideOf(options: {
       PATH: path,
     }),
   });
-  const { launchTerminal, destroyTerminal, typeText } = panes;
-  const people = notices({ home, settings: settings.notify, log, now });
-  const adapters: Adapters = {
-    launchTerminal,
-    destroyTerminal,
-    typeText,
-    ...worktrees({ home }),
-    ...reviewWorktrees({ home }),
-    ...reviewerPrograms(path),
-    ...localForge(),
-    ...checks({ home }),
-    notifyPerson: people.notifyPerson,
-    inspectHost: hostInspection(home),
-  };
-  return {
-    adapters,
-    terminals: panes,
-    notices: people,
-    hasProgram: async (program) => hasProgram(program, path),
-  };
 }
 
 /** A reviewer is not its worker: its hooks speak for itself, and its git changes nothing and reaches nobody. */

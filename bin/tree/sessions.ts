@@ -75,10 +75,14 @@ function endCommands(root: Command): void {
   });
   declare<{ project?: string; dryRun?: boolean }>(root, {
     usage: "cleanup",
-    summary: "End the sessions whose work is over; those with uncommitted work are left and named",
+    summary:
+      "End the sessions whose work is over, and remove what nobody holds; uncommitted work is left and named",
     options: [
       new Option("--project <id>", "only of this project"),
-      new Option("--dry-run", "only tell which"),
+      new Option(
+        "--dry-run",
+        "only tell: which sessions, and of every directory why it stays or goes",
+      ),
     ],
     examples: ["ao cleanup --dry-run", "ao cleanup --project app", "ao cleanup --json"],
     run: async ({ options, output }) => (await body()).cleanUp(output, options),

@@ -281,6 +281,7 @@ describe("machines", () => {
       "objective",
       "question",
       "supervisor",
+      "collector",
     ]);
     const told = (await server.request("GET", "/machines/project")).body;
     expect(told.accepts["project.register"]).toMatchObject({ type: "object" });
@@ -303,7 +304,9 @@ describe("machines", () => {
   });
 
   it("are unknown when this daemon does not run them, and have no other format", async () => {
-    const server = await served();
+    const server = await served({
+      kinds: (real) => new Map([...real].filter(([name]) => name !== "collector")),
+    });
     expect(coded(await server.request("GET", "/machines/collector"))).toEqual([
       404,
       "KIND_UNKNOWN",

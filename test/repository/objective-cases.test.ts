@@ -25,11 +25,11 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   "Every session has a worktree of its own on its own branch: there is no shared scratch, no inherited checkout and no lock on one.":
     of("063 080 091 094 095 171 172 173 192 358"),
   "A project is one repository, registered beforehand: there is no objective without one, no fork, and no mirror of it to keep.":
-    of("076 077 093 199 263 265 266 267"),
+    of("076 077 093 263 265 266 267"),
   "There is one host: no target is registered, pinned, drained, vanishes or moves, nothing is written to one, and no tunnel leads to it.":
-    of("133 134 166 167 168 196 259 273 278 279 350 354"),
+    of("133 134 166 167 168 196 259 273 278 279 354"),
   "Worktrees are made and removed by adapters/worktrees.ts; their tests hold this.": of(
-    "079 188 200 261 262 268 269 271 272 339 352 353",
+    "079 188 261 262 268 269 271 272 352",
   ),
   "Sessions and terminals outlive the daemon and are held by leases; their own tests hold this.":
     of(
@@ -45,7 +45,6 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   "There is no such tool or role: an agent's diff is on its branch, its tokens are its harness's, all workers are told with show.":
     of("072 073 097 098 100 127 128 275 329"),
   "Not built yet: a limit that a harness reports is taken from nobody so far.": of("174 176 304"),
-  "Not built yet: claims are let go by events; there is no pass over all workspaces.": of("360"),
   "The picture shows a worker's own result, or what it does: nothing is scraped from its screen.":
     of("040 041"),
 };

@@ -53,6 +53,7 @@ export class Objectives {
       store: memoryStore({ disk: this.disk }),
       bus: memoryBus({ stream: this.stream, now: () => this.clock.now() }),
       adapters: this.outside.adapters,
+      directories: this.outside.directories,
       kinds: kinds(this.settings),
       settings: this.settings,
       clock: this.#mortalClock(life),

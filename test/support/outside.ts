@@ -1,4 +1,6 @@
 import type { Adapter, Adapters } from "../../adapters/adapter.ts";
+import type { DirectoryLister } from "../../actors/survey.ts";
+import type { Directory } from "../../machines/collection.ts";
 import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 
@@ -29,6 +31,11 @@ export interface Outside {
   readonly heads: Map<string, string>;
   /** What people were told, by notice. */
   readonly notices: Map<string, EffectData<"notifyPerson">>;
+  /** What lies beside the worktrees of workspaces. */
+  readonly strays: Map<string, Directory>;
+  readonly directories: DirectoryLister;
+  /** Repositories that were packed, oldest first. */
+  readonly compacted: string[];
   /** How busy the host is. */
   readonly host: { loadPerCore: number; freeBytes: number };
   /** Names of the checks that fail. */
@@ -66,6 +73,8 @@ export function outside(): Outside {
   const holds = new Map<OutsideName, { promise: Promise<void>; at: "before" | "after" }>();
   const programs = new Set(["review", "claude", "codex", "opencode"]);
   const refusals = new Map<OutsideName, Failure>();
+  const strays = new Map<string, Directory>();
+  const compacted: string[] = [];
   const host = { loadPerCore: 0.1, freeBytes: 2 ** 40 };
   const works: Works = {
     ...worktrees(trees, heads),
@@ -73,6 +82,15 @@ export function outside(): Outside {
     ...branches(heads),
     ...reviewTrees({ areSpoiled: () => areSpoiled, programs }),
     inspectHost: () => host,
+    sweepDirectory({ path }) {
+      strays.delete(path);
+      trees.delete(path.slice("/worktrees/".length));
+      return { removed: true };
+    },
+    compactRepository({ repo }) {
+      compacted.push(repo);
+      return {};
+    },
     notifyPerson(notice) {
       const isRepeat = notices.has(notice.noticeId);
       notices.set(notice.noticeId, notice);
@@ -108,6 +126,8 @@ export function outside(): Outside {
       destroyTerminal: adapter("destroyTerminal"),
       typeText: adapter("typeText"),
       inspectHost: adapter("inspectHost"),
+      sweepDirectory: adapter("sweepDirectory"),
+      compactRepository: adapter("compactRepository"),
       inspectBranches: adapter("inspectBranches"),
       runChecks: adapter("runChecks"),
       mergePullRequest: adapter("mergePullRequest"),
@@ -119,6 +139,15 @@ export function outside(): Outside {
     },
     panes,
     trees,
+    strays,
+    compacted,
+    directories: {
+      list: async () => {
+        const listed = [...[...trees.keys()].map((id) => treeAt(id)), ...strays.values()];
+        return Promise.resolve({ directories: listed, freeBytes: host.freeBytes });
+      },
+      measure: async (paths) => Promise.resolve(new Map(paths.map((path, n) => [path, n]))),
+    },
     heads,
     notices,
     failing,
@@ -140,6 +169,11 @@ export function outside(): Outside {
     allow: (name) => void refusals.delete(name),
     refuse: (name, failure) => void refusals.set(name, failure),
   };
+}
+
+function treeAt(name: string): Directory {
+  const path = `/worktrees/${name}`;
+  return { area: "worktree", projectId: "demo", name, path, isLocked: false };
 }
 
 function worktrees(

@@ -184,6 +184,8 @@ export class World {
     return {
       typeText,
       inspectHost: none,
+      sweepDirectory: none,
+      compactRepository: none,
       launchTerminal: none,
       destroyTerminal,
       prepareWorkspace: none,

@@ -1,0 +1,53 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { worktrees } from "../../adapters/worktrees.ts";
+import { daemonWorld } from "../support/daemon.ts";
+import { run } from "../support/repository.ts";
+
+it("tells of every directory why it stays or goes, on the line, as JSON and over HTTP", async () => {
+  const world = daemonWorld();
+  await world.up();
+  await world.addProject();
+  const id = await world.addSession();
+  const said = await world.ao("cleanup", "--dry-run");
+  expect(said.stdout).toMatch(new RegExp(`kept +\\S*/${id} +its session is open`));
+  const told = JSON.parse((await world.ao("cleanup", "--dry-run", "--json")).stdout);
+  expect(told.directories).toMatchObject([{ name: id, area: "worktree", verdict: "kept" }]);
+  const [{ path }] = told.directories;
+  expect(existsSync(path)).toBe(true);
+  expect(await world.get(`/directories?project=demo`)).toMatchObject({
+    directories: told.directories,
+    missing: [],
+    isPressed: false,
+  });
+  await world.post(`/sessions/${id}/report`, { summary: "Done." });
+  const [{ verdict, why }] = (await world.post("/sessions/cleanup", { dryRun: true })).directories;
+  expect([verdict, why]).toEqual(["removed", "its session is over, and is ended"]);
+  expect(existsSync(path)).toBe(true);
+  await world.ao("cleanup");
+  await expect.poll(async () => (await world.get("/directories")).directories).toEqual([]);
+  expect(existsSync(path)).toBe(false);
+});
+
+it("removes at its start a worktree that nobody knows, with its work in a ref", async () => {
+  const world = daemonWorld();
+  await world.up();
+  await world.addProject();
+  const { root } = await world.get("/projects/demo");
+  await world.down();
+  const spec = { projectId: "demo", repo: root, branch: "ao/lost-1", baseRef: "main" };
+  const { path } = await worktrees({ home: world.home }).prepareWorkspace(
+    { workspace: "lost-1", host: "local", epoch: 1, spec, isAgain: false },
+    { effectId: "workspace/lost-1#1.0", attempt: 1, signal: new AbortController().signal },
+  );
+  await writeFile(join(path, "work"), "mine");
+  await world.up();
+  await expect.poll(() => existsSync(path)).toBe(false);
+  expect(await run(root, "show", "refs/ao/preserved/lost-1:work")).toBe("mine");
+  await expect
+    .poll(async () => (await world.get("/actors/collector/local")).context)
+    .toMatchObject({ removed: 1, failures: 0, left: [] });
+});
