@@ -201,6 +201,23 @@ describe("a terminal in the page", () => {
     await world.post(`/sessions/${doomed}/kill`, {});
     await page.getByText("The terminal was closed").waitFor();
   });
+
+  it("keeps what is typed before its socket is open, in order (U3)", async () => {
+    const early = await world.addSession();
+    const { page } = await signedIn(browser, world);
+    const typed = Promise.withResolvers<void>();
+    await page.routeWebSocket(/\/mux$/, async (socket) => {
+      await typed.promise;
+      socket.connectToServer();
+    });
+    await page.goto(`${world.run().url}/terminals?open=${early}`);
+    await page.getByRole("button", { name: "Type", exact: true }).click();
+    await page.keyboard.type("before the ");
+    typed.resolve();
+    await page.locator(".term").getByText("live", { exact: true }).waitFor();
+    await page.keyboard.type("socket\n");
+    await expect.poll(() => world.typed(early)).toEqual(["before the socket"]);
+  });
 });
 
 const PATHS = (session: string): readonly string[] => [
@@ -259,7 +276,10 @@ describe("every page", () => {
     await page.keyboard.press("/");
     await page.keyboard.type(id);
     await page.keyboard.press("Escape");
+    expect(await page.getByLabel("Search").inputValue()).toBe(id);
     await page.keyboard.press("j");
+    await page.keyboard.press("/");
+    await page.keyboard.press("Enter");
     await page.keyboard.press("Enter");
     await page.waitForURL(`**/actors/session/${id}`);
     await page.locator(".scrubber").waitFor();

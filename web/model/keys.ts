@@ -47,12 +47,17 @@ export function listenToKeys(): void {
   });
 }
 
-function isTyping({ target, key }: KeyboardEvent): boolean {
+function isTyping(event: KeyboardEvent): boolean {
+  const { target, key } = event;
   if (!(target instanceof HTMLElement)) return false;
   if (target.closest("[data-keys=own]") !== null) return true;
   if (document.querySelector("dialog[open]") !== null) return true;
   const isField = target.matches("input:not([type=range]), textarea, select");
-  if (isField && key === "Escape") target.blur();
+  if (isField && key === "Escape") {
+    // Leaves the field and what stands in it: a browser would empty a search.
+    event.preventDefault();
+    target.blur();
+  }
   return isField;
 }
 

@@ -6,6 +6,8 @@ import { keptToken } from "./client.ts";
 //
 //   U1. A socket that broke is made anew, and every terminal that is looked at is opened again.
 //   U2. Silence is a break: a ping that is not answered ends the socket.
+//   U3. What is typed before the socket first opened is sent then, in order; what is typed into a lost one is not sent
+//       later: nobody would see what it meets.
 
 export interface Grid {
   readonly columns: number;
@@ -43,6 +45,7 @@ const RETRY_MS = [200, 500, 1_000, 2_000, 4_000];
 
 const listeners = new Map<string, TerminalListener>();
 const grids = new Map<string, Grid>();
+const early = new Map<string, object[]>();
 let socket: WebSocket | undefined;
 let tries = 0;
 let retry: ReturnType<typeof setTimeout> | undefined;
@@ -52,10 +55,18 @@ let isAnswered = true;
 /** Opens a terminal; one listener for each. */
 export function openTerminal(id: string, listener: TerminalListener): TerminalLink {
   listeners.set(id, listener);
-  if (socket?.readyState === WebSocket.OPEN) send({ type: "open", id });
-  else connect();
+  if (isOpen()) {
+    send({ type: "open", id });
+  } else {
+    early.set(id, []);
+    connect();
+  }
   return {
-    type: (text) => send({ type: "data", id, data: base64(new TextEncoder().encode(text)) }),
+    type: (text) => {
+      const message = { type: "data", id, data: base64(new TextEncoder().encode(text)) };
+      if (isOpen()) send(message);
+      else early.get(id)?.push(message);
+    },
     resize: (grid) => {
       grids.set(id, grid);
       send({ type: "resize", id, ...grid });
@@ -64,6 +75,7 @@ export function openTerminal(id: string, listener: TerminalListener): TerminalLi
       if (listeners.get(id) !== listener) return;
       listeners.delete(id);
       grids.delete(id);
+      early.delete(id);
       send({ type: "close", id });
       if (listeners.size === 0) disconnect();
     },
@@ -82,7 +94,9 @@ function connect(): void {
     for (const [id, listener] of listeners) {
       listener.onLink(true);
       send({ type: "open", id, ...grids.get(id) });
+      for (const message of early.get(id) ?? []) send(message);
     }
+    early.clear();
     ping = setInterval(check, PING_MS);
   });
   made.addEventListener("message", ({ data }) => take(String(data)));
@@ -90,6 +104,7 @@ function connect(): void {
     if (socket !== made) return;
     socket = undefined;
     clearInterval(ping);
+    early.clear();
     for (const listener of listeners.values()) listener.onLink(false);
     retry = setTimeout(connect, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);
     tries += 1;
@@ -113,8 +128,12 @@ function check(): void {
   send({ type: "ping" });
 }
 
+function isOpen(): boolean {
+  return socket?.readyState === WebSocket.OPEN;
+}
+
 function send(message: object): void {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  if (isOpen()) socket?.send(JSON.stringify(message));
 }
 
 function take(text: string): void {

@@ -1,4 +1,4 @@
-import { useDeferredValue, useMemo, useRef, type ReactNode } from "react";
+import { useDeferredValue, useMemo, useRef, type KeyboardEvent, type ReactNode } from "react";
 import type { Line } from "../model/answers.ts";
 import { useBoard } from "../model/board.ts";
 import { useKeys } from "../model/keys.ts";
@@ -79,6 +79,7 @@ function Filters({
         placeholder="Search  /"
         value={choice.text}
         onChange={({ target }) => setQuery({ q: target.value })}
+        onKeyDown={toRows}
       />
       <div className="chips" role="group" aria-label="Show">
         {SHOWS.map((show) => (
@@ -196,6 +197,13 @@ function useRowKeys(): void {
       [],
     ),
   );
+}
+
+/** From the field of the search to what it found. */
+function toRows(event: KeyboardEvent): void {
+  if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+  event.preventDefault();
+  step(1);
 }
 
 function step(by: 1 | -1): void {

@@ -33,7 +33,8 @@ export function Terminal({
     hands.current = made;
     return () => made.close();
   }, [id]);
-  useEffect(() => hands.current?.setTyping(isTyping), [isTyping, standing.type]);
+  const takesKeys = isTyping && (standing.type === "opening" || standing.type === "live");
+  useEffect(() => hands.current?.setTyping(takesKeys), [takesKeys]);
   return (
     <section className="term" data-typing={isTyping} aria-label={`Terminal ${id}`}>
       <header>
