@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { addressOf, KINDS, Token } from "../machines/ids.ts";
+import { addressOf, KINDS, Token, type Address } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { knownActor } from "./commands.ts";
@@ -11,6 +11,7 @@ import { stateOf } from "./session-view.ts";
 
 const tags = ["actors"];
 const Anything = z.unknown();
+const MOST_OPEN = 1_000;
 
 const ActorLine = z.object({
   address: z.string(),
@@ -43,6 +44,16 @@ const ActorView = z.object({
       attempts: z.number(),
       nextAt: z.number(),
       lastError: z.string().optional(),
+    }),
+  ),
+  /** Mail to it that other actors ordered and that it has not taken yet, oldest first. */
+  mailbox: z.array(
+    z.object({
+      id: z.string(),
+      from: z.string(),
+      name: z.string(),
+      at: z.number(),
+      attempts: z.number(),
     }),
   ),
   /** Events it understands now. */
@@ -121,6 +132,7 @@ function actorRoute(app: App, edge: Edge): void {
         context,
         timers: Object.entries(row.timers).map(([name, { dueAt }]) => ({ name, dueAt })),
         outbox: edge.system.store.outbox({ from: address, limit: 1_000 }),
+        mailbox: mailTo(edge, address),
         enabled: edge.system.enabled(address).map(({ type }) => type),
       };
     },
@@ -142,6 +154,14 @@ function actorRoute(app: App, edge: Edge): void {
       return { accepted: true as const };
     },
   );
+}
+
+function mailTo({ system }: Edge, address: Address): z.infer<typeof ActorView>["mailbox"] {
+  // What is open of all actors is short: an order is closed by the step that took it.
+  return system.store.outbox({ limit: MOST_OPEN }).flatMap(({ id, from, at, attempts, order }) => {
+    if (order.type !== "mail" || order.to !== address) return [];
+    return [{ id, from, name: order.name, at, attempts }];
+  });
 }
 
 function pastRoutes(app: App, edge: Edge): void {

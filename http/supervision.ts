@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { PartsTree } from "../actors/parts.ts";
 import { recentRestarts, type SupervisorState } from "../machines/supervision.ts";
+import { addressOf, KINDS, splitAddress, type Address } from "../machines/ids.ts";
+import type { RootContext } from "../machines/supervisor-root.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
 import { stateOf } from "./session-view.ts";
@@ -11,6 +13,8 @@ import { stateOf } from "./session-view.ts";
 
 const Child = z.object({
   id: z.string(),
+  /** The actor it is, where it is one. */
+  address: z.string().optional(),
   epoch: z.number(),
   state: z.string(),
   lastCause: z.string().optional(),
@@ -37,6 +41,17 @@ const Tree = z.object({
       }),
     )
     .optional(),
+});
+
+const Tick = z.object({
+  address: z.string(),
+  ticks: z.number(),
+  lastTick: z.object({ at: z.number(), due: z.number(), active: z.number() }).nullable(),
+  /** What had to be mended, and how often: in a healthy system nothing. */
+  repairs: z.record(z.string(), z.number()),
+  /** Slots that are given out. */
+  held: z.number(),
+  queue: z.array(z.object({ worker: z.string(), objective: z.string(), reason: z.string() })),
 });
 
 /** What an actor that supervises keeps in its context. */
@@ -73,6 +88,8 @@ export function supervisionRoutes(app: App, edge: Edge): void {
         response: {
           200: z.object({
             parts: z.array(Tree),
+            /** The supervisor tick; null before anything needed it. */
+            tick: Tick.nullable(),
             actors: z.array(Tree.extend({ address: z.string() })),
             next: z.string().nullable(),
           }),
@@ -87,23 +104,26 @@ export function supervisionRoutes(app: App, edge: Edge): void {
         return tree === undefined ? [] : [{ ...tree, address }];
       });
       const parts = (edge.trees?.() ?? []).map(plainTree);
-      return { parts, actors, next: rows.length > limit ? (shown.at(-1)?.address ?? null) : null };
+      const tick = tickOf(edge);
+      return {
+        parts,
+        tick,
+        actors,
+        next: rows.length > limit ? (shown.at(-1)?.address ?? null) : null,
+      };
     },
   );
 }
 
-function treeOf(
-  { system, now }: Edge,
-  address: Parameters<Edge["system"]["enabled"]>[0],
-): z.infer<typeof Tree> | undefined {
-  const row = system.store.snapshot(address);
+function treeOf(edge: Edge, address: Address): z.infer<typeof Tree> | undefined {
+  const row = edge.system.store.snapshot(address);
   if (row === undefined) return undefined;
   const { context } = stateOf(row);
   const found = Supervisor.safeParse(context["supervisor"]);
   if (!found.success) return undefined;
   const { spec, phase, children, dueAt } = found.data;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the shape was checked as far as it is read
-  const recent = recentRestarts(context["supervisor"] as SupervisorState, now());
+  const recent = recentRestarts(context["supervisor"] as SupervisorState, edge.now());
   const pokes = Pokes.safeParse(context["pokes"]).data;
   return {
     name: address,
@@ -113,8 +133,36 @@ function treeOf(
     periodMs: spec.periodMs,
     restarts: countsOf(recent),
     dueAt,
-    parts: children.map((child) => Child.parse(child)),
+    parts: children.map((child) => withAddress(edge, Child.parse(child), address)),
     ...(pokes !== undefined && pokes.length > 0 && { pokes: pokes.slice(-10) }),
+  };
+}
+
+/** A child named by its kind has its parent's id. */
+function withAddress(
+  { system }: Edge,
+  child: z.infer<typeof Child>,
+  parent: Address,
+): z.infer<typeof Child> {
+  const kind = KINDS.find((name) => name === child.id);
+  if (kind === undefined) return child;
+  const address = addressOf(kind, splitAddress(parent).id);
+  return system.store.snapshot(address) === undefined ? child : { ...child, address };
+}
+
+function tickOf({ system }: Edge): z.infer<typeof Tick> | null {
+  const address = addressOf("supervisor", "root");
+  const row = system.store.snapshot(address);
+  if (row === undefined) return null;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind's own context
+  const { ticks, lastTick, repairs, held, queue } = stateOf(row).context as RootContext;
+  return {
+    address,
+    ticks,
+    lastTick,
+    repairs: { ...repairs },
+    held: held.length,
+    queue: queue.map(({ worker, objective, reason }) => ({ worker, objective, reason })),
   };
 }
 

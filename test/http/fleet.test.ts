@@ -97,11 +97,17 @@ it("tells who keeps whom up: epochs, budgets and the daemon's own parts", async 
       strategy: "rest_for_one",
       restarts: {},
       parts: [
-        { id: "workspace", epoch: 1 },
-        { id: "terminal", epoch: 1 },
+        { id: "workspace", epoch: 1, address: `workspace/${id}` },
+        { id: "terminal", epoch: 1, address: `terminal/${id}` },
       ],
     },
   ]);
+  expect(body.tick).toBeNull();
+  const objective = { projectId: "demo", title: "Ship", prompt: "Ship it." };
+  expect((await server.request("POST", "/objectives", objective)).status).toBe(201);
+  await expect
+    .poll(async () => (await server.request("GET", "/supervision")).body.tick)
+    .toMatchObject({ address: "supervisor/root", repairs: {}, queue: [] });
 });
 
 it("tells what the daemon stands on and has to do", async () => {

@@ -1,5 +1,8 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
+import type { Bus } from "../../bus/bus.ts";
+import { memoryBus } from "../../bus/memory-bus.ts";
+import { memoryStream } from "../../bus/memory-stream.ts";
 import { Failure } from "../../machines/failures.ts";
 import { served, withProject, withSession, type Answer } from "../support/http.ts";
 import { sha } from "../support/outside.ts";
@@ -232,6 +235,35 @@ describe("actors", () => {
       outbox: [],
     });
     expect(body.enabled).toContain("session.kill");
+  });
+
+  it("tell what mail is under way to them, until it is taken", async () => {
+    const stream = memoryBus({
+      stream: memoryStream({ now: () => Date.now() }),
+      now: () => Date.now(),
+    });
+    const gate = Promise.withResolvers<void>();
+    let isHeld = false;
+    const bus: Bus = {
+      ...stream,
+      publish: async (publication) => {
+        if (isHeld && publication.subject.startsWith("ao.msg.terminal.")) await gate.promise;
+        return stream.publish(publication);
+      },
+    };
+    const server = await served({ bus });
+    await withProject(server);
+    const id = await withSession(server);
+    const mailbox = async (): Promise<unknown> =>
+      (await server.request("GET", `/actors/terminal/${id}`)).body.mailbox;
+    await expect.poll(mailbox).toEqual([]);
+    isHeld = true;
+    await server.request("POST", `/sessions/${id}/kill`);
+    await expect
+      .poll(mailbox)
+      .toMatchObject([{ from: `session/${id}`, name: "child.stop", attempts: 0 }]);
+    gate.resolve();
+    await expect.poll(mailbox).toEqual([]);
   });
 
   it("tell their journal and what they were", async () => {

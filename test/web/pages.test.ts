@@ -285,6 +285,7 @@ describe("every page", () => {
     await page.locator(".scrubber").waitFor();
     await page.keyboard.press("ArrowLeft");
     await page.getByText("As it was after step").waitFor();
+    await page.getByRole("tab", { name: "Journal" }).focus();
     await page.keyboard.press("l");
     await page.getByText("As it was after step").waitFor({ state: "hidden" });
     await tabTo(page, "Send …");

@@ -54,6 +54,13 @@ export interface ActorFacts {
     readonly nextAt: number;
     readonly lastError?: string;
   }[];
+  readonly mailbox: readonly {
+    readonly id: string;
+    readonly from: string;
+    readonly name: string;
+    readonly at: number;
+    readonly attempts: number;
+  }[];
 }
 
 export interface OrderNote {
@@ -228,6 +235,7 @@ export interface Supervisor {
   readonly dueAt: number | null;
   readonly parts: readonly {
     readonly id: string;
+    readonly address?: string;
     readonly epoch: number;
     readonly state: string;
     readonly lastCause?: string;
@@ -239,6 +247,20 @@ export interface Supervisor {
     readonly after: string;
     readonly state: string;
     readonly outcome: string;
+  }[];
+}
+
+/** The supervisor tick of `GET /supervision`. */
+export interface SupervisorTick {
+  readonly address: string;
+  readonly ticks: number;
+  readonly lastTick: { readonly at: number; readonly due: number; readonly active: number } | null;
+  readonly repairs: Readonly<Record<string, number>>;
+  readonly held: number;
+  readonly queue: readonly {
+    readonly worker: string;
+    readonly objective: string;
+    readonly reason: string;
   }[];
 }
 

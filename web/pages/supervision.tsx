@@ -1,15 +1,16 @@
 import type { ReactNode } from "react";
-import type { Supervisor } from "../model/answers.ts";
+import type { Supervisor, SupervisorTick } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { usePolled } from "../model/polled.ts";
 import { actorHref } from "../model/route.ts";
-import { brief, clockTime, plain } from "../model/words.ts";
+import { brief, clockTime, count, plain } from "../model/words.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Notice } from "../parts/notice.tsx";
 import "../style/causes.css";
 
 interface Answer {
   readonly parts: readonly Supervisor[];
+  readonly tick: SupervisorTick | null;
   readonly actors: readonly Supervisor[];
 }
 
@@ -31,6 +32,7 @@ export function SupervisionPage(): ReactNode {
           ))}
         </div>
       </section>
+      {answer.tick !== null && <TickFacts tick={answer.tick} />}
       <section className="stack" aria-label="Actors">
         <h2>
           Actors with children <span className="number">{answer.actors.length}</span>
@@ -73,9 +75,9 @@ function Tree({ tree }: { readonly tree: Supervisor }): ReactNode {
           </tr>
         </thead>
         <tbody>
-          {parts.map(({ id, state, epoch, lastCause, error }) => (
+          {parts.map(({ id, address: child, state, epoch, lastCause, error }) => (
             <tr key={id}>
-              <td>{id}</td>
+              <td>{child === undefined ? id : <a href={actorHref(child)}>{id}</a>}</td>
               <td>
                 <Badge word={state} />
               </td>
@@ -87,6 +89,39 @@ function Tree({ tree }: { readonly tree: Supervisor }): ReactNode {
       </table>
       {pokes !== undefined && <Pokes pokes={pokes} />}
     </article>
+  );
+}
+
+function TickFacts({ tick }: { readonly tick: SupervisorTick }): ReactNode {
+  const now = useNow();
+  const { address, ticks, lastTick, held, queue } = tick;
+  const repairs = Object.entries(tick.repairs);
+  return (
+    <section className="stack" aria-label="The tick">
+      <h2>
+        <a href={actorHref(address)}>The tick</a> <span className="number">{ticks}</span>
+      </h2>
+      <p>
+        {lastTick === null
+          ? "It has not looked yet: nothing went on."
+          : `Looked ${brief(now - lastTick.at)} ago: ${count(lastTick.active, "objective")} under way, ${lastTick.due} due. `}
+        {repairs.length === 0
+          ? "It had to mend nothing."
+          : `It mended ${repairs.map(([what, times]) => `${plain(what)} ${times} times`).join(", ")}.`}
+      </p>
+      <p className="dim">
+        {count(held, "slot")} given out, {queue.length} waiting.
+      </p>
+      {queue.length > 0 && (
+        <ul>
+          {queue.map(({ worker, objective, reason }) => (
+            <li key={worker}>
+              {worker} of <a href={actorHref(`objective/${objective}`)}>{objective}</a>: {reason}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
   );
 }
 

@@ -6,7 +6,7 @@ export interface Tab {
   readonly draw: () => ReactNode;
 }
 
-/** Panels of which one is shown; arrows go from one to the next. */
+/** Panels of which one is shown; on the tabs themselves arrows go from one to the next, every other key is the page's. */
 export function Tabs({
   tabs,
   chosen,
@@ -33,7 +33,7 @@ export function Tabs({
   };
   return (
     <>
-      <div ref={list} className="tabs" role="tablist" data-keys="own" onKeyDown={move}>
+      <div ref={list} className="tabs" role="tablist" onKeyDown={move}>
         {tabs.map(({ id, name }) => (
           <button
             key={id}

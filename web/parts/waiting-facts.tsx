@@ -1,9 +1,10 @@
 import type { ReactNode } from "react";
 import type { ActorFacts } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
+import { actorHref } from "../model/route.ts";
 import { brief, clockTime, count, plain, span } from "../model/words.ts";
 
-/** What the actor waits for now: timers, counting down, and orders that have not had their effect. */
+/** What the actor waits for now: timers, counting down, mail under way to it, and orders without effect yet. */
 export function WaitingFacts({ facts }: { readonly facts: ActorFacts }): ReactNode {
   const now = useNow();
   return (
@@ -24,8 +25,37 @@ export function WaitingFacts({ facts }: { readonly facts: ActorFacts }): ReactNo
           ))}
         </dl>
       )}
+      <Mailbox mailbox={facts.mailbox} now={now} />
       <Outbox outbox={facts.outbox} now={now} />
       <Itself facts={facts} now={now} />
+    </>
+  );
+}
+
+function Mailbox({
+  mailbox,
+  now,
+}: {
+  readonly mailbox: ActorFacts["mailbox"];
+  readonly now: number;
+}): ReactNode {
+  return (
+    <>
+      <h3>Mailbox</h3>
+      {mailbox.length === 0 ? (
+        <p className="dim">Nothing from another actor is under way to it.</p>
+      ) : (
+        <ul className="orders">
+          {mailbox.map(({ id, from, name, at, attempts }) => (
+            <li key={id}>
+              <strong className="mono">{name}</strong> from <a href={actorHref(from)}>{from}</a>{" "}
+              <span className="dim">
+                {brief(now - at)} ago, {count(attempts, "attempt")}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
     </>
   );
 }
