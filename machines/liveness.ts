@@ -86,10 +86,9 @@ function undecided(
   reason: LivenessReason,
   limits: QuarantineLimits,
 ): Verdict {
-  const { runtime, process, recentActivity, prior, at, evidence } = facts;
+  const { runtime, process, prior, at, evidence } = facts;
   const told = evidence === undefined ? "" : ` ${evidence}`;
-  const seen = `runtime=${runtime} process=${process}${failuresOf(facts)}`;
-  const text = `${reason} ${seen} recentActivity=${String(recentActivity)}${told}`;
+  const text = `${reason} runtime=${runtime} process=${process}${failuresOf(facts)}${told}`;
   return quarantine({ evidence: text, reason, prior, at }, limits);
 }
 

@@ -18,6 +18,7 @@ import { differences } from "./tables.ts";
 //
 //   R1. One probe looks at all terminals of a sort at once; a session is told only of its own.
 //   R3. Where the terminals could not be listed nobody looked at their programs either: failed and failed.
+//   R4. A terminal that cannot be looked at while others can has a server of its own.
 //   R2. That a program and its pane are gone is told to the terminal, which tells its session: dead and dead.
 
 const PollSet = z.strictObject({
@@ -146,12 +147,17 @@ async function passed(sessions: readonly Session[]): Promise<string[]> {
     }
     calls.push("pollSet");
     const watched = new Set(pollSetOf(stage));
+    const said = new Map<string, string>();
     for (const runtime of RUNTIMES) {
       const own = sessions.filter((each) => each.runtime === runtime && watched.has(each.id));
-      // oxlint-disable-next-line no-await-in-loop -- one sort of terminals after the other
-      calls.push(...(await looked(own)));
+      // R4
+      for (const server of [own.filter(isUnseen), own.filter((each) => !isUnseen(each))]) {
+        // oxlint-disable-next-line no-await-in-loop -- one server after the other
+        for (const [id, call] of await looked(server)) said.set(id, call);
+      }
     }
-    return calls;
+    const told = sessions.flatMap(({ id }) => said.get(id) ?? []);
+    return [...calls, ...told];
   } finally {
     await stage.stop();
   }
@@ -177,7 +183,11 @@ async function started(stage: Stage, { id, state }: Pick<Session, "id" | "state"
   );
 }
 
-async function looked(sessions: readonly Session[]): Promise<string[]> {
+function isUnseen({ probe }: Session): boolean {
+  return probe === "failed" || probe === "error";
+}
+
+async function looked(sessions: readonly Session[]): Promise<ReadonlyMap<string, string>> {
   const said = new Map<string, string>();
   let looks = 0;
   const ended = new AbortController();
@@ -185,7 +195,7 @@ async function looked(sessions: readonly Session[]): Promise<string[]> {
   const probing = terminalProbe({
     list: async () => {
       looks += 1;
-      const isFailing = sessions.some(({ probe }) => probe === "failed" || probe === "error");
+      const isFailing = sessions.some(isUnseen);
       // What cannot be listed now was known before.
       if (isFailing && looks > 1) throw new Error("the terminals cannot be listed");
       return Promise.resolve(sessions.flatMap(rowOf));
@@ -215,7 +225,7 @@ async function looked(sessions: readonly Session[]): Promise<string[]> {
   await wait(0);
   ended.abort();
   await probing;
-  return [...said.values()];
+  return said;
 }
 
 /** R3 */

@@ -68,11 +68,11 @@ async function run(suite: Suite, one: Case): Promise<Difference[]> {
   if (isParity(one)) return runParity(one);
   if (isSaga(one)) return runSaga(one);
   if (isProbeCase(one)) return runProbeCase(one);
-  if (suite.kind !== "scenario" && isRow(one)) return runRow(one);
+  if (suite.kind !== "scenario" && isRow(one)) return runRow(one, suite.id);
   if ("steps" in one.given || "record" in one.given) {
     return runScenario(one, bindingExpectation(one.expect));
   }
-  return runRow(one);
+  return runRow(one, suite.id);
 }
 
 /** One line per failing case, what does not bind apart, and the count of what does as the last line. */

@@ -244,7 +244,9 @@ class Saga {
   async #cleanUp(): Promise<void> {
     await this.#request("POST", "/sessions/cleanup");
     await this.stage.rest();
-    const over = (this.#given.records ?? []).filter(({ session }) => session === "terminated");
+    const over = (this.#given.records ?? []).filter(
+      ({ session }) => session === "terminated" || session === "done",
+    );
     const isFreed = ({ id, path }: { id: string; path?: string | undefined }): boolean =>
       path !== undefined && !this.stage.outside.trees.has(id);
     this.#more = {
@@ -295,6 +297,7 @@ class Saga {
     const count = (name: string): number => doneOf(calls, name).length;
     return {
       ...readRecord(stage),
+      recordExists: this.#isRecorded(),
       metadata: this.#metadata(),
       ...this.#launched(calls),
       callOrder: log.flatMap(portsOf),
@@ -310,6 +313,13 @@ class Saga {
       runtimeDestroyCalled: calls.some(({ name }) => name === "destroyTerminal"),
       ...this.#sinceRestore(),
     };
+  }
+
+  /** G1 */
+  #isRecorded(): boolean {
+    const { existing, record } = this.#given;
+    const isSeeded = existing !== undefined || record !== undefined;
+    return isSeeded || doneOf(this.#calls, "launchTerminal").length > 0;
   }
 
   #metadata(): Record<string, unknown> {

@@ -116,15 +116,15 @@ export async function played(
     await stage.spawn();
     await stage.write((known) => withShape(known, { revision: 0, ...record }));
   }
-  const play: Play = { stage, memory: null };
+  const play: Play = { stage, memory: null, beside: 0 };
   const first = { ...readRecord(stage), bytes: bytesOf(stage) };
   const seen: Record<string, unknown>[] = [];
   for (const step of steps) {
     // oxlint-disable-next-line no-await-in-loop -- one step after the other
     const result = await runStep(play, step);
-    seen.push(seenAfter(stage, result));
+    seen.push(seenAfter(play, result));
   }
-  const last = seen.at(-1) ?? seenAfter(stage, { isError: false });
+  const last = seen.at(-1) ?? seenAfter(play, { isError: false });
   const isSame = bytesOf(stage) === first.bytes;
   const delta = Number(last["revision"] ?? 0) - Number(Reflect.get(first, "revision") ?? 0);
   const code = seen.find(({ errorCode }) => errorCode !== undefined)?.["errorCode"];
@@ -142,10 +142,16 @@ function bytesOf(stage: Stage): string {
   return JSON.stringify(stage.record()?.axes ?? null);
 }
 
-function seenAfter(stage: Stage, { isError, code, shown }: StepResult): Record<string, unknown> {
+function seenAfter(
+  { stage, beside }: Play,
+  { isError, code, shown }: StepResult,
+): Record<string, unknown> {
   const texts = [...stage.outside.panes.values()].flatMap(({ typed }) => [...typed.values()]);
+  const record = readRecord(stage);
+  const { revision } = record;
   return {
-    ...readRecord(stage),
+    ...record,
+    ...(typeof revision === "number" && { revision: revision - beside }),
     ...shown,
     error: isError,
     ...(code !== undefined && { errorCode: code }),

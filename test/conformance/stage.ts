@@ -23,7 +23,8 @@ import { outside } from "../support/outside.ts";
 export const T0 = 1_780_000_000_000;
 
 // The model speaks to an agent that rests at once.
-const SETTINGS = Settings.parse({ reactions: { idleAfterMs: 0 } });
+// One message a batch: each step is committed by itself, so that what it changed can be told from what others did.
+const SETTINGS = Settings.parse({ reactions: { idleAfterMs: 0 }, limits: { batch: 1 } });
 // Enough for a disk that is slow; a turn costs microseconds.
 const MARK_SUBJECT = mailSubject("supervisor/root");
 const TURNS = 100_000;
@@ -48,6 +49,8 @@ export class Stage {
   /** Delivery ids of the texts that were given to the terminal. */
   readonly tries = new Set<string>();
   readonly options: StageOptions;
+  /** Every state of the session's record that a step left, oldest first. */
+  readonly past: SessionContext[] = [];
   #ids = 0;
   store!: Store;
   bus!: Bus;
@@ -68,7 +71,7 @@ export class Stage {
   }
 
   start(): void {
-    this.store = this.options.openStore();
+    this.store = this.#remembering(this.options.openStore());
     this.bus = memoryBus({ stream: this.stream, now: () => this.clock.now() });
     this.system = new ActorSystem({
       store: this.store,
@@ -84,6 +87,19 @@ export class Stage {
       onTrouble: (trouble) => void this.troubles.push(trouble),
     });
     this.system.finished.catch((error: unknown) => void this.troubles.push(error));
+  }
+
+  #remembering(store: Store): Store {
+    const commit = store.commit.bind(store);
+    store.commit = async (changes) => {
+      for (const { address, snapshot } of changes.snapshots) {
+        if (address !== this.session || changes.journal.length === 0) continue;
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by the session's own machine
+        this.past.push((snapshot as unknown as { context: SessionContext }).context);
+      }
+      return commit(changes);
+    };
+    return store;
   }
 
   /** Ends the daemon; nothing that was only in its memory is left. */

@@ -11,6 +11,10 @@ import { livenessAnswer, ProbeRow, probeVerdict } from "./tables.ts";
 // Steps
 //
 // What each op of the cases is, as a message to the real session, or as set-up by hand where the model wrote rows.
+//
+//   P1. Here a start runs on to the launch; the model's row is put back to what the first step of it left.
+//   P2. A write of the model's row is a step that changes an axis; a fact beside the axes raises no revision of a case.
+//   P3. A row that is over has no program: what the set-up left running is ended before it begins again.
 
 const at = { atSec: z.number().optional() };
 const Confidence = z.enum(["valid", "stale", "null", "unavailable", "probe_failure"]);
@@ -99,6 +103,8 @@ type Runner<Name extends Op> = (play: Play, step: StepOf<Name>) => Promise<StepR
 export interface Play {
   readonly stage: Stage;
   memory: unknown;
+  /** Revisions that stand for facts beside the axes (P2). */
+  beside: number;
 }
 
 /** Carries out one step; its outcome is in the record, but for an error and what a decider showed. */
@@ -106,9 +112,27 @@ export async function runStep(play: Play, value: unknown): Promise<StepResult> {
   const { op, step } = parseStep(value);
   const { atSec } = parsed(z.looseObject(at), step, "step");
   if (atSec !== undefined) await play.stage.moveTo(atSec);
+  const before = { record: play.stage.record(), steps: play.stage.past.length };
   const result = await carriedOut(play, op, step);
   await play.stage.rest();
+  if (!SET_BY_HAND.has(op)) play.beside += revisionsBeside(play.stage, before);
   return result;
+}
+
+const SET_BY_HAND: ReadonlySet<string> = new Set(["spawnInitiated", "upsert", "patch", "set"]);
+
+/** How many of the steps since then raised the revision and left every axis (P2). */
+function revisionsBeside(
+  stage: Stage,
+  { record, steps }: { record: SessionContext | undefined; steps: number },
+): number {
+  const seen = [record, ...stage.past.slice(steps)];
+  return seen.filter((after, n) => {
+    const before = seen[n - 1];
+    if (before === undefined || after === undefined) return false;
+    const isSame = JSON.stringify(after.axes) === JSON.stringify(before.axes);
+    return isSame && after.revision > before.revision;
+  }).length;
 }
 
 async function carriedOut(play: Play, op: Op, step: unknown): Promise<StepResult> {
@@ -204,7 +228,11 @@ async function spawnInitiated(
 ): Promise<StepResult> {
   const known = stage.record();
   if (known !== undefined && isOver(known)) {
-    return resultOf(await stage.ask(stage.session, "session.restore"));
+    // P3
+    await stage.ask(stage.session, "session.kill", { kind: "cleanup" });
+    const steps = stage.past.length;
+    const again = await stage.ask(stage.session, "session.restore");
+    return begun(stage, again, { steps, revision: known.revision + 1 });
   }
   const start = {
     projectId: stage.options.projectId,
@@ -217,7 +245,22 @@ async function spawnInitiated(
     argv: ["agent"],
     prompt: step.prompt ?? "",
   };
-  return resultOf(await stage.ask(stage.session, "session.start", start));
+  const started = await stage.ask(stage.session, "session.start", start);
+  if (known !== undefined) return resultOf(started);
+  return begun(stage, started, { steps: 0, revision: 1 });
+}
+
+/** The record as the step left it that began it (P1). */
+async function begun(
+  stage: Stage,
+  outcome: Outcome,
+  { steps, revision }: { readonly steps: number; readonly revision: number },
+): Promise<StepResult> {
+  const context = stage.past[steps];
+  if (outcome.type === "applied" && context !== undefined) {
+    await stage.write(() => ({ ...context, revision }));
+  }
+  return resultOf(outcome);
 }
 
 /** The worktree is there, and the program runs: what the two children of a session say. */
@@ -225,7 +268,10 @@ async function spawnCompleted(
   { stage }: Play,
   step: StepOf<"spawnCompleted">,
 ): Promise<StepResult> {
-  const epoch = { workspace: 1, terminal: stage.record()?.terminal.epoch ?? 1 };
+  const known = stage.record();
+  const isStarting = known?.terminal.state === "starting";
+  const terminal = (known?.terminal.epoch ?? 0) + (isStarting ? 0 : 1);
+  const epoch = { workspace: known?.workspace.epoch ?? 1, terminal };
   const { branch, workspacePath: path, runtimeHandleId: handle, runtimeName: runtime } = step;
   const { agentSessionId } = step;
   const before = stage.system.report().dead;
