@@ -98,6 +98,7 @@ function runOf(n: number): Run {
     targetSha: "a".repeat(40),
     state: "delivered",
     attempt: 1,
+    faults: 0,
     epoch: n,
     verdict: "changes_requested",
     body: "x".repeat(300),

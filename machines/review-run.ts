@@ -149,6 +149,8 @@ export type Run = {
   readonly state: RunState;
   /** Launches that it was part of. */
   readonly attempt: number;
+  /** Launches that came to nothing; being replaced for the sake of another run is none. */
+  readonly faults: number;
   /** The reviewer's epoch that has it, or had it last. */
   readonly epoch: number | null;
   readonly verdict: Verdict;

@@ -45,6 +45,9 @@ const START_MS = 180_000;
 const STOP_MS = 60_000;
 const LONGEST_ASK_MS = 600_000;
 const CHILD = "terminal";
+// Every run has a budget of its own, and no process begins without a run: a budget of the seat would end runs that were
+// never tried, because others before them had failed.
+const BY_RUN = 1_000_000;
 
 /** The id of a reviewer's terminal, and its handle outside. */
 function handleOf(id: string, key: string): string {
@@ -321,7 +324,7 @@ export function seatStarted(
   const fresh: SupervisorState = supervisor(
     {
       strategy: "one_for_one",
-      intensity: limits.maxAttempts + 1,
+      intensity: BY_RUN,
       periodMs: 86_400_000,
       backoff: { minMs: limits.backoffMs, maxMs: limits.backoffMaxMs },
       children: [{ id: CHILD, restart: "transient", shutdownMs: limits.graceMs }],
@@ -345,11 +348,12 @@ export function runsReturned(
   const { reason, detail, at, most } = said;
   return withRuns(
     context,
-    inHandOf(context, key).map((run) =>
-      run.attempt >= most
-        ? movedRun(run, "run.failed", { reason, detail, endedAt: at })
-        : movedRun(run, "run.returned", { reason, detail }),
-    ),
+    inHandOf(context, key).map((run) => {
+      const faults = run.faults + 1;
+      return faults >= most
+        ? movedRun(run, "run.failed", { reason, detail, faults, endedAt: at })
+        : movedRun(run, "run.returned", { reason, detail, faults });
+    }),
   );
 }
 

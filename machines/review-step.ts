@@ -253,7 +253,10 @@ function configured(
   const isSame = JSON.stringify(preferences) === JSON.stringify(before);
   const known = withWorker(context, worker);
   const wished = reviewing === undefined ? known : withReviewing(known, reviewing);
-  const current = isSame ? wished : { ...wished, preferences, freshFrom: wished.nextRun };
+  const isOther =
+    preferences.harness !== before.harness || preferences.autoReview !== before.autoReview;
+  const renewed = isOther ? { ...wished, freshFrom: wished.nextRun } : wished;
+  const current = isSame ? wished : { ...renewed, preferences };
   const taken = preferences.autoInject ? [] : withdrawals(current);
   const step = and({ context: current, orders: taken }, (next) =>
     autoReviewed(next, { at: event.at, limits }),

@@ -238,6 +238,7 @@ function trimmed(runs: readonly Run[]): readonly Run[] {
 const BLANK = {
   state: "queued",
   attempt: 0,
+  faults: 0,
   epoch: null,
   verdict: "",
   body: "",

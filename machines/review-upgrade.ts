@@ -26,7 +26,8 @@ type StoredReview = Partial<ReviewContext> & Pick<ReviewContext, "id">;
 export function upgradedContext(stored: StoredReview): ReviewContext {
   const context = { ...newbornReview(stored.id), ...stored };
   const newest = new Map(context.runs.filter(isOpenRun).map((run) => [keyOf(run), run.id]));
-  const runs = context.runs.map((run): Run => {
+  const runs = context.runs.map((kept): Run => {
+    const run = { ...kept, faults: Math.max(0, kept.attempt - 1) };
     if (!RUN_STATES.includes(run.state)) {
       const detail = `it was ${run.state as string}`;
       return { ...run, state: "failed", reason: "unknown_status", detail, endedAt: run.createdAt };

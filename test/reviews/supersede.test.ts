@@ -58,6 +58,22 @@ describe("a newer head", () => {
     expect(launch?.prompt).not.toContain("demo-1-r1");
   });
 
+  it("costs no run its tries that only shared the reviewer of an older one", async () => {
+    const world = await ReviewWorld.with({ pulls: [1, 2] });
+    await world.trigger();
+    for (const n of [11, 12, 13]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await world.push(1, sha(n));
+      // oxlint-disable-next-line no-await-in-loop
+      await world.trigger();
+    }
+    await world.settle();
+    expect(await world.run("demo-1-r2")).toMatchObject({ status: "running", attempt: 4 });
+    await world.exits({ signal: "KILL" });
+    await world.advance(1_000);
+    expect(await world.run("demo-1-r2")).toMatchObject({ status: "running", attempt: 5 });
+  });
+
   it("R042 fails the runs that were just made when the old reviewer cannot be destroyed", async () => {
     const world = await ReviewWorld.with();
     await world.trigger();

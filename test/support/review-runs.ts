@@ -20,6 +20,7 @@ export function runOf(change: Partial<Omit<Run, "subject">> & { readonly pr?: nu
     targetSha: "a1",
     state: "queued",
     attempt: 0,
+    faults: 0,
     epoch: null,
     verdict: "",
     body: "",

@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly act?: (deed: Deed, attempt: Attempt) => Promise<unknown>;
   /** In place of the adapters that only write down. */
   readonly adapters?: Adapters;
+  /** Its test ends it, where a test has thousands of them. */
+  readonly endsItself?: boolean;
 }
 
 export class World {
@@ -63,6 +65,7 @@ export class World {
     this.#options = options;
     this.kinds = options.kinds ?? new Map([["session", tallyKind()]]);
     this.start();
+    if (options.endsItself === true) return;
     onTestFinished(async () => {
       await this.system.stop();
     });
