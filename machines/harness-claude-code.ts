@@ -4,10 +4,12 @@ import {
   hookCommand,
   promptArgument,
   type Harness,
+  type LaunchFile,
   type Permissions,
 } from "./harness.ts";
 
 const SETTINGS = "settings.json";
+export const SETTINGS_FILE = `${FILES}/${SETTINGS}`;
 // Ours takes milliseconds; the limit is for a machine that hangs.
 const HOOK_SECONDS = 30;
 const HOOKS = [
@@ -49,16 +51,21 @@ export const claudeCode: Harness = {
       ...MODES[permissions],
       ...flag("--model", model),
       "--settings",
-      `${FILES}/${SETTINGS}`,
+      SETTINGS_FILE,
       ...flag("--append-system-prompt", rules),
       ...(prompt === "" ? [] : ["--", promptArgument(prompt)]),
     ],
     env: {},
-    files: [{ name: SETTINGS, text: JSON.stringify({ hooks: hooks() }, undefined, 1) }],
+    files: claudeFiles(),
     typed: null,
     trust: "claude-code",
   }),
 };
+
+/** Its settings file, which makes it say what it does; named as `SETTINGS_FILE` in an argv. */
+export function claudeFiles(): LaunchFile[] {
+  return [{ name: SETTINGS, text: JSON.stringify({ hooks: hooks() }, undefined, 1) }];
+}
 
 function hooks(): Record<string, unknown> {
   return Object.fromEntries(

@@ -332,6 +332,14 @@ export function withdrawals(context: ReviewContext): readonly Order[] {
   }));
 }
 
+const LEASE_STEPS = 60;
+
+/** Whether it is of the process that sits there now. */
+export function isHeard({ seats }: ReviewContext, claim: ReviewerClaim): boolean {
+  const seat = seats.find(({ terminal }) => terminal === claim.terminal);
+  return seat?.epoch === claim.epoch && seat.state !== "destroying";
+}
+
 /** A reviewer says what it does: a sign of life, unless it waits for somebody. */
 export function activityTaken(
   context: ReviewContext,
@@ -339,7 +347,10 @@ export function activityTaken(
 ): ReviewContext {
   const { claim, state, at, leaseMs } = said;
   const seat = context.seats.find(({ terminal }) => terminal === claim.terminal);
-  if (seat?.epoch !== claim.epoch || seat.state === "destroying") return context;
+  if (seat === undefined || !isHeard(context, claim)) return context;
+  // Hooks speak before and after every tool: a word that changes nothing much is not worth another snapshot.
+  const isSame = seat.activity?.state === state && at - seat.activity.at < leaseMs / LEASE_STEPS;
+  if (isSame) return context;
   const isStuck = state === "blocked" || state === "waiting_input";
   const leaseAt = seat.leaseAt === null || isStuck ? seat.leaseAt : at + leaseMs;
   return withSeat(context, { ...seat, activity: { state, at }, leaseAt });

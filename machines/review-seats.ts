@@ -19,7 +19,7 @@ import {
 } from "./review-record.ts";
 import { isInHand, movedRun, type Run, type RunReason } from "./review-run.ts";
 import type { ReviewerWish } from "./review-worker.ts";
-import { reviewerArgv } from "./reviewers.ts";
+import { reviewerArgv, reviewerFiles } from "./reviewers.ts";
 import {
   supervise,
   supervisor,
@@ -265,6 +265,7 @@ function startMail(
     cwd: queue[0]?.tree ?? worker.root,
     argv: [...argv],
     env: worker.env,
+    files: reviewerFiles(wish).map((file) => ({ ...file })),
     prompt: reviewPrompt(id, queue, (run) => earlierFindings(run, runs)),
     identity: {
       sessionId: id,

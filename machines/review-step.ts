@@ -18,6 +18,7 @@ import {
 } from "./review-record.ts";
 import {
   activityTaken,
+  isHeard,
   receiptTaken,
   submitted,
   treesSeen,
@@ -271,7 +272,7 @@ function heard(
 ): ReviewStep {
   const { claim, state } = event.data;
   const next = activityTaken(context, { claim, state, at: event.at, leaseMs });
-  return replied(quiet(next), { accepted: next !== context });
+  return replied(quiet(next), { accepted: isHeard(context, claim) });
 }
 
 function due(context: ReviewContext, saidAt: number, limits: ReviewLimits): ReviewStep {

@@ -1,3 +1,5 @@
+import type { LaunchFile } from "./harness.ts";
+import { claudeFiles, SETTINGS_FILE } from "./harness-claude-code.ts";
 import type { ReviewerWish, Reviewing } from "./review-worker.ts";
 
 // Reviewers
@@ -19,6 +21,8 @@ type Reviewer = {
   /** How writing is prevented besides the read-only worktree. */
   readonly isolation: "tool rules" | "sandbox" | "worktree only";
   readonly argv: (wish: ReviewerWish) => readonly string[] | undefined;
+  /** What it needs on disk beside its terminal's records. */
+  readonly files?: readonly LaunchFile[];
 };
 
 const GIT_READS = ["diff", "log", "show", "status", "blame", "grep", "rev-parse", "merge-base"];
@@ -47,8 +51,14 @@ const OPENCODE_RULES = JSON.stringify({
 });
 
 /** The program with the task as its standard input; the shell knows where the task lies. */
-function fed(program: string, ...args: readonly string[]): readonly string[] {
-  return ["sh", "-c", 'exec "$@" < "$AO_PROMPT_FILE"', "sh", program, ...args];
+function fed(program: readonly string[], ...args: readonly string[]): readonly string[] {
+  return ["sh", "-c", 'exec "$@" < "$AO_PROMPT_FILE"', "sh", ...program, ...args];
+}
+
+/** The program of a harness, or what the project says stands for it. */
+function programAs(name: string, { command }: ReviewerWish): readonly string[] {
+  if (command === undefined) return [name];
+  return typeof command === "string" ? ["sh", "-c", `exec ${command} "$@"`, "sh"] : command;
 }
 
 function withModel(flag: string, { model }: ReviewerWish): readonly string[] {
@@ -61,7 +71,7 @@ const REVIEWERS: Readonly<Record<ReviewerHarness, Reviewer>> = {
     isolation: "tool rules",
     argv: (wish) =>
       fed(
-        "claude",
+        programAs("claude", wish),
         "-p",
         "--verbose",
         ...withModel("--model", wish),
@@ -69,7 +79,10 @@ const REVIEWERS: Readonly<Record<ReviewerHarness, Reviewer>> = {
         CLAUDE_ALLOWED,
         "--disallowedTools",
         CLAUDE_DENIED,
+        "--settings",
+        SETTINGS_FILE,
       ),
+    files: claudeFiles(),
   },
   codex: {
     isInherited: true,
@@ -77,7 +90,7 @@ const REVIEWERS: Readonly<Record<ReviewerHarness, Reviewer>> = {
     // Its read-only sandbox has no network, and without that no verdict leaves it; the worktree itself is read-only.
     argv: (wish) =>
       fed(
-        "codex",
+        programAs("codex", wish),
         "exec",
         "--skip-git-repo-check",
         ...withModel("--model", wish),
@@ -93,9 +106,7 @@ const REVIEWERS: Readonly<Record<ReviewerHarness, Reviewer>> = {
     isolation: "tool rules",
     argv: (wish) =>
       fed(
-        "env",
-        `OPENCODE_PERMISSION=${OPENCODE_RULES}`,
-        "opencode",
+        ["env", `OPENCODE_PERMISSION=${OPENCODE_RULES}`, ...programAs("opencode", wish)],
         "run",
         ...withModel("--model", wish),
       ),
@@ -115,6 +126,11 @@ export function isReviewer(name: string): name is ReviewerHarness {
 /** The argv that runs a reviewer; undefined for one that is not in the table, or that lacks its command. */
 export function reviewerArgv(wish: ReviewerWish): readonly string[] | undefined {
   return isReviewer(wish.harness) ? REVIEWERS[wish.harness].argv(wish) : undefined;
+}
+
+/** The files of a reviewer's launch. */
+export function reviewerFiles({ harness }: ReviewerWish): readonly LaunchFile[] {
+  return isReviewer(harness) ? (REVIEWERS[harness].files ?? []) : [];
 }
 
 const FALLBACK: ReviewerWish = { harness: "claude-code" };
@@ -145,10 +161,12 @@ const SHELL_WORDS: ReadonlySet<string> = new Set(
   ),
 );
 
+// Where it is not named as its harness; a command without a command is refused for that.
+const PROGRAMS: Readonly<Record<string, string>> = { "claude-code": "claude" };
+
 /** The program that must be there before anything is launched; undefined when only its own shell can tell. */
 export function programOf({ harness, command }: ReviewerWish): string | undefined {
-  if (harness === "claude-code") return "claude";
-  if (harness !== "command") return harness;
+  if (command === undefined) return PROGRAMS[harness] ?? harness;
   if (typeof command !== "string") return command?.[0];
   const word = /^\s*([\w./+-]+)(?=\s|$)/.exec(command)?.[1];
   return word === undefined || SHELL_WORDS.has(word) ? undefined : word;

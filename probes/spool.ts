@@ -8,7 +8,7 @@ import { Failure } from "../machines/failures.ts";
 import { Address, Token } from "../machines/ids.ts";
 import { LANES, type ObservationLane } from "../machines/observations.ts";
 import { watchFolders, type Wait } from "./folder-watch.ts";
-import { hookOrder, hookPublication } from "./hook-files.ts";
+import { hookOrder, hookPublication, type ReviewerClaim } from "./hook-files.ts";
 
 // Spool
 //
@@ -55,13 +55,6 @@ export const SpooledMessage = z.discriminatedUnion("type", [
   }),
 ]);
 export type SpooledMessage = z.infer<typeof SpooledMessage>;
-
-/** A reviewer of a session, as its token names it. */
-interface ReviewerClaim {
-  readonly sessionId: string;
-  readonly terminal: string;
-  readonly epoch: number;
-}
 
 export interface SpoolOptions {
   readonly folder: string;
@@ -170,7 +163,8 @@ async function read(
     throw new Error(`not a plain file of at most ${FILE_BYTES} bytes`);
   const text = await handle.readFile("utf8");
   const name = basename(file);
-  if (hookOrder(name) !== undefined) return hookPublication(name, text, at);
+  if (hookOrder(name) !== undefined)
+    return hookPublication(name, text, { at, ...(claimOf && { claimOf }) });
   const parsed: unknown = JSON.parse(text);
   return publicationOf(SpooledMessage.parse(parsed), claimOf);
 }

@@ -1,36 +1,14 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { z } from "zod";
+import { CLAUDE, signedIn } from "../support/claude.ts";
 import { daemonWorld, type DaemonWorld } from "../support/daemon.ts";
 import { fakeAnthropic } from "../support/fake-anthropic.ts";
 import { repositoryAlone, run } from "../support/repository.ts";
 
 // The real Claude Code, in a real pane, under the real daemon; only the model is scripted.
-
-const CLI = join(
-  dirname(createRequire(import.meta.url).resolve("@anthropic-ai/claude-code/package.json")),
-  "cli.js",
-);
-const KEY = "sk-ant-fake-0123456789";
-
-/** The agent as a person has set it up: signed in, and asked for nothing any more but trust in new folders. */
-function setUp(folder: string, url: string): Record<string, string> {
-  mkdirSync(folder, { recursive: true });
-  const approved = { approved: [KEY.slice(-20)], rejected: [] };
-  const config = { hasCompletedOnboarding: true, theme: "dark", customApiKeyResponses: approved };
-  writeFileSync(join(folder, ".claude.json"), JSON.stringify(config));
-  return {
-    HOME: folder,
-    CLAUDE_CONFIG_DIR: folder,
-    ANTHROPIC_BASE_URL: url,
-    ANTHROPIC_API_KEY: KEY,
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    DISABLE_AUTOUPDATER: "1",
-  };
-}
 
 const Journal = z.object({
   entries: z.array(z.object({ message: z.object({ type: z.string(), data: z.unknown() }) })),
@@ -63,8 +41,8 @@ it("runs, says what it does, is spoken to, asks, and goes on with its conversati
   const world = daemonWorld();
   await world.up();
   const { path } = await repositoryAlone();
-  const env = setUp(join(world.home, "../person"), model.url);
-  const worker = { harness: "claude-code", command: [process.execPath, CLI] };
+  const env = signedIn(join(world.home, "../person"), model.url);
+  const worker = { harness: "claude-code", command: CLAUDE };
   await world.post("/projects", { id: "demo", path, scm: "none", config: { worker, env } });
   const { id } = await world.post("/sessions", { projectId: "demo", prompt: "hello there" });
   const events = async () => (await heard(world, id)).map(({ event }) => event);

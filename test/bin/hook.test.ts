@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { System } from "../../actors/system.ts";
 import { Failure, type FailureCode } from "../../machines/failures.ts";
+import { reviewerTokens } from "../../http/tokens.ts";
 import { spoolProbe, SpooledMessage } from "../../probes/spool.ts";
 import { commandLine, connected, pointTo, type CommandLine } from "../support/command-line.ts";
 import { withProject, withSession, type Served } from "../support/http.ts";
@@ -130,6 +131,40 @@ describe("ao hook", () => {
     expect([exitCode, stdout, stderr]).toEqual([0, "", ""]);
     await expect.poll(() => waiting(line)).toEqual([]);
     expect(await activity(line.server)).toEqual([]);
+  });
+
+  it("R276 R278 speaks for a reviewer's own terminal with its token, and for no other (H5)", async () => {
+    const line = await connected();
+    const tokens = reviewerTokens("secret");
+    const said: { subject: string; body: string }[] = [];
+    const stop = new AbortController();
+    const drained = spoolProbe({
+      folder: join(line.home, "spool"),
+      claimOf: (token) => tokens.verify(token),
+      publish: async ({ subject, body }) => {
+        said.push({ subject, body: new TextDecoder().decode(body) });
+        return Promise.resolve();
+      },
+      signal: stop.signal,
+    });
+    const terminal = "review-demo-1";
+    const token = tokens.mint({ sessionId: "demo-1", terminal, epoch: 1 });
+    const env = { AO_REVIEW_SESSION_ID: terminal, AO_TERMINAL_ID: terminal, AO_TOKEN: token };
+    const args = ["claude-code", "Stop"];
+    expect((await say(line, args, { env: { ...env, AO_EPOCH: "1" } })).exitCode).toBe(0);
+    expect((await say(line, args, { env: { ...env, AO_EPOCH: "2" } })).exitCode).toBe(0);
+    const elsewhere = { ...env, AO_EPOCH: "1", AO_TERMINAL_ID: "demo-1" };
+    expect((await say(line, args, { env: elsewhere })).exitCode).toBe(0);
+    const mere = { AO_REVIEW_WORKER_SESSION_ID: "demo-1", AO_EPOCH: "1", AO_TOKEN: token };
+    expect((await say(line, args, { env: mere })).exitCode).toBe(0);
+    await expect.poll(() => waiting(line)).toEqual([expect.stringMatching(/^review\..*\.bad$/)]);
+    expect(said.map(({ subject }) => subject)).toEqual(["ao.cmd.review.demo-1"]);
+    expect(JSON.parse(said[0]?.body ?? "")).toMatchObject({
+      type: "review.activity",
+      data: { claim: { terminal, epoch: 1 }, state: "idle" },
+    });
+    stop.abort();
+    await drained;
   });
 
   it("takes the names from what is too long to be read whole (H2)", async () => {

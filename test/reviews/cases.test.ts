@@ -66,11 +66,7 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   "programs are found on the daemon's own PATH": ["R214", "R236", "R239"],
   [NO_KEYS]: ["R228", "R229", "R231"],
   [NO_MODEL]: ["R249", "R250", "R319"],
-  "hooks tell a state and no tool; nothing is routed by variables that a worker could set": [
-    "R276",
-    "R277",
-    "R278",
-  ],
+  "a worker speaks as itself, whatever it puts into its environment": ["R277"],
   "a daemon that ends leaves its agents alone": ["R283"],
   [PAGES]: ["R290", "R292", "R293", "R294", "R295"],
   "commands are answered when they are decided; nothing waits under a lock": [

@@ -8,7 +8,12 @@ import { z } from "zod";
 export interface Line {
   readonly match: RegExp;
   readonly reply?: string;
-  readonly tools?: readonly { readonly name: string; readonly input: object }[];
+  readonly tools?: readonly Use[] | ((asked: { readonly said: string }) => readonly Use[]);
+}
+
+interface Use {
+  readonly name: string;
+  readonly input: object;
 }
 
 export interface FakeAnthropic {
@@ -76,7 +81,8 @@ function blocksOf(script: readonly Line[], { messages, tools }: Asked): readonly
   const said = last === undefined ? "" : textsOf(last).join("\n");
   const line = script.find(({ match }) => match.test(said));
   if (line === undefined) return [{ type: "text", text: "OK." }];
-  const used = tools.length === 0 ? [] : (line.tools ?? []);
+  const wanted = typeof line.tools === "function" ? line.tools({ said }) : line.tools;
+  const used = tools.length === 0 ? [] : (wanted ?? []);
   return [
     { type: "text", text: line.reply ?? "OK." },
     ...used.map(({ name, input }, n) => ({

@@ -15,7 +15,7 @@ import { World } from "./world.ts";
 // One worker and its reviews over memory, asked as the routes ask, without the routes: cheap enough for thousands of
 // stories. Kills come at any boundary; mail and observations may be lost on their way, come twice, or overtake others.
 
-export const WORKER = "demo-1";
+const WORKER = "demo-1";
 const SESSION: Address = `session/${WORKER}`;
 const REVIEW: Address = `review/${WORKER}`;
 const SETTINGS = { reviews: { leaseMs: 60_000, backoffMs: 100, idleMs: 1_000 } };
