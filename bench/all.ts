@@ -5,7 +5,18 @@ import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { machine } from "./rows.ts";
 
-const PARTS = ["path", "http", "boot", "wake", "idle", "hook", "supervision", "review", "web"];
+const PARTS = [
+  "path",
+  "http",
+  "boot",
+  "wake",
+  "idle",
+  "hook",
+  "supervision",
+  "review",
+  "web",
+  "pages",
+];
 
 process.stdout.write(`${machine()}; load ${loadavg()[0]?.toFixed(2)} before\n`);
 for (const part of PARTS) {
