@@ -16,7 +16,8 @@ import { lanes, type Turn } from "./lanes.ts";
 //       is committed (R5).
 //   X2. An effect given for an older epoch than its actor's is not begun (R6).
 //   X3. Every effect ends in one result: done, or failed with a code; a retry keeps its lane and rests meanwhile.
-//   X4. One that preempts others, as the end of a terminal its launch, does not wait for those of its actor before it.
+//   X4. One that preempts others, as the end of a terminal its launch, does not wait for those of its actor before it,
+//       whatever their lane: they are aborted.
 
 export interface EffectEnd {
   readonly id: OrderId;
@@ -63,8 +64,8 @@ export function effects(parts: EffectsParts): Effects {
 
   function preempt({ order, row }: Job): void {
     for (const job of open.values()) {
-      const isBefore = job.row.from === row.from && job.order.lane === order.lane;
-      if (isBefore && isPreempted(job.order.name, order.name)) job.superseded.abort();
+      const isItsOwn = job.row.from === row.from;
+      if (isItsOwn && isPreempted(job.order.name, order.name)) job.superseded.abort();
     }
   }
 

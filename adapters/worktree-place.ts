@@ -135,7 +135,9 @@ async function settleOne(place: Place, path: string): Promise<void> {
 }
 
 /** Renames a folder to the place. Fails with WORKSPACE_FOREIGN when something else came there meanwhile. */
-export async function putInPlace({ path }: Place, from: string): Promise<void> {
+export async function putInPlace({ path, signal }: Place, from: string): Promise<void> {
+  // Whoever ended it looks at the place next, and must find all that will ever be there.
+  signal.throwIfAborted();
   await rename(from, path).catch((cause: unknown) => {
     throw new Failure("WORKSPACE_FOREIGN", `move ${from} to ${path}: something else is there`, {
       cause,

@@ -16,13 +16,15 @@ import {
 } from "./worktree-place.ts";
 import { changedSince, preserve, type Preserved, preservedRef } from "./worktree-preserve.ts";
 
-/** Keeps what only the workspace holds and removes it (W4), or says why not. Fails as `git` does. */
+/**
+ * Keeps what only the workspace holds and removes it (W4), or says why not. Without a path, what stands where it belongs.
+ * Fails as `git` does.
+ */
 export async function reclaim(
   place: Place,
-  path: string,
+  path: string | null,
 ): Promise<EffectResult<"reclaimWorkspace">> {
-  const parent = await realpath(dirname(path)).catch(() => undefined);
-  if (parent !== place.root || basename(path) !== place.workspace) {
+  if (path !== null && !(await isItsPlace(place, path))) {
     return kept("unknown", `${path} is not ${place.path}, where this workspace belongs`);
   }
   await settleTrash(place);
@@ -34,6 +36,8 @@ export async function reclaim(
     const sha = await commitOf(ref, { cwd: place.spec.repo, signal: place.signal });
     return { removed: true, ...(sha !== null && { preserved: ref }) };
   }
+  // What is another's was there before this workspace, which came to nothing.
+  if (path === null && found.type === "foreign") return { removed: true };
   if (found.type !== "ours") {
     return kept(
       "unknown",
@@ -45,6 +49,11 @@ export async function reclaim(
   const preserved = await preserve(place, found.gitDir);
   if (preserved.type === "impossible") return kept("dirty", `not committed: ${preserved.detail}`);
   return remove(place, { ...found, preserved });
+}
+
+async function isItsPlace({ root, workspace }: Place, path: string): Promise<boolean> {
+  const parent = await realpath(dirname(path)).catch(() => undefined);
+  return parent === root && basename(path) === workspace;
 }
 
 type Kept = Extract<EffectResult<"reclaimWorkspace">, { removed: false }>;

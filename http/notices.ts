@@ -15,6 +15,7 @@ import { noticeViews, NoticeView, stateOf } from "./session-view.ts";
 //
 //   N1. Only sessions that have a notice are read.
 //   N2. The most urgent first, and of one priority the oldest.
+//   N3. A page that goes on after a notice begins behind its place, whether it is still there or not.
 
 const tags = ["notices"];
 const NoticeId = z.string().regex(/^[A-Za-z0-9_-]{1,64}-n\d{1,9}$/, "expected <session>-n<number>");
@@ -30,10 +31,16 @@ const Told = NoticeView.extend({
 });
 type Told = z.infer<typeof Told>;
 
+/** The place of a notice in the list, as `next` gives it: its priority, since when, and its id. */
+const Cursor = z
+  .string()
+  .regex(/^\d{1,2}:\d{1,16}:[A-Za-z0-9_-]{1,64}-n\d{1,9}$/, "expected what `next` said");
+
 const Query = z.strictObject({
   state: z.enum(["open", "all"]).default("open"),
   project: Token.optional(),
   session: Token.optional(),
+  after: Cursor.optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 
@@ -45,14 +52,20 @@ export function noticeRoutes(app: App, edge: Edge): void {
       schema: {
         tags,
         summary:
-          "What people should know, the most urgent first; `open` is neither seen nor over, `total` counts beyond `limit`",
+          "What people should know, the most urgent first; `open` is neither seen nor over, `total` counts beyond `limit`, `next` is the `after` of the rest",
         querystring: Query,
-        response: { 200: z.object({ notices: z.array(Told), total: z.number() }) },
+        response: {
+          200: z.object({ notices: z.array(Told), total: z.number(), next: Cursor.optional() }),
+        },
       },
     },
-    ({ query: { limit, ...query } }) => {
+    ({ query: { limit, after, ...query } }) => {
       const found = noticesOf(edge, query);
-      return { notices: found.slice(0, limit), total: found.length };
+      const rest = found.filter((notice) => after === undefined || isBehind(notice, after));
+      const notices = rest.slice(0, limit);
+      const last = notices.at(-1);
+      const isMore = rest.length > notices.length && last !== undefined;
+      return { notices, total: found.length, ...(isMore && { next: cursorOf(last) }) };
     },
   );
 
@@ -99,7 +112,18 @@ function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Tol
   return rows
     .flatMap(({ address }) => toldOf(edge, knownActor(edge, address)))
     .filter((notice) => state === "all" || notice.state === "open")
-    .toSorted((a, b) => rank(a) - rank(b) || a.since - b.since);
+    .toSorted((a, b) => rank(a) - rank(b) || a.since - b.since || a.id.localeCompare(b.id));
+}
+
+function cursorOf(notice: Told): string {
+  return `${rank(notice)}:${notice.since}:${notice.id}`;
+}
+
+/** Whether a notice stands behind a place (N3). */
+function isBehind(notice: Told, after: string): boolean {
+  const [priority, since, id = ""] = after.split(":");
+  const by = rank(notice) - Number(priority) || notice.since - Number(since);
+  return by > 0 || (by === 0 && notice.id.localeCompare(id) > 0);
 }
 
 function rank({ priority }: Told): number {

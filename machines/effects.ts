@@ -133,9 +133,17 @@ export const EFFECTS = {
     deadlineMs: 120_000,
     attempts: 5,
   },
-  /** Keeps in a ref what only the worktree holds, and removes it; what no ref can hold keeps it, and is said. */
+  /**
+   * Keeps in a ref what only the worktree holds, and removes it; what no ref can hold keeps it, and is said. Without a
+   * path: whatever came of one whose making was cut short.
+   */
   reclaimWorkspace: {
-    data: z.object({ workspace: Token, host: Host, path: z.string(), spec: WorkspaceSpec }),
+    data: z.object({
+      workspace: Token,
+      host: Host,
+      path: z.string().nullable(),
+      spec: WorkspaceSpec,
+    }),
     result: z.discriminatedUnion("removed", [
       z.object({ removed: z.literal(true), preserved: z.string().exactOptional() }),
       z.object({
@@ -146,6 +154,8 @@ export const EFFECTS = {
     ]),
     deadlineMs: 120_000,
     attempts: 5,
+    // Git that hangs must not hold up the end.
+    preempts: ["prepareWorkspace"],
   },
   /** Where each branch stands and whether it would merge. */
   inspectBranches: {

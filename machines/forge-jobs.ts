@@ -73,17 +73,18 @@ export function settled(
 function observations(before: ForgeContext, after: ForgeContext): Order[] {
   if (before.pulls === after.pulls) return [];
   const pulls = Object.values(after.pulls);
-  const sessions = new Set(
-    pulls
-      .filter((pull) => pull !== before.pulls[pull.number] && pull.headSha !== "")
-      .flatMap(({ session }) => session ?? []),
-  );
-  return [...sessions].map((id) => ({
-    type: "observation",
-    lane: "scm",
-    id,
-    data: scmObservation(pulls, id),
-  }));
+  const changed = pulls.filter((pull) => pull !== before.pulls[pull.number]);
+  const known = changed.filter(({ headSha }) => headSha !== "");
+  const owners = known.flatMap(({ session }) => session ?? []);
+  const released = changed.flatMap(({ number, url, session }) => {
+    const former = before.pulls[number]?.session ?? session;
+    return former === undefined || former === session ? [] : [{ id: former, url }];
+  });
+  const sessions = new Set([...owners, ...released.map(({ id }) => id)]);
+  return [...sessions].map((id) => {
+    const given = released.filter((each) => each.id === id).map(({ url }) => url);
+    return { type: "observation", lane: "scm", id, data: scmObservation(pulls, id, given) };
+  });
 }
 
 function handOutInspection(context: ForgeContext): Step {

@@ -75,10 +75,15 @@ export const PullRequestFacts = z.object({
 });
 export type PullRequestFacts = z.infer<typeof PullRequestFacts>;
 
-/** `ao.obs.scm.<session>`: `fetched: false` says the forge could not be asked, not that there is nothing. */
+/**
+ * `ao.obs.scm.<session>`: `fetched: false` says the forge could not be asked, not that there is nothing; nor does an
+ * empty list, unless it names what was given away.
+ */
 export const ScmObservation = z.object({
   fetched: z.boolean(),
   prs: z.array(PullRequestFacts).max(50),
+  /** Addresses of pull requests that are another session's work now. */
+  released: z.array(z.string().max(2_000)).max(50).exactOptional(),
 });
 
 /** `ao.obs.workspace.<session>`: what git says of its worktree. */

@@ -193,8 +193,12 @@ function namesOf(named: readonly { readonly name: string }[]): string {
   return named.map(({ name }) => name).join(", ");
 }
 
-/** `ao.obs.scm` of one session: its pulls, live ones first, newest first, as many as fit. */
-export function scmObservation(pulls: readonly Pull[], session: string): JsonObject {
+/** `ao.obs.scm` of one session: its pulls, live ones first, newest first, as many as fit, and what was given away. */
+export function scmObservation(
+  pulls: readonly Pull[],
+  session: string,
+  released: readonly string[],
+): JsonObject {
   const prs: JsonObject[] = [];
   let room = OBSERVATION_CHARS;
   const mine = pulls
@@ -206,7 +210,7 @@ export function scmObservation(pulls: readonly Pull[], session: string): JsonObj
     if (room < 0) break;
     prs.push(facts);
   }
-  return { fetched: true, prs };
+  return { fetched: true, prs, ...(released.length > 0 && { released }) };
 }
 
 function factsOf(pull: Pull): JsonObject {

@@ -66,8 +66,10 @@ export function childrenOf(
 
 /** One event of the supervisor, with all that follows from it. */
 export function supervised(context: SessionContext, event: SupervisorEvent): SessionStep {
-  const { state, orders } = supervise(context.supervisor, event);
-  const next = state === context.supervisor ? context : { ...context, supervisor: state };
+  const { spec } = context.supervisor;
+  const asked = isOver(context) ? withoutRestart(context.supervisor) : context.supervisor;
+  const { state, orders } = supervise(asked, event);
+  const next = state === asked ? context : { ...context, supervisor: { ...state, spec } };
   return orders.reduce<SessionStep>(
     (step, order) => {
       const { context: after, orders: more } = carriedOut(step.context, order, event.at);
@@ -386,12 +388,13 @@ function terminalExited(
   );
 }
 
-/** Nothing starts its terminal again (C4). */
-export function withoutRestart(context: SessionContext): SessionContext {
-  const { spec } = context.supervisor;
-  if (spec.children.every(({ restart }) => restart === "temporary")) return context;
-  const children = spec.children.map((child) => ({ ...child, restart: "temporary" as const }));
-  return { ...context, supervisor: { ...context.supervisor, spec: { ...spec, children } } };
+/** How its children are kept while its work is over (C4): its own spec holds again once it is restored. */
+function withoutRestart(state: SupervisorState): SupervisorState {
+  const children = state.spec.children.map((child) => ({
+    ...child,
+    restart: "temporary" as const,
+  }));
+  return { ...state, spec: { ...state.spec, children } };
 }
 
 function mail(

@@ -25,6 +25,7 @@ import { flown } from "./tool-flight.ts";
 //   O-3. Gone runtime and dead process end even a session that waits for input: the wait is no sign of life.
 //   O-4. A verdict that was given up on (`stuck`) stays until other evidence, a sign of life or a death.
 //   O-5. A merge parks the session, once; it never ends it.
+//   O-6. A pull request that another session claimed is no longer its own, nor what was to be said about it.
 
 type RuntimeObserved = EventNamed<"runtime.observed">;
 type ActivityObserved = EventNamed<"activity.observed">;
@@ -167,7 +168,8 @@ const KEPT_CHARS = 500;
 
 /** What the forge says of its pull requests, and what is done about it at once. */
 export function scmObserved(context: SessionContext, { data, at }: ScmObserved): SessionStep {
-  if (!data.fetched || data.prs.length === 0) return { context, orders: [] };
+  const isRelease = data.released !== undefined;
+  if (!data.fetched || (data.prs.length === 0 && !isRelease)) return { context, orders: [] };
   const prs = data.prs.map(kept);
   const isSame = JSON.stringify(prs) === JSON.stringify(context.prs);
   const seen = withPullRequest(isSame ? context : { ...context, prs }, at);
@@ -177,7 +179,10 @@ export function scmObserved(context: SessionContext, { data, at }: ScmObserved):
 function withPullRequest(context: SessionContext, at: number): SessionContext {
   const verdict = aggregate(context.prs);
   const { pr, lifecycle } = context.axes;
-  if (verdict === undefined) return context;
+  if (verdict === undefined) {
+    if (pr.state === "none") return context;
+    return withAxes(context, { pr: { state: "none", reason: "not_created", since: at } });
+  }
   const isNews =
     pr.state !== verdict.state ||
     pr.reason !== verdict.reason ||

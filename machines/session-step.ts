@@ -5,14 +5,7 @@ import { memberNews, refusedReceipt } from "./member.ts";
 import { acknowledged } from "./notices.ts";
 import { clean } from "./nudges.ts";
 import type { Order } from "./order.ts";
-import {
-  childAt,
-  childrenOf,
-  childTold,
-  stopAgain,
-  supervised,
-  withoutRestart,
-} from "./session-children.ts";
+import { childAt, childrenOf, childTold, stopAgain, supervised } from "./session-children.ts";
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leases.ts";
 import { confirmOver, delivered, withConfirmTimer } from "./session-confirm.ts";
 import { abandoned, handedOver, queued, returned } from "./session-messages.ts";
@@ -331,7 +324,7 @@ function reported(context: SessionContext, event: EventNamed<"session.report">):
     { ...context, report: { at: event.at, summary, outcome } },
     { lifecycle: done, detecting: null, stuckOn: null },
   );
-  return replied(withoutRestart(told), reply);
+  return replied(told, reply);
 }
 
 function workspaceObserved(

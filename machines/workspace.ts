@@ -22,7 +22,7 @@ import {
 //
 // One worktree on its branch, from the order to make it until it is gone or kept because something would be lost.
 //
-//   W1. A stop that comes while the worktree is being made is carried out after the answer: no late one stays behind.
+//   W1. A stop that comes while the worktree is being made does not wait for it: git is ended, and what came of it goes.
 //   W2. Work is never thrown away: it is kept in a ref, and what no ref can hold keeps the worktree; either is told.
 //   W3. Every stop gets one answer, `child.stopped`, whatever became of the worktree.
 
@@ -52,7 +52,7 @@ const machine = setup({
       event.type === "child.stop" &&
       event.data.epoch >= Math.max(context.epoch, context.successor?.epoch ?? 0),
     isCurrent,
-    isStopWanted: (seen) => isCurrent(seen) && seen.context.stop !== null,
+    isNowhere: (seen) => isCurrent(seen) && seen.context.tree === null,
     bringsWorkBack: (seen) => isCurrent(seen) && hasWorkAgain(seen.event),
     isKeptForSuccessor: (seen) =>
       isCurrent(seen) && seen.context.successor !== null && keptBecause(seen) !== null,
@@ -130,7 +130,7 @@ const machine = setup({
           ],
     ),
     reclaimWorkspace: records(({ context: { id, host, epoch, spec, tree } }: SeenBy) =>
-      spec === null || tree === null
+      spec === null
         ? []
         : [
             {
@@ -138,7 +138,7 @@ const machine = setup({
               name: "reclaimWorkspace",
               lane: `reclaim:${spec.repo}`,
               epoch,
-              data: { workspace: id, host, path: tree.path, spec },
+              data: { workspace: id, host, path: tree?.path ?? null, spec },
             },
           ],
     ),
@@ -152,16 +152,6 @@ const machine = setup({
         code: failure?.code,
         message: failure?.message,
       }),
-    ),
-    tellOvertaken: records(({ context: { parent, stop } }: SeenBy) =>
-      stop === null
-        ? []
-        : mailTo(parent, "child.stopped", {
-            epoch: stop.epoch,
-            removed: false,
-            reason: "unknown",
-            detail: "a newer epoch is being made in its place",
-          }),
     ),
     tellStopped: records(({ context: { parent, stop, tree, kept, failure, preserved } }: SeenBy) =>
       stop === null
@@ -198,28 +188,17 @@ const machine = setup({
     preparing: {
       description: "Git was asked for the worktree.",
       on: {
-        "child.start": {
-          guard: "isNewer",
-          actions: ["tellOvertaken", "begin", "prepareWorkspace"],
-        },
-        "child.stop": { guard: "isForThisOrLater", actions: "noteStop" },
+        ...ITS_END,
+        "child.start": { guard: "isNewer", actions: ["begin", "prepareWorkspace"] },
         "prepareWorkspace.done": [
-          {
-            guard: "isStopWanted",
-            target: "reclaiming",
-            actions: ["noteTree", "reclaimWorkspace"],
-          },
           { guard: "bringsWorkBack", target: "dirty", actions: ["noteTree", "tellStarted"] },
           { guard: "isCurrent", target: "ready", actions: ["noteTree", "tellStarted"] },
         ],
-        "prepareWorkspace.failed": [
-          {
-            guard: "isStopWanted",
-            target: "failed",
-            actions: ["noteFailure", "tellStopped", "forgetStop"],
-          },
-          { guard: "isCurrent", target: "failed", actions: ["noteFailure", "tellFailed"] },
-        ],
+        "prepareWorkspace.failed": {
+          guard: "isCurrent",
+          target: "failed",
+          actions: ["noteFailure", "tellFailed"],
+        },
       },
     },
     ready: {
@@ -243,10 +222,13 @@ const machine = setup({
       },
     },
     reclaiming: {
-      description: "Git was asked to remove the worktree if nothing would be lost.",
+      description:
+        "Git was asked to remove the worktree, or what was made of it, if nothing would be lost.",
       on: {
         "child.start": { guard: "isNewer", actions: "noteSuccessor" },
         "child.stop": { guard: "isForThisOrLater", actions: "noteStop" },
+        // It was whole before git could be ended.
+        "prepareWorkspace.done": { guard: "isCurrent", actions: "noteTree" },
         "reclaimWorkspace.done": [
           {
             guard: "isKeptForSuccessor",
@@ -277,6 +259,11 @@ const machine = setup({
             actions: ["noteKept", "tellStopped", "forgetStop", "takeSuccessor", "prepareWorkspace"],
           },
           {
+            guard: "isNowhere",
+            target: "failed",
+            actions: ["noteKept", "tellStopped", "forgetStop"],
+          },
+          {
             guard: "isCurrent",
             target: "ready",
             actions: ["noteKept", "tellStopped", "forgetStop"],
@@ -299,7 +286,8 @@ const machine = setup({
       },
     },
     failed: {
-      description: "Git could not make the worktree; the reason is kept.",
+      description:
+        "Git could not make the worktree, or clear what was made of it; the reason is kept.",
       on: {
         "child.start": {
           guard: "isNewer",
@@ -324,9 +312,11 @@ function contextOf(state: MachineState): WorkspaceContext {
 export const workspace: Kind = {
   name: "workspace",
   description: "A worktree on its branch",
-  version: 2,
+  version: 3,
   migrations: {
     1: (state) => ({ ...state, context: { ...contextOf(state), preserved: null } }),
+    // A stop that waited for its worktree is told again by the lease of whoever ordered it.
+    2: (state) => state,
   },
   machine,
   accepts,

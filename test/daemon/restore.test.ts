@@ -1,6 +1,6 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument -- looks into bodies of every shape */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, afterAll, describe, expect, it } from "vitest";
@@ -50,8 +50,8 @@ const GONE = {
   terminal: { state: "stopped" },
 };
 
-async function endedCleanly(id: string): Promise<void> {
-  await until(id, GONE);
+async function endedCleanly(id: string, is: object = GONE): Promise<void> {
+  await until(id, is);
   expect(await processesOf(id)).toEqual([]);
   expect(await run(repo, "worktree", "list", "--porcelain")).not.toContain(`/${id}\n`);
   expect(existsSync(join(world.home, "worktrees/demo", id))).toBe(false);
@@ -226,6 +226,39 @@ it("a kill does not wait for a launch that hangs", async () => {
   await endedCleanly(id);
   expect(performance.now() - startedAt).toBeLessThan(12_000);
 });
+
+it("a kill does not wait for git that hangs while it makes the worktree", async () => {
+  await world.up({ mortal: true });
+  // A checkout of this branch runs a filter that never comes to an end.
+  await run(repo, "config", "filter.endless.smudge", "sleep 4711");
+  await run(repo, "checkout", "--quiet", "-b", "endless");
+  await commitFile(repo, ".gitattributes", "*.slow filter=endless");
+  await commitFile(repo, "a.slow", "1");
+  await run(repo, "checkout", "--quiet", "main");
+  const asked = { projectId: "demo", prompt: "wait", harness: "command", command: ["cat"] };
+  const { id } = await world.post("/sessions", { ...asked, branch: "endless" });
+  await expect.poll(async () => filtersOf(id), { timeout: 20_000 }).not.toEqual([]);
+  expect(await world.session(id)).toMatchObject({ workspace: { state: "preparing" } });
+  const startedAt = performance.now();
+  await world.post(`/sessions/${id}/kill`);
+  await endedCleanly(id, { ...GONE, terminal: { state: "absent" } });
+  expect(performance.now() - startedAt).toBeLessThan(12_000);
+  expect(await filtersOf(id)).toEqual([]);
+  expect(await readdir(join(world.home, "worktrees/demo/.making"))).toEqual([]);
+});
+
+/** Endless filters that run in a worktree which is being made for a session. */
+async function filtersOf(id: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const argv = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      const place = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+      return argv.startsWith("sleep\x004711") && place.includes(`.making/${id}.`) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
 
 it.each([
   { harness: "codex", is: { status: 422, body: { code: "AGENT_BINARY_NOT_FOUND" } } },

@@ -40,6 +40,12 @@ describe("notices", () => {
     expect(await listed(server, "?project=demo")).toEqual(both);
     const { body } = await server.request("GET", "/notices?limit=1");
     expect([body.notices.length, body.total]).toEqual([1, 2]);
+    const rest = await server.request("GET", `/notices?limit=1&after=${body.next}`);
+    expect(rest.body.notices).toMatchObject([{ id: "demo-1-n1" }]);
+    expect(rest.body.next).toBeUndefined();
+    await server.request("POST", "/notices/demo-2-n1/ack");
+    expect(await listed(server, `?after=${body.next}`)).toEqual(both.slice(1));
+    expect((await server.request("GET", "/notices?after=yesterday")).status).toBe(400);
     await server.request("POST", "/projects", { id: "other", path: "/repositories/other" });
     expect(await listed(server, "?project=other")).toEqual([]);
   });

@@ -262,10 +262,10 @@ describe("forge", () => {
       orders: ["reply", CHECK, SCM],
     },
     {
-      title: "tells the session that claims a pull request what is known of it",
+      title: "tells both sessions when one claims the pull request of the other",
       was: green,
       told: on("pull.claim", { session: "mer-9" }),
-      orders: ["reply", SCM],
+      orders: ["reply", SCM, SCM],
     },
     {
       title: "has nothing to tell a session that claims its own",
@@ -307,6 +307,16 @@ describe("forge", () => {
         data: { prs: [{ ci: { state: "failing", failing: [{ name: "test", logTail: "boom" }] } }] },
       },
     ]);
+  });
+
+  it("says to the former session what is not its own any more, and to the new one what is (O-6)", () => {
+    const machine = forgeUnderTest();
+    const { orders } = machine.all(...green, on("pull.claim", { session: "mer-9" }));
+    expect(orders.slice(1)).toMatchObject([
+      { id: "mer-9", data: { prs: [{ number: 1 }] } },
+      { id: "mer-1", data: { fetched: true, prs: [], released: [expect.stringContaining("/1")] } },
+    ]);
+    expect(orders[1]).not.toHaveProperty("data.released");
   });
 
   it("publishes only for the sessions whose pull requests changed (F2)", () => {

@@ -11,6 +11,8 @@ import {
   gone,
   doubt,
   actNamesOf,
+  DELIVER,
+  failing,
 } from "./session-samples.ts";
 
 describe("session, observed,", () => {
@@ -258,4 +260,16 @@ describe("session, observed,", () => {
     }));
     expect(machine.all(...signals).context).toMatchObject({ revision: revision + 50 });
   });
+});
+
+it("forgets a pull request that another session claimed, and what was to be said about it (O-6)", () => {
+  const url = "ao://mer/pull/1";
+  const session = after(...live, says("waiting_input"));
+  expect(session.send(scm(failing())).context.messages).toMatchObject([{ state: "queued" }]);
+  const released = { ...scm(), data: { fetched: true, prs: [], released: [url] } };
+  const { context } = session.send(released);
+  expect([context.axes.pr.state, context.prs, context.trackers]).toEqual(["none", [], {}]);
+  expect(session.send(released).isUnchanged).toBe(true);
+  const { orders } = session.send(says("idle", { event: "stop" }));
+  expect(actNamesOf(orders)).not.toContain(DELIVER);
 });
