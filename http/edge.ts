@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { PartsTree } from "../actors/parts.ts";
 import type { Surveyed } from "../actors/survey.ts";
 import type { System } from "../actors/system.ts";
+import type { ReviewReader } from "./review-reader.ts";
 import type { SessionReader } from "./session-reader.ts";
 import type { ReviewerTokenClaim, ReviewerTokens } from "./tokens.ts";
 import type { TerminalViews } from "../adapters/terminal-view.ts";
@@ -56,6 +57,7 @@ export interface Edge {
   readonly system: System;
   readonly views: ActorViews;
   readonly sessions: SessionReader;
+  readonly reviews: ReviewReader;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly version: string;

@@ -50,13 +50,20 @@ export function viewed<Shape extends z.ZodType>(
   address: Address,
   shape: Shape,
 ): z.infer<Shape> {
-  const { snapshot } = knownActor(edge, address);
+  return contextIn(knownActor(edge, address), shape);
+}
+
+/** What is read of a row. */
+export function contextIn<Shape extends z.ZodType>(
+  { snapshot }: SnapshotRow,
+  shape: Shape,
+): z.infer<Shape> {
   return shape.parse(z.object({ context: z.unknown() }).parse(snapshot).context);
 }
 
 /** The reviews of a session as they are now. Fails with REVIEW_NOT_FOUND for no session. */
 export function viewOf(edge: Edge, id: string): ReviewsView {
-  return reviewsView(rowOf(edge, id), edge.system.store.snapshot(addressOf("review", id)));
+  return reviewsView(rowOf(edge, id), edge.reviews.of(id));
 }
 
 /** The session whose reviews are asked for. Fails with REVIEW_NOT_FOUND. */

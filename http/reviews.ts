@@ -1,4 +1,4 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, Token } from "../machines/ids.ts";
@@ -12,6 +12,7 @@ import { askActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import {
   bodyFailure,
+  contextIn,
   passedOn,
   reviewingOf,
   sessionOf,
@@ -99,12 +100,16 @@ function readRoutes(app: App, edge: Edge): void {
         response: { 200: ReviewsView },
       },
     },
-    // Checking a thousand runs once more on their way out would take longer than all the rest.
     ({ params: { id } }, reply) => {
-      reply.type("application/json").serializer(JSON.stringify);
+      unchecked(reply);
       return viewOf(edge, id);
     },
   );
+}
+
+/** Checking a thousand runs once more on their way out would take longer than all the rest. */
+function unchecked(reply: FastifyReply): FastifyReply {
+  return reply.type("application/json").serializer(JSON.stringify);
 }
 
 function triggerRoutes(app: App, edge: Edge): void {
@@ -127,7 +132,9 @@ function triggerRoutes(app: App, edge: Edge): void {
         force: force ?? false,
         restart: false,
       });
-      return reply.code(answer.created ? 201 : 200).send(answer);
+      return unchecked(reply)
+        .code(answer.created ? 201 : 200)
+        .send(answer);
     },
   );
   app.post(
@@ -143,7 +150,9 @@ function triggerRoutes(app: App, edge: Edge): void {
     },
     async (request, reply) => {
       const answer = await trigger(edge, request, { force: true, restart: true });
-      return reply.code(answer.created ? 201 : 200).send(answer);
+      return unchecked(reply)
+        .code(answer.created ? 201 : 200)
+        .send(answer);
     },
   );
 }
@@ -178,9 +187,9 @@ async function missingPrograms(
 ): Promise<string[]> {
   const { hasProgram } = edge;
   if (hasProgram === undefined) return [];
-  const review = edge.system.store.snapshot(addressOf("review", id));
+  const review = edge.reviews.of(id);
   const preference =
-    review === undefined ? null : viewed(edge, review.address, ReviewFacts).preferences.harness;
+    review === undefined ? null : contextIn(review, ReviewFacts).preferences.harness;
   const own = viewed(edge, sessionOf(edge, id), SessionFacts).harness;
   const names = [harness, preference ?? undefined, own, "claude-code"];
   const wishes = [
@@ -279,7 +288,7 @@ function cancelRoute(app: App, edge: Edge): void {
       const { id } = request.params;
       sessionOf(edge, id);
       const to = addressOf("review", id);
-      if (edge.system.store.snapshot(to) === undefined) return { ...viewOf(edge, id), runIds: [] };
+      if (edge.reviews.of(id) === undefined) return { ...viewOf(edge, id), runIds: [] };
       const { reply } = await askActor(edge, request, { to, type: "review.cancel", data: {} });
       const { runIds } = z.object({ runIds: z.array(z.string()) }).parse(reply);
       return { ...viewOf(edge, id), runIds };

@@ -33,6 +33,7 @@ import { boardRoutes } from "./board.ts";
 import { changeRoutes } from "./changes.ts";
 import { NoQuery } from "./schemas.ts";
 import { guard } from "./security.ts";
+import { reviewReader } from "./review-reader.ts";
 import { sessionReader } from "./session-reader.ts";
 import { reviewRoutes } from "./reviews.ts";
 import { sessionRoutes } from "./sessions.ts";
@@ -115,13 +116,15 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     transform: jsonSchemaTransform,
   });
   const views = actorViews(system);
+  const reviews = reviewReader(system);
   app.addHook("onClose", (_app, done) => {
-    views.close();
+    for (const each of [views, reviews]) each.close();
     done();
   });
   const edge: Edge = {
     ...options,
     views,
+    reviews,
     sessions: sessionReader({
       store: system.store,
       now,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Failure } from "../../machines/failures.ts";
 import { HANDLE, ReviewWorld } from "../support/review-world.ts";
 
@@ -288,6 +288,21 @@ describe("a list", () => {
     const after = await world.list();
     expect(after.reviewerHandleId).toBe(HANDLE);
     expect(after.runs.map(({ id }) => id)).toEqual(["demo-1-r2", "demo-1-r1"]);
+  });
+
+  it("reads a review from the store once, and shows each of its steps all the same (C1)", async () => {
+    const world = await running();
+    await world.list();
+    await world.submit({ runId: R1, verdict: "approved" });
+    const read = vi.spyOn(world.world.store, "snapshot");
+    expect((await world.list()).reviews[0]?.status).toBe("up_to_date");
+    const rows = read.mock.calls.map(([address]) => address);
+    read.mockRestore();
+    expect(rows).toEqual(["session/demo-1"]);
+    expect((await world.trigger({ harness: "codex" })).body.runs).toHaveLength(2);
+    expect((await world.list()).runs).toHaveLength(2);
+    await world.restart();
+    expect((await world.list()).runs).toHaveLength(2);
   });
 
   it("R119 names the reviewer that works", async () => {
