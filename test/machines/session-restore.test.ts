@@ -225,12 +225,13 @@ describe("a spawn whose program cannot be started", () => {
 
 it("a worker that was to run for ever is started again after its report was given and it was restored (C4)", () => {
   const permanent = startSession({ restart: { restart: "permanent" } });
-  const reported = after(permanent, workspaceStarted, terminalStarted(1), report);
-  expect(actNamesOf(reported.send(terminalExited(1)).orders)).not.toContain(START);
+  const reported = after(permanent, workspaceStarted, terminalStarted(1), report, crash(1));
+  const due: Told = { type: "timer.restart", at: 999_999 };
+  expect(actNamesOf(reported.send(due).orders)).not.toContain(START);
   reported.all(restore, terminalStarted(2), says("active"));
   expect(reported.send(crash(2)).context.supervisor.spec.children).toMatchObject([
     { id: "workspace", restart: "temporary" },
     { id: "terminal", restart: "permanent" },
   ]);
-  expect(actNamesOf(reported.send({ type: "timer.restart", at: 999_999 }).orders)).toContain(START);
+  expect(actNamesOf(reported.send({ ...due, at: 9_999_999 }).orders)).toContain(START);
 });
