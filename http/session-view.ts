@@ -84,6 +84,8 @@ export const SessionView = z.object({
   detecting: z
     .object({ attempts: z.number(), startedAt: z.number(), evidenceHash: z.string() })
     .nullable(),
+  /** The limit of its harness that it rests at; it goes on by itself when that is over. Absent while there is none. */
+  limit: z.object({ since: z.number(), until: z.number() }).optional(),
   workspace: WorkspaceView,
   terminal: z.object({
     id: z.string(),
@@ -139,6 +141,7 @@ const Stored = z.object({
   pr: LooseAxis,
   prs: z.array(z.unknown()).catch([]),
   detecting: SessionView.shape.detecting.catch(null),
+  limit: z.object({ since: z.number(), until: z.number() }).optional().catch(undefined),
   workspace: WorkspaceView.catch({ state: "unknown" }),
   terminal: z
     .object({
@@ -218,7 +221,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     workspace,
     report,
     trouble,
-    ...present({ objectiveId: stored.objectiveId, branch: stored.branch }),
+    ...present({ objectiveId: stored.objectiveId, branch: stored.branch, limit: stored.limit }),
     status: shown.status,
     statusReason: shown.reason,
     statusSince: (PULL_STATUSES.has(shown.status) && stored.pr.since) || axes.lifecycle.since,

@@ -16,7 +16,13 @@ export function waitsOf(view: SessionView): string[] {
   if (lifecycle.state === "terminated" || lifecycle.state === "done") {
     return [`you: it is over; ao cleanup ends what is left of it`];
   }
-  return [...personOf(view), ...startOf(view), ...agentOf(view), ...pullsOf(view)];
+  return [
+    ...limitOf(view),
+    ...personOf(view),
+    ...startOf(view),
+    ...agentOf(view),
+    ...pullsOf(view),
+  ];
 }
 
 function isAtRest({ terminal, workspace }: SessionView): boolean {
@@ -27,6 +33,12 @@ function isAtRest({ terminal, workspace }: SessionView): boolean {
 function endOf({ terminal, workspace }: SessionView): string[] {
   if (terminal.state !== "stopped" && terminal.state !== "absent") return ["its terminal to end"];
   return workspace.state === "reclaiming" ? ["its worktree to be put away"] : [];
+}
+
+function limitOf({ limit }: SessionView): string[] {
+  if (limit === undefined) return [];
+  const time = new Date(limit.until).toISOString();
+  return [`the limit of its harness to be reset at ${time}; it goes on by itself`];
 }
 
 function personOf({ id, lifecycle }: SessionView): string[] {

@@ -41,7 +41,7 @@ export const claudeCode: Harness = {
   prompt: "in_command",
   says: { submits: true, blocked: true, ends: true },
   steers: false,
-  readsQuota: false,
+  readsQuota: true,
   resumes: true,
   launch: ({ argv, model, permissions = "default" }, { prompt, rules, conversation }) => ({
     argv: [

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ActivityObservation } from "./observations.ts";
+import { limitedUntil, saysLimit } from "./quota.ts";
 
 // Hooks
 //
@@ -8,10 +9,13 @@ import type { ActivityObservation } from "./observations.ts";
 //   K1. An event is named the same whichever harness says it: `SessionStart` is `session-start`.
 //   K2. What a harness says in its own way stands in its own table; all else is the table of all.
 //   K3. A conversation is known from the first prompt on: one that was only opened may not be there to be resumed.
+//   K4. A turn that ended at a limit of the harness says until when, as far as it tells (`quota.ts`).
 
 type Activity = z.input<typeof ActivityObservation>;
 type State = Activity["state"];
 type Said = Readonly<Record<string, unknown>>;
+/** When it was said, milliseconds since 1970, and the zone of clocks there. */
+type When = { readonly at: number; readonly zone: string };
 
 const OF_ALL: Readonly<Record<string, State>> = {
   "session-start": "active",
@@ -37,7 +41,12 @@ const TEXT_CHARS = 1_000;
 const NAME_CHARS = 256;
 
 /** The observation that an event comes to; undefined when it says nothing of what the agent does. */
-export function activityOfHook(harness: string, named: string, said: Said): Activity | undefined {
+export function activityOfHook(
+  harness: string,
+  named: string,
+  said: Said,
+  { at, zone }: When,
+): Activity | undefined {
   const event = eventOf(named);
   const own = harness === "claude-code" ? ofClaudeCode(event, said) : undefined;
   if (own === null) return undefined;
@@ -53,7 +62,17 @@ export function activityOfHook(harness: string, named: string, said: Said): Acti
       ? {}
       : textMember("agentSessionId", said["session_id"], NAME_CHARS)),
     ...textMember("text", wordsOf(event, said), TEXT_CHARS),
+    ...limitIn(event, said, { at, zone }),
   };
+}
+
+/** A limit that ended the turn (K4). */
+function limitIn(event: string, said: Said, { at, zone }: When): { limitedUntil?: number } {
+  if (event !== "stop" && event !== "stop-failure") return {};
+  const words = wordsOf(event, said);
+  const text = typeof words === "string" ? words : "";
+  const isNamed = event === "stop-failure" && said["error"] === "rate_limit";
+  return isNamed || saysLimit(text) ? { limitedUntil: limitedUntil(text, at, zone) } : {};
 }
 
 function eventOf(named: string): string {
@@ -102,7 +121,12 @@ function ofNotice(said: Said): State | null {
 /** What was said in words: the prompt that was taken, or the agent's last ones. */
 function wordsOf(event: string, said: Said): unknown {
   if (event === "user-prompt-submit") return said["prompt"];
-  return event === "stop" ? said["last_assistant_message"] : said["message"];
+  if (event === "stop") return said["last_assistant_message"];
+  // How an API error is told differs with its version.
+  if (event === "stop-failure") {
+    return said["last_assistant_message"] ?? said["error_details"] ?? said["message"];
+  }
+  return said["message"];
 }
 
 function textMember(name: string, value: unknown, most: number): Record<string, string> {

@@ -60,6 +60,8 @@ const MemberFacts = z.object({
     state: Short,
   }),
   report: z.object({ summary: z.string().max(6_000), outcome: Short }).nullable(),
+  /** When a limit of its harness is over that it rests at. */
+  limitedUntil: z.number().nullable().default(null),
   /** Why it ended; null while it has not. */
   ended: Cause.nullable(),
   exitCode: z.number().int().nullable(),
@@ -132,6 +134,7 @@ function factsOf(context: SessionContext): MemberFacts {
       summary: report.summary.slice(0, SUMMARY_CHARS),
       outcome: report.outcome,
     },
+    limitedUntil: context.limit?.until ?? null,
     ended: endOf(context),
     exitCode: terminal.exitCode,
   };

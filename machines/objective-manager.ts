@@ -135,7 +135,14 @@ export function managerSeen(
   }
   const isFirst = manager.startedAt === null && isUp(facts);
   const startedAt = isFirst ? at : manager.startedAt;
-  const known = { ...context, manager: { ...manager, facts, startedAt } };
+  const quotaUntil = facts.limitedUntil;
+  // Its session tells it to go on: that is the last thing it was told.
+  const isReset = manager.quotaUntil !== null && quotaUntil === null;
+  const deliveredAt = isReset ? at : manager.deliveredAt;
+  const known = {
+    ...context,
+    manager: { ...manager, facts, startedAt, quotaUntil, deliveredAt },
+  };
   const seen = hasCommitted(manager.facts, facts) ? worked(known, at) : known;
   const { epoch } = manager;
   const step = isFirst

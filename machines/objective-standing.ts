@@ -7,7 +7,7 @@ import {
   type Standing,
 } from "./objective-record.ts";
 import { releaseAt } from "./objective-releases.ts";
-import { leaseOf, workersNextAt } from "./objective-workers.ts";
+import { leaseOf, workersNextAt } from "./objective-leases.ts";
 import { mayActAt, nextAct } from "./poke.ts";
 
 // Objective standing
@@ -133,13 +133,15 @@ function turnOf({ facts, startedAt }: ObjectiveContext["manager"]): {
 
 /** A limit or a prompt that holds the manager up, whatever it was told. */
 function heldUp(
-  { context: { manager }, at }: Looking,
+  { context: { manager }, limits, at }: Looking,
   { state, since }: { state: string; since: number },
 ): Verdict | undefined {
   const { quotaUntil } = manager;
-  if (quotaUntil !== null && quotaUntil > at) {
+  // Its session wakes it; only when that came to nothing is it spoken to.
+  if (quotaUntil !== null && quotaUntil + limits.idleAfterMs > at) {
     const reason = "its manager has reached a limit of its harness";
-    return resting("waiting_for_quota", reason, quotaUntil, "it goes on by itself");
+    const nextAt = quotaUntil > at ? quotaUntil : quotaUntil + limits.idleAfterMs;
+    return resting("waiting_for_quota", reason, nextAt, "it goes on by itself");
   }
   if (state !== "waiting_input" && state !== "blocked") return undefined;
   const reason = "its manager waits for a person at its prompt";

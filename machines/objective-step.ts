@@ -38,6 +38,7 @@ import {
   workerSeen,
   withStarts,
 } from "./objective-workers.ts";
+import { limitNews } from "./objective-limits.ts";
 import { withReleases } from "./objective-releases.ts";
 import type { Order } from "./order.ts";
 import { poked, pokeArrived, pokesJudged } from "./poke.ts";
@@ -136,8 +137,9 @@ function memberSeen(
     (step, receipt) => chained(step, (so) => receiptSeen(so, receipt, at)),
     seen,
   );
-  if (facts.ended === null || isManager) return settled;
-  return chained(settled, (so) => closed(so, ({ asker }) => asker === id));
+  const known = { ...settled, orders: [...settled.orders, ...limitNews(context, id, facts)] };
+  if (facts.ended === null || isManager) return known;
+  return chained(known, (so) => closed(so, ({ asker }) => asker === id));
 }
 
 function receiptSeen(

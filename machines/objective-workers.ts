@@ -1,3 +1,5 @@
+import { idleToldAt } from "./objective-leases.ts";
+import { harnessOfProject } from "./objective-limits.ts";
 import { addressOf } from "./ids.ts";
 import type { ObjectiveEventNamed } from "./objective-protocol.ts";
 import { toManager } from "./objective-inbox.ts";
@@ -31,7 +33,6 @@ import type { MailOrder } from "./order.ts";
 //   W5. An end is told to the manager, whichever one that is by then.
 
 /** How long each state may last without a sign of life and still be progress. Milliseconds. */
-const LEASE_MS = { waiting: 86_400_000, idle: 7_200_000, asking: 86_400_000 } as const;
 
 type Refusal = { readonly code: FailureCode; readonly message: string };
 
@@ -114,24 +115,6 @@ function shortened(workers: readonly Worker[]): readonly Worker[] {
   return workers.filter((each) => each !== oldest);
 }
 
-/** Whether a task counts as progress at `at`, and until when without another sign. */
-export function leaseOf(
-  worker: Worker,
-  limits: ObjectiveLimits,
-): { readonly until: number; readonly doing: string } | undefined {
-  if (isEnded(worker)) return undefined;
-  const { state, evidenceAt, reason, facts } = worker;
-  if (state === "running") return { until: evidenceAt + limits.workerLeaseMs, doing: "works" };
-  if (state === "starting") return { until: evidenceAt + limits.startMs, doing: "is starting" };
-  if (state === "idle") {
-    const until = Math.max(evidenceAt, facts?.activity.since ?? 0) + LEASE_MS.idle;
-    return { until, doing: "rests without a result" };
-  }
-  if (state === "asking")
-    return { until: evidenceAt + LEASE_MS.asking, doing: "waits for a person" };
-  return { until: evidenceAt + LEASE_MS.waiting, doing: reason };
-}
-
 /** What can be done for the plan now: starts, slots, cancellations (W1, W3). */
 export function withStarts(context: ObjectiveContext, at: number): ObjectiveStep {
   return context.workers
@@ -157,7 +140,7 @@ function lookedAt(context: ObjectiveContext, id: string, at: number): ObjectiveS
     return quiet(waitingFor(context, worker, `waiting for ${names.join(", ")}`));
   }
   if (worker.slot !== "none") return quiet(context);
-  const harness = worker.harness ?? "";
+  const harness = worker.harness ?? harnessOfProject(context);
   return {
     context: withWorker(context, { ...worker, slot: "wanted", reason: "waiting for a slot" }),
     orders: [
@@ -251,7 +234,9 @@ function guestSeen(
 function withFacts(worker: Worker, facts: Facts, at: number): Worker {
   const isLive = isUp(facts);
   const isNew = isLive && worker.startedAt === null;
-  const sign = isNew || hasCommitted(worker.facts, facts) ? at : 0;
+  // At the end of a limit its session tells it to go on: it may rest from then.
+  const isReset = (worker.facts?.limitedUntil ?? null) !== null && facts.limitedUntil === null;
+  const sign = isNew || isReset || hasCommitted(worker.facts, facts) ? at : 0;
   return {
     ...worker,
     facts,
@@ -264,7 +249,7 @@ function withFacts(worker: Worker, facts: Facts, at: number): Worker {
 
 function stateOf(
   worker: Worker,
-  { activity, lifecycle }: Facts,
+  { activity, lifecycle, limitedUntil }: Facts,
   isLive: boolean,
 ): { state: WorkerState; reason: string } {
   if (!isLive && worker.startedAt === null) {
@@ -272,6 +257,9 @@ function stateOf(
   }
   if (activity.state === "waiting_input" || activity.state === "blocked") {
     return { state: "asking", reason: "it waits for a person" };
+  }
+  if (limitedUntil !== null) {
+    return { state: "idle", reason: "it has reached a limit of its harness" };
   }
   if (activity.state === "idle" || activity.state === "ready") {
     return { state: "idle", reason: "its turn ended without a result" };
@@ -418,17 +406,6 @@ function workerDue(
   return toManager(known, { from: "worker", text, at });
 }
 
-/** When the manager is told that a worker rests without a result; null when it was, or need not be. */
-function idleToldAt(worker: Worker, limits: ObjectiveLimits): number | null {
-  const since = worker.facts?.activity.since ?? null;
-  if (worker.state !== "idle" || worker.isGuest || since === null) return null;
-  const hasOpenPull = worker.facts?.pulls.some(
-    ({ state }) => state === "open" || state === "draft",
-  );
-  if (worker.toldIdleAt === since || hasOpenPull === true) return null;
-  return since + limits.idleAfterMs * 2;
-}
-
 export function killOrder(sessionId: string, kind: "cleanup" | "error" | "manual"): MailOrder {
   return {
     type: "mail",
@@ -436,19 +413,4 @@ export function killOrder(sessionId: string, kind: "cleanup" | "error" | "manual
     name: "session.kill",
     data: { kind },
   };
-}
-
-/** When the plan must be looked at again at the latest. */
-export function workersNextAt(
-  { workers }: ObjectiveContext,
-  limits: ObjectiveLimits,
-  at: number,
-): number | null {
-  const times = workers.flatMap((worker) => {
-    const lease = leaseOf(worker, limits);
-    const told = idleToldAt(worker, limits);
-    return [...(lease === undefined ? [] : [lease.until]), ...(told === null ? [] : [told])];
-  });
-  const ahead = times.filter((time) => time > at);
-  return ahead.length === 0 ? null : Math.min(...ahead);
 }

@@ -30,6 +30,8 @@ export const ActivityObservation = z.object({
   /** The beginning of what was said: the prompt that was taken, the agent's last words, its question. */
   text: z.string().max(1_000).optional(),
   agentSessionId: z.string().max(256).optional(),
+  /** It has reached a limit of its harness, which is over then; milliseconds since 1970. */
+  limitedUntil: z.number().optional(),
   epoch: Epoch,
 });
 

@@ -37,5 +37,7 @@ export const ProjectConfig = z.strictObject({
   env: z.record(z.string().max(256), z.string().max(32_768)).default({}),
   autoReview: z.boolean().optional(),
   mergeOnGreen: z.boolean().optional(),
+  /** Whether a session rests at a limit of its harness and goes on by itself when that is over; true unless said. */
+  quotaPause: z.boolean().optional(),
 });
 export type ProjectConfig = z.infer<typeof ProjectConfig>;

@@ -176,6 +176,7 @@ export function startOf(seen: SeenBy): JsonObject {
     prompt,
     ...(objectiveId !== undefined && { objectiveId }),
     mergeOnGreen: config.mergeOnGreen === true,
+    quotaPause: config.quotaPause !== false,
     reviewing: reviewingOf(config),
     restart: restartOf(seen, config.worker),
   };

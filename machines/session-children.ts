@@ -135,7 +135,7 @@ function startTerminal(
   });
   const terminal = { epoch, state: "starting" as const, pid: null, exitCode: null, signal: null };
   return {
-    context: { ...fresh, terminal, flight: GROUNDED },
+    context: { ...fresh, terminal, flight: GROUNDED, limit: null },
     orders: [mail(context, "terminal", "child.start", { epoch, host: "local", launch })],
   };
 }

@@ -1,6 +1,7 @@
 import { addressOf, splitAddress } from "./ids.ts";
 import { afterDeath, askedAgain, leasesOf, leasesOver, type LeaseAct } from "./leases.ts";
 import { childAt, childTold, farewell, stopAgain, type ChildName } from "./session-children.ts";
+import { goneOn, limitOverAt } from "./session-limits.ts";
 import { returned } from "./session-messages.ts";
 import type { EventNamed } from "./session-protocol.ts";
 import type { SessionContext, SessionStep } from "./session-record.ts";
@@ -9,8 +10,8 @@ import type { SessionContext, SessionStep } from "./session-record.ts";
 //
 // What a session does about silence, and about its own mail that became a dead letter.
 //
-//   L-1. While a child starts or stops, a text is with the terminal, or its own end could not be told, one timer is
-//        armed: for whichever is due first.
+//   L-1. While a child starts or stops, a text is with the terminal, a limit holds the agent, or its own end could not be
+//        told, one timer is armed: for whichever is due first.
 //   L-2. Mail that died is answered in its addressee's stead, with no more than is sure: a start that was not heard
 //        began nothing, a stop to nobody has nothing to stop, a text was not typed.
 //   L-3. What it could not make sure of stays in `trouble`.
@@ -39,7 +40,8 @@ function dueOf(context: SessionContext): number | null {
     .filter(({ state }) => state === "delivering")
     .map(({ handedAt = 0 }) => handedAt + RECEIPT_MS);
   const leases = Object.values(context.leases).map(({ dueAt }) => dueAt);
-  const all = [...receipts, ...leases, context.farewell?.dueAt ?? []].flat();
+  const limit = limitOverAt(context) ?? [];
+  const all = [...receipts, ...leases, context.farewell?.dueAt ?? [], limit].flat();
   return all.length === 0 ? null : Math.min(...all);
 }
 
@@ -50,7 +52,7 @@ export function leaseOver(context: SessionContext, { at: saidAt }: { at: number 
   const at = Math.max(saidAt, dueAt);
   const { leases, acts } = leasesOver(context.leases, at);
   const known = acts.length === 0 ? context : { ...context, leases };
-  const first: SessionStep = { context: withoutReceipt(known, at), orders: [] };
+  const first: SessionStep = { context: goneOn(withoutReceipt(known, at), at), orders: [] };
   const step = acts.reduce((so, act) => and(so, acted(so.context, act, at)), first);
   const { farewell: owed } = step.context;
   if (owed?.dueAt === null || owed === null || owed.dueAt > at) return step;

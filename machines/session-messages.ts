@@ -3,6 +3,7 @@ import { addressOf } from "./ids.ts";
 import type { Order } from "./order.ts";
 import type { Undeliverable } from "./children.ts";
 import type {
+  MessageKind,
   ReviewedHead,
   SessionContext,
   SessionMessage,
@@ -17,6 +18,7 @@ import { withRefund } from "./session-trackers.ts";
 //   M1. At most one message is with the terminal.
 //   M2. Nothing is typed into a permission, nor to an agent that has said goodbye. What is automatic is not typed into
 //       a question or a doubt either, and what managers and other agents say not into a turn that cannot be steered.
+//       What comes while a limit holds its agent waits until that is over, a person's words apart.
 //   M3. What is no longer true when its turn comes expires untyped.
 //   M4. A message that surely was not typed waits for the next live terminal; one that may have been does not.
 
@@ -67,17 +69,23 @@ function mayType({ axes, terminal, wanted, messages }: SessionContext): boolean 
 }
 
 /** Whether the agent may be given this text as it is now (M2). */
-function mayHear(
-  { axes, harness }: SessionContext,
-  { kind, about, review }: SessionMessage,
-): boolean {
+function mayHear({ axes, harness, limit }: SessionContext, message: SessionMessage): boolean {
   const { state } = axes.activity;
   if (state === "blocked" || state === "exited") return false;
-  const isAutomatic = about !== undefined || review !== undefined;
-  const sort = kind ?? (isAutomatic ? "nudge" : "text");
-  if (sort === "text") return true;
-  if (state === "waiting_input" || axes.lifecycle.state === "detecting") return false;
+  const sort = sortOf(message);
+  // An objective's words wait for the end of a limit like all that no person says.
+  if (sort === "text") return message.ref === undefined || limit === null;
+  if (state === "waiting_input" || isHeldUp({ axes, limit })) return false;
   return sort === "nudge" || state !== "active" || HARNESSES.get(harness)?.steers === true;
+}
+
+function sortOf({ kind, about, review }: SessionMessage): MessageKind {
+  const isAutomatic = about !== undefined || review !== undefined;
+  return kind ?? (isAutomatic ? "nudge" : "text");
+}
+
+function isHeldUp({ axes, limit }: Pick<SessionContext, "axes" | "limit">): boolean {
+  return limit !== null || axes.lifecycle.state === "detecting";
 }
 
 function stillHolds(context: SessionContext, { about, review }: SessionMessage): boolean {

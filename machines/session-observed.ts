@@ -2,6 +2,7 @@ import { decideLiveness, type RuntimeState, type Verdict } from "./liveness.ts";
 import { aggregate, decideEnded } from "./pull-requests.ts";
 import { confirmed } from "./session-confirm.ts";
 import type { EventNamed } from "./session-protocol.ts";
+import { withLimit } from "./session-limits.ts";
 import { pullRequestReactions } from "./session-reactions.ts";
 import {
   isOver,
@@ -140,7 +141,7 @@ export function activityObserved(
     source: data.source ?? "none",
     signals: activity.signals + 1,
   };
-  const told = withAxes(withWords(known, data, at), { activity: heard });
+  const told = withAxes(withLimit(withWords(known, data, at), data, at), { activity: heard });
   if (isOver(context) || data.state === "exited") return told;
   const moved = movedAxis(lifecycle, LIFECYCLE_OF[data.state], at);
   return withAxes(told, { lifecycle: moved, detecting: null, stuckOn: null });

@@ -39,6 +39,8 @@ export const accepts = {
     objectiveId: Token.optional(),
     /** Whether a pull request that is ready is merged without being asked. */
     mergeOnGreen: z.boolean().default(false),
+    /** Whether it rests at a limit of its harness and goes on by itself. */
+    quotaPause: z.boolean().default(true),
     /** How its project wants its work reviewed. */
     reviewing: Reviewing.optional(),
     /** How its terminal is kept. Durations are milliseconds. */

@@ -169,10 +169,11 @@ export function withReactions(
 
 /** Since when a worker that nobody manages rests without a word, milliseconds since 1970; null while it does not. */
 function idleSince(context: SessionContext): number | null {
-  const { axes, kind, objectiveId, report, terminal } = context;
+  const { axes, kind, objectiveId, report, terminal, limit } = context;
   const { lifecycle, pr } = axes;
   const isSilent = lifecycle.reason === "" || lifecycle.reason === "research_complete";
-  const isAlone = kind === "worker" && objectiveId === undefined && report === null;
+  const isAlone =
+    kind === "worker" && objectiveId === undefined && report === null && limit === null;
   const isThere = terminal.state === "live" && context.wanted === "running";
   const isIdle = lifecycle.state === "idle" && isSilent && pr.state === "none";
   return isIdle && isAlone && isThere ? lifecycle.since : null;

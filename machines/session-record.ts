@@ -161,6 +161,9 @@ export type SessionContext = {
   readonly trackers: Readonly<Record<string, Tracker>>;
   /** Whether a pull request that is ready is merged without being asked. */
   readonly mergeOnGreen: boolean;
+  readonly quotaPause: boolean;
+  /** The limit of its harness that it rests at; times are milliseconds since 1970. */
+  readonly limit: { readonly since: number; readonly until: number } | null;
   /** The heads whose merge was ordered, per pull request. */
   readonly merges: Readonly<Record<string, string>>;
   readonly messages: readonly SessionMessage[];
@@ -251,6 +254,8 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
     prs: [],
     trackers: {},
     mergeOnGreen: false,
+    quotaPause: true,
+    limit: null,
     merges: {},
     messages: [],
     flight: GROUNDED,

@@ -360,8 +360,8 @@ export function sessionKind(settings: Settings): Kind {
   return {
     name: "session",
     description: "An agent on its branch",
-    version: 2,
-    migrations: { 1: withDefaults },
+    version: 3,
+    migrations: { 1: withDefaults, 2: withDefaults },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["session.start"],

@@ -43,7 +43,10 @@ export function hookPublication(
   const [harness, event, token = ""] = text.slice(0, Math.max(0, end)).split(" ");
   if (session === undefined || harness === undefined || event === undefined)
     throw new Error("it is not what bin/hook writes");
-  const activity = activityOfHook(harness, event, saidIn(text.slice(end + 1)));
+  const activity = activityOfHook(harness, event, saidIn(text.slice(end + 1)), {
+    at: Math.floor(at),
+    zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+  });
   if (activity === undefined) return undefined;
   const data = ActivityObservation.parse({ ...activity, epoch: Number(epoch) });
   const id = `hook:${session}:${epoch}:${Number(number)}`;

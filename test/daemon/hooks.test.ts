@@ -18,9 +18,13 @@ beforeAll(async () => {
 afterAll(async () => world.end());
 
 /** Says something as an agent does: by the first `ao` on its PATH. The answer is the exit code. */
-async function say(event: string, text = ""): Promise<number | undefined> {
+async function say(
+  event: string,
+  text = "",
+  more: Readonly<Record<string, string>> = {},
+): Promise<number | undefined> {
   const env = { AO_HOME: world.home, AO_SESSION_ID: id, AO_TERMINAL_ID: id, AO_EPOCH: "1" };
-  const input = JSON.stringify({ session_id: "abc", prompt: text });
+  const input = JSON.stringify({ session_id: "abc", prompt: text, ...more });
   const { exitCode } = await execa(join(world.home, "bin/ao"), ["hook", "claude-code", event], {
     env,
     input,
@@ -91,4 +95,20 @@ it("leaves no counter behind when its terminal is gone", async () => {
   expect(existsSync(counter)).toBe(true);
   await world.post(`/sessions/${id}/kill`);
   await expect.poll(() => existsSync(counter)).toBe(false);
+});
+
+it("orcha-304: a limit parks its session until the time that it names, and the session goes on by itself", async () => {
+  id = await world.addSession();
+  const until = Math.ceil(Date.now() / 1_000) + 2;
+  const words = `Claude AI usage limit reached|${until}`;
+  await say("StopFailure", "", { error: "rate_limit", last_assistant_message: words });
+  await expect
+    .poll(async () => world.session(id))
+    .toMatchObject({ limit: { until: until * 1_000 }, activity: { state: "idle" } });
+  await world.kill();
+  await world.up();
+  const goesOn = "The limit of your harness was reset. Go on where you stopped.";
+  await expect.poll(() => world.typed(id)).toContain(goesOn);
+  expect(await world.session(id)).not.toHaveProperty("limit");
+  expect(world.typed(id).filter((line) => line === goesOn)).toHaveLength(1);
 });

@@ -2,6 +2,9 @@ import { expect, it } from "vitest";
 import { activityOfHook } from "../../machines/hooks.ts";
 import { ActivityObservation } from "../../machines/observations.ts";
 
+/** Noon on the first of January 2026. */
+const WHEN = { at: Date.UTC(2026, 0, 1, 12), zone: "UTC" };
+
 interface Row {
   readonly harness?: string;
   readonly event: string;
@@ -36,6 +39,21 @@ it.each([
   { event: "Stop", said: { last_assistant_message: "OK." }, is: { state: "idle", text: "OK." } },
   { harness: "codex", event: "Stop", is: { state: "idle", event: "stop" } },
   { event: "StopFailure", is: { state: "idle" } },
+  {
+    event: "StopFailure",
+    said: { error: "rate_limit", last_assistant_message: "API Error: Rate limit reached" },
+    is: { state: "idle", limitedUntil: WHEN.at + 900_000 },
+  },
+  {
+    event: "StopFailure",
+    said: { error: "rate_limit", error_details: "You've hit your limit · resets 1pm (UTC)" },
+    is: { state: "idle", limitedUntil: Date.UTC(2026, 0, 1, 13) },
+  },
+  {
+    event: "Stop",
+    said: { last_assistant_message: `Claude AI usage limit reached|${WHEN.at / 1_000 + 60}` },
+    is: { state: "idle", limitedUntil: WHEN.at + 60_000 },
+  },
   { event: "SubagentStop", is: undefined },
   { event: "Notification", said: { notification_type: "idle_prompt" }, is: { state: "idle" } },
   { event: "Notification", said: { notification_type: "agent_completed" }, is: { state: "idle" } },
@@ -65,20 +83,37 @@ it.each([
 ] satisfies Row[])(
   "an agent that says $event with $said is taken for $is",
   ({ harness = "claude-code", event, said = {}, is }: Row) => {
-    const told = activityOfHook(harness, event, said);
+    const told = activityOfHook(harness, event, said, WHEN);
     expect({ told }).toMatchObject({ told: is && { source: "hook", ...is } });
   },
 );
 
 it("tells the conversation from the first prompt on, not when it is only opened (K3)", () => {
   const said = { session_id: "abc" };
-  expect(activityOfHook("claude-code", "SessionStart", said)).not.toHaveProperty("agentSessionId");
-  expect(activityOfHook("claude-code", "Stop", said)).toMatchObject({ agentSessionId: "abc" });
+  expect(activityOfHook("claude-code", "SessionStart", said, WHEN)).not.toHaveProperty(
+    "agentSessionId",
+  );
+  expect(activityOfHook("claude-code", "Stop", said, WHEN)).toMatchObject({
+    agentSessionId: "abc",
+  });
+});
+
+it("takes no limit from words that only speak of one, nor from another event (K4)", () => {
+  const quoted = { last_assistant_message: "The test says: usage limit reached|1766502000" };
+  expect(activityOfHook("claude-code", "Stop", quoted, WHEN)).not.toHaveProperty("limitedUntil");
+  const failed = { error: "server_error", last_assistant_message: "API Error: 500" };
+  expect(activityOfHook("claude-code", "StopFailure", failed, WHEN)).not.toHaveProperty(
+    "limitedUntil",
+  );
+  const prompt = { prompt: "You've hit your limit · resets 1pm (UTC)" };
+  expect(activityOfHook("claude-code", "UserPromptSubmit", prompt, WHEN)).not.toHaveProperty(
+    "limitedUntil",
+  );
 });
 
 it("says nothing that an observation could not hold", () => {
   const long = "x".repeat(100_000);
   const said = { session_id: long, tool_name: long, tool_use_id: long, prompt: long };
-  const told = activityOfHook("claude-code", "UserPromptSubmit", said);
+  const told = activityOfHook("claude-code", "UserPromptSubmit", said, WHEN);
   expect(ActivityObservation.safeParse(told).success).toBe(true);
 });

@@ -44,7 +44,8 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   ),
   "There is no such tool or role: an agent's diff is on its branch, its tokens are its harness's, all workers are told with show.":
     of("072 073 097 098 100 127 128 275 329"),
-  "Not built yet: a limit that a harness reports is taken from nobody so far.": of("174 176 304"),
+  "A session runs the harness it was asked for: nothing falls back to, or balances between, harnesses.":
+    of("174 176"),
   "The picture shows a worker's own result, or what it does: nothing is scraped from its screen.":
     of("040 041"),
 };
