@@ -10,6 +10,8 @@ import {
 // How long the silence of a worker counts as progress, and when its manager is told that it rests. Rules W of
 // `objective-workers.ts`.
 
+/** Whoever gives slots says at once what a worker waits for, and again when that changes. */
+const SLOT_ASK_EVERY_MS = 300_000;
 const LEASE_MS = { waiting: 86_400_000, idle: 7_200_000, asking: 86_400_000 } as const;
 
 /** Whether a task counts as progress at `at`, and until when without another sign. */
@@ -43,7 +45,12 @@ export function workersNextAt(
   const times = workers.flatMap((worker) => {
     const lease = leaseOf(worker, limits);
     const told = idleToldAt(worker, limits);
-    return [...(lease === undefined ? [] : [lease.until]), ...(told === null ? [] : [told])];
+    const asked = worker.slot === "wanted" ? slotAskAt(worker) : null;
+    return [
+      ...(asked === null ? [] : [asked]),
+      ...(lease === undefined ? [] : [lease.until]),
+      ...(told === null ? [] : [told]),
+    ];
   });
   const ahead = times.filter((time) => time > at);
   return ahead.length === 0 ? null : Math.min(...ahead);
@@ -59,4 +66,10 @@ export function idleToldAt(worker: Worker, limits: ObjectiveLimits): number | nu
   const isLimited = (worker.facts?.limitedUntil ?? null) !== null;
   if (worker.toldIdleAt === since || hasOpenPull === true || isLimited) return null;
   return Math.max(since, worker.evidenceAt) + limits.idleAfterMs * 2;
+}
+
+/** When a task that waits is asked for a slot, once more where it was before; null when it has one or needs none. */
+export function slotAskAt({ state, slot, slotAskedAt }: Worker): number | null {
+  if (state !== "waiting" || slot === "held") return null;
+  return slot === "none" ? 0 : (slotAskedAt ?? 0) + SLOT_ASK_EVERY_MS;
 }

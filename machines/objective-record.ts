@@ -68,6 +68,8 @@ export type Worker = {
   readonly evidence: readonly string[];
   /** Whether it was asked for a slot, and has it. */
   readonly slot: "none" | "wanted" | "held";
+  /** When it was last asked for a slot; null before the first time. */
+  readonly slotAskedAt: number | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly endedAt: number | null;

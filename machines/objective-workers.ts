@@ -1,4 +1,4 @@
-import { idleToldAt } from "./objective-leases.ts";
+import { idleToldAt, slotAskAt } from "./objective-leases.ts";
 import { harnessOfProject } from "./objective-limits.ts";
 import { addressOf } from "./ids.ts";
 import type { ObjectiveEventNamed } from "./objective-protocol.ts";
@@ -31,6 +31,7 @@ import type { MailOrder } from "./order.ts";
 //   W3. What depends on a task that failed is canceled, and so on down.
 //   W4. Success needs evidence: a result of its own, an exit code of zero, a head that moved. A loss is never success.
 //   W5. An end is told to the manager, whichever one that is by then.
+//   W6. A request for a slot that nobody answers is asked again; a slot is held once, however often it is given.
 
 /** How long each state may last without a sign of life and still be progress. Milliseconds. */
 
@@ -93,6 +94,7 @@ function newWorker(id: string, at: number): Worker {
     summary: "",
     evidence: [],
     slot: "none",
+    slotAskedAt: null,
     createdAt: at,
     startedAt: null,
     endedAt: null,
@@ -139,10 +141,12 @@ function lookedAt(context: ObjectiveContext, id: string, at: number): ObjectiveS
     const names = open.slice(0, 5).map((need) => need?.id);
     return quiet(waitingFor(context, worker, `waiting for ${names.join(", ")}`));
   }
-  if (worker.slot !== "none") return quiet(context);
+  const askAt = slotAskAt(worker);
+  if (askAt === null || at < askAt) return quiet(context);
   const harness = worker.harness ?? harnessOfProject(context);
+  const reason = worker.slot === "none" ? "waiting for a slot" : worker.reason;
   return {
-    context: withWorker(context, { ...worker, slot: "wanted", reason: "waiting for a slot" }),
+    context: withWorker(context, { ...worker, slot: "wanted", slotAskedAt: at, reason }),
     orders: [
       rootMail("slot.wanted", { worker: id, host: "local", harness, projectId: context.projectId }),
     ],
@@ -160,9 +164,14 @@ function rootMail(name: string, data: MailOrder["data"]): MailOrder {
 /** It has a slot: its session is ordered. */
 export function slotGranted(context: ObjectiveContext, id: string, at: number): ObjectiveStep {
   const worker = context.workers.find((each) => each.id === id);
-  if (worker?.state !== "waiting" || context.end !== null) {
-    return { context, orders: [rootMail("slot.released", { worker: id })] };
-  }
+  if (worker?.state === "waiting" && context.end === null) return begun(context, worker, at);
+  // It has it already, and asked once more before it knew (W6).
+  if (worker?.slot === "held" && context.end === null) return quiet(context);
+  return { context, orders: [rootMail("slot.released", { worker: id })] };
+}
+
+function begun(context: ObjectiveContext, worker: Worker, at: number): ObjectiveStep {
+  const { id } = worker;
   const predecessor = context.workers.find(({ id: need }) => need === worker.dependsOn.at(-1));
   const baseRef = predecessor?.facts?.workspace.branch ?? undefined;
   const { title, prompt, harness, command } = worker;

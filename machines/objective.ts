@@ -207,7 +207,9 @@ export function objectiveKind({ supervisor: limits }: Settings): Kind {
   return {
     name: "objective",
     description: "A goal with a manager and workers",
-    version: 1,
+    version: 2,
+    // What a worker was asked for, and the limits of its harness, are absent in an older one, and read as never.
+    migrations: { 1: (state) => state },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["objective.start"],

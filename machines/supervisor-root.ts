@@ -71,7 +71,10 @@ interface Limits {
 
 function stepRoot({ context, event }: SeenBy, limits: Limits): RootStep {
   const { at } = event;
-  if (!isAboutTicks(event)) return given(noted(context, event), limits, at);
+  if (!isAboutTicks(event)) {
+    const step = given(noted(context, event), limits, at);
+    return { context: step.context, orders: [...grantedBefore(context, event), ...step.orders] };
+  }
   switch (event.type) {
     case "root.wake":
       return { context, orders: [tickOrder(at + limits.tickMs)] };
@@ -149,6 +152,13 @@ function wanted(
   const objective = splitAddress(from).id;
   const waiting = { worker, objective, host, harness, at, reason: "" };
   return { ...context, queue: [...context.queue, waiting] };
+}
+
+/** Whoever asks for what it holds did not hear that it was given (K3). */
+function grantedBefore({ held }: RootContext, event: SlotEvent): Order[] {
+  if (event.type !== "slot.wanted") return [];
+  const known = held.find(({ worker }) => worker === event.data.worker);
+  return known === undefined ? [] : [mailTo(known, "slot.granted", { worker: known.worker })];
 }
 
 function released(context: RootContext, workers: readonly string[]): RootContext {
