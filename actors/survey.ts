@@ -68,7 +68,7 @@ export type Survey = (asked: {
 const MOST_DUE = 64;
 const MOST_MISSING = 32;
 const MOST_REPOSITORIES = 256;
-const AT_ONCE = 16;
+const AT_ONCE = 4;
 
 /** Answers `surveyDirectories` over one system. */
 export function surveyor(

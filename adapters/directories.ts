@@ -32,6 +32,7 @@ export async function listDirectories(
   return { directories: [...trees, ...reviews], freeBytes };
 }
 
+const AT_ONCE = 16;
 const DU_MS = 60_000;
 
 /** Bytes on disk by path. One that cannot be measured in time is left out. */
@@ -98,9 +99,17 @@ async function treesOf(folder: string, projectId: string): Promise<Directory[]> 
       : { area: "worktree" as const, name: entry, path: join(root, entry) },
   );
   const known = [...whole, ...half].filter(({ name }) => isToken(name));
-  return Promise.all(
-    known.map(async (each) => ({ ...each, projectId, isLocked: await isLocked(each.path) })),
-  );
+  const found: Directory[] = [];
+  // A thousand at once would come back at once, and hold up everything else.
+  for (let from = 0; from < known.length; from += AT_ONCE) {
+    const slice = known.slice(from, from + AT_ONCE);
+    const seen = slice.map(async (each) => {
+      return { ...each, projectId, isLocked: await isLocked(each.path) };
+    });
+    // oxlint-disable-next-line no-await-in-loop -- a slice after the other
+    found.push(...(await Promise.all(seen)));
+  }
+  return found;
 }
 
 async function reviewsOf(folder: string, projectId: string): Promise<Directory[]> {

@@ -13,6 +13,8 @@ const PARTS = [
   "idle",
   "hook",
   "supervision",
+  "poke",
+  "collector",
   "review",
   "web",
   "pages",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ActorSystem } from "../actors/actor-system.ts";
 import { systemClock } from "../actors/clock.ts";
+import type { DirectoryLister } from "../actors/survey.ts";
 import type { Adapters } from "../adapters/adapter.ts";
 import type { Bus } from "../bus/bus.ts";
 import { connectNatsBus } from "../bus/nats-bus.ts";
@@ -25,13 +26,25 @@ export interface BenchWorld {
   readonly start: () => ActorSystem;
 }
 
+interface OutsideOptions {
+  /** In place of those that are done at once. */
+  readonly adapters?: Partial<Adapters>;
+  readonly directories?: DirectoryLister;
+}
+interface WorldOptions extends OutsideOptions {
+  readonly batch?: number;
+  readonly keepsStream?: boolean;
+  /** Intervals in place of the defaults. */
+  readonly pace?: object;
+}
+
 /**
  * Runs with a world and takes it down afterwards. Without `batch`, transactions are as large as by default. A stream that
  * is kept is never purged: it can be read again.
  */
 export async function withWorld<T>(
   run: (world: BenchWorld) => Promise<T>,
-  { batch, keepsStream = false }: { batch?: number; keepsStream?: boolean } = {},
+  { batch, keepsStream = false, pace = {}, ...outside }: WorldOptions = {},
 ): Promise<T> {
   const home = mkdtempSync(join(tmpdir(), "ao-bench-"));
   const server = await startNatsServer({ home });
@@ -41,8 +54,8 @@ export async function withWorld<T>(
   if (keepsStream) bus.purge = async () => Promise.resolve(true);
   const store = openLmdbStore(join(home, "lmdb"));
   const limits = { callers: 100_000, ...(batch !== undefined && { batch }) };
-  const settings = Settings.parse({ limits });
-  const start = (): ActorSystem => systemOver(store, bus, settings);
+  const settings = Settings.parse({ limits, ...pace });
+  const start = (): ActorSystem => systemOver(store, bus, { settings, ...outside });
   try {
     return await run({ store, bus, login: [server.url, user, pass], start });
   } finally {
@@ -54,11 +67,16 @@ export async function withWorld<T>(
 }
 
 /** A system whose outside is always done at once: what is measured is the way there and back. */
-export function systemOver(store: Store, bus: Bus, settings: Settings): ActorSystem {
+export function systemOver(
+  store: Store,
+  bus: Bus,
+  { settings, adapters = {}, directories }: { readonly settings: Settings } & OutsideOptions,
+): ActorSystem {
   return new ActorSystem({
     store,
     bus,
-    adapters: ADAPTERS,
+    adapters: { ...ADAPTERS, ...adapters },
+    ...(directories !== undefined && { directories }),
     kinds: kinds(settings),
     settings,
     clock: systemClock(),

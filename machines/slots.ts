@@ -6,6 +6,9 @@
 //   L2. A measurement that is missing or old holds nobody back, and an empty host always takes one.
 //   L3. Whoever waits is told for what.
 
+// Made once: to make one takes longer than all else here.
+const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
+
 export type Slot = {
   readonly worker: string;
   readonly objective: string;
@@ -74,8 +77,7 @@ function obstacle(
 ): string | undefined {
   const quota = quotas.find((each) => each.harness === harness && each.until > at);
   if (quota !== undefined) {
-    const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
-    return `waiting for the limit of ${harness} to be reset at ${time.format(quota.until)} UTC`;
+    return `waiting for the limit of ${harness} to be reset at ${TIME.format(quota.until)} UTC`;
   }
   if (held.length >= gates.workers) {
     return `waiting for one of ${gates.workers} workers to end`;
