@@ -130,7 +130,12 @@ function titleOf({ title, question, text }: z.infer<typeof Said>, id: string): s
 }
 
 const Text = z.string().optional().catch(undefined);
-const Run = z.looseObject({ id: z.string(), state: z.string(), reason: z.string().nullish() });
+const Run = z.looseObject({
+  id: z.string(),
+  state: z.string(),
+  reason: z.string().nullish(),
+  verdict: z.string().optional(),
+});
 /** What kinds say of themselves under names that people understand; what one does not say is left out. */
 const Said = z.object({
   title: Text,
@@ -154,13 +159,17 @@ function parentOf({ parent, objectiveId, projectId }: z.infer<typeof Said>): str
   return projectId === undefined ? null : addressOf("project", projectId);
 }
 
-/** The newest runs, newest first, in words. */
+/** What became of the runs: how many a newer commit made void, then the newest ones, newest first. */
 function runsOf(runs: readonly z.infer<typeof Run>[]): string {
-  return runs
+  const isSuperseded = ({ reason }: z.infer<typeof Run>): boolean => reason === "superseded";
+  const voided = runs.filter(isSuperseded).length;
+  const newest = runs
+    .filter((run) => !isSuperseded(run))
     .slice(-3)
     .toReversed()
-    .map(({ state, reason }) => [state, reason].filter(Boolean).join(": "))
+    .map(({ state, reason, verdict }) => [verdict || state, reason].filter(Boolean).join(": "))
     .join(" ← ");
+  return [voided === 0 ? "" : `${voided} superseded`, newest].filter(Boolean).join(" · ");
 }
 
 // Long enough to know it by.

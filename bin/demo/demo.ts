@@ -1,20 +1,24 @@
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { startNatsServer } from "../../bus/nats-server.ts";
-import { buildStage, originMain, type Stage } from "./stage.ts";
-import { follow, hasFailedCheck, table, timeline, type Api, type Telling } from "./story.ts";
-import { readRunFile, type RunFile } from "../run-file.ts";
+import type { Play } from "./acts/act.ts";
+import { conflict } from "./acts/conflict.ts";
+import { interruption } from "./acts/interruption.ts";
+import { objective } from "./acts/objective.ts";
+import { review } from "./acts/review.ts";
+import { factsOf } from "./facts.ts";
+import { house as newHouse, type House } from "./house.ts";
+import { buildStage, scripted, type Stage } from "./stage.ts";
+import { follow, table } from "./story.ts";
+import { timeline } from "./timeline.ts";
+import * as views from "./views.ts";
 
 // Demo
 //
-// The main job with real parts: a repository with an origin, two agents in tmux panes, pull requests, checks that
-// really run, one that fails and is mended, two merges — and a SIGKILL of the daemon in the middle. What it says is
-// checked: it fails when any expected fact does not hold.
+// The main job with real parts: a repository with an origin, agents, reviewers and a manager in tmux panes, pull requests
+// with checks that really run. Four acts at once, each a file of `acts/`, and a SIGKILL of the daemon in the middle of a
+// review. What it says is checked: it fails when any expected fact does not hold.
 
 export interface DemoOptions {
   /** argv that runs this very `ao`. */
@@ -25,130 +29,110 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
 }
 
-const PATIENCE_MS = 50_000;
+/** An agent as a project's config names it. */
+function agent(role: Parameters<typeof scripted>[0]): object {
+  return { harness: "command", command: scripted(role) };
+}
+
 const ENDING_MS = 15_000;
 
 /** Runs the demo; the number of facts that did not hold. */
 export async function runDemo(options: DemoOptions): Promise<number> {
-  const { out } = options;
+  const { out, keep, entry } = options;
   const root = mkdtempSync(join(tmpdir(), "ao-demo-"));
   const stage = await buildStage(root);
-  const demo = new Demo(stage, options);
+  // One act that fails ends the others.
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
+  const house = newHouse({ root, home: stage.home, entry, signal });
+  const demo = new Demo(stage, house, { ...options, signal });
+  let isWhole = false;
   try {
     out(`A real repository with a bare origin: ${stage.repository}`);
-    await demo.play();
+    await demo.play((reason) => broken.abort(reason));
     const failed = await demo.check();
-    if (options.keep)
-      out(
-        `\nKept. Look around with: AO_HOME=${stage.home} ao ls; end it with: export AO_HOME=${stage.home}; for s in demo-1 demo-2; do ao kill $s; done; ao down`,
-      );
+    isWhole = true;
+    if (keep) await demo.tellKept();
     return failed;
   } finally {
-    await demo.leave();
-    if (!options.keep)
-      rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+    const isKept = keep && isWhole;
+    await demo.leave(isKept);
+    if (!isKept) rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
-const Sessions = z.object({ sessions: z.array(z.object({ id: z.string(), status: z.string() })) });
-const Pulls = z.object({
-  pulls: z.array(
-    z.object({
-      number: z.number(),
-      title: z.string(),
-      state: z.string(),
-      session: z.string().optional(),
-      ci: z.object({ state: z.string() }),
-    }),
-  ),
-});
-type Pull = z.infer<typeof Pulls>["pulls"][number];
-const Intake = z.object({
-  isBalanced: z.boolean(),
-  dead: z.number(),
-  received: z.number(),
-  outbox: z.number(),
-});
-const States = z.object({ actors: z.array(z.object({ states: z.array(z.string()) })) });
-
 class Demo {
-  readonly #stage: Stage;
   readonly #options: DemoOptions;
-  readonly #telling: Telling = { lastId: 0, startedAt: Date.now(), kills: [] };
+  readonly #house: House;
+  readonly #play: Play;
   readonly #stopFollowing = new AbortController();
-  #signal: AbortSignal;
-  #daemon: ChildProcess | undefined;
-  #run: RunFile | undefined;
 
-  constructor(stage: Stage, options: DemoOptions) {
-    this.#stage = stage;
+  constructor(stage: Stage, house: House, options: DemoOptions) {
     this.#options = options;
-    this.#signal = options.signal;
+    this.#house = house;
+    this.#play = {
+      stage,
+      house,
+      telling: { lastId: 0, startedAt: Date.now(), kills: [], deeds: [] },
+      person: this.#person,
+      seen: { wasReviewing: false, lateWord: undefined, shown: "", draft: "", ended: [] },
+    };
   }
 
-  async play(): Promise<void> {
-    const { out } = this.#options;
-    await this.#up();
+  /** `giveUp`: tells all acts that one of them failed. */
+  async play(giveUp: (reason: unknown) => void): Promise<void> {
+    const house = this.#house;
+    await house.up();
+    this.#options.out(`The daemon is up: ${house.where()?.url}`);
     const following = this.#follow();
-    await this.#api("POST", "/projects", {
-      id: "demo",
-      path: this.#stage.repository,
-      scm: "local",
-      config: {
-        worker: { harness: "command", command: ["sh", this.#stage.agent] },
-        checks: [{ name: "greetings", command: "sh check.sh" }],
-        env: { DIARY: this.#stage.diary },
-      },
-    });
-    for (const prompt of [
-      "Please write hello.sh.",
-      "Carelessly write goodbye.sh (carelessly, so the check fails).",
-    ]) {
-      await this.#api("POST", "/sessions", {
-        projectId: "demo",
-        prompt: prompt.replace("Carelessly", "Please"),
-        title: prompt,
-      });
-    }
-    // From the journal: an agent that is told at once may have mended it before this looks again.
-    await this.#until("a check to fail", async () => hasFailedCheck(this.#get));
-    await this.#killDaemon();
-    await this.#until("both checks to pass", async () => {
-      const pulls = await this.#pulls();
-      return pulls.length === 2 && pulls.every(({ ci }) => ci.state === "passing");
-    });
-    for (const { number } of await this.#pulls()) {
-      out(`  ·  merging pull request #${number}`);
-      await this.#api("POST", `/projects/demo/pulls/${number}/merge`, {});
-    }
-    await this.#until("both to be merged", async () =>
-      (await this.#pulls()).every(({ state }) => state === "merged"),
+    await this.#begin();
+    const acts = [
+      review(this.#play, this.#killDaemon),
+      conflict(this.#play),
+      interruption(this.#play),
+      objective(this.#play),
+    ];
+    await Promise.all(
+      acts.map(async (act) =>
+        act.catch((error: unknown) => {
+          giveUp(error);
+          throw error;
+        }),
+      ),
     );
-    if (!this.#options.keep) await this.#cleanUp("workspace", "archived");
+    if (!this.#options.keep) await this.#endSession(views.LISTER);
+    await house.until(
+      "the last order to be carried out",
+      async () => (await views.intakeOf(house)).outbox === 0,
+    );
     this.#stopFollowing.abort();
     await following;
   }
 
   /** Prints what was; the number of facts that do not hold. */
   async check(): Promise<number> {
-    const { out } = this.#options;
+    const { out, keep } = this.#options;
+    const { telling, seen } = this.#play;
     out("\nTimeline");
-    for (const line of await timeline(this.#get, this.#telling)) out(`  ${line}`);
+    for (const line of await timeline(this.#house, telling)) out(`  ${line}`);
     out("\nPull requests");
-    const pulls = await this.#pulls();
+    const pulls = await views.pullsOf(this.#house);
     for (const line of table(
-      pulls.map(({ number, title, state, ci, session }) => [
+      pulls.map(({ number, title, state, ci, reviewDecision, session }) => [
         `#${number}`,
         title,
         state,
         `checks ${ci.state}`,
+        `review ${reviewDecision}`,
         session ?? "",
       ]),
     )) {
       out(`  ${line}`);
     }
+    out("\nObjective");
+    for (const line of seen.shown.trimEnd().split("\n")) out(`  ${line}`);
     out("\nFacts");
-    const facts = await this.#facts(pulls);
+    const facts = await factsOf(this.#play, { keep });
     for (const [fact, holds] of facts) out(`  ${holds ? "✓" : "✗"} ${fact}`);
     const failed = facts.filter(([, holds]) => !holds).length;
     out(
@@ -159,171 +143,117 @@ class Demo {
     return failed;
   }
 
+  /** Says where to look, and how to end it. */
+  async tellKept(): Promise<void> {
+    const { out } = this.#options;
+    const { home, root } = this.#play.stage;
+    const { code } = z.object({ code: z.string() }).parse(await this.#house.post("/web/codes"));
+    const url = this.#house.where()?.url ?? "";
+    out(
+      [
+        `\nKept, and running. The board, signed in, once and within a minute: ${url}/#code=${code}`,
+        `  another link:          AO_HOME=${home} ao ui`,
+        `  the reviews:           ${url}/actors/review/${views.GREETER}`,
+        `  the reviewer's pane:   ${url}/actors/terminal/review-${views.GREETER}`,
+        `  the objective:         ${url}/actors/objective/${views.OBJECTIVE}`,
+        `Look around with: AO_HOME=${home} ao ls --all`,
+        `End it with:      export AO_HOME=${home}; ao kill ${views.LISTER}; ao down; tmux -S $AO_HOME/tmux.sock kill-server; rm -r ${root}`,
+      ].join("\n"),
+    );
+  }
+
   /** Leaves nothing behind, unless it shall be kept. */
-  async leave(): Promise<void> {
+  async leave(isKept: boolean): Promise<void> {
     this.#stopFollowing.abort();
-    if (this.#options.keep && this.#daemon?.exitCode === null) {
-      this.#daemon.unref();
+    if (isKept) {
+      this.#house.release();
       return;
     }
-    await this.#endSessions();
-    await this.#stopDaemon("SIGTERM");
-    await this.#sweep();
+    this.#house.heed(AbortSignal.timeout(ENDING_MS));
+    if (this.#house.where() !== undefined) await this.#endAll().catch(() => {});
+    await this.#house.stop("SIGTERM");
+    await this.#house.sweep();
   }
 
-  /** Ends what is left of the sessions, with every process: what still ran would write into a folder that is gone. */
-  async #endSessions(): Promise<void> {
-    this.#signal = AbortSignal.timeout(ENDING_MS);
-    if (this.#run === undefined || this.#daemon?.exitCode !== null) return;
+  /** The project, the goal, and the two sessions that a person begins. */
+  async #begin(): Promise<void> {
+    const house = this.#house;
+    const { stage } = this.#play;
+    await house.post("/projects", {
+      id: views.PROJECT,
+      path: stage.repository,
+      scm: "local",
+      config: {
+        worker: agent("worker"),
+        manager: agent("manager"),
+        reviewers: [agent("reviewer")],
+        checks: [{ name: "greetings", command: "sh check.sh" }],
+        env: { DIARY: stage.diary },
+      },
+    });
+    this.#person("wants greetings: hello, goodbye and thanks");
+    await house.post("/objectives", {
+      projectId: views.PROJECT,
+      title: "Greet the world",
+      prompt: "Scripts that say hello, goodbye and thanks to the world, reviewed and merged.",
+    });
+    await house.post("/sessions", {
+      projectId: views.PROJECT,
+      title: "Welcome the world",
+      prompt: "Write welcome.sh, and list it in GREETINGS.",
+    });
+    await house.post("/sessions", {
+      projectId: views.PROJECT,
+      title: "Draft another greeting",
+      prompt: "Draft another greeting.",
+      command: scripted("drafter"),
+    });
+  }
+
+  #person = (does: string): void => {
+    this.#options.out(`  ·  a person ${does}`);
+    this.#play.telling.deeds.push({ at: Date.now(), text: `a person ${does}` });
+  };
+
+  #killDaemon = async (): Promise<void> => {
+    const { out } = this.#options;
+    out("\n  ✂  SIGKILL to the daemon, in the middle of a review");
+    this.#play.telling.kills.push(Date.now());
+    await this.#house.stop("SIGKILL");
+    await this.#house.up();
+    out(`  ✂  a new daemon took over what was left: ${this.#house.where()?.url}\n`);
+  };
+
+  /** Ends every session, with every process: what still ran would write into a folder that is gone. */
+  async #endAll(): Promise<void> {
+    const house = this.#house;
+    await house.post(`/objectives/${views.OBJECTIVE}/cancel`).catch(() => {});
+    for (const { id } of await views.sessionsOf(house)) {
+      // oxlint-disable-next-line no-await-in-loop -- one at a time is enough
+      await house.post(`/sessions/${id}/kill`, { kind: "cleanup" });
+    }
     // A worktree with work of its own is kept; the terminals must be gone.
-    await this.#cleanUp("terminal", "absent").catch(() => {});
-  }
-
-  /** Agents and the nats-server outlive a daemon that was killed; of a demo that broke off there may be some. */
-  async #sweep(): Promise<void> {
-    const { home } = this.#stage;
-    const endPanes = ["-S", join(home, "tmux.sock"), "kill-server"];
-    await promisify(execFile)("tmux", endPanes).catch(() => {});
-    // Without a nats-server there is none to end.
-    await startNatsServer({ home }).then(
-      async (server) => server.stop(),
-      () => {},
+    await house.until("every terminal to be gone", async () =>
+      views.areAll(house, "terminal", "absent"),
     );
   }
 
-  async #facts(pulls: readonly Pull[]): Promise<[string, boolean][]> {
-    const main = await originMain(this.#stage);
-    const diaries = pulls.map(({ session = "" }) =>
-      readFileSync(join(this.#stage.diary, session), "utf8").split("\n"),
+  async #endSession(id: string): Promise<void> {
+    const house = this.#house;
+    await house.post(`/sessions/${id}/kill`, { kind: "cleanup" });
+    await house.until(
+      `${id} to be gone`,
+      async () =>
+        (await views.areAll(house, "terminal", "absent")) &&
+        (await views.areAll(house, "workspace", "archived")),
     );
-    const count = (start: string): number =>
-      diaries.flat().filter((line) => line.startsWith(start)).length;
-    const intake = Intake.parse(await this.#api("GET", "/intake"));
-    const sessions = await this.#sessions();
-    return [
-      ["the daemon was killed once with SIGKILL, and went on", this.#telling.kills.length === 1],
-      ["each agent was started once", count("started") === 2],
-      ["each pull request was opened once", pulls.length === 2],
-      ["one check failed, and its agent was told once", count("told") === 1],
-      [
-        "each commit is on origin/main once",
-        new Set(main.commits).size === main.commits.length && main.commits.length === 4,
-      ],
-      ["each pull request was merged once", main.merges.length === 2],
-      [
-        "main holds both scripts",
-        ["hello.sh", "goodbye.sh"].every((file) => main.files.includes(file)),
-      ],
-      [
-        `the books balance over ${intake.received} messages, none dead`,
-        intake.isBalanced && intake.dead === 0,
-      ],
-      ["no order is left open", intake.outbox === 0],
-      ...(this.#options.keep
-        ? []
-        : [
-            ["no session is left", sessions.every(({ status }) => ENDED.has(status))] satisfies [
-              string,
-              boolean,
-            ],
-          ]),
-    ];
-  }
-
-  async #up(): Promise<void> {
-    const { entry } = this.#options;
-    const [program = process.execPath, ...args] = entry;
-    const log = openSync(join(this.#stage.root, "daemon.log"), "a");
-    this.#daemon = spawn(program, [...args, "up"], {
-      env: { ...process.env, AO_HOME: this.#stage.home },
-      stdio: ["ignore", log, log],
-      detached: true,
-    });
-    const pid = this.#daemon.pid;
-    await this.#until("the daemon", async () => {
-      if (this.#daemon?.exitCode !== null) throw new Error(`the daemon ended: ${this.#log()}`);
-      this.#run = readRunFile(this.#stage.home);
-      return Promise.resolve(this.#run?.pid === pid);
-    });
-    this.#options.out(`The daemon is up: ${this.#run?.url}`);
-  }
-
-  async #killDaemon(): Promise<void> {
-    this.#options.out("\n  ✂  SIGKILL to the daemon, in the middle of it all");
-    this.#telling.kills.push(Date.now());
-    await this.#stopDaemon("SIGKILL");
-    await this.#up();
-    this.#options.out("  ✂  a new daemon took over what was left\n");
-  }
-
-  async #stopDaemon(signal: NodeJS.Signals): Promise<void> {
-    const daemon = this.#daemon;
-    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
-    const gone = new Promise((resolve) => {
-      daemon.once("exit", resolve);
-    });
-    daemon.kill(signal);
-    await gone;
-  }
-
-  /** Ends all sessions, and waits until all actors of a kind are in a state. */
-  async #cleanUp(kind: "terminal" | "workspace", state: string): Promise<void> {
-    for (const { id } of await this.#sessions())
-      await this.#api("POST", `/sessions/${id}/kill`, { kind: "cleanup" });
-    await this.#until(`every ${kind} to be ${state}`, async () => {
-      const { actors } = States.parse(await this.#api("GET", `/actors?kind=${kind}`));
-      return actors.every(({ states }) => states.includes(state));
-    });
   }
 
   #follow = async (): Promise<void> =>
     follow({
-      telling: this.#telling,
-      where: () => this.#run,
+      telling: this.#play.telling,
+      where: () => this.#house.where(),
       out: this.#options.out,
-      signal: AbortSignal.any([this.#signal, this.#stopFollowing.signal]),
+      signal: AbortSignal.any([this.#options.signal, this.#stopFollowing.signal]),
     });
-
-  async #pulls(): Promise<readonly Pull[]> {
-    return Pulls.parse(await this.#api("GET", "/projects/demo/pulls")).pulls;
-  }
-
-  async #sessions(): Promise<z.infer<typeof Sessions>["sessions"]> {
-    return Sessions.parse(await this.#api("GET", "/sessions")).sessions;
-  }
-
-  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + PATIENCE_MS;
-    while (!(await holds())) {
-      this.#signal.throwIfAborted();
-      if (Date.now() > deadline)
-        throw new Error(`waited ${PATIENCE_MS / 1_000} s for ${what}\n${this.#log()}`);
-      await delay(100);
-    }
-  }
-
-  #get: Api = async (path) => this.#api("GET", path);
-
-  async #api(method: string, path: string, body?: object): Promise<unknown> {
-    const run = this.#run;
-    if (run === undefined) throw new Error("the daemon is not up");
-    const response = await fetch(`${run.url}/api/v1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${run.token}`, "content-type": "application/json" },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([this.#signal, AbortSignal.timeout(15_000)]),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text);
-  }
-
-  #log(): string {
-    return readFileSync(join(this.#stage.root, "daemon.log"), "utf8")
-      .split("\n")
-      .slice(-15)
-      .join("\n");
-  }
 }
-
-const ENDED: ReadonlySet<string> = new Set(["killed", "cleanup", "terminated", "done", "merged"]);

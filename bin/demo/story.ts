@@ -4,7 +4,7 @@ import type { RunFile } from "../run-file.ts";
 
 // Demo story
 //
-// Tells what happens as people would: from the event stream, resumed where it broke off, and from the journal.
+// Tells what happens while it happens: from the event stream, resumed where it broke off.
 
 /** How far the story was told; outlives the daemon. */
 export interface Telling {
@@ -12,11 +12,11 @@ export interface Telling {
   readonly startedAt: number;
   /** When the daemon was killed, milliseconds since 1970. */
   readonly kills: number[];
+  /** What people did, from outside. */
+  readonly deeds: { readonly at: number; readonly text: string }[];
 }
 
-export type Api = (path: string) => Promise<unknown>;
-
-const Step = z.object({
+export const Step = z.object({
   address: z.string(),
   globalSeq: z.number(),
   message: z.object({ type: z.string(), data: z.unknown() }),
@@ -24,7 +24,7 @@ const Step = z.object({
   isNoop: z.boolean(),
   committedAt: z.number(),
 });
-type Step = z.infer<typeof Step>;
+export type Step = z.infer<typeof Step>;
 
 /** Prints every move of an actor as it is committed, until aborted; goes on after the last one when the daemon died. */
 export async function follow(story: {
@@ -75,10 +75,13 @@ function lineOf(
   { address, message, value, isNoop, committedAt }: Step,
   startedAt: number,
 ): string | undefined {
-  if (isNoop || value === undefined) return undefined;
+  if (isNoop || value === undefined || BACKSTAGE.test(address)) return undefined;
   const seconds = ((committedAt - startedAt) / 1_000).toFixed(1).padStart(5);
-  return `${seconds}s  ${address.padEnd(18)} ${message.type.padEnd(24)} ${statesIn(value)}`;
+  return `${seconds}s  ${address.padEnd(26)} ${message.type.padEnd(24)} ${statesIn(value)}`;
 }
+
+/** What goes on in any case. */
+const BACKSTAGE = /^(?:supervisor|collector)\//;
 
 /** XState's value in a few words. */
 function statesIn(value: unknown): string {
@@ -97,63 +100,6 @@ const QUIET: ReadonlySet<string> = new Set([
   "wanted running",
   "runtime unknown",
 ]);
-
-/** The story of the pull requests and the kill, from the journal. */
-export async function timeline(api: Api, telling: Telling): Promise<string[]> {
-  const told = (await forgeSteps(api))
-    .filter(({ isNoop }) => !isNoop)
-    .map((step) => ({ at: step.committedAt, text: pullText(step) }));
-  const kills = telling.kills.map((at) => ({ at, text: "SIGKILL of the daemon ✂" }));
-  return [...told, ...kills]
-    .filter(({ text }) => text !== undefined)
-    .toSorted((a, b) => a.at - b.at)
-    .map(
-      ({ at, text }) => `${((at - telling.startedAt) / 1_000).toFixed(1).padStart(5)}s  ${text}`,
-    );
-}
-
-/** Whether any check failed so far, mended or not. */
-export async function hasFailedCheck(api: Api): Promise<boolean> {
-  const steps = await forgeSteps(api);
-  return steps.some(({ message: { data } }) =>
-    Told.parse(data).result?.checks?.some(({ passed }) => !passed),
-  );
-}
-
-async function forgeSteps(api: Api): Promise<readonly Step[]> {
-  return Journal.parse(await api("/actors/forge/demo/journal?limit=500")).entries;
-}
-
-const Journal = z.object({ entries: z.array(Step) });
-/** What the forge's messages may tell. */
-const Told = z.looseObject({
-  title: z.string().optional(),
-  session: z.string().optional(),
-  number: z.number().optional(),
-  heads: z.record(z.string(), z.unknown()).default({}),
-  result: z
-    .looseObject({
-      checks: z.array(z.looseObject({ name: z.string(), passed: z.boolean() })).optional(),
-      mergeSha: z.string().optional(),
-    })
-    .optional(),
-});
-
-function pullText({ message }: Step): string | undefined {
-  const data = Told.parse(message.data);
-  const checks = data.result?.checks;
-  if (message.type === "pull.open") return `${data.session ?? "somebody"} opened "${data.title}"`;
-  if (message.type === "refs.observed") return `heads moved: ${Object.keys(data.heads).join(", ")}`;
-  if (message.type === "runChecks.done" && checks !== undefined) {
-    return checks
-      .map(({ name, passed }) => `check ${name} ${passed ? "passed" : "failed"}`)
-      .join(", ");
-  }
-  if (message.type === "pull.merge") return `merge of #${data.number} asked for`;
-  if (message.type === "mergePullRequest.done")
-    return `merged as ${data.result?.mergeSha?.slice(0, 8)}`;
-  return undefined;
-}
 
 /** Rows in aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string[] {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { expect, it, onTestFailed, onTestFinished, vi } from "vitest";
 import { tempFolder } from "../support/folder.ts";
+import { bundled, startBrowser } from "../support/browser.ts";
 import { endLeftovers } from "../support/leftovers.ts";
 
 const ENTRY = join(import.meta.dirname, "../../bin/entry.ts");
@@ -31,18 +32,32 @@ function demo(...args: string[]) {
 it("plays to its end, and leaves no process and no folder", async () => {
   const { folder, told } = demo();
   const { exitCode, all } = await told;
-  expect(all).toMatch(/^All 10 facts hold\.$/m);
+  expect(all).toMatch(/^All 29 facts hold\.$/m);
   expect(exitCode).toBe(0);
   expect(readdirSync(folder)).toEqual([]);
   expect(await endLeftovers(folder, 2_000)).toEqual([]);
 });
 
-it("fails when a fact does not hold, and says which", async () => {
+// As if each had been told what another one was.
+const FALSE_WORDS = [
+  "started 1",
+  "told comment hello",
+  "told conflict thanks",
+  "told review thanks",
+];
+const BROKEN = [
+  "each agent was started once",
+  "a review comment reached the right agent once",
+  "a merge conflict reached the right agent once",
+  "requested changes reached the right agent once",
+];
+
+it("fails when facts do not hold, and says which", async () => {
   const { folder, told, diary } = demo();
-  appendFileSync(await diary("demo-1"), "started\n");
+  appendFileSync(await diary("demo-o1-w2"), `${FALSE_WORDS.join("\n")}\n`);
   const { exitCode, all } = await told;
-  expect(all).toMatch(/^ {2}✗ each agent was started once$/m);
-  expect(all).toMatch(/^1 of 10 facts do not hold\.$/m);
+  expect([...all.matchAll(/^ {2}✗ (.*)$/gm)].map(([, fact]) => fact)).toEqual(BROKEN);
+  expect(all).toMatch(/^4 of 29 facts do not hold\.$/m);
   expect(exitCode).toBe(1);
   expect(readdirSync(folder)).toEqual([]);
 });
@@ -58,20 +73,35 @@ it("leaves nothing when it is interrupted", async () => {
   expect(await endLeftovers(folder, 2_000)).toEqual([]);
 });
 
+/** A stranger goes from the link to the board, and from there to the reviewer that was superseded, its time and reason. */
+async function tellsOfTheSuperseded(link: string): Promise<void> {
+  const browser = await startBrowser();
+  onTestFinished(async () => browser.close());
+  const page = await browser.newPage();
+  await page.goto(link);
+  await page.locator(".row", { hasText: "1 superseded" }).click();
+  const run = page.locator("li", { hasText: "demo-o1-w1-r1" });
+  await run
+    .getByText(/ended at [\d:.]+, superseded: the pull request got a newer commit/)
+    .waitFor();
+  await page.goto(new URL("/actors/terminal/review-demo-o1-w1", link).href);
+  await page.getByRole("tab", { name: "Journal" }).click();
+  await page.getByText("destroyTerminal.done").first().waitFor();
+}
+
 it("keeps a home that can be used when it is told to", async () => {
+  await bundled();
   const { told } = demo("--keep");
   const { exitCode, all } = await told;
-  expect(all).toMatch(/^All 9 facts hold\.$/m);
+  expect(all).toMatch(/^All 28 facts hold\.$/m);
   expect(exitCode).toBe(0);
-  const home = /AO_HOME=(\S+) ao ls/.exec(all ?? "")?.[1] ?? "";
+  const home = /AO_HOME=(\S+) ao ls --all/.exec(all ?? "")?.[1] ?? "";
   const ao = async (...args: string[]) =>
     execa(process.execPath, [ENTRY, ...args], { env: { AO_HOME: home } });
   expect((await ao("ls", "--all")).stdout).toMatch(/demo-1[^]*demo-2/);
   expect((await ao("pr", "ls", "demo")).stdout).toMatch(/merged/);
-  for (const id of ["demo-1", "demo-2"]) {
-    // oxlint-disable-next-line no-await-in-loop -- one at a time is enough
-    await ao("kill", id);
-  }
+  await tellsOfTheSuperseded((await ao("ui")).stdout);
+  await ao("kill", "demo-1");
   await expect.poll(async () => (await ao("intake", "--json")).stdout).toMatch(/"outbox": ?0/);
   await ao("down");
   expect(existsSync(join(home, "run.json"))).toBe(false);

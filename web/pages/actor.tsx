@@ -132,7 +132,8 @@ function Side({
   readonly frame: Frame;
   readonly onSeq: (seq: number) => void;
 }): ReactNode {
-  const [tab, setTab] = useState("now");
+  // Of a review people ask first what became of its runs.
+  const [tab, setTab] = useState(path.startsWith("review/") ? "runs" : "now");
   const [event, setEvent] = useState("");
   const tryEvent = (type: string): void => {
     setEvent(type);
