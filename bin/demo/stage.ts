@@ -30,6 +30,8 @@ exit $status
 const CONFIG = {
   http: { port: 0 },
   probes: { terminalMs: 1_000, scmMs: 5_000 },
+  // A machine that is busy with something else must not hold the second worker back.
+  scheduling: { loadPerCore: 0 },
   supervisor: { tickMs: 1_000, idleAfterMs: 1_500, cooldownMs: 1_500, keepEndedMs: 500 },
 };
 
