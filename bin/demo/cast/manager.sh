@@ -13,7 +13,6 @@ if grep -q 'You are resuming' "$AO_PROMPT_FILE"; then
   note resumed
   insist ao objective plan "$AO_OBJECTIVE_ID" --did 'hello and goodbye' --did 'thanks'
   insist ao objective done "$AO_OBJECTIVE_ID" --summary 'Hello, goodbye and thanks are reviewed and merged'
-  note finished
 else
   say "Two workers for $AO_OBJECTIVE_ID."
   worker 'hello and goodbye' 'Write hello.sh and goodbye.sh tersely, each in a pull request of its own.'
