@@ -133,7 +133,7 @@ function Side({
   readonly onSeq: (seq: number) => void;
 }): ReactNode {
   // Of a review people ask first what became of its runs.
-  const [tab, setTab] = useState(path.startsWith("review/") ? "runs" : "now");
+  const [tab, setTab] = useState(path.startsWith("/actors/review/") ? "runs" : "now");
   const [event, setEvent] = useState("");
   const tryEvent = (type: string): void => {
     setEvent(type);
