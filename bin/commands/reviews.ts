@@ -77,7 +77,9 @@ export async function listReviews(output: Output, session: string): Promise<void
 
 function whyOf(run: ReviewRunView | undefined): string | undefined {
   if (run === undefined) return undefined;
-  const { status, failReason, delivery, attempt } = run;
+  const { status, failReason, delivery, attempt, tree } = run;
+  // Whatever it said: it did not look at the commit alone, so its verdict counts for nothing.
+  if (tree === "changed") return "tree_changed";
   if (failReason !== undefined)
     return attempt > 1 ? `${failReason} (attempt ${attempt})` : failReason;
   if (delivery.state === "none") return status;

@@ -52,6 +52,24 @@ describe("ao review", () => {
     expect(row).toMatch(/^#42 +running +- +\d+s +running +A change$/);
   });
 
+  it("ls says why an approval counts for nothing: the worktree was not the commit any more", async () => {
+    const { ao, server } = await worker(true);
+    server.outside.spoilTrees();
+    const said = await ao([
+      "review",
+      "submit",
+      "demo-1",
+      ...RUN,
+      ...TOKEN,
+      "--verdict",
+      "approved",
+    ]);
+    expect(said).toMatchObject({ code: 0 });
+    await expect
+      .poll(async () => (await ao(["review", "ls", "demo-1"])).out.split("\n")[1])
+      .toMatch(/^#42 +needs_review +approved +\d+s +tree_changed +A change$/);
+  });
+
   it("ls says so when there is nothing to review", async () => {
     const { ao, server } = await connected();
     await withProject(server);
