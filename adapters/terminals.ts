@@ -4,6 +4,7 @@ import { destroyer } from "./terminal-destroy.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
 import type { LaunchOptions } from "./launch-file.ts";
 import { launchAdapter } from "./terminal-launch.ts";
+import { inspection } from "./terminal-inspection.ts";
 import { fleet } from "./terminal-panes.ts";
 import type { PaneRow } from "./terminal-panes.ts";
 import { terminalRecords } from "./terminal-records.ts";
@@ -35,6 +36,7 @@ export interface TerminalsOptions {
 export interface Terminals {
   readonly launchTerminal: Adapter<"launchTerminal">;
   readonly destroyTerminal: Adapter<"destroyTerminal">;
+  readonly inspectTerminal: Adapter<"inspectTerminal">;
   readonly typeText: Adapter<"typeText">;
   /** The last lines of a pane with its history, without colours. Fails with PANE_GONE, TMUX_UNREACHABLE. */
   capture(terminal: string, lines: number): Promise<string>;
@@ -75,6 +77,7 @@ export function terminals(options: TerminalsOptions): Terminals {
   return {
     launchTerminal: launchAdapter(parts, launch),
     destroyTerminal: destroyer(parts),
+    inspectTerminal: inspection(parts),
     typeText,
     capture: (terminal, lines) => capture(parts, terminal, lines),
     screens: (names) => screensOf(tmux, names),

@@ -135,6 +135,8 @@ async function atOnce<Result>(result: Result): Promise<Result> {
 const ADAPTERS: Adapters = {
   launchTerminal: async () => atOnce({ pid: 1, adopted: false }),
   destroyTerminal: async () => atOnce({ killed: 0 }),
+  inspectTerminal: async ({ epoch }) =>
+    atOnce({ epoch, runtime: "alive" as const, process: "alive" as const }),
   typeText: async () => atOnce({ repeated: false }),
   prepareWorkspace: async ({ workspace, spec: { branch } }) =>
     atOnce({ path: `/srv/${workspace}`, branch, headSha: "0", baseSha: "0", adopted: false }),

@@ -3,6 +3,7 @@ import { AREAS } from "./collection.ts";
 import { LaunchFile, TypedPrompt } from "./harness.ts";
 import { Token } from "./ids.ts";
 import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
+import { RuntimeObservation } from "./observations.ts";
 
 // Effects
 //
@@ -95,6 +96,13 @@ export const EFFECTS = {
     attempts: 10,
     // A launch or a text that hangs must not hold up the end.
     preempts: ["launchTerminal", "typeText"],
+  },
+  /** One look at a terminal: whether its pane is there and can be read, and whether its program runs. Changes nothing. */
+  inspectTerminal: {
+    data: z.object({ terminal: Token, host: Host, epoch: Epoch }),
+    result: RuntimeObservation.required({ epoch: true }),
+    deadlineMs: 10_000,
+    attempts: 2,
   },
   /** Types text into the pane of this epoch once per delivery id, then Enter when `submit`. */
   typeText: {

@@ -48,7 +48,7 @@ const OWNED_BY_LIVENESS: ReadonlySet<string> = new Set([
 /** What a liveness probe saw. */
 export function runtimeObserved(
   context: SessionContext,
-  { data, at }: RuntimeObserved,
+  { data, at }: Pick<RuntimeObserved, "data" | "at">,
   limits: SessionLimits,
 ): SessionContext {
   // Before the launch is answered nothing is there to be seen, and after the exit its record is the better witness.

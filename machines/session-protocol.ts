@@ -90,9 +90,12 @@ export const accepts = {
   "terminal.undeliverable": Undeliverable,
   "notifyPerson.done": effectDone("notifyPerson"),
   "notifyPerson.failed": EffectFailure,
+  "inspectTerminal.done": effectDone("inspectTerminal"),
+  "inspectTerminal.failed": EffectFailure,
   "mail.undeliverable": MailUndeliverable,
   "timer.restart": z.object({}),
   "timer.lease": z.object({}),
+  "timer.watch": z.object({}),
   "timer.escalation": z.object({}),
   "timer.confirm": z.object({}),
 };

@@ -180,6 +180,8 @@ export type SessionContext = {
   readonly supervisor: SupervisorState;
   /** What its children owe an answer to. */
   readonly leases: Leases;
+  /** Its own lease; null where nothing is expected of it. */
+  readonly watch: Watch | null;
   /** The child that could not be told, and was given up. */
   readonly trouble: (Trouble & { readonly child: "workspace" | "terminal" }) | null;
   /** Its end could not be told to its project; `dueAt` is when it is told again. */
@@ -199,6 +201,15 @@ export type SessionContext = {
   readonly updatedAt: number;
 };
 
+/** How long nothing may be heard of an agent. Times are milliseconds since 1970. */
+export type Watch = {
+  /** When it is asked whether anything was heard, or the look that is out is given up. */
+  readonly dueAt: number;
+  /** The last look at its screen; 0 when there was none. */
+  readonly lookedAt: number;
+  readonly isLooking: boolean;
+};
+
 /** What a step of a session comes to. */
 export type SessionStep = Decided<SessionContext>;
 
@@ -212,6 +223,9 @@ export interface SessionLimits {
   readonly confirmMs: number;
   /** How long an agent may rest without a word before it is spoken to. */
   readonly idleAfterMs: number;
+  /** How long nothing may be heard of one that works, and of one that waits. */
+  readonly workingMs: number;
+  readonly restingMs: number;
 }
 
 const NO_WORKSPACE: WorkspaceFacts = {
@@ -272,6 +286,7 @@ export function newbornSession({ id, at }: { id: string; at: number }): SessionC
       children: [],
     }),
     leases: {},
+    watch: null,
     trouble: null,
     farewell: null,
     observedAt: { runtime: 0, activity: 0, scm: 0, workspace: 0 },
@@ -293,6 +308,7 @@ const BOOKS: ReadonlySet<string> = new Set<keyof SessionContext>([
   "trackers",
   "merges",
   "leases",
+  "watch",
   "farewell",
   "supervisor",
   "observedAt",

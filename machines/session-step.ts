@@ -10,6 +10,7 @@ import { leaseOver, stoppedAgain, undelivered, withLeases } from "./session-leas
 import { confirmOver, delivered, withConfirmTimer } from "./session-confirm.ts";
 import { abandoned, handedOver, queued, returned } from "./session-messages.ts";
 import { withNotices } from "./session-notices.ts";
+import { looked, watchOver, withWatch } from "./session-watch.ts";
 import {
   isReviewMail,
   reviewAsked,
@@ -50,7 +51,9 @@ export function stepSession(
   limits: SessionLimits,
 ): SessionStep {
   const told = answer(context, event, limits);
-  if (told.context === context && event.type !== "timer.escalation") return told;
+  // Of an older version it has no watch yet; else this changes nothing.
+  const isNothing = told.context === context && event.type !== "timer.escalation";
+  if (isNothing) return withWatch(context, told, limits);
   const decided = withReactions(context, told, { event, limits });
   if (decided.context === context) return decided;
   const handed = handedOver(decided.context, event.at);
@@ -68,7 +71,8 @@ function withTimers(
   { event, limits }: { event: SessionEvent; limits: SessionLimits },
 ): SessionStep {
   const escalating = withEscalationTimer(before, step, limits);
-  return withLeases(before, withConfirmTimer(before, escalating), event.at);
+  const owing = withLeases(before, withConfirmTimer(before, escalating), event.at);
+  return withWatch(before, owing, limits);
 }
 
 type Command = Extract<SessionEvent, { type: `session.${string}` }>;
@@ -154,6 +158,8 @@ function timed(context: SessionContext, event: Timed, limits: SessionLimits): Se
       return confirmOver(context, event, limits);
     case "timer.lease":
       return leaseOver(context, event);
+    case "timer.watch":
+      return watchOver(context, event, limits);
     case "timer.escalation":
       return escalationsDue(context, event.at);
     case "timer.restart":
@@ -173,6 +179,9 @@ function childAnswer(
     case "notifyPerson.done":
     case "notifyPerson.failed":
       return quiet(context);
+    case "inspectTerminal.done":
+    case "inspectTerminal.failed":
+      return quiet(looked(context, event, limits));
     case "terminal.delivered":
       return quiet(delivered(context, { ...event.data, at: event.at }, limits));
     case "terminal.undeliverable":

@@ -20,6 +20,11 @@ const BY_PROBE = [
   { guard: "witnessesDisagree", target: "detecting" },
   { guard: "quarantineIsOver", target: "stuck" },
 ] as const;
+// What silence can lead to: never to an end.
+const BY_SILENCE = [
+  { guard: "witnessesDisagree", target: "detecting" },
+  { guard: "quarantineIsOver", target: "stuck" },
+] as const;
 const BY_PROBE_IN_DOUBT = [...BY_PROBE, { guard: "isSeenAlive", target: "working" }] as const;
 const BY_AGENT = [
   { guard: "agentWorks", target: "working" },
@@ -38,8 +43,11 @@ export function lifeFrom(state: Living) {
   const isInDoubt = state === "detecting" || state === "stuck";
   const over = elsewhere(OVER_OR_AGAIN);
   const again = elsewhere([AGAIN]);
+  const byProbe = elsewhere(isInDoubt ? BY_PROBE_IN_DOUBT : BY_PROBE);
   return {
-    "runtime.observed": elsewhere(isInDoubt ? BY_PROBE_IN_DOUBT : BY_PROBE),
+    "runtime.observed": byProbe,
+    "inspectTerminal.done": byProbe,
+    "inspectTerminal.failed": elsewhere(BY_SILENCE),
     "activity.observed": elsewhere(BY_AGENT),
     "scm.observed": elsewhere(BY_FORGE),
     "session.report": [
@@ -53,6 +61,7 @@ export function lifeFrom(state: Living) {
     "child.quarantined": elsewhere([{ guard: "childIsLost", target: "stuck" }] as const),
     "mail.undeliverable": over,
     "timer.lease": over,
+    "timer.watch": elsewhere(BY_SILENCE),
     "timer.restart": again,
   } as const;
 }
@@ -72,6 +81,8 @@ export const ENDING = [
 /** The end of the lifecycle: whatever the other regions make of a message, only a restore leads away from it (N4). */
 export const STAYS = {
   "runtime.observed": {},
+  "inspectTerminal.done": {},
+  "inspectTerminal.failed": {},
   "activity.observed": {},
   "scm.observed": {},
   "session.report": { actions: "noteReport" },
@@ -83,5 +94,6 @@ export const STAYS = {
   "child.quarantined": {},
   "mail.undeliverable": AGAIN,
   "timer.lease": AGAIN,
+  "timer.watch": {},
   "timer.restart": AGAIN,
 } as const;

@@ -107,6 +107,7 @@ function actionsWith(decide: Decide) {
     noteChild: take,
     noteDeadMail: take,
     askAgain: take,
+    lookAtScreen: take,
     noteReport: take,
     noteReceipt: take,
     queueMessage: take,
@@ -128,6 +129,8 @@ const plainDecider = deciderWith({
   graceMs: 1,
   idleAfterMs: 1,
   confirmMs: 1,
+  workingMs: 1,
+  restingMs: 1,
 });
 
 const session = setup({
@@ -149,6 +152,14 @@ function goneOrUnknown<Action extends "noteChild" | "noteDeadMail" | "askAgain">
     { guard: "isNews", actions },
   ] as const;
 }
+
+const SEEN = [
+  { guard: "seesAlive", target: ".alive", actions: "noteRuntime" },
+  { guard: "seesExited", target: ".exited", actions: "noteRuntime" },
+  { guard: "seesProbeFailed", target: ".probe_failed", actions: "noteRuntime" },
+  { guard: "seesUnknown", target: ".unknown", actions: "noteRuntime" },
+  { guard: "isNews", actions: "noteRuntime" },
+] as const;
 
 const lifecycle = session.createStateConfig({
   description: "How far the work is, as far as anyone can tell.",
@@ -188,11 +199,10 @@ const runtime = session.createStateConfig({
     "Whether its terminal is there and its program runs, as probes and the terminal say.",
   initial: "unknown",
   on: {
-    "runtime.observed": [
-      { guard: "seesAlive", target: ".alive", actions: "noteRuntime" },
-      { guard: "seesExited", target: ".exited", actions: "noteRuntime" },
+    "runtime.observed": SEEN,
+    "inspectTerminal.done": SEEN,
+    "inspectTerminal.failed": [
       { guard: "seesProbeFailed", target: ".probe_failed", actions: "noteRuntime" },
-      { guard: "seesUnknown", target: ".unknown", actions: "noteRuntime" },
       { guard: "isNews", actions: "noteRuntime" },
     ],
     "child.started": [
@@ -205,6 +215,10 @@ const runtime = session.createStateConfig({
     "child.quarantined": { guard: "isNews", actions: "noteChild" },
     "mail.undeliverable": goneOrUnknown("noteDeadMail"),
     "timer.lease": goneOrUnknown("askAgain"),
+    "timer.watch": [
+      { guard: "seesProbeFailed", target: ".probe_failed", actions: "lookAtScreen" },
+      { guard: "isNews", actions: "lookAtScreen" },
+    ],
     "timer.restart": [
       { guard: "seesUnknown", target: ".unknown", actions: "restartChild" },
       { guard: "isNews", actions: "restartChild" },
@@ -348,20 +362,26 @@ function parentOf(state: MachineState): Address | undefined {
   return projectId === "" ? undefined : `project/${projectId}`;
 }
 
-/** `session/<id>`: one agent on one branch. The settings give its limits. */
-export function sessionKind(settings: Settings): Kind {
-  const decide = deciderWith({
+/** What of the settings a session must know. */
+export function limitsOf(settings: Settings): SessionLimits {
+  return {
     ...settings.detecting,
+    ...settings.leases,
     recentMs: settings.activity.recentMs,
     graceMs: settings.shutdown.graceMs,
     idleAfterMs: settings.reactions.idleAfterMs,
     confirmMs: settings.delivery.confirmMs,
-  });
+  };
+}
+
+/** `session/<id>`: one agent on one branch. The settings give its limits. */
+export function sessionKind(settings: Settings): Kind {
+  const decide = deciderWith(limitsOf(settings));
   return {
     name: "session",
     description: "An agent on its branch",
-    version: 3,
-    migrations: { 1: withDefaults, 2: withDefaults },
+    version: 4,
+    migrations: { 1: withDefaults, 2: withDefaults, 3: withDefaults },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["session.start"],

@@ -80,6 +80,14 @@ export const Settings = z.strictObject({
     })
     .prefault({}),
   activity: z.strictObject({ recentMs: ms.default(60_000) }).prefault({}),
+  /** How long nothing may be heard of an agent before its screen is looked at. */
+  leases: z
+    .strictObject({
+      workingMs: ms.default(600_000),
+      /** One that waits for a person or a forge may wait for days. */
+      restingMs: ms.default(86_400_000),
+    })
+    .prefault({}),
   gc: z
     .strictObject({
       /** Between two passes over the directories; under pressure they come as often as hosts are measured. */

@@ -40,13 +40,14 @@ export function outsideOf(options: {
   const { home, env, settings, log, now } = options;
   const path = `${join(home, "bin")}:${env["PATH"] ?? "/usr/bin:/bin"}`;
   const panes = panesOf(options, path);
-  const { launchTerminal, destroyTerminal, typeText } = panes;
+  const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
   // Until the actors can be asked, every name may be known.
   const known = { isWanted: (_workspace: string) => true };
   const people = notices({ home, settings: settings.notify, log, now });
   const adapters: Adapters = {
     launchTerminal,
     destroyTerminal,
+    inspectTerminal,
     typeText,
     ...worktrees({ home }),
     ...collecting({

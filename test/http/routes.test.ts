@@ -214,7 +214,7 @@ describe("actors", () => {
       {
         address: "session/demo-1",
         machine: "session",
-        version: 3,
+        version: 4,
         value: { lifecycle: "not_started", wanted: "running" },
         states: [
           "lifecycle.not_started",
@@ -230,7 +230,7 @@ describe("actors", () => {
     expect(body).toMatchObject({
       address: "session/demo-1",
       machine: "session",
-      version: 3,
+      version: 4,
       timers: [],
       outbox: [],
     });

@@ -131,6 +131,12 @@ export const sessionTold: Told[] = [
   { type: "timer.escalation", at: 1_999_999 },
   { type: "session.tick", at: 2_999_999 },
   { type: "timer.lease", at: 9_999_999 },
+  ...[3_999_999, 99_999_999, 199_999_999].map((at) => ({ type: "timer.watch", at })),
+  ...liveness.map((runtime) =>
+    done("inspectTerminal", { epoch: 1, runtime, process: "indeterminate" }),
+  ),
+  done("inspectTerminal", { epoch: 1, runtime: "dead", process: "dead" }, { at: 900_001 }),
+  failed("inspectTerminal"),
   ...(["workspace/mer-1", "terminal/mer-1"] as const).flatMap((to) =>
     ["child.start", "child.stop", "terminal.deliver"].flatMap((name) => [
       samples.died(to, name),

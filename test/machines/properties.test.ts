@@ -108,7 +108,7 @@ it("a forge has one order of each sort out (F1)", () => {
 /** What a session shows: all of its record but the books beside it. */
 function shownOf(context: SessionContext): string {
   const { messages, notices, flight, noticed, trackers, merges, ...most } = context;
-  const { leases, farewell, supervisor, observedAt, revision, updatedAt, ...shown } = most;
+  const { leases, watch, farewell, supervisor, observedAt, revision, updatedAt, ...shown } = most;
   return JSON.stringify(shown);
 }
 

@@ -199,7 +199,7 @@ describe("session, spoken to,", () => {
         scm(failing()),
         scm(pullRequest({ ci: { state: "passing" } })),
       );
-      expect(machine.send(says("active")).orders).toEqual([]);
+      expect(actsOf(machine.send(says("active")).orders)).toEqual([]);
       expect(machine.now.context).toMatchObject({ messages: [{ state: "expired" }] });
     });
   });

@@ -124,6 +124,7 @@ export function outside(): Outside {
       reclaimWorkspace: adapter("reclaimWorkspace"),
       launchTerminal: adapter("launchTerminal"),
       destroyTerminal: adapter("destroyTerminal"),
+      inspectTerminal: adapter("inspectTerminal"),
       typeText: adapter("typeText"),
       inspectHost: adapter("inspectHost"),
       sweepDirectory: adapter("sweepDirectory"),
@@ -206,7 +207,7 @@ function worktrees(
 function terminals(
   panes: Map<string, Pane>,
   launches: Map<string, EffectData<"launchTerminal">>,
-): Pick<Works, "launchTerminal" | "destroyTerminal" | "typeText"> {
+): Pick<Works, "launchTerminal" | "destroyTerminal" | "inspectTerminal" | "typeText"> {
   let pids = 1_000;
   return {
     launchTerminal(data) {
@@ -221,6 +222,11 @@ function terminals(
     destroyTerminal({ terminal, epoch }) {
       const isThere = (panes.get(terminal)?.epoch ?? Infinity) <= epoch;
       return { killed: isThere && panes.delete(terminal) ? 1 : 0 };
+    },
+    inspectTerminal({ terminal, epoch }) {
+      const isThere = panes.get(terminal)?.epoch === epoch;
+      const seen = isThere ? "alive" : "dead";
+      return { epoch, runtime: seen, process: seen };
     },
     typeText({ terminal, epoch, deliveryId, text }) {
       const pane = panes.get(terminal);

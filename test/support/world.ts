@@ -190,6 +190,7 @@ export class World {
       sweepDirectory: none,
       compactRepository: none,
       launchTerminal: none,
+      inspectTerminal: none,
       destroyTerminal,
       prepareWorkspace: none,
       reclaimWorkspace: none,

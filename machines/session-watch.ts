@@ -1,0 +1,145 @@
+import type { EffectData } from "./effects.ts";
+import type { Order } from "./order.ts";
+import { runtimeObserved } from "./session-observed.ts";
+import type { EventNamed } from "./session-protocol.ts";
+import type {
+  LifecycleState,
+  SessionContext,
+  SessionLimits,
+  SessionStep,
+} from "./session-record.ts";
+
+// Session watch
+//
+// What a session does about an agent of which nothing is heard: no hook, no git, no probe. Pure.
+//
+//   W-1. Every state in which something is expected has a lease; the table says how long. Whatever is heard renews it.
+//   W-2. A lease that is over asks for one look at the screen, and for nothing else.
+//   W-3. A screen that can be read renews it, changed or not: quiet screens exist. What the look contradicts, could not
+//        see or did not answer is a doubt, by the rules of liveness: `detecting`, then a person. Silence ends nothing.
+//   W-4. What is heard moves no timer: only when it fires is it asked whether anything was heard since. One timer each.
+
+type Lease = "workingMs" | "restingMs" | "doubtMs";
+
+const LEASES: Readonly<Record<LifecycleState, Lease | null>> = {
+  // Its start has a lease of its own (L1), and a program without hooks never speaks.
+  not_started: "restingMs",
+  // A turn says something all the time; one that lost its last hook would work for ever.
+  working: "workingMs",
+  // Whoever waits for a person or a forge may wait for days, and is woken by them: a look a day, for what nobody told.
+  idle: "restingMs",
+  needs_input: "restingMs",
+  // Liveness asks again by itself only when what it sees changes.
+  detecting: "doubtMs",
+  // A person was asked to look; the same silence again is no news.
+  stuck: null,
+  // Nothing more is expected.
+  done: null,
+  terminated: null,
+};
+
+// One look takes a second; it may stand behind the work of others.
+const LOOK_MS = 120_000;
+const EVIDENCE_CHARS = 500;
+
+/** The lease of what it does now, milliseconds; null where nothing is expected of it. */
+function leaseMsOf(context: SessionContext, limits: SessionLimits): number | null {
+  if (context.terminal.state !== "live" || context.wanted !== "running") return null;
+  const lease = LEASES[context.axes.lifecycle.state];
+  if (lease === null) return null;
+  return lease === "doubtMs" ? limits.maxMs : limits[lease];
+}
+
+/** When it was last heard of or looked at, milliseconds since 1970. */
+function heardAt({ axes, observedAt, watch }: SessionContext): number {
+  const { lifecycle, activity } = axes;
+  const { runtime, workspace } = observedAt;
+  const lookedAt = watch?.lookedAt ?? 0;
+  return Math.max(lifecycle.since, activity.lastActivityAt ?? 0, runtime, workspace, lookedAt);
+}
+
+/** The end of every step: its watch as the state wants it, and the timer of that (W-1, W-4). */
+export function withWatch(
+  before: SessionContext,
+  step: SessionStep,
+  limits: SessionLimits,
+): SessionStep {
+  const context = watched(step.context, limits);
+  const dueAt = context.watch?.dueAt;
+  if (dueAt === before.watch?.dueAt) return { ...step, context };
+  const order: Order =
+    dueAt === undefined ? { type: "cancel", name: "watch" } : { type: "arm", name: "watch", dueAt };
+  return { context, orders: [...step.orders, order] };
+}
+
+function watched(context: SessionContext, limits: SessionLimits): SessionContext {
+  const leaseMs = leaseMsOf(context, limits);
+  const { watch } = context;
+  if (leaseMs === null) return watch === null ? context : { ...context, watch: null };
+  const dueAt = heardAt(context) + leaseMs;
+  if (watch !== null && (watch.isLooking || watch.dueAt <= dueAt)) return context;
+  const lookedAt = watch?.lookedAt ?? 0;
+  return { ...context, watch: { dueAt, lookedAt, isLooking: false } };
+}
+
+/** Its lease may be over (W-2), or its look was not answered (W-3). */
+export function watchOver(
+  context: SessionContext,
+  { at }: { at: number },
+  limits: SessionLimits,
+): SessionStep {
+  const { watch } = context;
+  const leaseMs = leaseMsOf(context, limits);
+  if (watch === null || leaseMs === null || watch.dueAt > at) return quiet(context);
+  if (watch.isLooking) {
+    return quiet(unseen(context, { at, why: "the look at its screen was not answered" }, limits));
+  }
+  const dueAt = heardAt(context) + leaseMs;
+  if (dueAt > at) return quiet({ ...context, watch: { ...watch, dueAt } });
+  const looking = { ...context, watch: { ...watch, dueAt: at + LOOK_MS, isLooking: true } };
+  return { context: looking, orders: [lookAt(context)] };
+}
+
+function lookAt({ id, terminal: { epoch } }: SessionContext): Order {
+  const data: EffectData<"inspectTerminal"> = { terminal: id, host: "local", epoch };
+  // A lane of its own: it must not wait for a text that hangs.
+  return { type: "effect", name: "inspectTerminal", lane: `look:${id}`, epoch, data };
+}
+
+type Looked = EventNamed<"inspectTerminal.done" | "inspectTerminal.failed">;
+
+/** What the look showed (W-3). */
+export function looked(
+  context: SessionContext,
+  event: Looked,
+  limits: SessionLimits,
+): SessionContext {
+  if (context.watch?.isLooking !== true) return context;
+  const { at } = event;
+  if (event.type === "inspectTerminal.failed") {
+    const { code, message } = event.data;
+    const why = `its screen could not be read: ${code}, ${message}`.slice(0, EVIDENCE_CHARS);
+    return unseen(context, { at, why }, limits);
+  }
+  const { result } = event.data;
+  if (result.epoch !== context.terminal.epoch) return context;
+  return runtimeObserved(answered(context, at), { at, data: result }, limits);
+}
+
+function unseen(
+  context: SessionContext,
+  { at, why }: { at: number; why: string },
+  limits: SessionLimits,
+): SessionContext {
+  const data = { runtime: "failed", process: "failed", evidence: why } as const;
+  return runtimeObserved(answered(context, at), { at, data }, limits);
+}
+
+/** The look is over; its lease begins anew at the end of the step. */
+function answered(context: SessionContext, at: number): SessionContext {
+  return { ...context, watch: { dueAt: Infinity, lookedAt: at, isLooking: false } };
+}
+
+function quiet(context: SessionContext): SessionStep {
+  return { context, orders: [] };
+}
