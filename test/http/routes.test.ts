@@ -231,7 +231,7 @@ describe("actors", () => {
       address: "session/demo-1",
       machine: "session",
       version: 4,
-      timers: [],
+      timers: [{ name: "watch" }],
       outbox: [],
     });
     expect(body.enabled).toContain("session.kill");
