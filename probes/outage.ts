@@ -8,6 +8,8 @@ import type { Incarnation } from "../adapters/terminal-records.ts";
 //   U1. Five or more that died since the last listing, and more than half of those looked at, are one outage: none of
 //       them is called dead, all of them failed.
 //   U2. Who is still gone after HELD_LISTINGS more is gone: lost with its server, not by its own doing.
+//   U3. What was lost while nobody looked is read the same way: of those that ran when last heard of, whoever has no pane
+//       went with the server. One that ended by itself left its pane.
 
 /** Fewer deaths are deaths. */
 export const LEAST_DEAD = 5;
@@ -25,14 +27,19 @@ export interface Reading {
   readonly outage?: { readonly dead: number; readonly of: number };
 }
 
-/** Reads one listing after the other. */
-export function outageReader(): (rows: readonly PaneRow[]) => Reading {
-  let alive: ReadonlySet<string> = new Set();
+/** Reads one listing after the other; `ran` names those that ran when somebody looked last. */
+export function outageReader(
+  ran: readonly Incarnation[] = [],
+): (rows: readonly PaneRow[]) => Reading {
+  let alive: ReadonlySet<string> = new Set(ran.map(nameOf));
+  let isFirst = true;
   const held = new Map<string, number>();
   return (rows) => {
-    const died = rows.filter((row) => isGone(row) && alive.has(nameOf(row)));
+    const wasAlive = (row: PaneRow): boolean => alive.has(nameOf(row)) && !(isFirst && row.hasPane);
+    const died = rows.filter((row) => isGone(row) && wasAlive(row));
     const looked = rows.filter((row) => !isGone(row) || alive.has(nameOf(row)));
     const isOutage = died.length >= LEAST_DEAD && died.length * 2 > looked.length;
+    isFirst = false;
     alive = new Set(rows.filter((row) => !isGone(row)).map(nameOf));
     const gone = new Set(rows.filter(isGone).map(nameOf));
     for (const [name, listings] of held) {

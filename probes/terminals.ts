@@ -33,6 +33,8 @@ export interface TerminalProbeOptions {
   ) => Promise<void>;
   /** Whose liveness hangs on a terminal; undefined when nobody's does. */
   readonly sessionOf: (terminal: string) => string | undefined;
+  /** Who ran when last heard of, for what was lost while nobody looked. */
+  readonly ran?: readonly Incarnation[];
   readonly everyMs: number;
   /** After so many milliseconds without output a live program is reported once more, with `quietMs`. Ascending. */
   readonly quietAfterMs?: readonly number[];
@@ -115,7 +117,7 @@ class Bell {
 function looker(options: TerminalProbeOptions, facts: Facts): () => Promise<"more" | "nothing"> {
   let failures = 0;
   let doubted: ReadonlySet<string> = new Set();
-  const readOutage = outageReader();
+  const readOutage = outageReader(options.ran);
   return async () => {
     try {
       const rows = await options.list();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { ActorSystem } from "../../actors/actor-system.ts";
 import type { Running } from "../../actors/part-run.ts";
+import type { Incarnation } from "../../adapters/terminal-records.ts";
 import { lifecycleOf } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
@@ -135,6 +136,7 @@ async function lookAtTerminals(
     exitOf: async (of) => terminals.exitOf(of),
     changes: (until) => terminals.changes(until),
     sessionOf,
+    ran: [...system.store.summaries("terminal")].flatMap((row) => runningOf(row) ?? []),
     publish: async (lane, id, data, messageId) => {
       await system.observe(lane, id, data, messageId);
     },
@@ -143,6 +145,14 @@ async function lookAtTerminals(
     signal,
     onTrouble: trouble,
   });
+}
+
+/** What a terminal runs, as far as its actor knows; undefined when nothing. */
+export function runningOf({ address, value, facts }: SummaryRow): Incarnation | undefined {
+  const isLive = typeof value === "object" && value !== null && "live" in value;
+  const { epoch } = facts;
+  if (!isLive || typeof epoch !== "number") return undefined;
+  return { terminal: splitAddress(address).id, epoch };
 }
 
 /** Whose liveness hangs on a terminal. It is asked for the whole fleet at every look, so what did not change is kept. */

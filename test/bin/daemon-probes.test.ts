@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { targetOf } from "../../bin/daemon/probes.ts";
+import { runningOf, targetOf } from "../../bin/daemon/probes.ts";
 import type { SummaryRow } from "../../storage/store.ts";
 
 const row = { isDone: false, updatedAt: 1, seq: 1 };
@@ -34,3 +34,17 @@ it.each([
     expect(targetOf(of)).toEqual(is);
   },
 );
+
+it.each([
+  { title: "one that runs", value: { live: "ready" }, is: { terminal: "app-1", epoch: 2 } },
+  {
+    title: "one that is typed into",
+    value: { live: "delivering" },
+    is: { terminal: "app-1", epoch: 2 },
+  },
+  { title: "none that ended", value: "exited", is: undefined },
+  { title: "none that is being ended", value: "destroying", is: undefined },
+])("takes for running, when a daemon begins, $title (U3)", ({ value, is }) => {
+  const of = { ...row, address: "terminal/app-1", value, facts: { epoch: 2 } } as const;
+  expect(runningOf(of)).toEqual(is);
+});

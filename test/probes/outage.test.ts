@@ -66,6 +66,39 @@ describe("deaths in one listing", () => {
   });
 });
 
+describe("what was lost while nobody looked", () => {
+  const ran = times(6, "alive").map((_, index) => ({ terminal: `mer-${index + 1}`, epoch: 1 }));
+  const ownEnds = fleet(...times(6, "dead")).map((row) => ({ ...row, hasPane: true }));
+
+  it.each([
+    { title: "6 of 6 without a pane are an outage", rows: fleet(...times(6, "dead")), dead: 6 },
+    {
+      title: "5 of 6 without a pane are an outage",
+      rows: fleet(...times(5, "paneless"), "alive"),
+      dead: 5,
+    },
+    {
+      title: "6 that ended by themselves, and left their panes, are deaths",
+      rows: ownEnds,
+      dead: 0,
+    },
+    {
+      title: "6 of another epoch are deaths",
+      rows: fleet(...times(6, "dead")).map((row) => ({ ...row, epoch: 2 })),
+      dead: 0,
+    },
+    {
+      title: "2 of 6 are deaths",
+      rows: fleet(...times(2, "dead"), ...times(4, "alive")),
+      dead: 0,
+    },
+  ])("$title (U3)", ({ rows, dead }) => {
+    const reading = outageReader(ran)(rows);
+    expect([reading.outage?.dead ?? 0, reading.held.length]).toEqual([dead, dead]);
+    expect(reading.sound).toHaveLength(rows.length - dead);
+  });
+});
+
 it("lets go who is still gone after three more listings, and who is back (U2)", () => {
   const read = outageReader();
   read(fleet(...times(6, "alive")));

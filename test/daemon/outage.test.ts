@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
+
+// The tmux server goes while nobody looks: one event when the next daemon begins, not as many deaths as there were agents.
+
+const AGENTS = 6;
+
+it("a tmux server that was lost while the daemon was away is told once, and makes nobody dead that moment (U3)", async () => {
+  const world = daemonWorld();
+  await world.up();
+  await world.addProject();
+  const ids = await Promise.all(Array.from({ length: AGENTS }, async () => world.addSession()));
+  await world.settled();
+  await world.kill();
+  await world.tmux("kill-server");
+  const daemon = await world.up();
+  const lifecycles = async (): Promise<string[]> =>
+    Promise.all(ids.map(async (id) => (await world.session(id)).lifecycle.state));
+  // Gone for good in the end: nobody starts the server again for them.
+  await expect.poll(lifecycles, { timeout: PATIENCE_MS }).toEqual(ids.map(() => "terminated"));
+  const lost = daemon.output().match(/server lost: \d+ of \d+/g);
+  expect(lost).toEqual([`server lost: ${AGENTS} of ${AGENTS}`]);
+  for (const id of ids) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const journal = JSON.stringify(await world.get(`/actors/session/${id}/journal?limit=200`));
+    expect(journal).toContain("detecting");
+  }
+});
