@@ -117,7 +117,8 @@ async function carryOut(parts: EffectsParts, job: Job, turn: Turn): Promise<void
   let row = job.row;
   const ended = AbortSignal.any([job.stopping, job.superseded.signal]);
   while (!job.stopping.aborted) {
-    const waitMs = row.nextAt - parts.clock.now();
+    // Never longer than the longest back-off: a clock that went back holds up nothing.
+    const waitMs = Math.min(row.nextAt - parts.clock.now(), parts.retryMaxMs);
     if (waitMs > 0) await turn.rest(async () => pause(parts.clock, waitMs, ended));
     if (!job.isOpen()) return;
     const fenced = fence(parts, job);

@@ -103,6 +103,8 @@ export class Postbox {
   }
 
   #isDue(open: Open): boolean {
-    return this.#clock.now() - (open.publishedAt ?? 0) >= this.#republishMs;
+    const agoMs = this.#clock.now() - (open.publishedAt ?? 0);
+    // Published in the future: the clock went back, and nobody knows how long it is ago.
+    return agoMs >= this.#republishMs || agoMs < 0;
   }
 }

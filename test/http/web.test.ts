@@ -59,6 +59,16 @@ describe("signing in", () => {
     expect([sign.verify(token, ends - 1), sign.verify(token, ends)]).toEqual([true, false]);
   });
 
+  it("holds for an hour longer, and refuses nobody, when the clock goes back an hour", () => {
+    const sign = signIn(OWNER);
+    const now = 10 * 3_600_000;
+    const { token } = sign.exchange(sign.code(now).code, now);
+    const back = now - 3_600_000;
+    const later = sign.exchange(sign.code(now).code, back);
+    expect([sign.verify(token, back), sign.verify(later.token, back)]).toEqual([true, true]);
+    expect(sign.verify(sign.exchange(sign.code(back).code, back).token, now)).toBe(true);
+  });
+
   it("outlives the daemon, and not its secrets (I2)", () => {
     const before = signIn(OWNER);
     const { token } = before.exchange(before.code(0).code, 0);
