@@ -64,12 +64,13 @@ describe("a clock that goes back an hour", () => {
   it("takes a silent agent for nothing else, and no command waits for it", async () => {
     const w = new Objectives();
     await w.project();
-    const { sessionId } = await w.must("project/demo", "project.spawn", { prompt: "p" });
-    const id = String(sessionId);
+    await w.must("project/demo", "project.spawn", { prompt: "p" });
+    const id = "demo-1";
     const record = (): SessionContext => {
       const row = w.system.store.snapshot(`session/${id}`);
+      if (row === undefined) throw new Error(`no session ${id}`);
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by the session's own machine
-      return (row?.snapshot as unknown as { context: SessionContext }).context;
+      return (row.snapshot as unknown as { context: SessionContext }).context;
     };
     await w.says(id, "active");
     w.clock.jump(-HOUR);
