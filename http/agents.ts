@@ -33,6 +33,18 @@ export async function checkAgentOf(
   );
 }
 
+/**
+ * As checkAgentOf, and also fails with HARNESS_UNKNOWN: for an agent that is ordered later, when nobody is there any more
+ * to be refused.
+ */
+export async function refuseAgent(edge: Edge, project: SnapshotRow, asked: Asked): Promise<void> {
+  const stored = Stored.safeParse(stateOf(project).context);
+  if (!stored.success) return;
+  const launch = launchOf(wishOf(stored.data.config, asked));
+  if (launch.type === "refused") throw new Failure(launch.code, launch.message);
+  await checkAgentOf(edge, project, asked);
+}
+
 interface Asked {
   readonly kind: string;
   readonly harness?: string | undefined;

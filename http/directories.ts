@@ -3,6 +3,7 @@ import type { Judged } from "../actors/survey.ts";
 import { AREAS } from "../machines/collection.ts";
 import { Token } from "../machines/ids.ts";
 import type { App, Edge } from "./edge.ts";
+import { knownProject } from "./projects.ts";
 
 // Directories
 //
@@ -69,6 +70,9 @@ export function directoryRoutes(app: App, edge: Edge): void {
         response: { 200: Directories },
       },
     },
-    async ({ query: { project } }, _reply) => directoriesOf(edge, project),
+    async ({ query: { project } }, _reply) => {
+      if (project !== undefined) knownProject(edge, project);
+      return directoriesOf(edge, project);
+    },
   );
 }

@@ -7,10 +7,12 @@ import {
   NoteOrder,
   PlanOrder,
   QuestionOrder,
+  said,
   SendOrder,
   WorkerOrder,
 } from "../machines/objective-protocol.ts";
 import { Command } from "../machines/project-config.ts";
+import { refuseAgent } from "./agents.ts";
 import { askActor, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
@@ -34,7 +36,7 @@ const answer = { 200: ObjectiveView };
 const ObjectiveBody = z.object({
   projectId: Token,
   title: z.string().max(200).optional(),
-  prompt: z.string().min(1).max(65_536),
+  prompt: said(65_536),
   /** The kind of agent that manages it; the project's when absent. */
   harness: z.string().min(1).max(64).optional(),
   command: Command.optional(),
@@ -111,9 +113,11 @@ function createRoute(app: App, edge: Edge): void {
     async (request, reply) => {
       const { projectId, ...order } = request.body;
       const to = addressOf("project", projectId);
-      knownActor(edge, to);
+      const project = knownActor(edge, to);
       const isBare = order.command !== undefined && order.harness === undefined;
-      const data = toJson({ ...order, ...(isBare && { harness: "command" }) });
+      const asked = { ...order, ...(isBare && { harness: "command" }) };
+      await refuseAgent(edge, project, { kind: "manager", ...asked });
+      const data = toJson(asked);
       const outcome = await askActor(edge, request, { to, type: "project.objective", data });
       const { objectiveId } = z.object({ objectiveId: Token }).parse(outcome.reply);
       // A repeat of an old request finds the objective there, and its mail long forgotten.
@@ -142,6 +146,9 @@ function workerRoutes(app: App, edge: Edge): void {
       const { body } = request;
       const isBare = body.command !== undefined && body.harness === undefined;
       const order = { ...body, ...(isBare && { harness: "command" }) };
+      const { projectId } = viewOf(edge, id);
+      const project = knownActor(edge, addressOf("project", projectId));
+      await refuseAgent(edge, project, { kind: "worker", ...order });
       const told = await give(edge, request, { id, type: "objective.worker", data: toJson(order) });
       const { workerId } = z.object({ workerId: Token }).parse(told);
       return reply.code(201).send(workerOf(edge, id, workerId));

@@ -3,6 +3,7 @@ import { addressOf, splitAddress, Token } from "../machines/ids.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
+import { knownProject } from "./projects.ts";
 import { Empty, Id, page } from "./schemas.ts";
 import { stateOf } from "./session-view.ts";
 
@@ -49,6 +50,8 @@ export function questionRoutes(app: App, edge: Edge): void {
       },
     },
     ({ query: { after, limit, objective, project, all } }) => {
+      if (project !== undefined) knownProject(edge, project);
+      if (objective !== undefined) knownActor(edge, addressOf("objective", objective));
       const rows = edge.views.list({
         kind: "question",
         state: all === true ? undefined : "open",

@@ -16,12 +16,14 @@ import type { MailOrder } from "./order.ts";
 //   I1. An item stays until the receipt of a manager's terminal, or the launch of a manager that has it in its prompt.
 //   I2. Items go in the order in which they came, together, one sending at a time.
 //   I3. What did not arrive waits again; an item is never in two sendings.
+//   I5. After one that did not arrive the next one waits a while: who refuses it now would do so again at once.
 //   I4. The list is bounded: what a person said is refused when it is full, of the rest the oldest is left out, and said.
 
 const MOST_WAITING = 300;
 const KEPT_DELIVERED = 50;
 const KEPT_CHARS = 280;
-const ITEM_CHARS = 12_000;
+const AGAIN_MS = 1_000;
+const ITEM_CHARS = 16_384;
 const SENDING_CHARS = 60_000;
 const LEFT_OUT = "(Older messages were left out; ao objective show tells the rest.)\n";
 
@@ -77,10 +79,18 @@ export function waitingItems({ inbox }: ObjectiveContext): readonly Item[] {
 export function withDelivery(context: ObjectiveContext, at: number): ObjectiveStep {
   const items = waitingItems(context);
   const isBusy = context.sendings.some(({ what }) => what === "items" || what === "poke");
-  if (items.length === 0 || isBusy || !isListening(context)) return quiet(context);
+  const isHeld = at < (sendAgainAt(context) ?? at);
+  if (items.length === 0 || isBusy || isHeld || !isListening(context)) return quiet(context);
   const text = items.map(({ text: each }) => each).join("\n\n");
   const { context: sent, order } = sending(context, { what: "items", text, at });
   return { context: takenAlong(sent, items, order.ref), orders: [order.mail] };
+}
+
+/** When what did not arrive is sent again; null when nothing waits for that (I5). */
+export function sendAgainAt(context: ObjectiveContext): number | null {
+  const { astrayAt } = context.manager;
+  const isAwaited = astrayAt !== undefined && isListening(context);
+  return isAwaited && waitingItems(context).length > 0 ? astrayAt + AGAIN_MS : null;
 }
 
 /** Whether a manager runs that has authority and is not being ended. */

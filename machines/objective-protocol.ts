@@ -8,30 +8,34 @@ import { Command } from "./project-config.ts";
 /** Who gives a command: an agent about its objective. Absent: the owner. Set by http, never by the caller. */
 const By = z.object({ session: Token, epoch: z.number().int().nonnegative() });
 
+/** A text of which something is left when it is typed: not only blanks and control characters. */
+export function said(most: number): z.ZodString {
+  const visible = /[^\s\p{Cc}]/u;
+  return z.string().max(most).regex(visible, "there is nothing in it to read");
+}
+
 export const WorkerOrder = z.object({
-  title: z.string().min(1).max(1_000),
-  prompt: z.string().min(1).max(65_536),
+  title: said(1_000),
+  prompt: said(65_536),
   harness: z.string().min(1).max(64).optional(),
   command: Command.optional(),
   dependsOn: z.array(Token).max(32).default([]),
 });
 export const PlanOrder = z.object({
-  items: z
-    .array(z.object({ title: z.string().min(1).max(300), done: z.boolean().default(false) }))
-    .max(100),
+  items: z.array(z.object({ title: said(300), done: z.boolean().default(false) })).max(100),
 });
 export const QuestionOrder = z.object({
-  question: z.string().min(1).max(8_192),
-  options: z.array(z.string().min(1).max(300)).max(16).default([]),
+  question: said(8_192),
+  options: z.array(said(300)).max(16).default([]),
 });
-export const NoteOrder = z.object({ text: z.string().min(1).max(4_096) });
+export const NoteOrder = z.object({ text: said(4_096) });
 export const DoneOrder = z.object({
-  summary: z.string().trim().min(1).max(16_384),
+  summary: said(16_384).trim(),
   /** `failed`: the goal cannot be reached. */
   outcome: z.enum(["succeeded", "failed"]).default("succeeded"),
 });
 export const SendOrder = z.object({
-  text: z.string().min(1).max(16_384),
+  text: said(16_384),
   /** The worker it is for; the manager when it is not said. */
   to: Token.optional(),
 });

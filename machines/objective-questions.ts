@@ -100,12 +100,21 @@ function escalationText({ id, title, lives }: ObjectiveContext, cause: Cause): s
   ].join("\n");
 }
 
+/** Why an answer to an escalation decides nothing; undefined when it decides. */
+export function undecidedBy(answer: string): string | undefined {
+  const decision = decisionOf(answer);
+  return decision.type === "rescope" && decision.text === ""
+    ? "re-scope says nothing without what it should do instead: re-scope: <text>"
+    : undefined;
+}
+
 /** What an answer to an escalation means; anything unknown is a grant with a word for the next manager. */
 export function decisionOf(answer: string): Decision {
-  const word = /^\s*(grant|re-?scope|cancel)\b[\s:,.-]*/i.exec(answer);
+  const word = /^\s*(grant|re-?scope|cancel)\b(\s*[:;,.!-])?[\s:,.-]*/i.exec(answer);
   const text = answer.slice(word?.[0].length ?? 0).trim();
   const name = word?.[1]?.toLowerCase().replace("-", "");
-  if (name === "cancel" && text === "") return { type: "cancel" };
+  // "Cancel: it is not needed" gives a reason; "cancel the old API and go on" says what to do.
+  if (name === "cancel" && (text === "" || word?.[2] !== undefined)) return { type: "cancel" };
   if (name === "rescope") return { type: "rescope", text };
   return { type: "grant", text: name === "grant" ? text : answer.trim() };
 }

@@ -102,6 +102,8 @@ export type Manager = {
   readonly hasWorked: boolean;
   /** A limit of its harness holds it until then. */
   readonly quotaUntil: number | null;
+  /** When something that was said to it did not arrive last. */
+  readonly astrayAt?: number;
 };
 
 /** A life of a manager that is over. */

@@ -1,3 +1,4 @@
+import { sendAgainAt } from "./objective-inbox.ts";
 import { managerDueAt, managerState } from "./objective-manager.ts";
 import { parking } from "./objective-pulls.ts";
 import {
@@ -271,6 +272,8 @@ export function wakeAt(
 ): number | null {
   if (context.end !== null) return null;
   const looks = [context.standing.nextAt, workersNextAt(context, limits, at)];
-  const times = [...looks, releaseAt(context, limits, at)].filter((time) => time !== null);
+  const againAt = sendAgainAt(context) ?? 0;
+  const all = [...looks, releaseAt(context, limits, at), againAt > at ? againAt : null];
+  const times = all.filter((time) => time !== null);
   return times.length === 0 ? null : Math.min(...times);
 }

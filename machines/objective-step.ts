@@ -166,7 +166,10 @@ function sendingOver(
   const known = { ...context, manager: { ...context.manager, deliveredAt } };
   switch (over.what) {
     case "items":
-      if (!isThere) return quiet(wentAstray(known, over.ref));
+      if (!isThere) {
+        const astray = { ...known, manager: { ...known.manager, astrayAt: at } };
+        return quiet(wentAstray(astray, over.ref));
+      }
       return quiet(withWork(arrived(known, over.ref)));
     case "poke":
       return quiet(pokeArrived(known, isThere));

@@ -75,7 +75,7 @@ export function planned(
     prompt,
     ...(harness !== undefined && { harness }),
     ...(command !== undefined && { command }),
-    dependsOn,
+    dependsOn: [...new Set(dependsOn)],
     reason: "it was just planned",
   };
   const counts = { ...context.counts, workers: context.counts.workers + 1 };

@@ -6,6 +6,7 @@ import type { FailureCode } from "./failures.ts";
 import { addressOf, Token } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
 import type { EventOf } from "./message.ts";
+import { undecidedBy } from "./objective-questions.ts";
 import type { Order } from "./order.ts";
 import { records, type Seen } from "./recording.ts";
 import { typed } from "./typed.ts";
@@ -16,6 +17,7 @@ import { typed } from "./typed.ts";
 //
 //   Q1. The first answer stands; another one is refused, the same one again is not.
 //   Q2. It is pushed to a person as it opens.
+//   Q4. An answer to an escalation that decides nothing is refused, and the question stays open.
 //   Q3. One that nobody needs an answer to any more is closed by its objective, and takes none.
 
 const accepts = {
@@ -94,6 +96,10 @@ const machine = setup({
   },
   guards: {
     isUnknown: ({ context }) => context.objectiveId === "",
+    decidesNothing: ({ context, event }) =>
+      event.type === "question.answer" &&
+      context.kind === "escalation" &&
+      undecidedBy(event.data.answer) !== undefined,
     isSameAnswer: ({ context, event }) =>
       event.type === "question.answer" && event.data.answer === context.answer,
   },
@@ -125,6 +131,11 @@ const machine = setup({
       mailTo(addressOf("objective", objectiveId), "question.canceled", {}),
     ),
     reply: records(({ context: { id } }: SeenBy) => [{ type: "reply", data: { questionId: id } }]),
+    refuseUndecided: records(({ context: { id }, event }: SeenBy) => {
+      assertEvent(event, "question.answer");
+      const why = undecidedBy(event.data.answer) ?? "it decides nothing";
+      return refuse("SHAPE_WRONG", `answer question ${id}: ${why}`);
+    }),
     refuseEnded: records(({ context: { id, answer } }: SeenBy) =>
       refuse(
         "QUESTION_ENDED",
@@ -161,10 +172,10 @@ const machine = setup({
       description: "It waits for a person.",
       on: {
         "question.open": { guard: "isUnknown", actions: ["noteQuestion", "notifyPerson"] },
-        "question.answer": {
-          target: "answered",
-          actions: ["noteAnswer", "tellAnswer", "reply"],
-        },
+        "question.answer": [
+          { guard: "decidesNothing", actions: "refuseUndecided" },
+          { target: "answered", actions: ["noteAnswer", "tellAnswer", "reply"] },
+        ],
         "question.dismiss": { target: "canceled", actions: ["tellDismissal", "reply"] },
         "question.close": { target: "canceled" },
       },
@@ -209,7 +220,9 @@ function contextOf(state: MachineState): QuestionContext {
 export const question: Kind = {
   name: "question",
   description: "A question to a person",
-  version: 1,
+  version: 2,
+  // An answer may be refused now; what is kept is the same.
+  migrations: { 1: (state) => state },
   machine,
   accepts,
   creates: ["question.open"],

@@ -325,6 +325,19 @@ describe("an answered escalation", () => {
     await w.must(`question/${question}`, "question.answer", { answer: "cancel" });
     expect(w.phase(id)).toBe("canceled");
   });
+
+  it("cancels the objective also with a reason", async () => {
+    const { w, id, question } = await exhausted();
+    await w.must(`question/${question}`, "question.answer", { answer: "Cancel: nobody needs it" });
+    expect(w.phase(id)).toBe("canceled");
+  });
+
+  it("decides something, or is refused and the question stays open (Q4)", async () => {
+    const { w, id, question } = await exhausted();
+    const refused = await w.ask(`question/${question}`, "question.answer", { answer: "re-scope" });
+    expect(refused).toMatchObject({ type: "refused", code: "SHAPE_WRONG" });
+    expect([w.question(question).state, w.phase(id)]).toEqual(["open", "escalated"]);
+  });
 });
 
 describe("a start that hangs", () => {
