@@ -117,6 +117,33 @@ describe("a chart", () => {
     });
   });
 
+  it("keeps what a decider leaves unnamed, planned or not (T1)", () => {
+    interface Pair {
+      readonly n: number;
+      readonly kept: string;
+    }
+    const chart = setup({
+      types: { context: typed<Pair>(), events: typed<Event>() },
+      actions: {
+        raise: decides<Pair, Event>(({ context }) => {
+          const named: Partial<Pair> = { n: context.n + 1 };
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a decider that breaks its word: XState still assigns member by member
+          return { context: named as Pair, orders: [] };
+        }),
+      },
+    }).createMachine({ context: { n: 0, kept: "whole" }, on: { on: { actions: "raise" } } });
+    const { machine, asked } = counted(chart);
+    const { actor } = running(machine);
+    const plain = createActor(chart).start();
+    for (let round = 1; round <= 3; round += 1) {
+      actor.send({ type: "on" });
+      plain.send({ type: "on" });
+      expect(actor.getSnapshot().context).toEqual(plain.getSnapshot().context);
+    }
+    expect(actor.getSnapshot().context).toEqual({ n: 3, kept: "whole" });
+    expect(asked()).toBe(1);
+  });
+
   it("fails as XState lets it fail", () => {
     const chart = base.createMachine({ context: { n: 0 }, ...region });
     const { actor } = running(chart);
