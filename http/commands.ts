@@ -41,8 +41,9 @@ export async function askActor(
 }
 
 /**
- * Publishes an observation; resolves with its message id when the stream has it. A key that stands for something else
- * already is refused: the stream would take the new one for a repeat, and drop it.
+ * Publishes an observation; resolves with its message id when the stream has it, and one with a key when it is durable
+ * what became of it. A key that stands for something else already is refused, also while that is on its way: the stream
+ * would take the new one for a repeat, and drop it.
  */
 export async function tellActor(
   edge: Edge,
@@ -51,13 +52,47 @@ export async function tellActor(
 ): Promise<string> {
   const { lane, id: target, data } = told;
   const id = messageIdOf(edge, request);
-  const before = id === undefined ? undefined : edge.system.store.seen(id);
-  if (before !== undefined) {
-    const asked = { to: addressOf(LANES[lane].kind, target), type: `${lane}.observed`, data };
-    checkKey(edge, before.id, { asked, outcome: before.outcome });
-    return before.id;
+  if (id === undefined) return edge.system.observe(lane, target, data);
+  const asked = { to: addressOf(LANES[lane].kind, target), type: `${lane}.observed`, data };
+  edge.keys.claim(id, canonical(asked) ?? "");
+  const outcome = edge.system.store.seen(id)?.outcome ?? (await toldOnce(edge, told, id));
+  try {
+    if (outcome.type === "dead") checkLetter(edge, id, { told, letter: outcome.letter });
+    checkKey(edge, id, { asked, outcome });
+  } catch (error) {
+    edge.keys.release(id);
+    throw error;
   }
-  return edge.system.observe(lane, target, data, id);
+  return id;
+}
+
+/** What became of an observation, or of the one that had its id before: another life of the daemon may have sent that. */
+async function toldOnce(
+  { system, patienceMs }: Edge,
+  { lane, id: target, data }: { lane: ObservationLane; id: string; data: JsonObject },
+  id: string,
+): Promise<Outcome> {
+  // Before it is sent: an outcome that passes is told to who waits, and not remembered.
+  const settled = system.settled(id, AbortSignal.timeout(patienceMs));
+  settled.catch(() => {});
+  await system.observe(lane, target, data, id);
+  return settled;
+}
+
+/** Of what could not be applied the letter tells what it was. */
+function checkLetter(
+  edge: Edge,
+  id: string,
+  said: { told: { lane: ObservationLane; id: string; data: JsonObject }; letter: number },
+): void {
+  const letter = edge.system.store.deadLetter(said.letter);
+  if (letter === undefined || letter.isTruncated) return;
+  const { lane, id: target, data } = said.told;
+  const isSame =
+    letter.subject === `ao.obs.${lane}.${target}` &&
+    canonical(JSON.parse(letter.body)) === canonical(data);
+  if (isSame) return;
+  throw new Failure("KEY_REUSED", `take ${id}: its key was used for ${letter.subject}`);
 }
 
 /** The data of the command that a request's key was used for, if it was applied. */

@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { PartsTree } from "../actors/parts.ts";
 import type { Surveyed } from "../actors/survey.ts";
 import type { System } from "../actors/system.ts";
+import type { Keys } from "./keys.ts";
 import type { ReviewReader } from "./review-reader.ts";
 import type { SessionReader } from "./session-reader.ts";
 import type { ReviewerTokenClaim, ReviewerTokens } from "./tokens.ts";
@@ -87,6 +88,8 @@ export interface Edge {
   /** Told of what broke and should not have. */
   readonly report: (error: unknown, requestId: string) => void;
   readonly principalOf: (request: FastifyRequest) => Principal;
+  /** What keys of observations stand for. */
+  readonly keys: Keys;
   /** How long a caller is kept waiting for what takes its time, milliseconds. */
   readonly patienceMs: number;
 }

@@ -20,6 +20,7 @@ import { healthRoutes, metricsOf } from "./health.ts";
 import { hindsightRoutes } from "./hindsight.ts";
 import { intakeRoutes } from "./intake.ts";
 import { loadRoute } from "./load.ts";
+import { keys } from "./keys.ts";
 import { machineRoutes } from "./machines.ts";
 import { muxRoute, takeSockets } from "./mux.ts";
 import { directoryRoutes } from "./directories.ts";
@@ -34,7 +35,7 @@ import { changeRoutes } from "./changes.ts";
 import { NoQuery } from "./schemas.ts";
 import { guard } from "./security.ts";
 import { reviewReader } from "./review-reader.ts";
-import { sessionReader } from "./session-reader.ts";
+import { sessionReader, type SessionReader } from "./session-reader.ts";
 import { reviewRoutes } from "./reviews.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { signIn, signInRoutes, type SignIn } from "./sign-in.ts";
@@ -125,27 +126,29 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     ...options,
     views,
     reviews,
-    sessions: sessionReader({
-      store: system.store,
-      now,
-      attach: options.attach,
-      limit: system.settings.limits.liveActors,
-    }),
+    sessions: sessionsOf(options, now),
     report,
     now,
     principalOf,
+    keys: keys(),
     patienceMs: options.patienceMs ?? ANSWER_WITHIN_MS,
   };
-  await registerRoutes(app, edge, { sign, events: { ...EVENT_OPTIONS, ...options.events } });
+  await registerRoutes(app, edge, { sign, ...options });
   await app.ready();
   return app;
+}
+
+function sessionsOf({ system, attach }: ServerOptions, now: () => number): SessionReader {
+  const limit = system.settings.limits.liveActors;
+  return sessionReader({ store: system.store, now, attach, limit });
 }
 
 async function registerRoutes(
   app: App,
   edge: Edge,
-  { sign, events }: { sign: SignIn; events: EventOptions },
+  { sign, events: given }: { sign: SignIn; events?: Partial<EventOptions> },
 ): Promise<void> {
+  const events = { ...EVENT_OPTIONS, ...given };
   const metrics = metricsOf(app, edge);
   await app.register((root, _options, done) => {
     healthRoutes(root.withTypeProvider<ZodTypeProvider>(), edge, metrics);

@@ -1,5 +1,5 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { System } from "../../actors/system.ts";
 import { Failure, type FailureCode } from "../../machines/failures.ts";
 import { served, withProject, withSession } from "../support/http.ts";
@@ -158,4 +158,75 @@ it("says nothing of a defect to the caller, and all of it to the daemon's log", 
     false,
   ]);
   expect(reported).toEqual([bug]);
+});
+
+describe("two observations with one key at once", () => {
+  const key = { "idempotency-key": "seen-1" };
+
+  it.each([
+    { title: "to one daemon", lives: 1 },
+    { title: "to two lives of a daemon, which share nothing but stream and store", lives: 2 },
+  ])("are one when they are equal, and else the second is refused, $title (D2)", async (row) => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    const other = row.lives === 1 ? server : await served({ system: server.system });
+    const tell = async (on: typeof server, state: string, headers: Record<string, string>) =>
+      on.request("POST", `/observations/activity/${id}`, { state }, headers);
+    const answers = await Promise.all([
+      tell(server, "waiting_input", key),
+      tell(server, "waiting_input", key),
+      tell(other, "active", key),
+    ]);
+    expect(answers.map(({ status, body }) => [status, body.code])).toEqual([
+      [202, undefined],
+      [202, undefined],
+      [422, "KEY_REUSED"],
+    ]);
+    // Durable with the answer, and said once.
+    const entries = server.system.store.journal(`session/${id}`, { after: 0, limit: 500 });
+    const told = entries.filter(({ message }) => message.type === "activity.observed");
+    expect(told.map(({ message }) => message.data)).toMatchObject([{ state: "waiting_input" }]);
+  });
+
+  it("are told apart though the first could not be applied (D2)", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    const tell = async (on: typeof server, to: string): Promise<unknown[]> => {
+      const path = `/observations/activity/${to}`;
+      const { status, body } = await on.request("POST", path, { state: "active" }, key);
+      return [status, body.code];
+    };
+    const later = await served({ system: server.system });
+    expect([
+      await tell(server, "nobody"),
+      await tell(server, "nobody"),
+      await tell(server, id),
+      await tell(later, id),
+      await tell(later, "nobody"),
+    ]).toEqual([
+      [202, undefined],
+      [202, undefined],
+      [422, "KEY_REUSED"],
+      [422, "KEY_REUSED"],
+      [202, undefined],
+    ]);
+  });
+
+  it("are told apart though the first was stale, and left nothing behind (D2)", async () => {
+    const server = await served();
+    await withProject(server);
+    const id = await withSession(server);
+    const tell = async (body: object): Promise<unknown[]> => {
+      const answer = await server.request("POST", `/observations/activity/${id}`, body, key);
+      return [answer.status, answer.body.code];
+    };
+    const old = { state: "active", epoch: 0 };
+    expect([await tell(old), await tell(old), await tell({ state: "active" })]).toEqual([
+      [202, undefined],
+      [202, undefined],
+      [422, "KEY_REUSED"],
+    ]);
+  });
 });
