@@ -25,6 +25,8 @@ export interface NatsFiles {
   readonly store: string;
   readonly config: string;
   readonly pid: string;
+  /** The process that we launched last. */
+  readonly process: string;
   readonly server: string;
   readonly ao: string;
   readonly probe: string;
@@ -43,6 +45,7 @@ export function natsFiles(home: string): NatsFiles {
     store: join(folder, "store"),
     config: join(folder, "server.conf"),
     pid: join(folder, "server.pid"),
+    process: join(folder, "process.json"),
     server: join(folder, "server.json"),
     ao: join(folder, "ao.json"),
     probe: join(folder, "probe.json"),
@@ -169,7 +172,7 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | unde
 }
 
 /** Whole or not at all: a daemon that is killed here must not leave half a password. */
-async function writePrivate(path: string, text: string): Promise<void> {
+export async function writePrivate(path: string, text: string): Promise<void> {
   const fresh = `${path}.new`;
   await writeFile(fresh, text, { mode: 0o600 });
   await rename(fresh, path);

@@ -1,21 +1,22 @@
 import { connect } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { execFile, spawn } from "node:child_process";
-import { mkdir, open, readFile, realpath } from "node:fs/promises";
+import { mkdir, readFile, realpath } from "node:fs/promises";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import { Failure } from "../machines/failures.ts";
 import { atPort, keepOneOldLog, natsFiles, recallIdentity, rememberIdentity } from "./nats-home.ts";
 import type { Credential, NatsFiles, NatsIdentity, ServerLimits } from "./nats-home.ts";
+import { endLife, findProcess, launchProcess, noteProcess, watchProcess } from "./nats-process.ts";
+import type { Life, NatsExit } from "./nats-process.ts";
 
 // Our own nats-server
 //
 // Starts, adopts and stops the one server of a home. Does not restart it: who asked for it does, with the same call.
 //
 //   D1. One home has one server: one that runs already is adopted, one of ours that does not answer is killed first.
-//   D2. A process is taken for ours only if it runs with our configuration file, and a port only if who listens there
-//       knows our name and our password.
+//   D2. A process is taken for ours only if it is the program with our configuration file, and is signalled only if we
+//       launched it, by pid and start time, or if it let us in; a port, only if who listens there knows our name and
+//       our password.
 //   D3. The port stays the same as long as nobody else has taken it.
 //   D4. The server outlives a daemon that is killed.
 
@@ -23,11 +24,6 @@ export interface NatsServerOptions extends Partial<ServerLimits> {
   /** The data directory; the server keeps its own under `nats/`. */
   readonly home: string;
   readonly binary?: string;
-}
-
-export interface NatsExit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 export interface NatsServer {
@@ -65,46 +61,58 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   // The one name of the folder: the configuration's path is how our process is known (D2).
   const files = natsFiles(await realpath(options.home));
   const identity = await recallIdentity(files);
-  const adopted = await adopt(files, identity);
+  const binary = options.binary ?? "nats-server";
+  const adopted = await adopt(files, identity, binary);
   if (adopted !== undefined) return adopted;
   const limits: ServerLimits = { ...LIMITS, ...options };
   for (let attempt = 1; ; attempt += 1) {
     const placed = atPort(identity, await choosePort(attempt === 1 ? identity.port : 0));
     if (placed.port !== identity.port) await refuseTwin(identity);
     await rememberIdentity(files, placed, limits);
-    const life = await launchProcess(options.binary ?? "nats-server", files);
+    const life = await launchProcess(binary, files);
     const answer = await waitForAnswer(placed, START_MS, life);
     if (answer !== undefined) {
       await answer.close();
       return present({ files, identity: placed, life, isAdopted: false });
     }
     await endLife(life, 0);
-    const output = await readOutput(files);
-    const isTaken = output.includes("address already in use");
+    const { output, log } = await readOutput(files);
+    const isTaken = `${output}${log}`.includes("address already in use");
     if (isTaken && attempt < PORT_ATTEMPTS) continue;
     throw new Failure(
       "BUS_DOWN",
-      `start nats-server for ${options.home}: it did not come up: ${output || "no word"}`,
+      `start nats-server for ${options.home}: it did not come up: ${output || log || "no word"}`,
     );
   }
 }
 
 /** The server that a daemon before us left running, if it answers (D1, D2). */
-async function adopt(files: NatsFiles, identity: NatsIdentity): Promise<NatsServer | undefined> {
-  const pid = await findProcess(files);
-  if (pid === undefined) return undefined;
+async function adopt(
+  files: NatsFiles,
+  identity: NatsIdentity,
+  binary: string,
+): Promise<NatsServer | undefined> {
+  const found = await findProcess(files, binary);
+  if (found === undefined) return undefined;
   // It is not our child: the end of a connection to it says when to look.
-  const life = watchProcess(files, pid, async () => {
+  const life = watchProcess(found, async () => {
     const nc = await knock(identity);
     await (nc === undefined ? delay(POLL_MS) : nc.closed());
   });
   const answer = await waitForAnswer(identity, ANSWER_MS, life);
-  if (answer === undefined) {
-    await endLife(life, 0);
-    return undefined;
+  if (answer !== undefined) {
+    await answer.close();
+    if (!found.isKnown) await noteProcess(files, found);
+    return present({ files, identity, life, isAdopted: true });
   }
-  await answer.close();
-  return present({ files, identity, life, isAdopted: true });
+  if (!found.isKnown && !life.over.aborted) {
+    throw new Failure(
+      "BUS_DOWN",
+      `start nats-server: process ${found.pid} runs with ${files.config} and does not answer, and we did not note that we launched it; end it by hand`,
+    );
+  }
+  await endLife(life, 0);
+  return undefined;
 }
 
 function present(parts: {
@@ -132,7 +140,7 @@ async function refuseTwin(identity: NatsIdentity): Promise<void> {
   await twin.close();
   throw new Failure(
     "BUS_DOWN",
-    `start nats-server: one of this home runs at ${identity.ao.url}, but its pid file does not name it; end it by hand`,
+    `start nats-server: one of this home runs at ${identity.ao.url}, but neither its pid file nor our note names it; end it by hand`,
   );
 }
 
@@ -195,117 +203,12 @@ async function tryPort(port: number): Promise<number | undefined> {
   return promise;
 }
 
-async function readOutput(files: NatsFiles): Promise<string> {
-  const texts = await Promise.all(
-    [files.output, files.log].map((path) => readFile(path, "utf8").catch(() => "")),
-  );
-  return texts.join("\n").trim().slice(-2_000);
+/** What the program printed itself is of this start alone; its log tells of those before, too. */
+async function readOutput(files: NatsFiles): Promise<{ output: string; log: string }> {
+  return { output: await endOf(files.output), log: await endOf(files.log) };
 }
 
-/** One process while it lasts; `over` aborts when it is gone. */
-interface Life {
-  readonly pid: number;
-  readonly exited: Promise<NatsExit>;
-  readonly over: AbortSignal;
-}
-
-/**
- * Runs the program with the home's configuration, in a session of its own: a signal to the daemon's group, or the end
- * of its terminal, is not meant for the server. Fails with PROGRAM_MISSING, or BUS_DOWN when it cannot be run.
- */
-async function launchProcess(binary: string, files: NatsFiles): Promise<Life> {
-  const output = await open(files.output, "w", 0o600);
-  try {
-    const child = spawn(binary, ["-c", files.config], {
-      detached: true,
-      // Where Debian puts it, which is not on everybody's PATH.
-      env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin` },
-      stdio: ["ignore", output.fd, output.fd],
-    });
-    const { promise: exited, resolve: exit } = Promise.withResolvers<NatsExit>();
-    const { promise: spawned, resolve, reject } = Promise.withResolvers<void>();
-    child.once("exit", (code, signal) => exit({ code, signal }));
-    child.once("spawn", resolve);
-    child.once("error", reject);
-    await spawned;
-    child.unref();
-    if (child.pid === undefined) throw new Error(`${binary} was spawned without a process id`);
-    return lifeOf(child.pid, exited);
-  } catch (cause) {
-    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    const seen = isMissing
-      ? `there is no program ${binary}; install it: ${installHint()}`
-      : String(cause);
-    throw new Failure(isMissing ? "PROGRAM_MISSING" : "BUS_DOWN", `start nats-server: ${seen}`, {
-      cause,
-    });
-  } finally {
-    await output.close();
-  }
-}
-
-/** A process that is not our child. `next` resolves when it is worth looking whether it is still there. */
-function watchProcess(files: NatsFiles, pid: number, next: () => Promise<void>): Life {
-  const watching = async (): Promise<NatsExit> => {
-    while (await isOurs(files, pid)) await next();
-    return { code: null, signal: null };
-  };
-  return lifeOf(pid, watching());
-}
-
-/** The process that runs with the home's configuration, by the pid file that the server itself wrote. */
-async function findProcess(files: NatsFiles): Promise<number | undefined> {
-  const pid = Number(await readFile(files.pid, "utf8").catch(() => ""));
-  if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  return (await isOurs(files, pid)) ? pid : undefined;
-}
-
-/** Asks the process to end, ends it by force after `graceMs`, and waits until it is gone. */
-async function endLife({ pid, exited, over }: Life, graceMs: number): Promise<void> {
-  if (!over.aborted && graceMs > 0) {
-    signalProcess(pid, "SIGTERM");
-    await delay(graceMs, undefined, { signal: over }).catch(() => undefined);
-  }
-  if (!over.aborted) signalProcess(pid, "SIGKILL");
-  await exited;
-}
-
-function lifeOf(pid: number, exited: Promise<NatsExit>): Life {
-  const over = new AbortController();
-  void exited.then(() => over.abort());
-  return { pid, exited, over: over.signal };
-}
-
-/** The path of a home's configuration is in no other command line, so a pid that was given again is told apart. */
-async function isOurs(files: NatsFiles, pid: number): Promise<boolean> {
-  return (await commandLine(pid))?.includes(files.config) === true;
-}
-
-/** How a process was started; undefined when there is none, or only its remains. */
-async function commandLine(pid: number): Promise<string | undefined> {
-  if (process.platform === "linux") {
-    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    return line === "" ? undefined : line;
-  }
-  const listed = await promisify(execFile)("ps", [
-    "-ww",
-    "-o",
-    "command=",
-    "-p",
-    String(pid),
-  ]).catch(() => undefined);
-  return listed?.stdout;
-}
-
-function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    const isGone = error instanceof Error && "code" in error && error.code === "ESRCH";
-    if (!isGone) throw error;
-  }
-}
-
-function installHint(): string {
-  return process.platform === "darwin" ? "brew install nats-server" : "apt-get install nats-server";
+async function endOf(path: string): Promise<string> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  return text.trim().slice(-2_000);
 }

@@ -13,6 +13,7 @@ import { z } from "zod";
 //   V5. What is said of an older epoch changes nothing.
 //   V6. permanent restarts always, transient only after an abnormal end, temporary never; a wanted stop restarts nobody.
 //   V7. one_for_one restarts the child, rest_for_one also those after it, one_for_all all of them: stopped first, in reverse.
+//   V8. An endless child makes nobody escalate once every child has run; before that it is like any other.
 //
 // What the parent owes: every startChild is answered by child.started or child.exited (launch, infra), every stopChild
 // by child.stopped or child.exited, and either end is said only when nothing of that epoch runs any more. A parent
@@ -45,6 +46,8 @@ export const ChildSpec = z.object({
   shutdownMs: z.number().int().positive(),
   /** How long its start may go unanswered where leases are kept; three minutes when it is not said. */
   startMs: z.number().int().positive().exactOptional(),
+  /** Once all have run it is restarted for ever: its ends use up no budget, and count for the back-off only (V8). */
+  isEndless: z.boolean().exactOptional(),
 });
 export type ChildSpec = z.infer<typeof ChildSpec>;
 
@@ -101,6 +104,8 @@ export interface SupervisorState {
   readonly downFrom: number | null;
   /** What ends in `escalate` once all are stopped. */
   readonly failure: { readonly cause: Cause; readonly id: string } | null;
+  /** Every child has run since the start; kept where a child is endless (V8). */
+  readonly wasUp?: boolean;
 }
 
 /** Times of restarts, milliseconds since 1970, per class of cause. */
@@ -245,7 +250,8 @@ export function forgiven(state: SupervisorState, cause: Cause): SupervisorState 
 function start(state: SupervisorState): Supervised {
   if (!AT_REST.has(state.phase)) return unchanged(state);
   const children = state.children.map((child) => ({ ...child, state: "absent" as const }));
-  return settle({ ...state, phase: "starting", children, failure: null });
+  const { wasUp: _, ...rest } = state;
+  return settle({ ...rest, phase: "starting", children, failure: null });
 }
 
 function stop(state: SupervisorState): Supervised {
@@ -310,9 +316,10 @@ function restart(
   const at = chargedAt(state, saidAt);
   const recent = recentRestarts(state, at);
   const times = recent[cause] ?? [];
-  if (ABNORMAL.has(cause) && times.length >= budgetOf(state.spec, cause).intensity)
+  const isFree = !ABNORMAL.has(cause) || isEndless(state, place);
+  if (!isFree && times.length >= budgetOf(state.spec, cause).intensity)
     return takeDown(state, { cause, id });
-  const kept = ABNORMAL.has(cause) ? times : times.slice(1 - FREE_RESTARTS_KEPT);
+  const kept = isFree ? times.slice(1 - FREE_RESTARTS_KEPT) : times;
   const restarts = { ...recent, [cause]: [...kept, at] };
   // An earlier failure may ask for a later start: the one back-off serves both.
   const dueAt = Math.max(state.dueAt ?? 0, at + backoffMs(state.spec, restarts));
@@ -320,6 +327,11 @@ function restart(
     { ...state, phase: "restarting", restarts, dueAt, downFrom: downFrom(state, place) },
     dueAt === state.dueAt ? [] : [{ type: "arm", dueAt }],
   );
+}
+
+/** V8. */
+function isEndless({ spec, wasUp }: SupervisorState, place: number): boolean {
+  return wasUp === true && spec.children[place]?.isEndless === true;
 }
 
 /**
@@ -369,7 +381,11 @@ function settle(state: SupervisorState, orders: readonly SupervisorOrder[] = [])
     };
   }
   if (state.phase === "running") return { state, orders };
-  return { state: { ...state, phase: "running" }, orders: [...orders, { type: "ready" }] };
+  const isKept = state.spec.children.some(({ isEndless: is }) => is === true);
+  return {
+    state: { ...state, phase: "running", ...(isKept && { wasUp: true }) },
+    orders: [...orders, { type: "ready" }],
+  };
 }
 
 function settleDown(

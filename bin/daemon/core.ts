@@ -138,7 +138,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         health: () => healthOf(workshop, core),
         inspectRepository: async (path) => inspectRepository(path),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
-        trees: () => workshop.trees(),
+        trees: () => [...workshop.bases(), ...workshop.trees()],
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),
         survey: async (signal) => system.survey({ host: LOCAL, at: clock.now(), signal }),
         isDirty: async (cwd) => (await git(["status", "--porcelain"], { cwd })) !== "",
@@ -198,10 +198,11 @@ function healthOf(
   const troubles = new Map<string, string>();
   if (refusal !== undefined) troubles.set("store", refusal);
   if (state?.type === "down") troubles.set("bus", state.reason);
-  const parts = workshop.trees().flatMap((tree) => tree.parts);
+  const own = workshop.trees();
+  const parts = [...workshop.bases(), ...own].flatMap((tree) => tree.parts);
   const isUp = parts.every((part) => part.state === "running" || part.id === "http");
   return {
-    isReady: parts.length > 0 && isUp && troubles.size === 0,
+    isReady: own.length > 0 && isUp && troubles.size === 0,
     parts: parts.map((part) => {
       const reason = troubles.get(part.id) ?? part.error;
       return {

@@ -28,6 +28,8 @@ import type { DaemonOptions, Workshop } from "./workshop.ts";
 //   D1. One daemon per home: the lock goes with the process, however that ends.
 //   D2. `run.json` is there only while HTTP answers.
 //   D3. Agents outlive the daemon; so does the nats-server, unless the daemon is stopped in order.
+//   D4. Once it was up, no outage of the nats-server ends the daemon: it is restarted for ever, ever less often, while
+//       HTTP answers from the store.
 
 export interface Daemon {
   readonly url: string;
@@ -72,13 +74,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       nats: { endpoint: givenEndpoint(settings, env) },
       address: undefined,
       trees: () => [],
+      bases: () => [],
       outside: options.wrapOutside?.(outside) ?? outside,
     };
-    const parts = superviseRoot(workshop);
-    await untilReady(parts);
+    const nats = superviseNats(workshop);
+    if (nats !== undefined) await untilReady(nats);
+    const root = superviseRoot(workshop);
+    await untilReady(root).catch(async (error: unknown) => {
+      await nats?.parts.stop();
+      throw error;
+    });
     const url = workshop.address ?? "";
     log(`ready at ${url}`);
-    return daemonOf({ parts: parts.parts, workshop, lock, url });
+    const parts = nats === undefined ? [root.parts] : [root.parts, nats.parts];
+    return daemonOf({ parts, workshop, lock, url });
   } catch (error) {
     process.off("SIGXFSZ", ignore);
     lock.release();
@@ -88,20 +97,33 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
 function ignore(): void {}
 
-function daemonOf(up: { parts: Parts; workshop: Workshop; lock: WriterLock; url: string }): Daemon {
+/** `parts`: those that stand on others first. */
+function daemonOf(up: {
+  parts: readonly Parts[];
+  workshop: Workshop;
+  lock: WriterLock;
+  url: string;
+}): Daemon {
   const { parts, workshop, lock, url } = up;
   return {
     url,
     token: workshop.token,
-    tree: () => [parts.tree(), ...workshop.trees()],
-    escalated: parts.escalated,
+    tree: () => [...parts.map((each) => each.tree()), ...workshop.trees()],
+    escalated: escalatedOf(parts),
     async stop() {
-      await parts.stop();
+      for (const each of parts) await each.stop();
       removeRunFile(workshop.home);
       process.off("SIGXFSZ", ignore);
       lock.release();
     },
   };
+}
+
+/** Whoever gives up takes the others along. */
+async function escalatedOf(parts: readonly Parts[]): Promise<Escalation> {
+  const escalation = await Promise.race(parts.map(async ({ escalated }) => escalated));
+  for (const each of parts) await each.stop();
+  return escalation;
 }
 
 /** Fails with what kept a part from starting, once nothing of the others is left. */
@@ -135,11 +157,24 @@ const KEEP = { restart: "permanent", shutdownMs: 10_000 } as const;
 const TOLERANCE = { intensity: 8, periodMs: 60_000, backoff: { minMs: 100, maxMs: 5_000 } };
 
 function superviseRoot(workshop: Workshop): Supervised {
-  const parts = [
-    ...(workshop.nats.endpoint === undefined ? [natsPart(workshop)] : []),
-    corePart(workshop),
-  ];
-  return supervised(workshop, { name: "daemon", strategy: "one_for_one", parts });
+  return supervised(workshop, {
+    name: "daemon",
+    strategy: "one_for_one",
+    parts: [corePart(workshop)],
+  });
+}
+
+/** Its own server has a supervisor of its own, so that the core need not wait for it (D4). */
+function superviseNats(workshop: Workshop): Supervised | undefined {
+  if (workshop.nats.endpoint !== undefined) return undefined;
+  const nats = supervised(workshop, {
+    name: "nats",
+    strategy: "one_for_one",
+    parts: [natsPart(workshop)],
+    isEndless: true,
+  });
+  workshop.bases = () => [nats.parts.tree()];
+  return nats;
 }
 
 interface Supervised {
@@ -154,14 +189,20 @@ function supervised(
     name,
     strategy,
     parts,
-  }: { name: string; strategy: SupervisorSpec["strategy"]; parts: readonly Part[] },
+    isEndless = false,
+  }: {
+    name: string;
+    strategy: SupervisorSpec["strategy"];
+    parts: readonly Part[];
+    isEndless?: boolean;
+  },
 ): Supervised {
   const { promise: hopeless, reject } = Promise.withResolvers<never>();
   hopeless.catch(() => {});
   const supervisedParts = superviseParts({
     name,
     parts,
-    spec: { strategy, ...TOLERANCE, children: parts.map(({ id }) => ({ id, ...KEEP })) },
+    spec: { strategy, ...TOLERANCE, children: parts.map(({ id }) => ({ id, ...KEEP, isEndless })) },
     clock: workshop.clock,
     notes: fileNotes(join(workshop.home, "supervision", `${name}.json`)),
     onEvent: (event) => {

@@ -20,6 +20,7 @@ const Noted = z.object({
   dueAt: z.number().nullable(),
   downFrom: z.number().nullable(),
   failure: z.object({ cause: Cause, id: z.string() }).nullable(),
+  wasUp: z.boolean().exactOptional(),
 });
 
 /**

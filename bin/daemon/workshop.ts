@@ -34,4 +34,6 @@ export interface Workshop extends DaemonOptions {
   /** Where HTTP answers. */
   address: string | undefined;
   trees: () => readonly PartsTree[];
+  /** What the core stands on: our own nats-server, if it is ours. */
+  bases: () => readonly PartsTree[];
 }

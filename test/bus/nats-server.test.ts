@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -192,14 +192,61 @@ describe("a nats-server that a killed daemon left running", () => {
     expect(await isRunning(pid)).toBe(false);
   });
 
-  it("is not doubled when its pid file is lost", async () => {
+  it.each([
+    { title: "is lost", text: undefined },
+    { title: "names nobody", text: "999999999" },
+    { title: "names another process", text: String(process.ppid) },
+    { title: "holds no number", text: "all of them" },
+  ])("is adopted all the same when its pid file $title (D2, P1)", async ({ text }) => {
     const home = tempFolder();
     const server = await start(home);
-    await rm(join(home, "nats", "server.pid"));
+    const file = join(home, "nats", "server.pid");
+    await (text === undefined ? rm(file) : writeFile(file, text));
+    const again = await startNatsServer({ home });
+    expect([again.pid, again.isAdopted]).toEqual([server.pid, true]);
+  });
+
+  it("is not doubled when both its pid file and our note are lost", async () => {
+    const home = tempFolder();
+    const server = await start(home);
+    for (const name of ["server.pid", "process.json"]) await rm(join(home, "nats", name));
     await expect(startNatsServer({ home })).rejects.toMatchObject({
       code: "BUS_DOWN",
       message: expect.stringContaining(server.url) as unknown,
     });
+  });
+
+  it("is adopted by its pid file alone, when it lets us in, and noted again", async () => {
+    const home = tempFolder();
+    const server = await start(home);
+    const note = join(home, "nats", "process.json");
+    const was = await readFile(note, "utf8");
+    await rm(note);
+    const again = await startNatsServer({ home });
+    expect([again.pid, await readFile(note, "utf8")]).toEqual([server.pid, was]);
+  });
+
+  it("is told from one that only looks like it, which is left alone (D2, P2)", async () => {
+    const home = tempFolder();
+    const server = await start(home);
+    await server.stop();
+    // The program by its name, with our configuration: but nobody of ours launched it.
+    const impostor = join(tempFolder(), "nats-server");
+    await writeFile(impostor, "#!/bin/sh\nwhile :; do sleep 1; done\n", { mode: 0o755 });
+    const config = join(await realpath(home), "nats", "server.conf");
+    const stranger = spawn(impostor, ["-c", config], { stdio: "ignore", detached: true });
+    onTestFinished(() => void process.kill(-(stranger.pid ?? 0), "SIGKILL"));
+    await vi.waitFor(async () => expect(await isRunning(stranger.pid ?? 0)).toBe(true), WAIT);
+    await writeFile(join(home, "nats", "server.pid"), String(stranger.pid));
+    await expect(startNatsServer({ home })).rejects.toMatchObject({
+      code: "BUS_DOWN",
+      message: expect.stringContaining(`process ${stranger.pid}`) as unknown,
+    });
+    // Our note, of another process that had the number before, does not make it ours.
+    const noted = { pid: stranger.pid, start: "some other time" };
+    await writeFile(join(home, "nats", "process.json"), JSON.stringify(noted));
+    await expect(startNatsServer({ home })).rejects.toMatchObject({ code: "BUS_DOWN" });
+    expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
   });
 
   it("is not mistaken for another process that got its number (D2)", async () => {

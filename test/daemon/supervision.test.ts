@@ -1,11 +1,19 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { daemonWorld, PATIENCE_MS, type DaemonWorld } from "../support/daemon.ts";
 
 // What becomes of a daemon whose nats-server cannot be kept up: it tries with growing pauses, remembers over its own
-// death how often it tried, and gives up.
+// death how often it tried, and gives up at its start, but never once it was up.
 
 /** PATH with a nats-server first that ends at once. */
 function brokenServer(world: DaemonWorld): Record<string, string> {
@@ -17,7 +25,7 @@ function brokenServer(world: DaemonWorld): Record<string, string> {
   return { PATH: `${bin}:${process.env["PATH"]}` };
 }
 
-const notesOf = (world: DaemonWorld): string => join(world.home, "supervision/daemon.json");
+const notesOf = (world: DaemonWorld): string => join(world.home, "supervision/nats.json");
 
 interface Notes {
   restarts: Partial<Record<string, number[]>>;
@@ -69,19 +77,36 @@ describe("a nats-server that ends at once every time", () => {
     expect(existsSync(join(world.home, "run.json"))).toBe(false);
   });
 
-  it("ends a daemon that was up, in order", async () => {
+  it("never ends a daemon that was up: HTTP answers, health says so, and it comes back (D4)", async () => {
     const world = daemonWorld();
     await world.up();
+    await world.addProject();
     await world.down();
     spend(world, "crash", 8);
-    const { exited, output } = await world.up();
-    process.kill(world.natsPid(), "SIGKILL");
-    expect(await exited).toEqual({ code: 1, signal: null });
-    expect(output().trimEnd().split("\n").at(-1)).toMatch(
-      /^ao: keep nats-server running: gave up after crash.* \(NOT_READY\); see what is missing: ao status$/,
-    );
-    expect(output()).toContain('core: part.stopped id="store"');
-    expect(existsSync(join(world.home, "run.json"))).toBe(false);
+    spend(world, "infra", 8);
+    const env = brokenServer(world);
+    const path = env["PATH"]?.split(":")[0] ?? "";
+    renameSync(path, `${path}.off`);
+    await world.up({ env });
+    const { pid } = world.run();
+    const server = world.natsPid();
+    renameSync(`${path}.off`, path);
+    process.kill(server, "SIGKILL");
+    // Over the budget from the first end on, and it cannot come up again for now.
+    const tried = restarts(world, "infra").length;
+    await vi.waitUntil(() => restarts(world, "infra").length >= tried + 2, PATIENCE_MS);
+    const health = await fetch(`${world.run().url}/readyz`);
+    expect([health.status, await health.text()]).toEqual([
+      503,
+      expect.stringMatching(/nats-server.*cannot work today/) as unknown,
+    ]);
+    expect((await world.get("/projects/demo")).state).toBe("registered");
+    rmSync(path, { recursive: true });
+    await expect
+      .poll(async () => (await fetch(`${world.run().url}/readyz`)).status, { timeout: 30_000 })
+      .toBe(200);
+    expect([world.run().pid, world.natsPid() === server]).toEqual([pid, false]);
+    expect((await world.post("/projects/demo/pause")).state).toBe("paused");
   });
 });
 
@@ -94,6 +119,6 @@ describe("a part that can never start", () => {
     const { exited, output } = world.launch();
     expect(await exited).toEqual({ code: 1, signal: null });
     expect(output()).toMatch(/^ao: listen on 127\.0\.0\.1:\d+: another program .*\(PORT_TAKEN\)/m);
-    expect(output()).toContain('daemon: part.stopped id="nats-server"');
+    expect(output()).toContain('nats: part.stopped id="nats-server"');
   });
 });

@@ -189,3 +189,34 @@ describe("budgets and escalation (V3, V4)", () => {
     expect(recentRestarts(later, 100 + PERIOD)).toEqual({});
   });
 });
+
+describe("an endless child (V8)", () => {
+  const endless = specOf("one_for_one", {
+    intensity: 1,
+    children: [child("a"), { ...child("b"), isEndless: true }, child("c")],
+  });
+
+  it("is restarted past every budget once all have run, with the back-off of any other", () => {
+    const { state, orders } = play(endless, [
+      ...UP,
+      exited("b", 1, "crash", 0),
+      over(10),
+      started("b", 2),
+      exited("b", 2, "crash", 20),
+    ]);
+    expect([words(state), orders.map(orderWords)]).toEqual([
+      "restarting: a1 running, b2 waiting, c1 running",
+      ["arm 40"],
+    ]);
+  });
+
+  it("is like any other while the first start is under way, and excuses no sibling", () => {
+    const atStart = [start, started("a", 1), exited("b", 1, "launch", 0), over(10)];
+    const sibling = [...UP, exited("c", 1, "crash", 0), over(10), started("c", 2)];
+    const phases = [
+      play(endless, [...atStart, exited("b", 2, "launch", 20)]).state.phase,
+      play(endless, [...sibling, exited("c", 2, "crash", 20)]).state.phase,
+    ];
+    expect(phases).toEqual(["stopping", "stopping"]);
+  });
+});
