@@ -1,9 +1,10 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Bus, Intake, RawMessage } from "../bus/bus.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Address, KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
-import type { DeadLetter, OutboxRow, Store } from "../storage/store.ts";
+import type { Store } from "../storage/store.ts";
 import { Batch, type Base } from "./batch.ts";
 import { pause, type Clock } from "./clock.ts";
 import { decode, type IntakeRules } from "./intake.ts";
@@ -11,6 +12,7 @@ import type { Original } from "./letters.ts";
 import { isMark, unsealedId } from "./message-ids.ts";
 import { Residents } from "./residents.ts";
 import { Stepper } from "./stepper.ts";
+import { divided, NO_WORK, type Internal, type Offered, type Work } from "./work.ts";
 
 // Host
 //
@@ -22,6 +24,8 @@ import { Stepper } from "./stepper.ts";
 //       stepped again, in the same order (R2).
 //   H4. Batches are stepped one after the other and land in that order; a few may be under way to the disk at once.
 //       A later one sees what an earlier one changed, though it is not durable yet, and lets nothing out before it.
+//   H5. A batch is bounded by count and by time, and whoever else waits for the thread has a turn in between: what a
+//       batch had no time for comes first in the next one.
 
 const LONGEST_RETRY_MS = 10_000;
 
@@ -36,6 +40,8 @@ export interface HostParts {
   readonly limits: {
     readonly bodyBytes: number;
     readonly batch: number;
+    /** A batch takes no further message after so many milliseconds. */
+    readonly batchMs: number;
     readonly liveActors: number;
     readonly outbox: number;
   };
@@ -49,25 +55,6 @@ export interface HostParts {
   readonly onBoundary?: ((boundary: Boundary) => void) | undefined;
 }
 
-/** What the daemon itself puts into the next batch, beside the stream. */
-export type Internal =
-  | { readonly type: "message"; readonly message: Message }
-  | { readonly type: "amend"; readonly row: OutboxRow }
-  | { readonly type: "mark"; readonly letter: DeadLetter }
-  | { readonly type: "release"; readonly address: Address };
-
-interface Offered {
-  readonly inputs: readonly Internal[];
-  readonly done: () => void;
-  readonly fail: (failure: Failure) => void;
-}
-
-/** What one batch is made of. */
-interface Work {
-  readonly raws: readonly RawMessage[];
-  readonly offered: readonly Offered[];
-}
-
 /** A batch on its way to the disk. */
 interface Flight {
   readonly work: Work;
@@ -75,7 +62,6 @@ interface Flight {
   readonly landed: Promise<void>;
 }
 
-const NO_WORK: Work = { raws: [], offered: [] };
 /** Batches under way at once: enough to step while the disk is busy. */
 const DEPTH = 4;
 
@@ -88,6 +74,10 @@ export class Host {
   #base: Base;
   #stream: string | undefined;
   #next: { raws: RawMessage[]; offered: Offered[] } = { raws: [], offered: [] };
+  /** What the last batch had no time for (H5). */
+  #left: Work = NO_WORK;
+  /** For how long this held the thread since others had their turn, milliseconds. */
+  #heldMs = 0;
   #wake: (() => void) | undefined;
   #intake: Intake | undefined;
   #crash: { readonly error: unknown } | undefined;
@@ -132,7 +122,10 @@ export class Host {
       reader.fetch();
       const work = this.#flying.length < DEPTH ? this.#takeWork() : NO_WORK;
       if (work === NO_WORK) await this.#woken();
-      else this.#launch(work);
+      else {
+        this.#holding(() => this.#launch(work));
+        await this.#giveWay();
+      }
       reader.throwIfFailed();
     }
     await Promise.allSettled(this.#flying.map(async ({ landed }) => landed));
@@ -141,7 +134,7 @@ export class Host {
   /** Who waits for something to become durable learns that it will not, here. */
   #end(): void {
     this.#isOver = true;
-    const works: Work[] = [...this.#flying.map(({ work }) => work), this.#next];
+    const works: Work[] = [...this.#flying.map(({ work }) => work), this.#left, this.#next];
     for (const { fail } of works.flatMap(({ offered }) => offered)) fail(overFailure());
   }
 
@@ -198,7 +191,27 @@ export class Host {
     };
   }
 
+  /** Requests, timers and the disk have their turn when this held the thread for long (H5). */
+  async #giveWay(): Promise<void> {
+    if (this.#heldMs < this.#parts.limits.batchMs) return;
+    this.#heldMs = 0;
+    await nextTurn();
+  }
+
+  #holding<T>(run: () => T): T {
+    const { clock } = this.#parts;
+    const from = clock.now();
+    try {
+      return run();
+    } finally {
+      this.#heldMs += clock.now() - from;
+    }
+  }
+
   #takeWork(): Work {
+    const left = this.#left;
+    this.#left = NO_WORK;
+    if (left !== NO_WORK) return left;
     const work = this.#next;
     if (work.raws.length === 0 && work.offered.length === 0) return NO_WORK;
     this.#next = { raws: [], offered: [] };
@@ -212,8 +225,9 @@ export class Host {
   }
 
   /** Steps the work and sends it to the disk, behind what is under way already. */
-  #launch(work: Work): void {
-    const batch = this.#step(work);
+  #launch(given: Work): void {
+    const { batch, work, left } = this.#step(given, this.#parts.limits.batchMs);
+    this.#left = left;
     const before = this.#flying.at(-1)?.landed;
     const landed = this.#land({ work, batch }, before);
     this.#flying.push({ work, batch, landed });
@@ -233,8 +247,10 @@ export class Host {
     if (earlier.status === "rejected") throw earlier.reason;
     if (own.status === "rejected") throw own.reason;
     this.#parts.onBoundary?.("flushed");
+    // Those that landed together are let out one by one.
+    await this.#giveWay();
     this.#flying.shift();
-    this.#letOut(batch, work);
+    this.#holding(() => this.#letOut(batch, work));
     this.#wake?.();
   }
 
@@ -256,7 +272,8 @@ export class Host {
       waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)
     ) {
       await pause(this.#parts.clock, waitMs, signal);
-      const batch = this.#step(work);
+      // Whole, as it was: its messages are one transaction or none.
+      const { batch } = this.#step(work, Infinity);
       try {
         if (!batch.isEmpty) await this.#parts.store.commit(batch.changes());
       } catch (error) {
@@ -292,16 +309,28 @@ export class Host {
     this.#parts.onCommitFailed(error);
   }
 
-  #step({ raws, offered }: Work): Batch {
+  /** As much of the work as there is time for, and at least one of it. */
+  #step(given: Work, forMs: number): { batch: Batch; work: Work; left: Work } {
+    const { clock } = this.#parts;
+    const endsAt = clock.now() + forMs;
     const batch = new Batch(this.#base, this.#flying);
-    for (const { inputs } of offered) {
-      for (const input of inputs) absorb(this.#steps, batch, input);
+    const all = given.offered.length + given.raws.length;
+    let done = 0;
+    while (done < all && (done === 0 || clock.now() < endsAt)) {
+      this.#take(batch, given, done);
+      done += 1;
     }
-    for (const raw of raws) receive(this.#steps, batch, raw, this.#rules);
     const { globalSeq, deadSeq, books } = batch;
     this.#base = { globalSeq, deadSeq, books };
     this.#parts.onBoundary?.("stepped");
-    return batch;
+    return { batch, ...divided(given, done) };
+  }
+
+  /** The n-th of the work: what was offered comes before what was read. */
+  #take(batch: Batch, { raws, offered }: Work, n: number): void {
+    const raw = raws[n - offered.length];
+    if (raw !== undefined) receive(this.#steps, batch, raw, this.#rules);
+    else for (const input of offered[n]?.inputs ?? []) absorb(this.#steps, batch, input);
   }
 
   #finish(batch: Batch, { offered }: Work): void {

@@ -5,6 +5,7 @@
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import type { Address } from "../machines/ids.ts";
 import type { Store } from "../storage/store.ts";
@@ -17,6 +18,8 @@ const MESSAGES = Number(process.argv[2] ?? 100_000);
 const ENTRIES = Number(process.argv[3] ?? 1_000_000);
 const PUBLISHER = fileURLToPath(new URL("publisher.ts", import.meta.url));
 
+const LOOK_MS = 1;
+
 type Kind = "moving" | "same";
 
 function publish({ login }: BenchWorld, count: number, kind: Kind): ReturnType<typeof fork> {
@@ -27,15 +30,22 @@ interface Speed {
   readonly perSecond: number;
   /** Of this process, without publisher and server. */
   readonly cpuMicros: number;
+  /** For how long the thread was held at most, in 99 of 100 looks, milliseconds. */
+  readonly heldMs: number;
 }
 
 async function speedOf(count: number, run: () => Promise<void>): Promise<Speed> {
+  const delay = monitorEventLoopDelay({ resolution: LOOK_MS });
+  delay.enable();
   const before = process.cpuUsage();
   const startedAt = performance.now();
   await run();
   const { user, system } = process.cpuUsage(before);
   const seconds = (performance.now() - startedAt) / 1_000;
-  return { perSecond: count / seconds, cpuMicros: (user + system) / count };
+  delay.disable();
+  // What it measures is from one look to the next.
+  const heldMs = delay.percentile(99) / 1e6 - LOOK_MS;
+  return { perSecond: count / seconds, cpuMicros: (user + system) / count, heldMs };
 }
 
 /** From the first publish to the last flush. */
@@ -126,6 +136,12 @@ print(`The way of one message: ${MESSAGES.toLocaleString("en")} observations, 1,
     goal: { atLeast: 12_000 },
   },
   { what: "  processor time in the daemon", value: built.cpuMicros, unit: "µs/obs" },
+  {
+    what: "  the thread was held, 99 of 100",
+    value: built.heldMs,
+    unit: "ms",
+    goal: { atMost: 20 },
+  },
   { what: "one transaction per message", value: naive.perSecond, unit: "obs/s" },
   {
     what: "  ratio built / one per message",
