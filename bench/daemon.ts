@@ -14,6 +14,8 @@ type RunFile = ReturnType<typeof readRun>;
 
 // Of the kernel: clock ticks per second in /proc.
 const TICKS = 100;
+// For a daemon to stop.
+const STOP_MS = 5_000;
 
 /** The real daemon, a process of its own. */
 export interface BenchDaemon {
@@ -28,12 +30,24 @@ export interface BenchDaemon {
 /** A folder for a daemon and all it makes, removed when done. */
 export async function withHome<T>(run: (home: string) => Promise<T>): Promise<T> {
   const home = mkdtempSync(join(tmpdir(), "ao-bench-"));
-  try {
-    return await run(home);
-  } finally {
+  const remove = (): void => {
     // Panes outlive the daemon; here nobody comes back to them.
     silently("tmux", ["-S", join(home, "tmux.sock"), "kill-server"]);
     rmSync(home, { recursive: true, force: true });
+  };
+  // A measurement that takes too long is ended together with its daemon, which stops meanwhile.
+  const end = (): void => {
+    setTimeout(() => {
+      remove();
+      process.exit(1);
+    }, STOP_MS);
+  };
+  process.once("SIGTERM", end);
+  try {
+    return await run(home);
+  } finally {
+    process.off("SIGTERM", end);
+    remove();
   }
 }
 

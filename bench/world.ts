@@ -48,6 +48,9 @@ export async function withWorld<T>(
 ): Promise<T> {
   const home = mkdtempSync(join(tmpdir(), "ao-bench-"));
   const server = await startNatsServer({ home });
+  // Whoever ends a measurement that takes too long does not leave a server behind.
+  const end = (): void => void server.stop(0).finally(() => process.exit(1));
+  process.once("SIGTERM", end);
   const { user, pass } = server.credentials.ao;
   const servers = [new URL(server.url).host];
   const bus = await connectNatsBus({ endpoint: () => ({ servers, user, pass }) });
@@ -62,6 +65,7 @@ export async function withWorld<T>(
     await bus.close();
     await store.close();
     await server.stop();
+    process.off("SIGTERM", end);
     rmSync(home, { recursive: true, force: true });
   }
 }
