@@ -14,7 +14,7 @@ import { print } from "./rows.ts";
 import { openSessions, reached, withWorld, type BenchWorld } from "./world.ts";
 
 const SESSIONS = 1_000;
-const MESSAGES = Number(process.argv[2] ?? 100_000);
+const MESSAGES = Number(process.argv[2] ?? 60_000);
 const ENTRIES = Number(process.argv[3] ?? 1_000_000);
 const PUBLISHER = fileURLToPath(new URL("publisher.ts", import.meta.url));
 

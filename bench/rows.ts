@@ -46,11 +46,12 @@ export function parseGoals(text: string): Reached[] {
 /** The one table: goal, got, ok or missed; and what gave no result. */
 export function summary(reached: readonly Reached[], failed: readonly string[]): string {
   const head = `${"".padEnd(58)}${"goal".padStart(14)}${"got".padStart(12)}  ${"".padEnd(15)}`;
-  const lines = reached.map(({ what, value, unit, goal }) => {
+  const lines = reached.flatMap(({ title, what, value, unit, goal }, n) => {
     const { bound, sign, isMet } = judged(value, goal);
     const asked = `${sign} ${bound.toLocaleString("en")}`.padStart(14);
     const got = shown(value).padStart(12);
-    return `${what.padEnd(58)}${asked}${got}  ${unit.padEnd(15)}${isMet ? "ok" : "MISSED"}`;
+    const line = `  ${what.trim().padEnd(56)}${asked}${got}  ${unit.padEnd(15)}${isMet ? "ok" : "MISSED"}`;
+    return title === reached[n - 1]?.title ? [line] : [title, line];
   });
   const missing = failed.map((why) => `${why.padEnd(58)}${"no result".padStart(26)}`);
   return `\nAll goals\n${[head.trimEnd(), ...lines, ...missing].join("\n")}\n`;

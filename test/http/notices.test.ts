@@ -90,12 +90,17 @@ describe("notices", () => {
 
   it("come on the event stream as the step that told them", async () => {
     const server = await withNotices();
-    const entries = server.system.store.log({ after: 0, limit: 1_000 });
-    const done = entries.filter(({ message }) => message.type === "notifyPerson.done");
-    expect(done.map(({ message }) => message.data)).toMatchObject([
-      { result: { noticeId: "demo-1-n1", type: "all-complete", priority: "info" } },
-      { result: { noticeId: "demo-2-n1", title: expect.stringContaining("needs input") } },
-    ]);
+    const told = (): unknown[] =>
+      server.system.store
+        .log({ after: 0, limit: 1_000 })
+        .filter(({ message }) => message.type === "notifyPerson.done")
+        .map(({ message }) => message.data);
+    await expect
+      .poll(told)
+      .toMatchObject([
+        { result: { noticeId: "demo-1-n1", type: "all-complete", priority: "info" } },
+        { result: { noticeId: "demo-2-n1", title: expect.stringContaining("needs input") } },
+      ]);
   });
 
   it.each([

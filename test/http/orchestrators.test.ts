@@ -43,7 +43,8 @@ describe("orchestrators", () => {
       "demo-2 stopped",
       "demo-3 running",
     ]);
-    expect([...server.outside.trees.keys()]).toEqual(["demo-3"]);
+    // Its own worktree is made behind the answer.
+    await expect.poll(() => [...server.outside.trees.keys()]).toEqual(["demo-3"]);
   });
 
   it("tell whoever waits what they wait for, and begin once under the same id", async () => {
