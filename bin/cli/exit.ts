@@ -1,7 +1,7 @@
 import { Failure, type FailureCode } from "../../machines/failures.ts";
 
 /** Exit codes, the same for every command. */
-export const EXIT = { done: 0, failed: 1, usage: 2, queued: 75 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, queued: 75, interrupted: 130 } as const;
 
 const NEXT: Partial<Record<FailureCode, string>> = {
   DAEMON_DOWN: "start it with: ao up --detach",

@@ -92,14 +92,17 @@ class Demo {
       interruption(this.#play),
       objective(this.#play),
     ];
+    // All of them have ended before anything is cleared away: one that goes on would begin what is being ended.
+    const failures: unknown[] = [];
     await Promise.all(
       acts.map(async (act) =>
         act.catch((error: unknown) => {
+          failures.push(error);
           giveUp(error);
-          throw error;
         }),
       ),
     );
+    if (failures.length > 0) throw failures[0];
     if (!this.#options.keep) await this.#endSession(views.LISTER);
     await house.until(
       "the last order to be carried out",

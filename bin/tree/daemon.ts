@@ -44,7 +44,7 @@ function careCommands(root: Command): void {
   });
   declare<{ keep?: boolean }>(root, {
     usage: "demo",
-    summary: "Watch two scripted agents do a real job in a temporary home",
+    summary: "Watch scripted agents, reviewers and a manager do a real job in a temporary home",
     options: [new Option("--keep", "leave everything for looking around")],
     examples: ["ao demo", "ao demo --keep"],
     run: async ({ options, output }) => (await import("../commands/demo.ts")).demo(output, options),

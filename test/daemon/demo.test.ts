@@ -62,13 +62,28 @@ it("fails when facts do not hold, and says which", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it("leaves nothing when it is interrupted", async () => {
+it.each(["SIGINT", "SIGHUP"] as const)("leaves nothing when it is ended by %s", async (signal) => {
   const { folder, told, diary } = demo();
   await diary("demo-2");
-  told.kill("SIGINT");
+  told.kill(signal);
   const { exitCode, all } = await told;
-  expect(exitCode).toBe(1);
+  expect(exitCode).toBe(130);
   expect(all).not.toMatch(/facts hold/);
+  expect(all).toMatch(/stopped; nothing of it is left$/);
+  expect(readdirSync(folder)).toEqual([]);
+  expect(await endLeftovers(folder, 2_000)).toEqual([]);
+});
+
+it("leaves nothing when its reader has seen enough", async () => {
+  const folder = tempFolder();
+  onTestFinished(async () => void (await endLeftovers(folder, 0)));
+  const { stdout, stderr } = await execa(
+    "sh",
+    ["-c", '"$0" "$1" demo | head -n 3', process.execPath, ENTRY],
+    { env: { TMPDIR: folder } },
+  );
+  expect(stdout.split("\n")).toHaveLength(3);
+  expect(stderr).toMatch(/stopped; nothing of it is left$/);
   expect(readdirSync(folder)).toEqual([]);
   expect(await endLeftovers(folder, 2_000)).toEqual([]);
 });
