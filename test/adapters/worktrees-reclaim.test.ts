@@ -126,6 +126,16 @@ describe("reclaiming a workspace", () => {
     await expectTidy(scene);
   });
 
+  it("keeps a worktree with a submodule that holds what is not committed, and says so (V2)", async () => {
+    const scene = await withSubmodule();
+    await scene.prepare();
+    await writeFile(join(scene.path, "lib/README"), "mine");
+    const answer = await scene.reclaim();
+    expect(answer).toMatchObject({ removed: false, reason: "dirty" });
+    expect(JSON.stringify(answer)).toContain("changes in submodules: lib");
+    expect(await readFile(join(scene.path, "lib/README"), "utf8")).toBe("mine");
+  });
+
   it("keeps a worktree that changes between the look and the removal (W4)", async () => {
     const repository = await repositoryAlone();
     let names = 0;

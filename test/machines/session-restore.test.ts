@@ -41,6 +41,11 @@ const claude = [
   childStopped("terminal"),
   gone,
 ];
+const restarting = [
+  startSession({ restart: { restart: "permanent" } }),
+  workspaceStarted,
+  terminalStarted(1),
+];
 const launchFailed: Told = terminalExited(2, {
   cause: "launch",
   exitCode: undefined,
@@ -96,6 +101,19 @@ describe("a restored session", () => {
     expect([argv[1], ...argv.slice(-2)]).toEqual(["--session-id", "--", "mend it"]);
   });
 
+  it("begins with its prompt where the harness cannot take a conversation up again (B2)", () => {
+    const session = after(
+      startSession({ harness: "aider", argv: ["aider"] }),
+      workspaceStarted,
+      terminalStarted(1),
+      says("active", { agentSessionId: "abc" }),
+      kill(),
+      childStopped("terminal"),
+      gone,
+    );
+    expect(session.send(restore).orders[0]).toMatchObject({ data: { mode: "saved_prompt" } });
+  });
+
   it.each([
     { title: "a worker", kind: "worker", orders: ["refuse:SESSION_NOT_RESUMABLE"] },
     { title: "an orchestrator", kind: "orchestrator", orders: ["reply", RESTORED, START] },
@@ -109,6 +127,7 @@ describe("a restored session", () => {
     { title: "reported its work and still runs", was: [...live, report] },
     { title: "is being launched", was: [startSession(), workspaceStarted] },
     { title: "was never started", was: [] },
+    { title: "waits for its next launch", was: [...restarting, crash(1)] },
   ])("is refused when it $title, and nothing changes (B1)", ({ was }) => {
     const session = after(...was);
     const step = session.send(restore);

@@ -1,0 +1,36 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-return -- looks into bodies of every shape */
+import { expect, it } from "vitest";
+import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
+
+// An agent that falls silent in its turn, while the listing of the fleet tells nothing: its screen is looked at.
+
+it("a silent agent is looked at, doubted while its screen cannot be read, and found alive again (W-2, W-3)", async () => {
+  const world = daemonWorld({
+    probes: { terminalMs: 600_000, scmMs: 600_000 },
+    leases: { workingMs: 500, restingMs: 600_000 },
+    detecting: { maxAttempts: 3, maxMs: 3_000 },
+  });
+  await world.up();
+  await world.addProject();
+  const id = await world.addSession();
+  const lifecycle = async () => (await world.session(id)).lifecycle;
+  await world.post(`/sessions/${id}/activity`, { state: "active" });
+  // Read and found well, and nothing of it shows.
+  await expect
+    .poll(async () => (await world.get(`/actors/session/${id}`)).context.watch.lookedAt, {
+      timeout: PATIENCE_MS,
+    })
+    .toBeGreaterThan(0);
+  expect(await world.session(id)).toMatchObject({ status: "working" });
+  const server = Number(await world.tmux("display-message", "-p", "#{pid}"));
+  process.kill(server, "SIGSTOP");
+  try {
+    await expect
+      .poll(lifecycle, { timeout: 2 * PATIENCE_MS })
+      .toMatchObject({ state: "detecting", reason: "probe_failure" });
+  } finally {
+    process.kill(server, "SIGCONT");
+  }
+  await expect.poll(lifecycle, { timeout: PATIENCE_MS }).toMatchObject({ state: "working" });
+  expect(await world.session(id)).toMatchObject({ terminal: { epoch: 1, state: "live" } });
+}, 90_000);
