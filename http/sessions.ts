@@ -4,6 +4,7 @@ import { printable } from "../adapters/terminal-text.ts";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
 import { ActivityObservation, PullRequestFacts } from "../machines/observations.ts";
+import { said as readable } from "../machines/objective-protocol.ts";
 import { STATUSES } from "../machines/status.ts";
 import { checkAgentOf } from "./agents.ts";
 import { askActor, knownActor, settleMail, tellActor, toJson } from "./commands.ts";
@@ -23,7 +24,7 @@ const KillBody = z
   .nullish();
 const SendBody = z.object({ text: z.string().min(1).max(1_000_000) });
 const ReportBody = z.object({
-  summary: z.string().max(65_536),
+  summary: readable(65_536),
   outcome: z.string().min(1).max(64).default("succeeded"),
 });
 const Listed = SessionView.extend({ lastWords: LastWords.nullable().optional() });

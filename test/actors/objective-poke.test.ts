@@ -258,7 +258,7 @@ describe("pokes that nothing follows", () => {
     expect(w.context(id).useless).toBe(0);
   });
 
-  it("orcha-313: are whole for sixty workers, and point to the rest", async () => {
+  it("orcha-313, S9: are whole for sixty workers, and point to the rest", async () => {
     const { w, id } = await idle();
     for (let n = 0; n < 60; n += 1) {
       const worker = await w.worker(id, { title: `Task ${n}` });

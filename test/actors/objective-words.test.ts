@@ -28,3 +28,15 @@ it("a message that its manager's session refuses is not sent over and over, and 
   await w.pass(60_000);
   expect(w.typed(manager).join("\n")).toContain("Keep the old API.");
 });
+
+it("orcha-041: a worker is told by the first line of its result that says something, cut at 280 characters", async () => {
+  const w = new Objectives();
+  await w.project();
+  const id = await w.driven();
+  const one = await w.worker(id);
+  await w.reports(one, "\n \n  It works.\n\nMore of it.");
+  const two = await w.worker(id);
+  await w.reports(two, "x".repeat(300));
+  expect(w.worked(id, one).summary).toBe("It works.");
+  expect(w.worked(id, two).summary).toBe("x".repeat(280));
+});

@@ -22,7 +22,7 @@ describe("preparing a workspace", () => {
     await expectTidy(scene);
   });
 
-  it("cuts from what origin has now, not from what was fetched last", async () => {
+  it("orcha-261: cuts from what origin has now, not from what was fetched last", async () => {
     const scene = await published();
     await run(scene.home, "clone", "--quiet", "origin.git", "other");
     const newer = await commitFile(join(scene.home, "other"), "a", "1");
@@ -210,7 +210,7 @@ describe("repairing a workspace (W3)", () => {
     await expectTidy(scene);
   });
 
-  it("undoes a worktree that was being made, even a locked one without HEAD", async () => {
+  it("G10, orcha-352: undoes a worktree that was being made, even a locked one without HEAD", async () => {
     const scene = await alone();
     const half = join(scene.home, "worktrees/mer/.making/w-1.0123456789ab");
     await run(scene.repo, "worktree", "add", "--quiet", "-b", "ao/w-1", half);

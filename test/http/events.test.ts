@@ -162,7 +162,7 @@ it("cuts off a reader for whom the log cannot be read, reports it, and goes on (
   await expect.poll(() => stream.ids()).toEqual([1, 2, 3]);
 });
 
-it("begins with now when no point is named", async () => {
+it("orcha-334, S21: begins with now when no point is named", async () => {
   const server = await served();
   await begun(server);
   const stream = await follow(await listening(server));

@@ -1,6 +1,6 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
-import { served, withProject, type Answer, type Served } from "../support/http.ts";
+import { pullFacts, served, withProject, type Answer, type Served } from "../support/http.ts";
 
 type Body = Parameters<Served["request"]>[2];
 interface Driven {
@@ -252,4 +252,74 @@ it("a question takes one answer that says something", async () => {
   // oxlint-disable-next-line no-await-in-loop -- one after the other
   for (const answer of tries) answers.push(await says(path, answer));
   expect(answers).toEqual([bad, bad, bad, "200", "200", "409 QUESTION_ENDED"]);
+});
+
+it("orcha-253: lists of nothing are empty, not absent", async () => {
+  const server = await served();
+  for (const name of ["projects", "objectives", "questions", "sessions", "orchestrators"]) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const { status, body } = await server.request("GET", `/${name}`);
+    expect([name, status, body[name]]).toEqual([name, 200, []]);
+  }
+});
+
+it("orcha-254: the list of objectives tells no goals in full, however long they are", async () => {
+  const server = await served();
+  await withProject(server);
+  for (let n = 0; n < 5; n += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await server.request("POST", "/objectives", { ...GOAL, prompt: "x".repeat(60_000) });
+  }
+  const { body } = await server.request("GET", "/objectives");
+  expect(body.objectives).toHaveLength(5);
+  expect(JSON.stringify(body).length).toBeLessThan(16_384);
+});
+
+it("orcha-100: a report that says nothing is refused, and is no result", async () => {
+  const { server, says, id } = await driven();
+  await says(`/objectives/${id}/workers`, TASK);
+  const worker = `${id}-w1`;
+  await isLive(server, worker);
+  expect(await says(`/sessions/${worker}/report`, { summary: BLANK }, worker)).toBe(bad);
+  const { body } = await server.request("GET", `/objectives/${id}/workers`);
+  expect(body.workers).toMatchObject([{ id: worker, endedAt: null }]);
+  expect(await says(`/sessions/${worker}/report`, { summary: "It works." }, worker)).toBe("200");
+});
+
+it("orcha-341, G4: two sessions with pull request 12 of two repositories have directories of their own", async () => {
+  const server = await served();
+  await withProject(server);
+  const config = { worker: { harness: "command", command: ["true"] } };
+  await server.request("POST", "/projects", { id: "other", path: "/repositories/other", config });
+  const paths: string[] = [];
+  for (const projectId of ["demo", "other"]) {
+    const order = { projectId, prompt: "Do it." };
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const { body } = await server.request("POST", "/sessions", order);
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await isLive(server, body.id);
+    const prs = [pullFacts({ number: 12, url: `https://forge.test/${projectId}/12` })];
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await server.request("POST", `/observations/scm/${body.id}`, { fetched: true, prs });
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    paths.push((await server.request("GET", `/sessions/${body.id}/workspace`)).body.path);
+  }
+  expect(new Set(paths.filter((path) => typeof path === "string")).size).toBe(2);
+  expect([...server.outside.trees.keys()]).toHaveLength(2);
+});
+
+it("S16: a restore goes on after its request was answered", async () => {
+  const { server, id, manager } = await driven();
+  await server.request("POST", `/objectives/${id}/workers`, TASK);
+  const worker = `${id}-w1`;
+  await isLive(server, worker);
+  await server.request("POST", `/sessions/${worker}/kill`, {});
+  await expect.poll(() => [...server.outside.panes.keys()]).toEqual([manager]);
+  const release = server.outside.hold("launchTerminal");
+  await expect
+    .poll(async () => told(await server.request("POST", `/sessions/${worker}/restore`, {})))
+    .toBe("200");
+  expect([...server.outside.panes.keys()]).toEqual([manager]);
+  release();
+  await isLive(server, worker);
 });
