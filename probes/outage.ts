@@ -10,6 +10,8 @@ import type { Incarnation } from "../adapters/terminal-records.ts";
 //   U2. Who is still gone after HELD_LISTINGS more is gone: lost with its server, not by its own doing.
 //   U3. What was lost while nobody looked is read the same way: of those that ran when last heard of, whoever has no pane
 //       went with the server. One that ended by itself left its pane.
+//   U4. Who ran when last heard of, and of whom there is neither pane nor record now, is in doubt: nothing tells that it
+//       lives, and nothing how it ended. A store restored without its records says so of all of them.
 
 /** Fewer deaths are deaths. */
 export const LEAST_DEAD = 5;
@@ -33,8 +35,16 @@ export function outageReader(
 ): (rows: readonly PaneRow[]) => Reading {
   let alive: ReadonlySet<string> = new Set(ran.map(nameOf));
   let isFirst = true;
+  let missing: readonly PaneRow[] = ran.map((of) => ({
+    ...of,
+    hasPane: false,
+    process: "indeterminate",
+  }));
   const held = new Map<string, number>();
-  return (rows) => {
+  return (listed) => {
+    const known = new Set(listed.map(({ terminal }) => terminal));
+    missing = missing.filter(({ terminal }) => !known.has(terminal));
+    const rows = [...listed, ...missing];
     const wasAlive = (row: PaneRow): boolean => alive.has(nameOf(row)) && !(isFirst && row.hasPane);
     const died = rows.filter((row) => isGone(row) && wasAlive(row));
     const looked = rows.filter((row) => !isGone(row) || alive.has(nameOf(row)));

@@ -123,7 +123,7 @@ function looker(options: TerminalProbeOptions, facts: Facts): () => Promise<"mor
       const rows = await options.list();
       failures = 0;
       const { sound, held, lost, outage } = readOutage(rows);
-      forget(facts, rows, held);
+      forget(facts, [...sound, ...held, ...lost], held);
       const evidence =
         outage && `server lost: ${outage.dead} of ${outage.of} terminals ended at once`;
       if (evidence !== undefined) options.onTrouble?.(new Error(evidence));

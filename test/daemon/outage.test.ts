@@ -1,3 +1,5 @@
+import { renameSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
 
@@ -25,4 +27,19 @@ it("a tmux server that was lost while the daemon was away is told once, and make
     const journal = JSON.stringify(await world.get(`/actors/session/${id}/journal?limit=200`));
     expect(journal).toContain("detecting");
   }
+});
+
+it("a store that was restored without the records of its terminals shows nobody at work (U4)", async () => {
+  const world = daemonWorld();
+  await world.up();
+  await world.addProject();
+  const id = await world.addSession();
+  await world.settled();
+  await world.kill();
+  await world.tmux("kill-server");
+  renameSync(join(world.home, "terminals"), join(world.home, "terminals.lost"));
+  await world.up();
+  await expect
+    .poll(async () => (await world.session(id)).lifecycle.state, { timeout: PATIENCE_MS })
+    .toMatch(/^(detecting|stuck|terminated)$/);
 });

@@ -99,6 +99,23 @@ describe("what was lost while nobody looked", () => {
   });
 });
 
+describe("who ran, and of whom neither pane nor record is there", () => {
+  const ran = [
+    { terminal: "mer-1", epoch: 1 },
+    { terminal: "mer-2", epoch: 3 },
+  ];
+  const doubt = { terminal: "mer-2", epoch: 3, hasPane: false, process: "indeterminate" };
+
+  it("is in doubt at every listing, until there is something of it again (U4)", () => {
+    const read = outageReader(ran);
+    expect(read(fleet("alive")).sound).toEqual([...fleet("alive"), doubt]);
+    expect(read(fleet("alive")).sound).toEqual([...fleet("alive"), doubt]);
+    const back: PaneRow = { terminal: "mer-2", epoch: 4, hasPane: true, process: "alive" };
+    expect(read([back]).sound).toEqual([back]);
+    expect(read([]).sound).toEqual([]);
+  });
+});
+
 it("lets go who is still gone after three more listings, and who is back (U2)", () => {
   const read = outageReader();
   read(fleet(...times(6, "alive")));
