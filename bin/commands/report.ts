@@ -16,6 +16,10 @@ export async function report(
     throw new Failure("MALFORMED", "report for no session: give --session, or set AO_SESSION_ID");
   }
   const { summary, outcome } = options;
+  // Said before it is kept for later: then nobody is there any more to be told.
+  if (summary.trim() === "") {
+    throw new Failure("MALFORMED", "report without a result: say in --summary what was done");
+  }
   const data = { summary, outcome };
   const isFenced = agent?.token !== undefined && agent.epoch !== undefined;
   const offered = await offerOrSpool(env, {

@@ -314,6 +314,12 @@ describe("what goes wrong", () => {
     ]);
   });
 
+  it("keeps no report for later that says nothing", async () => {
+    const { ao } = commandLine();
+    const said = await ao(["report", "--session", "demo-1", "--summary", " "]);
+    expect([said.code, said.out, said.err]).toEqual([2, "", expect.stringMatching(/--summary/)]);
+  });
+
   it("says that the daemon is down, and how to start it", async () => {
     const { ao } = commandLine();
     const said = await ao(["ls"]);
