@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../machines/failures.ts";
@@ -6,7 +6,7 @@ import { storeFailure } from "./lmdb-errors.ts";
 
 /**
  * Puts a data file into an empty folder: `copy` writes it into the folder it is given. The file gets its place only when
- * it is whole and on disk. Fails with ALREADY_EXISTS, FOLDER_INVALID, STORE_FULL or STORE_READ_ONLY.
+ * it is whole and on disk. Fails with FOLDER_INVALID, STORE_FULL or STORE_READ_ONLY.
  */
 export async function copyInto(
   folder: string,
@@ -15,7 +15,7 @@ export async function copyInto(
 ): Promise<void> {
   makeFolder(folder);
   if (readdirSync(folder).length > 0) {
-    throw new Failure("ALREADY_EXISTS", `back up to ${folder}: the folder is not empty`);
+    throw new Failure("FOLDER_INVALID", `back up to ${folder}: the folder is not empty`);
   }
   const part = join(folder, "part");
   mkdirSync(part);
@@ -37,7 +37,7 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { mode: 0o700 });
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "EEXIST") return;
+    if (code === "EEXIST" && statSync(folder).isDirectory()) return;
     throw new Failure(
       "FOLDER_INVALID",
       `back up to ${folder}: the folder cannot be made (${String(code)})`,

@@ -112,7 +112,7 @@ function memoryEngine(disk: DiskState, place: string): Engine {
     backup: async (folder) => {
       await Promise.resolve();
       if (disk.backups.has(folder)) {
-        throw new Failure("ALREADY_EXISTS", `back up to ${folder}: the folder is not empty`);
+        throw new Failure("FOLDER_INVALID", `back up to ${folder}: the folder is not empty`);
       }
       disk.backups.set(folder, memoryDisk(rowsOf));
     },

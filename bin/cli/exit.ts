@@ -24,6 +24,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   PULL_REQUEST_UNKNOWN: "see them with: ao pr ls <project>",
   SCM_UNSUPPORTED: "register the project with: --scm local",
   ALREADY_EXISTS: "give another name with: --id",
+  FOLDER_INVALID: "name a new folder, whose parent is there",
   REPOSITORY_INVALID: "name the folder of a git repository",
   REPOSITORY_EMPTY: "make a first commit",
   PROJECT_PAUSED: "let it go on with: ao project resume <project>",

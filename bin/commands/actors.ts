@@ -1,7 +1,7 @@
-import { resolve } from "node:path";
 import type { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
+import { folderOf } from "../cli/folder.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { type ChartState, stateTree } from "./state-tree.ts";
 import { age, listing, print, table, type Output } from "../cli/output.ts";
@@ -162,7 +162,7 @@ export async function releaseActor(output: Output, address: string): Promise<voi
 
 export async function backUp(output: Output, folder: string): Promise<void> {
   const answer = await ask<{ folder: string }>("POST", "/backup", {
-    body: { folder: resolve(folder) },
+    body: { folder: folderOf(folder) },
   });
   print(output, answer, ({ folder: where }) => `copied into ${where}`);
 }

@@ -203,6 +203,9 @@ export async function makePlan(
     ...did.map((title) => ({ title, done: true })),
     ...item.map((title) => ({ title, done: false })),
   ];
+  if (items.length === 0) {
+    throw new Failure("MALFORMED", `plan ${id}: name its slices with --item and --did`);
+  }
   const view = await ask<ObjectiveView>("POST", `/objectives/${part(id)}/plan`, {
     body: { items },
   });

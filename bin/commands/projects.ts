@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { z } from "zod";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
+import { folderOf } from "../cli/folder.ts";
 import { ask, part } from "../cli/api.ts";
 import { listing, print, table, type Output } from "../cli/output.ts";
 
@@ -28,7 +28,7 @@ export async function addProject(
   const project = await ask<Project>("POST", "/projects", {
     body: {
       id: options.id,
-      path: resolve(folder),
+      path: folderOf(folder),
       scm: options.scm,
       defaultBranch: options.branch,
       config: options.config === undefined ? configOf(options) : readJson(options.config),

@@ -180,6 +180,16 @@ describe("the command line", () => {
     expect(server.outside.panes.get("demo-1")?.typed.size).toBe(0);
   });
 
+  it.each([
+    { title: "a project in no folder", args: ["project", "add", ""] },
+    { title: "a backup into no folder", args: ["backup", " "] },
+    { title: "a plan without a slice", args: ["objective", "plan", "demo-o1"] },
+  ])("takes no empty word for something that was meant: $title", async ({ args }) => {
+    const { ao, server } = await connected();
+    expect(await ao(args)).toMatchObject({ code: 2, err: expect.stringContaining("MALFORMED") });
+    expect((await server.request("GET", "/projects")).body.projects).toEqual([]);
+  });
+
   it("ends with 75 when a message still waits, and with 1 when it never will be read (S1)", async () => {
     const { ao, server } = await connected();
     await withProject(server);

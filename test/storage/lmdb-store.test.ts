@@ -302,6 +302,17 @@ describe("S5: a store of another format", () => {
   });
 });
 
+it("a backup into a file is refused with what to do, and the file is as it was", async () => {
+  const folder = tempFolder();
+  const store = openLmdbStore(join(folder, "lmdb"));
+  onTestFinished(async () => store.close());
+  writeFileSync(join(folder, "file"), "mine");
+  await expect(store.backup(join(folder, "file"))).rejects.toMatchObject({
+    code: "FOLDER_INVALID",
+  });
+  expect(readFileSync(join(folder, "file"), "utf8")).toBe("mine");
+});
+
 describe("a key that is too long", () => {
   it("L1: is refused with nothing of its batch written", async () => {
     const store = openHere(join(tempFolder(), "store"));

@@ -126,7 +126,7 @@ describe.each(PLACES)("$name store", ({ makePlace }) => {
       const store = place.open();
       await store.backup(place.folder("copy"));
       await expect(store.backup(place.folder("copy"))).rejects.toMatchObject({
-        code: "ALREADY_EXISTS",
+        code: "FOLDER_INVALID",
       });
     });
   });
