@@ -18,10 +18,11 @@ import {
 import { print } from "./rows.ts";
 
 const SESSIONS = Number(process.argv[2] ?? 200);
-const WATCH_MS = 20_000;
-const TRACE_MS = 20_000;
+const WATCH_MS = 15_000;
+const TRACE_MS = 15_000;
 const PROBE_MS = 5_000;
-const SILENT_MS = 33_000;
+const SILENT_MS = 10_000;
+const FIRST_REPORT_MS = 32_000;
 const LOOK_MS = 1_000;
 const Actors = z.object({ actors: z.array(z.unknown()) });
 const Books = z.object({ received: z.number(), outbox: z.number(), lag: z.number() });
@@ -39,9 +40,8 @@ async function openIdle(daemon: BenchDaemon, repository: string): Promise<void> 
 }
 
 /**
- * Waits until nothing was received for longer than any probe's interval, and than the 30 s after which a silent terminal
- * is reported for the first time. The next report comes 90 s later: what is measured must be over by then, and is
- * measured again if it was not.
+ * Waits until nothing was received for longer than any probe's interval. A silent terminal is reported after 30 s, and
+ * again after 120: what is measured must be over by then, and is measured again if it was not.
  */
 async function quiet({ call }: BenchDaemon): Promise<number> {
   let before = -1;
@@ -101,6 +101,7 @@ await withHome(async (home) => {
   const daemon = await startDaemonProcess(home);
   try {
     await openIdle(daemon, makeRepository(join(home, "repository")));
+    await delay(FIRST_REPORT_MS);
     const { share, syncs, programs } = await idleCost(daemon, join(home, "trace.log"));
     print(`${SESSIONS} idle sessions in real panes`, [
       {

@@ -49,7 +49,11 @@ export async function withWorld<T>(
   const home = mkdtempSync(join(tmpdir(), "ao-bench-"));
   const server = await startNatsServer({ home });
   // Whoever ends a measurement that takes too long does not leave a server behind.
-  const end = (): void => void server.stop(0).finally(() => process.exit(1));
+  const end = (): void =>
+    void server.stop(0).finally(() => {
+      rmSync(home, { recursive: true, force: true });
+      process.exit(1);
+    });
   process.once("SIGTERM", end);
   const { user, pass } = server.credentials.ao;
   const servers = [new URL(server.url).host];
