@@ -20,10 +20,12 @@ const SPINE = [
   { name: "wake", limitMs: 10_000 },
   { name: "idle", limitMs: 145_000 },
 ];
-const OTHERS = ["hook", "supervision", "review", "web"].map((name) => ({
-  name,
-  limitMs: 180_000,
-}));
+const OTHERS = ["hook", "supervision", "poke", "collector", "review", "web", "pages"].map(
+  (name) => ({
+    name,
+    limitMs: 180_000,
+  }),
+);
 const GRACE_MS = 10_000;
 
 /** Runs one measurement; why it has no result, if it has none. */
