@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { execa } from "execa";
 import { Failure } from "../machines/failures.ts";
+import { deadline } from "./deadline.ts";
 import { gitFailure } from "./git-failures.ts";
 
 // Git
@@ -43,8 +44,8 @@ export async function git(args: readonly string[], call: GitCall): Promise<strin
  * Fails with REPOSITORY_INVALID when there is no such folder, PROGRAM_MISSING without git, DEADLINE_PASSED when ended.
  */
 export async function tryGit(args: readonly string[], call: GitCall): Promise<GitAnswer> {
-  const deadline = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  const until = call.signal ? AbortSignal.any([call.signal, deadline]) : deadline;
+  using limit = deadline(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const until = call.signal ? AbortSignal.any([call.signal, limit.signal]) : limit.signal;
   if (until.aborted) throw late(args, call);
   const child = execa("git", [...SETTINGS, ...args], {
     cwd: call.cwd,

@@ -1,6 +1,7 @@
 import type { ReadStream } from "node:fs";
 import { execa } from "execa";
 import { Failure } from "../machines/failures.ts";
+import { deadline } from "./deadline.ts";
 
 // Tmux
 //
@@ -76,7 +77,8 @@ export function tmuxClient(options: TmuxOptions): Tmux {
   return {
     argv: [program, ...flags],
     async run(args, call = {}) {
-      const limit = AbortSignal.timeout(options.timeoutMs ?? CALL_MS);
+      using due = deadline(options.timeoutMs ?? CALL_MS);
+      const limit = due.signal;
       const tried = `tmux ${args[0] ?? ""} on ${options.socket}`;
       const argv = [program, ...flags, ...args];
       for (let clients = 1; ; clients += 1) {
