@@ -84,6 +84,8 @@ function openRoute(app: App, edge: Edge): void {
     },
     async (request, reply) => {
       const session = callerOf(edge, request) ?? request.body.session;
+      // News of it would go to nobody for ever.
+      if (session !== undefined) knownActor(edge, addressOf("session", session));
       const { reply: said } = await askActor(edge, request, {
         to: forgeOf(edge, request.params.id),
         type: "pull.open",

@@ -92,6 +92,17 @@ describe("projects", () => {
 });
 
 describe("pull requests of the local forge", () => {
+  it("are not opened for a session that there is not", async () => {
+    const server = await served();
+    await withProject(server, "local");
+    const body = { title: "A change", headRef: "topic", session: "nope" };
+    expect(coded(await server.request("POST", "/projects/demo/pulls", body))).toEqual([
+      404,
+      "ACTOR_UNKNOWN",
+    ]);
+    expect((await server.request("GET", "/projects/demo/pulls")).body.pulls).toEqual([]);
+  });
+
   it("are opened, listed, commented, readied and closed", async () => {
     const server = await served();
     await withProject(server, "local");
