@@ -79,9 +79,10 @@ export async function terminalProbe(options: TerminalProbeOptions): Promise<void
   const bell = new Bell();
   const ring = () => bell.ring();
   signal.addEventListener("abort", ring);
-  const watching = watchRecords(options, facts, ring);
+  const fallen = new Set<string>();
+  const watching = watchRecords(options, facts, { look: ring, fallen });
   try {
-    const look = looker(options, facts);
+    const look = looker(options, facts, fallen);
     while (!signal.aborted) {
       const cancel = (await look()) === "more" ? clock.after(everyMs, ring) : undefined;
       await Promise.race([bell.heard(), watching]);
@@ -113,8 +114,12 @@ class Bell {
   }
 }
 
-/** Looks once; "more" when there is something to look at again. */
-function looker(options: TerminalProbeOptions, facts: Facts): () => Promise<"more" | "nothing"> {
+/** Looks once; "more" when there is something to look at again. `fallen`: who went with a server. */
+function looker(
+  options: TerminalProbeOptions,
+  facts: Facts,
+  fallen: Set<string>,
+): () => Promise<"more" | "nothing"> {
   let failures = 0;
   let doubted: ReadonlySet<string> = new Set();
   const readOutage = outageReader(options.ran);
@@ -124,6 +129,8 @@ function looker(options: TerminalProbeOptions, facts: Facts): () => Promise<"mor
       failures = 0;
       const { sound, held, lost, outage } = readOutage(rows);
       forget(facts, [...sound, ...held, ...lost], held);
+      fallen.clear();
+      for (const row of [...held, ...lost]) fallen.add(nameOf(row));
       const evidence =
         outage && `server lost: ${outage.dead} of ${outage.of} terminals ended at once`;
       if (evidence !== undefined) options.onTrouble?.(new Error(evidence));
@@ -169,14 +176,15 @@ function isDoubtful({ process, hasPane }: PaneRow): boolean {
 async function watchRecords(
   options: TerminalProbeOptions,
   facts: Facts,
-  look: () => void,
+  { look, fallen }: { readonly look: () => void; readonly fallen: ReadonlySet<string> },
 ): Promise<void> {
   for await (const { suffix, terminal, epoch } of options.changes(options.signal)) {
     if (suffix === "start") look();
     if (suffix !== "exit") continue;
     const exit = await options.exitOf({ terminal, epoch });
     const running = [...facts.terminal.values()].filter((fact) => !isDead(fact)).length;
-    if (running >= LEAST_DEAD) look();
+    // How it ended was not its own doing: the next look tells of it.
+    if (running >= LEAST_DEAD || fallen.has(nameOf({ terminal, epoch }))) look();
     else if (exit) await say(options, facts, ended({ terminal, epoch }, exitFacts(exit)));
   }
 }

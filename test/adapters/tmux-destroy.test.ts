@@ -10,9 +10,12 @@ async function pidsIn({ home }: TmuxWorld, ...names: string[]): Promise<number[]
   return vi.waitFor(
     () =>
       Promise.all(
-        names.map(async (name) =>
-          Number(/\d+\n/.exec(await readFile(join(home, name), "utf8"))?.[0]),
-        ),
+        names.map(async (name) => {
+          // The file is there a moment before its line is.
+          const [line] = /\d+\n/.exec(await readFile(join(home, name), "utf8")) ?? [];
+          if (line === undefined) throw new Error(`${name} is not written yet`);
+          return Number(line);
+        }),
       ),
     5_000,
   );
