@@ -6,8 +6,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import type { ActorSystem } from "../actors/actor-system.ts";
-import { httpServer } from "../http/server.ts";
 import { bundled, startBrowser } from "../test/support/browser.ts";
+import { pagesOver, TOKEN } from "./pages-server.ts";
 import { percentile, print } from "./rows.ts";
 import { openSessions, withWorld } from "./world.ts";
 
@@ -16,7 +16,6 @@ const STEPS = 10_000;
 const PAINTS = 5;
 const CHANGES = 60;
 const REWINDS = 60;
-const TOKEN = "bench";
 const LONG = "s1";
 
 /** Milliseconds until the first row of the board stands there, in a browser that kept nothing. */
@@ -108,14 +107,7 @@ async function withHistory(system: ActorSystem): Promise<void> {
 await bundled();
 await withWorld(async ({ start }) => {
   const system = start();
-  const app = await httpServer({
-    system,
-    token: TOKEN,
-    version: "bench",
-    health: () => ({ isReady: true, parts: [] }),
-    inspectRepository: async (root) => Promise.resolve({ root, defaultBranch: "main" }),
-  });
-  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const { app, url } = await pagesOver(system);
   const browser = await startBrowser();
   const newPage = async (): Promise<Page> => (await browser.newContext()).newPage();
   try {

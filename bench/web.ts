@@ -7,14 +7,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ActorSystem } from "../actors/actor-system.ts";
-import { httpServer } from "../http/server.ts";
+import { pagesOver, TOKEN } from "./pages-server.ts";
 import { percentile, print } from "./rows.ts";
 import { openSessions, reached, withWorld } from "./world.ts";
 
 const SESSIONS = 500;
 const MESSAGES = 30_000;
 const VIEWERS = 10;
-const TOKEN = "bench";
 
 // Reads boards as a page does, and says how old each line was when it came.
 const READER = `
@@ -65,14 +64,7 @@ async function calmly(system: ActorSystem, round: number): Promise<void> {
 
 await withWorld(async ({ start }) => {
   const system = start();
-  const app = await httpServer({
-    system,
-    token: TOKEN,
-    version: "bench",
-    health: () => ({ isReady: true, parts: [] }),
-    inspectRepository: async (root) => Promise.resolve({ root, defaultBranch: "main" }),
-  });
-  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const { app, url } = await pagesOver(system);
   await openSessions(system, SESSIONS);
   await throughput(system, 0);
   const alone: number[] = [];
