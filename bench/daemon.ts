@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { DAEMON_FLAGS } from "../bin/daemon/flags.ts";
 import { readRun } from "../bin/cli/client.ts";
 
-const ENTRY = fileURLToPath(new URL("../bin/entry.ts", import.meta.url));
+const ENTRY = fileURLToPath(new URL("../bin/entry.js", import.meta.url));
 type RunFile = ReturnType<typeof readRun>;
 
 // Of the kernel: clock ticks per second in /proc.

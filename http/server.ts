@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
-import swagger from "@fastify/swagger";
 import Fastify from "fastify";
 import {
-  jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -29,6 +27,7 @@ import { objectiveRoutes } from "./objectives.ts";
 import { orchestratorRoutes } from "./orchestrators.ts";
 import { projectRoutes } from "./projects.ts";
 import { questionRoutes } from "./questions.ts";
+import { openApi } from "./openapi.ts";
 import { pullRoutes } from "./pulls.ts";
 import { boardRoutes } from "./board.ts";
 import { changeRoutes } from "./changes.ts";
@@ -89,6 +88,8 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
+    // Else Fastify loads its own, which nothing here uses.
+    schemaController: { compilersFactory: { buildValidator: unused, buildSerializer: unused } },
     // A path that cannot be decoded, or a part of it that is too long: no route and no hook sees it.
     frameworkErrors: (error, request, reply) =>
       void answerFailure(request, reply, failureOf(error)),
@@ -107,15 +108,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     ...(sessionTokens === undefined ? {} : { sessionTokens }),
     ...(options.reviewerTokens === undefined ? {} : { reviewerTokens: options.reviewerTokens }),
   });
-  await app.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: { title: "ao", version: options.version, description: "Fleets of coding agents." },
-      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
-      security: [{ token: [] }],
-    },
-    transform: jsonSchemaTransform,
-  });
+  const document = openApi(app, options.version);
   const views = actorViews(system);
   const reviews = reviewReader(system);
   app.addHook("onClose", (_app, done) => {
@@ -133,9 +126,13 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     keys: keys(),
     patienceMs: options.patienceMs ?? ANSWER_WITHIN_MS,
   };
-  await registerRoutes(app, edge, { sign, ...options });
+  await registerRoutes(app, edge, { sign, document, ...options });
   await app.ready();
   return app;
+}
+
+function unused(): never {
+  throw new Error("schemas are zod's, and so are their compilers");
 }
 
 function sessionsOf({ system, attach }: ServerOptions, now: () => number): SessionReader {
@@ -146,7 +143,11 @@ function sessionsOf({ system, attach }: ServerOptions, now: () => number): Sessi
 async function registerRoutes(
   app: App,
   edge: Edge,
-  { sign, events: given }: { sign: SignIn; events?: Partial<EventOptions> },
+  {
+    sign,
+    document,
+    events: given,
+  }: { sign: SignIn; document: ReturnType<typeof openApi>; events?: Partial<EventOptions> },
 ): Promise<void> {
   const events = { ...EVENT_OPTIONS, ...given };
   const metrics = metricsOf(app, edge);
@@ -161,7 +162,7 @@ async function registerRoutes(
           response: { 200: z.record(z.string(), z.unknown()) },
         },
       },
-      () => app.swagger(),
+      async () => document(),
     );
     done();
   });

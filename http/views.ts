@@ -1,7 +1,7 @@
 import { createStore } from "@xstate/store";
 import type { Committed } from "../actors/system.ts";
-import { KINDS, type KindName, splitAddress } from "../machines/ids.ts";
-import type { Json } from "../machines/json.ts";
+import { type Address, KINDS, type KindName, splitAddress } from "../machines/ids.ts";
+import type { Json, JsonObject } from "../machines/json.ts";
 import type { SummaryRow } from "../storage/store.ts";
 
 // Views
@@ -11,7 +11,8 @@ import type { SummaryRow } from "../storage/store.ts";
 //
 //   P1. After a commit is told, lists and counts are those of the store's summaries.
 //   P2. A page begins after an address, so rows that come or go never repeat or hide another row.
-//   P3. State values are shared between rows: memory grows with actors, not with the size of a chart.
+//   P3. State values are shared between rows: memory grows with actors, not with the size of a chart. An actor is one
+//       object, and its address one text.
 
 /** One actor as lists show it. */
 export interface ActorSummary extends SummaryRow {
@@ -49,15 +50,20 @@ interface Shape {
   readonly states: readonly string[];
   count: number;
 }
+/** One actor; changed in place. */
 interface Row {
+  readonly address: Address;
   shape: Shape;
-  summary: SummaryRow;
+  isDone: boolean;
+  updatedAt: number;
+  seq: number;
+  facts: JsonObject;
 }
 interface Table {
-  readonly rows: Map<string, Row>;
+  readonly byAddress: Map<Address, Row>;
   readonly shapes: Map<string, Shape>;
-  /** Ids in order. */
-  readonly ids: string[];
+  /** In order of address. */
+  readonly rows: Row[];
 }
 
 /** The projection of one system: complete when returned, and kept up until closed. */
@@ -67,7 +73,8 @@ export function actorViews(source: SummarySource): ActorViews {
     context: { tables: emptyTables(), revision: 0 },
     on: {
       changed: (context, event: { rows: Iterable<SummaryRow> }) => {
-        for (const row of event.rows) place(context.tables, row);
+        const shared: Shared = new Map();
+        for (const row of event.rows) place(context.tables, row, shared);
         return { ...context, revision: context.revision + 1 };
       },
     },
@@ -80,32 +87,44 @@ export function actorViews(source: SummarySource): ActorViews {
   return {
     list: (query) => list(tables(), query),
     counts: () => [...tables()].flatMap(([kind, table]) => countsOf(kind, table)),
-    size: () => [...tables().values()].reduce((sum, table) => sum + table.ids.length, 0),
+    size: () => [...tables().values()].reduce((sum, table) => sum + table.rows.length, 0),
     close: stop,
   };
 }
 
 function emptyTables(): ReadonlyMap<KindName, Table> {
   const names = KINDS.toSorted();
-  return new Map(names.map((kind) => [kind, { rows: new Map(), shapes: new Map(), ids: [] }]));
+  return new Map(
+    names.map((kind) => [kind, { byAddress: new Map(), shapes: new Map(), rows: [] }]),
+  );
 }
 
-function place(tables: ReadonlyMap<KindName, Table>, summary: SummaryRow): void {
-  const { kind, id } = splitAddress(summary.address);
-  const table = tables.get(kind);
+/** Shapes of values that rows have in common: the same object need not be looked at twice. */
+type Shared = Map<Table, Map<Json, Shape>>;
+
+function place(tables: ReadonlyMap<KindName, Table>, summary: SummaryRow, shared: Shared): void {
+  const { address, value, isDone, updatedAt, seq, facts } = summary;
+  const table = tables.get(splitAddress(address).kind);
   if (table === undefined) return;
-  const shape = shapeOf(table, summary.value);
+  const shape = sharedShapeOf(table, value, shared);
   shape.count += 1;
-  const kept = { ...summary, value: shape.value };
-  const row = table.rows.get(id);
+  const row = table.byAddress.get(address);
   if (row === undefined) {
-    table.rows.set(id, { shape, summary: kept });
-    table.ids.splice(indexAfter(table.ids, id), 0, id);
+    const added: Row = { address, shape, isDone, updatedAt, seq, facts };
+    table.byAddress.set(address, added);
+    table.rows.splice(indexAfter(table.rows, address), 0, added);
     return;
   }
   row.shape.count -= 1;
-  row.shape = shape;
-  row.summary = kept;
+  Object.assign(row, { shape, isDone, updatedAt, seq, facts });
+}
+
+function sharedShapeOf(table: Table, value: Json, shared: Shared): Shape {
+  let known = shared.get(table);
+  if (known === undefined) shared.set(table, (known = new Map()));
+  let shape = known.get(value);
+  if (shape === undefined) known.set(value, (shape = shapeOf(table, value)));
+  return shape;
 }
 
 function shapeOf(table: Table, value: Json): Shape {
@@ -139,30 +158,35 @@ function list(tables: ReadonlyMap<KindName, Table>, query: ActorQuery): ActorSum
 
 function collect(scan: { kind: KindName; table: Table; query: ActorQuery; found: ActorSummary[] }) {
   const { kind, table, query, found } = scan;
-  for (let index = startOf(kind, table, query.after); index < table.ids.length; index += 1) {
+  for (let index = startOf(kind, table, query.after); index < table.rows.length; index += 1) {
     if (found.length >= query.limit) return;
-    const row = table.rows.get(table.ids[index] ?? "");
+    const row = table.rows[index];
     if (row === undefined || !isIn(row.shape.states, query.state)) continue;
-    const summary = { ...row.summary, states: row.shape.states };
+    const summary = summaryOf(row);
     if (query.where?.(summary) ?? true) found.push(summary);
   }
 }
 
-function startOf(kind: KindName, table: Table, after: string | undefined): number {
-  if (after === undefined) return 0;
-  const [afterKind = "", afterId = ""] = after.split("/");
-  if (afterKind === kind) return indexAfter(table.ids, afterId);
-  return afterKind < kind ? 0 : table.ids.length;
+function summaryOf({ address, shape, isDone, updatedAt, seq, facts }: Row): ActorSummary {
+  const { value, states } = shape;
+  return { address, value, states, isDone, updatedAt, seq, facts };
 }
 
-/** Index of the first id greater than `id`. Boot gives ids in order, so the end is looked at first. */
-function indexAfter(ids: readonly string[], id: string): number {
+function startOf(kind: KindName, { rows }: Table, after: string | undefined): number {
+  if (after === undefined) return 0;
+  const [afterKind = ""] = after.split("/");
+  if (afterKind === kind) return indexAfter(rows, after);
+  return afterKind < kind ? 0 : rows.length;
+}
+
+/** Index of the first row after `address`. Boot gives rows in order, so the end is looked at first. */
+function indexAfter(rows: readonly Row[], address: string): number {
   let low = 0;
-  let high = ids.length;
-  if (high === 0 || (ids[high - 1] ?? "") <= id) return high;
+  let high = rows.length;
+  if (high === 0 || (rows[high - 1]?.address ?? "") <= address) return high;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((ids[middle] ?? "") <= id) low = middle + 1;
+    if ((rows[middle]?.address ?? "") <= address) low = middle + 1;
     else high = middle;
   }
   return low;

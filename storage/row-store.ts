@@ -17,7 +17,9 @@ import type { OutboxRow, SnapshotRow, Store } from "./store.ts";
 import { writeQueue, type WriteQueue } from "./write-queue.ts";
 
 /** Raised with every change of how rows are kept. */
-const STORE_FORMAT = 1;
+const STORE_FORMAT = 2;
+/** Summaries were one object of JSON each; they are read as that, and written anew with their actor's next step. */
+const FORMER_FORMAT = 1;
 
 const EMPTY_HEAD: HeadRow = {
   globalSeq: 0,
@@ -87,23 +89,23 @@ function indexNow(engine: Engine, index: JournalIndex): void {
   }
 }
 
-// Reads the name of the store, and gives a new one its name and format.
+// Reads the name of the store. A new one gets its name and format, one of the former format that of today.
 function clusterOf(
   engine: Engine,
   reader: Reader,
   { place, newCluster }: { place: string; newCluster: string },
 ): string {
-  const found = reader.get("meta", ["identity"]);
-  if (found === undefined) {
-    const identity = { format: STORE_FORMAT, cluster: newCluster };
-    engine.writeNow([put("meta", ["identity"], identity)]);
-    return newCluster;
+  const { format = FORMER_FORMAT, cluster = newCluster } = reader.get("meta", ["identity"]) ?? {};
+  if (format !== STORE_FORMAT && format !== FORMER_FORMAT) {
+    throw new Failure(
+      "STORE_FORMAT",
+      `open store ${place}: it is of format ${format}, this program reads ${STORE_FORMAT}; use the program that wrote it`,
+    );
   }
-  if (found.format === STORE_FORMAT && found.cluster !== undefined) return found.cluster;
-  throw new Failure(
-    "STORE_FORMAT",
-    `open store ${place}: it is of format ${found.format}, this program reads ${STORE_FORMAT}; use the program that wrote it`,
-  );
+  if (format !== STORE_FORMAT) {
+    engine.writeNow([put("meta", ["identity"], { format: STORE_FORMAT, cluster })]);
+  }
+  return cluster;
 }
 
 function actorReads(
@@ -133,7 +135,7 @@ function actorReads(
       };
       return reader.list("snapshots", range).map(counted);
     },
-    summaries: (kind) => reader.each("summaries", kind === undefined ? {} : ofKind(kind)),
+    summaries: (kind) => reader.summaries(kind === undefined ? {} : ofKind(kind)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { Failure } from "../machines/failures.ts";
 import type { Address, OrderId } from "../machines/ids.ts";
-import type { Json } from "../machines/json.ts";
+import type { Json, JsonObject } from "../machines/json.ts";
 import type { Engine, Key, Op, Range, TableName } from "./engine.ts";
 import type {
   Books,
@@ -50,12 +50,12 @@ interface SeenMark {
 /** Where the entries of one actor from `first` on stand in the log, one after the other, and which have checkpoints. */
 export type Run = readonly [first: number, globalSeqs: number[], checkpoints: number[]];
 
+type RowTable = Exclude<TableName, "summaries">;
 /** What the value of each table is; what a key says already is left out where rows are many. */
-interface Rows extends Record<TableName, Json | object> {
+interface Rows extends Record<RowTable, Json | object> {
   readonly meta: MetaRow;
   readonly notes: Json;
   readonly snapshots: SnapshotRow;
-  readonly summaries: SummaryRow;
   readonly log: LogRow;
   readonly runs: Run;
   /** A number is the entry in the log that says the rest. */
@@ -69,14 +69,16 @@ interface Rows extends Record<TableName, Json | object> {
 
 /** Reads the rows of an engine. */
 export interface Reader {
-  get<Name extends TableName>(table: Name, key: Key): Rows[Name] | undefined;
-  list<Name extends TableName>(table: Name, range: Range): Rows[Name][];
+  get<Name extends RowTable>(table: Name, key: Key): Rows[Name] | undefined;
+  list<Name extends RowTable>(table: Name, range: Range): Rows[Name][];
   /** The same, read while it is walked. */
-  each<Name extends TableName>(table: Name, range: Range): Iterable<Rows[Name]>;
+  each<Name extends RowTable>(table: Name, range: Range): Iterable<Rows[Name]>;
+  /** Rows that share their values: few values are those of many actors. */
+  summaries(range: Range): Iterable<SummaryRow>;
 }
 
 export function readerOf(engine: Pick<Engine, "get" | "range">): Reader {
-  function* each<Name extends TableName>(table: Name, range: Range): Iterable<Rows[Name]> {
+  function* each<Name extends RowTable>(table: Name, range: Range): Iterable<Rows[Name]> {
     for (const text of engine.range(table, range)) yield decode(table, text);
   }
   return {
@@ -86,17 +88,49 @@ export function readerOf(engine: Pick<Engine, "get" | "range">): Reader {
     },
     list: (table, range) => [...each(table, range)],
     each,
+    summaries: (range) => summariesOf(engine.range("summaries", range)),
   };
 }
 
 /** An op that puts a row. */
-export function put<Name extends TableName>(table: Name, key: Key, row: Rows[Name]): Op {
+export function put<Name extends RowTable>(table: Name, key: Key, row: Rows[Name]): Op {
   return { table, key, value: JSON.stringify(row) };
 }
 
-function decode<Name extends TableName>(_table: Name, text: string): Rows[Name] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by `put`, and its checksum holds
-  return JSON.parse(text) as Rows[Name];
+function decode<Name extends RowTable>(_table: Name, text: string): Rows[Name] {
+  return parsed<Rows[Name]>(text);
+}
+
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what it wrote
+function parsed<Row>(text: string): Row {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written here, and its checksum holds
+  return JSON.parse(text) as Row;
+}
+
+/** An op that puts a summary: the value on a line of its own, then the rest without the names of its members. */
+function putSummary({ address, value, isDone, updatedAt, seq, facts }: SummaryRow): Op {
+  const rest: SummaryRest = [address, isDone ? 1 : 0, updatedAt, seq, facts];
+  const text = `${JSON.stringify(value)}\n${JSON.stringify(rest)}`;
+  return { table: "summaries", key: [address], value: text };
+}
+
+type SummaryRest = readonly [Address, isDone: 0 | 1, updatedAt: number, seq: number, JsonObject];
+
+function* summariesOf(texts: Iterable<string>): Iterable<SummaryRow> {
+  const values = new Map<string, Json>();
+  for (const text of texts) {
+    const end = text.indexOf("\n");
+    if (end < 0) {
+      // Of format 1.
+      yield parsed<SummaryRow>(text);
+      continue;
+    }
+    const written = text.slice(0, end);
+    let value = values.get(written);
+    if (value === undefined) values.set(written, (value = parsed<Json>(written)));
+    const [address, isDone, updatedAt, seq, facts] = parsed<SummaryRest>(text.slice(end + 1));
+    yield { address, value, isDone: isDone === 1, updatedAt, seq, facts };
+  }
 }
 
 /** Address, seq and n of an order, so that orders sort as they were recorded. */
@@ -140,7 +174,7 @@ export function opsOf(changes: Commit, log: ReturnType<typeof logRowsOf>): Op[] 
     ops.push(put("snapshots", [row.address], row));
   }
   for (const row of changes.summaries) {
-    ops.push(put("summaries", [row.address], row));
+    ops.push(putSummary(row));
   }
   for (const row of log.rows) ops.push(put("log", [row[0].globalSeq], row));
   for (const { id, at, outcome } of log.apart) {

@@ -8,7 +8,7 @@ import { inspectionServer } from "../../http/inspection.ts";
 import { daemonWorld, type DaemonWorld } from "../support/daemon.ts";
 import { tempFolder } from "../support/folder.ts";
 
-const ENTRY = join(import.meta.dirname, "../../bin/entry.ts");
+const ENTRY = join(import.meta.dirname, "../../bin/entry.js");
 let world: DaemonWorld;
 let id: string;
 

@@ -6,7 +6,7 @@ import { tempFolder } from "../support/folder.ts";
 import { bundled, startBrowser } from "../support/browser.ts";
 import { endLeftovers } from "../support/leftovers.ts";
 
-const ENTRY = join(import.meta.dirname, "../../bin/entry.ts");
+const ENTRY = join(import.meta.dirname, "../../bin/entry.js");
 
 // The demo itself gives up after 50 s of waiting for one thing, and says for what: that shall be heard.
 vi.setConfig({ testTimeout: 150_000 });

@@ -208,7 +208,7 @@ it.each([
 
 it("passes on the exit code of the command", async () => {
   const machine = bareMachine("root", ALL);
-  writeFileSync(join(machine.root, "bin/entry.ts"), "process.exitCode = 75;");
+  writeFileSync(join(machine.root, "bin/entry.js"), "process.exitCode = 75;");
   expect(await machine.launch([])).toMatchObject({ code: 75 });
 });
 

@@ -105,8 +105,8 @@ describe("package.json", () => {
   });
 });
 
-it("needs the same Node in entry.ts as in package.json", () => {
-  const entry = readFileSync("bin/entry.ts", "utf8");
+it("needs the same Node in entry.js as in package.json", () => {
+  const entry = readFileSync("bin/entry.js", "utf8");
   const [major, minor] = [...entry.matchAll(/NEEDED_M\w+ = (\d+)/g)].map(([, value]) => value);
   expect(`>=${major}.${minor}`).toBe(readManifest().engines.node);
 });

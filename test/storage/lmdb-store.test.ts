@@ -17,7 +17,7 @@ import { openLmdbStore } from "../../storage/lmdb-store.ts";
 import type { Store } from "../../storage/store.ts";
 import { tempFolder } from "../support/folder.ts";
 import { failureOf } from "./failure-of.ts";
-import { busyCommit, commitOf, deadLetter, outboxRow } from "./rows.ts";
+import { busyCommit, commitOf, deadLetter, outboxRow, summaryRow } from "./rows.ts";
 
 const WRITER = fileURLToPath(new URL("programs/writer.ts", import.meta.url));
 const FULL_DISK = fileURLToPath(new URL("programs/full-disk.ts", import.meta.url));
@@ -298,7 +298,32 @@ describe("S5: a store of another format", () => {
       { table: "meta", key: ["identity"], value: JSON.stringify({ format: 99, cluster: "x" }) },
     ]);
     await engine.close();
-    expect(failureOf(() => openLmdbStore(path))).toMatch(/^STORE_FORMAT .*format 99.*reads 1/);
+    expect(failureOf(() => openLmdbStore(path))).toMatch(/^STORE_FORMAT .*format 99.*reads 2/);
+  });
+
+  it("of the former one is read, and is of today's from then on", async () => {
+    const path = join(tempFolder(), "store");
+    const store = openLmdbStore(path);
+    const { cluster } = store.head();
+    await store.commit(commitOf({ summaries: [summaryRow("session/new", 1)] }));
+    await store.close();
+    const former = lmdbEngine(path);
+    const old = summaryRow("session/old", 1);
+    former.writeNow([
+      { table: "meta", key: ["identity"], value: JSON.stringify({ format: 1, cluster }) },
+      { table: "summaries", key: [old.address], value: JSON.stringify(old) },
+    ]);
+    await former.close();
+    const opened = openLmdbStore(path);
+    const found = [opened.head().cluster, [...opened.summaries()]];
+    await opened.close();
+    const engine = lmdbEngine(path);
+    const identity = engine.get("meta", ["identity"]);
+    await engine.close();
+    expect([found, identity]).toEqual([
+      [cluster, [summaryRow("session/new", 1), old]],
+      JSON.stringify({ format: 2, cluster }),
+    ]);
   });
 });
 

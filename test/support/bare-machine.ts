@@ -121,7 +121,7 @@ function writeClone(root: string): void {
   for (const name of ["ao", "prepare"]) cpSync(join("bin", name), join(root, "bin", name));
   writeFileSync(join(root, "package-lock.json"), "{}");
   writeFileSync(
-    join(root, "bin/entry.ts"),
+    join(root, "bin/entry.js"),
     `process.stdout.write("ran " + process.argv.slice(2).join("|"));`,
   );
 }

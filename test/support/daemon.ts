@@ -22,7 +22,7 @@ import { tempFolder } from "./folder.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { repositoryAlone } from "./repository.ts";
 
-const ENTRY = join(import.meta.dirname, "../../bin/entry.ts");
+const ENTRY = join(import.meta.dirname, "../../bin/entry.js");
 const MORTAL = join(import.meta.dirname, "../daemon/programs/mortal-daemon.ts");
 
 /** What a test waits for at most, milliseconds; a condition that holds is seen at once. */

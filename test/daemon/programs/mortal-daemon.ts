@@ -82,7 +82,7 @@ const told = new Promise((resolve) => {
 });
 const daemon = await startDaemon({
   home,
-  entry: [process.execPath, join(import.meta.dirname, "../../../bin/entry.ts")],
+  entry: [process.execPath, join(import.meta.dirname, "../../../bin/entry.js")],
   version: "0.0.0",
   env: process.env,
   log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),

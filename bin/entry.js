@@ -2,7 +2,8 @@
 import module from "node:module";
 import { fileURLToPath } from "node:url";
 
-// Apart from ao.ts, and plain enough for any Node: what an old one lacks would end ao.ts before its first line.
+// Apart from ao.ts, and plain enough for any Node: what an old one lacks would end ao.ts before its first line. In
+// JavaScript, because what strips types is 17 MB of memory and 60 ms, and is not loaded while the cache has all the rest.
 
 // As `engines` in package.json says.
 const NEEDED_MAJOR = 22;
