@@ -50,10 +50,11 @@ const NOT_INHERITED = new Set([
  * AGENT_BINARY_NOT_FOUND when its program is not there.
  */
 export async function writeLaunch(
-  { home, records }: TerminalParts,
+  parts: TerminalParts,
   { terminal, epoch, launch }: EffectData<"launchTerminal">,
   options: LaunchOptions,
 ): Promise<void> {
+  const { records } = parts;
   const of = { terminal, epoch };
   const env: Record<string, string> = { COLORTERM: "truecolor" };
   for (const [name, value] of Object.entries(options.inherit)) {
@@ -67,7 +68,7 @@ export async function writeLaunch(
     Object.fromEntries(own),
     options.environment(launch.identity, terminal, epoch),
     {
-      ...marks(home, of),
+      ...marks(parts, of),
       AO_PROMPT_FILE: records.promptPath(of),
       PWD: launch.cwd,
     },
@@ -104,6 +105,14 @@ function promptOf({ prompt, identity }: LaunchSpec, token = ""): string {
 
 /** What names the incarnation in the environment. */
 // Every process carries them, the launcher too: destroy finds by them what left the pane.
-export function marks(home: string, { terminal, epoch }: Incarnation): Record<string, string> {
-  return { AO_HOME: home, AO_TERMINAL_ID: terminal, AO_EPOCH: String(epoch) };
+export function marks(
+  { home, generation }: TerminalParts,
+  { terminal, epoch }: Incarnation,
+): Record<string, string> {
+  return {
+    AO_HOME: home,
+    AO_STORE: generation(),
+    AO_TERMINAL_ID: terminal,
+    AO_EPOCH: String(epoch),
+  };
 }

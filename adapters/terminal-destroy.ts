@@ -1,11 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
-import { findPane } from "./terminal-panes.ts";
+import { findPane, isStill, type PaneSource } from "./terminal-panes.ts";
 import { belonging, bootId, processTable, signalProcess } from "./terminal-processes.ts";
 import type { ProcessRow } from "./terminal-processes.ts";
 import type { Incarnation, ProcessName, TerminalRecords } from "./terminal-records.ts";
-import type { Tmux } from "./tmux.ts";
 
 // Terminal destroy
 //
@@ -13,15 +12,15 @@ import type { Tmux } from "./tmux.ts";
 //
 //   D1. Done only when no process of it was found after the last signal, and tmux shows no pane of it.
 //   D2. The launcher is killed after its program, so that it can still write how the program ended.
-//   D3. Nothing of a newer epoch, of another terminal or of another home is touched.
+//   D3. Nothing of a newer epoch, of another terminal, of another home or generation of the store is touched.
 //   D4. Processes are ended first and without tmux: an unreachable server does not keep them alive.
 //   D5. After it no process of this epoch can start any more, not even one that a killed daemon had ordered.
 
 /** What the parts of the terminal adapter share. */
-export interface TerminalParts {
+export interface TerminalParts extends PaneSource {
   /** Resolved: it is compared with what the environments of processes say. */
   readonly home: string;
-  readonly tmux: Tmux;
+  /** Those of this generation of the store. */
   readonly records: TerminalRecords;
 }
 
@@ -98,9 +97,11 @@ async function signalAll(rows: readonly ProcessRow[], name: NodeJS.Signals): Pro
   await Promise.all(rows.map((row) => signalProcess(row, name)));
 }
 
-async function processesOf({ home, records }: TerminalParts, of: Incarnation): Promise<Found> {
+async function processesOf(parts: TerminalParts, of: Incarnation): Promise<Found> {
+  const { home, records } = parts;
   const leaders = await leadersOf(records, of);
-  const all = belonging(await processTable(), { ...of, home, leaders });
+  const store = parts.generation();
+  const all = belonging(await processTable(), { ...of, home, store, leaders });
   const isLeader = (row: ProcessRow) =>
     leaders.some((leader) => leader.pid === row.pid && leader.start === row.start);
   return { all, programs: all.filter((row) => !isLeader(row)) };
@@ -118,19 +119,18 @@ async function leadersOf(records: TerminalRecords, of: Incarnation): Promise<Pro
 }
 
 async function closePane(
-  { tmux }: TerminalParts,
+  parts: TerminalParts,
   of: Incarnation,
   signal: AbortSignal,
 ): Promise<void> {
-  const found = await findPane(tmux, of.terminal, signal);
+  const found = await findPane(parts, of.terminal, signal);
   if (!found || found.epoch > of.epoch) return;
   // Asked again inside the server: since the listing it may be another server, whose ids begin anew.
-  const isStill = `#{&&:#{==:#{@ao_terminal},${found.terminal}},#{==:#{@ao_epoch},${found.epoch}}}`;
-  await tmux.run(
-    ["if-shell", "-F", "-t", found.id, isStill, `kill-session -t '${found.session}'`],
+  await parts.tmux.run(
+    ["if-shell", "-F", "-t", found.id, isStill(found), `kill-session -t '${found.session}'`],
     { signal },
   );
-  const left = await findPane(tmux, of.terminal, signal);
+  const left = await findPane(parts, of.terminal, signal);
   if (left && left.epoch <= of.epoch) {
     throw new Failure(
       "TMUX_UNREACHABLE",

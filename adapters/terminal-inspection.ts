@@ -8,7 +8,7 @@ const LINES = 1;
 /** One look at one terminal. A pane that is listed and cannot be read fails, with PANE_GONE or TMUX_UNREACHABLE. */
 export function inspection(parts: TerminalParts): Adapter<"inspectTerminal"> {
   return async ({ terminal, epoch }) => {
-    const rows = await fleet(parts.tmux, parts.records);
+    const rows = await fleet(parts, parts.records);
     const row = rows.find((each) => each.terminal === terminal && each.epoch === epoch);
     if (row === undefined) {
       const evidence = "there is no such terminal";

@@ -5,7 +5,7 @@ import type { Adapter } from "./adapter.ts";
 import { marks, writeLaunch, type LaunchOptions } from "./launch-file.ts";
 import { endTerminal } from "./terminal-destroy.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
-import { findPane } from "./terminal-panes.ts";
+import { findPane, launchedPane } from "./terminal-panes.ts";
 import type { Incarnation, TerminalRecords } from "./terminal-records.ts";
 import { untilItListens } from "./terminal-screen.ts";
 import { argument } from "./tmux.ts";
@@ -16,8 +16,8 @@ import { argument } from "./tmux.ts";
 //
 //   A1. What already has this epoch, alive or dead, is adopted.
 //   A2. Nothing begins before every older epoch is ended and verified gone.
-//   A3. When a newer epoch is there, nothing is touched.
-//   A4. A pane carries its terminal and epoch from the command list that makes it.
+//   A3. When a newer epoch is there, or a pane of another generation of the store, nothing is touched.
+//   A4. A pane carries its terminal, epoch and generation from the command list that makes it.
 //   A5. Arguments and environment go through a 0600 file, never through tmux or a shell.
 
 // Ending what an older epoch left behind: it was given its grace when it was cancelled.
@@ -80,12 +80,12 @@ async function sayPrompt(
 }
 
 async function newestEpoch(
-  { tmux, records }: TerminalParts,
+  parts: TerminalParts,
   terminal: string,
   signal: AbortSignal,
 ): Promise<{ epoch: number; hasBegun: boolean }> {
-  const found = await findPane(tmux, terminal, signal);
-  const names = (await records.names()).filter((name) => name.terminal === terminal);
+  const found = await launchedPane(parts, terminal, signal);
+  const names = (await parts.records.names()).filter((name) => name.terminal === terminal);
   const epoch = Math.max(found?.epoch ?? -1, ...names.map((name) => name.epoch));
   const hasStart = names.some((name) => name.epoch === epoch && name.suffix === "start");
   return { epoch, hasBegun: found?.epoch === epoch || hasStart };
@@ -96,7 +96,7 @@ async function createPane(
   { of, options, signal }: { of: Incarnation; options: LaunchOptions; signal: AbortSignal },
 ): Promise<EffectResult<"launchTerminal">> {
   const target = `=${of.terminal}:^.{top-left}`;
-  const variables = Object.entries(marks(parts.home, of)).map(([name, value]) =>
+  const variables = Object.entries(marks(parts, of)).map(([name, value]) =>
     argument(`${name}=${value}`),
   );
   const program = ["perl", argument(options.launcher), argument(parts.records.path(of, "launch"))];
@@ -115,13 +115,14 @@ async function createPane(
         "--",
         ...program,
       ],
+      ["set-option", "-p", "-t", target, "@ao_store", parts.generation()],
       ["set-option", "-p", "-t", target, "@ao_epoch", String(of.epoch)],
       ["set-option", "-p", "-t", target, "@ao_terminal", of.terminal],
     ]),
     { signal },
   );
   if (answer.type === "done") return { pid: await begun(parts, of, signal), adopted: false };
-  const found = await findPane(parts.tmux, of.terminal, signal);
+  const found = await findPane(parts, of.terminal, signal);
   // A client of a killed daemon came first.
   if (found?.epoch === of.epoch) return { pid: await begun(parts, of, signal), adopted: true };
   const seen = answer.type === "no-server" ? "the server went away" : answer.message;
@@ -190,7 +191,7 @@ async function checkLauncher(
   parts: TerminalParts,
   { of, tried, signal }: { of: Incarnation; tried: string; signal: AbortSignal },
 ): Promise<void> {
-  const found = await findPane(parts.tmux, of.terminal, signal);
+  const found = await findPane(parts, of.terminal, signal);
   if (found?.epoch === of.epoch && !found.isDead) return;
   if (await pidOnRecord(parts.records, of, tried)) return;
   if (!found && !(await parts.records.start(of))) {

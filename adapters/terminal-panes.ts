@@ -8,7 +8,8 @@ import type { Tmux } from "./tmux.ts";
 //
 // What tmux shows of our terminals, and what can be concluded from it.
 //
-//   N1. A pane is ours by its own options @ao_terminal and @ao_epoch, never by a session's name alone.
+//   N1. A pane is ours by its own options @ao_terminal, @ao_epoch and @ao_store, never by a session's name alone. One of
+//       another generation of the store is not: a backup that was restored gives its name and epoch again.
 //   N2. Dead is said only with proof: an exit record, or the pid with its start time is no more.
 //   N3. The exit record decides before tmux, which learns of an end later, and calls a launcher that was killed its program.
 
@@ -25,6 +26,15 @@ export interface Pane extends Incarnation {
   readonly signal?: string;
   /** When it printed last, milliseconds since 1970, whole seconds. */
   readonly lastActivityAt: number;
+  /** The generation of the store that it was made for. */
+  readonly store: string;
+}
+
+/** Where panes are, and whose are ours. */
+export interface PaneSource {
+  readonly tmux: Tmux;
+  /** The generation of our store; the same for as long as it is open. */
+  readonly generation: () => string;
 }
 
 /** One terminal of the fleet with what is known of its program. */
@@ -40,6 +50,7 @@ export interface PaneRow extends Incarnation {
 const FIELDS = [
   "@ao_terminal",
   "@ao_epoch",
+  "@ao_store",
   "pane_id",
   "session_id",
   "pane_pid",
@@ -50,7 +61,13 @@ const FIELDS = [
 ].map((name) => `#{${name}}`);
 
 /** Every pane of ours; none when there is no server. Fails with TMUX_UNREACHABLE. */
-export async function listed(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> {
+export async function listed(source: PaneSource, signal?: AbortSignal): Promise<Pane[]> {
+  const store = source.generation();
+  return (await everyPane(source.tmux, signal)).filter((found) => found.store === store);
+}
+
+/** Panes of this and of every other generation. */
+async function everyPane(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> {
   const answer = await tmux.run(["list-panes", "-a", "-F", FIELDS.join("|")], signal && { signal });
   if (answer.type === "no-server") return [];
   // A server without any session, about to end.
@@ -63,19 +80,50 @@ export async function listed(tmux: Tmux, signal?: AbortSignal): Promise<Pane[]> 
 
 /** The pane of a terminal, whatever its epoch. Fails with TMUX_UNREACHABLE. */
 export async function findPane(
-  tmux: Tmux,
+  source: PaneSource,
   terminal: string,
   signal?: AbortSignal,
 ): Promise<Pane | undefined> {
-  return (await listed(tmux, signal)).find((found) => found.terminal === terminal);
+  return (await listed(source, signal)).find((found) => found.terminal === terminal);
+}
+
+/** The pane of a terminal that is about to be launched. Fails with PANE_FOREIGN when it is of another generation. */
+export async function launchedPane(
+  { tmux, generation }: PaneSource,
+  terminal: string,
+  signal: AbortSignal,
+): Promise<Pane | undefined> {
+  const panes = await everyPane(tmux, signal);
+  const found = panes.filter((each) => each.terminal === terminal);
+  const own = found.find(({ store }) => store === generation());
+  const [foreign] = found;
+  if (own !== undefined || foreign === undefined) return own;
+  const show = `tmux -S ${tmux.socket} attach -t '=${terminal}'`;
+  throw new Failure(
+    "PANE_FOREIGN",
+    `launch ${terminal}: pane ${foreign.id} of that name was made before this store was put in the place of another; ` +
+      `look at it (${show}), then end it: ${show.replace("attach", "kill-session")}`,
+  );
+}
+
+/** A condition inside tmux: whether a pane is still the one that was found. */
+export function isStill({ terminal, epoch, store }: Pane): string {
+  const incarnation = `#{&&:${same("@ao_terminal", terminal)},${same("@ao_epoch", epoch)}}`;
+  return `#{&&:${incarnation},${same("@ao_store", store)}}`;
+}
+
+function same(option: string, value: string | number): string {
+  return `#{==:#{${option}},${value}}`;
 }
 
 function pane(line: string): Pane | undefined {
-  const [terminal, epoch, id, session, pid, dead, status, signal, activity] = line.split("|");
+  const [terminal, epoch, store = "", id, session, pid, dead, status, signal, activity] =
+    line.split("|");
   if (!terminal || !epoch || !id || !session) return undefined;
   return {
     terminal,
     epoch: Number(epoch),
+    store,
     id,
     session,
     pid: Number(pid),
@@ -90,8 +138,8 @@ function pane(line: string): Pane | undefined {
  * Every terminal that has a pane or whose process may still run: one tmux call and one read of the records.
  * A terminal that is still being launched is not listed, nor one that was destroyed. Fails with TMUX_UNREACHABLE.
  */
-export async function fleet(tmux: Tmux, records: TerminalRecords): Promise<PaneRow[]> {
-  const found = await listed(tmux);
+export async function fleet(source: PaneSource, records: TerminalRecords): Promise<PaneRow[]> {
+  const found = await listed(source);
   const kept = byIncarnation(await records.names());
   const rows: Promise<PaneRow>[] = [];
   for (const seen of found) {

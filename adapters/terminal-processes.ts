@@ -8,7 +8,8 @@ import type { Incarnation, ProcessName } from "./terminal-records.ts";
 //
 //   P1. A process belongs to an incarnation if its environment says so, or it is in the session of the launcher,
 //       or it descends from one that belongs.
-//   P2. A process whose environment names another terminal, another home or a newer epoch belongs to that one.
+//   P2. A process whose environment names another terminal, another home, another generation of the store or a newer
+//       epoch belongs to that one.
 //   P3. A process is signalled under its pid only while its start time is still the same.
 //   P4. This process never belongs.
 
@@ -17,12 +18,14 @@ export interface ProcessRow extends ProcessName {
   readonly parent: number;
   readonly session: number;
   /** The terminal that its environment names. */
-  readonly mark?: Incarnation & { readonly home: string };
+  readonly mark?: Incarnation & { readonly home: string; readonly store: string };
 }
 
 /** Whose processes to find: everything of this terminal up to and with the epoch. */
 export interface Owner extends Incarnation {
   readonly home: string;
+  /** The generation of the store. */
+  readonly store: string;
   /** Launchers that are known; they lead the sessions of their panes. */
   readonly leaders: readonly ProcessName[];
 }
@@ -63,7 +66,10 @@ function isForeign(row: ProcessRow, owner: Owner): boolean {
   const mark = row.mark;
   return (
     mark !== undefined &&
-    (mark.home !== owner.home || mark.terminal !== owner.terminal || mark.epoch > owner.epoch)
+    (mark.home !== owner.home ||
+      mark.store !== owner.store ||
+      mark.terminal !== owner.terminal ||
+      mark.epoch > owner.epoch)
   );
 }
 
@@ -145,5 +151,6 @@ function markOf(environ: string): ProcessRow["mark"] {
     values.get("AO_TERMINAL_ID"),
     Number(values.get("AO_EPOCH")),
   ];
-  return home && terminal && Number.isInteger(epoch) ? { home, terminal, epoch } : undefined;
+  const store = values.get("AO_STORE") ?? "";
+  return home && terminal && Number.isInteger(epoch) ? { home, store, terminal, epoch } : undefined;
 }

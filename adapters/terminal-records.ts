@@ -17,8 +17,8 @@ import { z } from "zod";
 
 // Terminal records
 //
-// Small files beside tmux that outlive it: `<home>/terminals/<terminal>.<epoch>.<what>`. bin/launch writes `.start`
-// and `.exit`, the daemon writes the rest.
+// Small files beside tmux that outlive it: `<home>/terminals/<generation>/<terminal>.<epoch>.<what>`, where the generation
+// is that of the store, and left out when it has none. bin/launch writes `.start` and `.exit`, the daemon writes the rest.
 //
 //   `.launch`  what to run, 0600; gone once the launcher has read it
 //   `.start`   the launcher's claim, then the process that runs; or the daemon's claim that none ever will
@@ -83,9 +83,9 @@ export interface TerminalRecords {
   changes(signal: AbortSignal): AsyncGenerator<RecordName>;
 }
 
-/** The records under `<home>/terminals`; makes the folders. */
-export function terminalRecords(home: string): TerminalRecords {
-  const folder = join(home, "terminals");
+/** The records of one generation of the store; makes the folders. */
+export function terminalRecords(home: string, generation: string): TerminalRecords {
+  const folder = join(home, "terminals", generation);
   const prompts = join(home, "prompts");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync(prompts, { recursive: true, mode: 0o700 });

@@ -6,14 +6,14 @@ import { findPane } from "./terminal-panes.ts";
 
 /** The last lines of a pane with its history, without colours. Fails with PANE_GONE, TMUX_UNREACHABLE. */
 export async function capture(
-  { tmux }: TerminalParts,
+  parts: TerminalParts,
   terminal: string,
   lines: number,
 ): Promise<string> {
   const tried = `capture ${lines} lines of ${terminal}`;
-  const pane = await findPane(tmux, terminal);
+  const pane = await findPane(parts, terminal);
   if (!pane) throw new Failure("PANE_GONE", `${tried}: there is no such pane`);
-  const answer = await tmux.run(["capture-pane", "-p", "-t", pane.id, "-S", `-${lines}`]);
+  const answer = await parts.tmux.run(["capture-pane", "-p", "-t", pane.id, "-S", `-${lines}`]);
   if (answer.type === "done") return answer.stdout.trimEnd().split("\n").slice(-lines).join("\n");
   const seen = "message" in answer ? answer.message : "there is no server";
   throw new Failure(

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Failure } from "../machines/failures.ts";
-import { listed } from "./terminal-panes.ts";
-import type { Tmux } from "./tmux.ts";
+import { listed, type PaneSource } from "./terminal-panes.ts";
 
 // Terminal screens
 //
@@ -11,26 +10,26 @@ import type { Tmux } from "./tmux.ts";
 
 /** The visible screens of terminals; one that has no pane is left out. Fails with TMUX_UNREACHABLE. */
 export async function screensOf(
-  tmux: Tmux,
+  source: PaneSource,
   terminals: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  return (await look(tmux, terminals)) ?? (await look(tmux, terminals)) ?? new Map();
+  return (await look(source, terminals)) ?? (await look(source, terminals)) ?? new Map();
 }
 
 /** Undefined when a pane went away meanwhile: tmux ends a list of commands at the first that fails. */
 async function look(
-  tmux: Tmux,
+  source: PaneSource,
   terminals: readonly string[],
 ): Promise<ReadonlyMap<string, string> | undefined> {
   const wanted = new Set(terminals);
-  const found = (await listed(tmux)).filter(({ terminal }) => wanted.has(terminal));
+  const found = (await listed(source)).filter(({ terminal }) => wanted.has(terminal));
   if (found.length === 0) return new Map();
   // Nothing on a screen can be taken for it.
   const mark = `ao-screen-${randomUUID()}`;
   const commands = found.flatMap(({ id }) =>
     `capture-pane -p -t ${id} ; display-message -p ${mark} ;`.split(" "),
   );
-  const answer = await tmux.run(commands.slice(0, -1));
+  const answer = await source.tmux.run(commands.slice(0, -1));
   if (answer.type === "refused") {
     throw new Failure("TMUX_UNREACHABLE", `read ${found.length} screens: ${answer.message}`);
   }

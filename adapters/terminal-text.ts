@@ -7,7 +7,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
-import { findPane } from "./terminal-panes.ts";
+import { findPane, isStill } from "./terminal-panes.ts";
 import type { Pane } from "./terminal-panes.ts";
 import { writePrivate } from "./terminal-records.ts";
 import type { Incarnation } from "./terminal-records.ts";
@@ -70,7 +70,7 @@ export function printable(text: string): string {
 }
 
 async function writablePane(
-  { tmux, records }: TerminalParts,
+  parts: TerminalParts,
   {
     terminal,
     epoch,
@@ -78,12 +78,12 @@ async function writablePane(
     signal,
   }: { terminal: string; epoch: number; tried: string; signal: AbortSignal },
 ): Promise<Pane> {
-  const pane = await findPane(tmux, terminal, signal);
+  const pane = await findPane(parts, terminal, signal);
   if (!pane) throw new Failure("PANE_GONE", `${tried}: there is no such pane`);
   if (pane.epoch !== epoch)
     throw new Failure("PANE_FOREIGN", `${tried}: the pane has epoch ${pane.epoch}`);
   // A background child can hold the pane open after its program is gone.
-  if (pane.isDead || (await records.exit(pane)))
+  if (pane.isDead || (await parts.records.exit(pane)))
     throw new Failure("PANE_GONE", `${tried}: its program has ended`);
   return pane;
 }
@@ -154,8 +154,7 @@ function script(keys: Keys, does: { sent: string; pasted: string; neither: strin
       `${does.neither}${say("typed")}`,
     ),
   );
-  const isOurs = `#{&&:#{==:#{@ao_terminal},${pane.terminal}},#{==:#{@ao_epoch},${pane.epoch}}}`;
-  const command = when(isOurs, when("#{pane_dead}", say("gone"), delivery), say("foreign"));
+  const command = when(isStill(pane), when("#{pane_dead}", say("gone"), delivery), say("foreign"));
   return ["if-shell", "-F", "1", command];
 }
 

@@ -1,7 +1,6 @@
 import { Failure } from "../machines/failures.ts";
 import { controlClient, type ControlClient } from "./terminal-control.ts";
-import { findPane, type Pane } from "./terminal-panes.ts";
-import type { Tmux } from "./tmux.ts";
+import { findPane, type Pane, type PaneSource } from "./terminal-panes.ts";
 
 // Terminal view
 //
@@ -41,8 +40,7 @@ export interface TerminalViews {
   watch(terminal: string, viewer: Viewer): Promise<View>;
 }
 
-export interface ViewOptions {
-  readonly tmux: Tmux;
+export interface ViewOptions extends PaneSource {
   readonly cwd: string;
   /** Of the history, how many lines are shown. */
   readonly historyLines: number;
@@ -52,7 +50,7 @@ export interface ViewOptions {
 export function terminalViews(options: ViewOptions): TerminalViews {
   const screens = new Map<string, Promise<Screen>>();
   const openScreen = async (terminal: string): Promise<Screen> => {
-    const pane = await findPane(options.tmux, terminal);
+    const pane = await findPane(options, terminal);
     if (pane === undefined) {
       throw new Failure("PANE_GONE", `watch ${terminal}: there is no such pane`);
     }

@@ -8,7 +8,7 @@ import { inspection } from "./terminal-inspection.ts";
 import { fleet } from "./terminal-panes.ts";
 import type { PaneRow } from "./terminal-panes.ts";
 import { terminalRecords } from "./terminal-records.ts";
-import type { ExitRecord, Incarnation, RecordName } from "./terminal-records.ts";
+import type { ExitRecord, Incarnation, RecordName, TerminalRecords } from "./terminal-records.ts";
 import { capture } from "./terminal-screen.ts";
 import { screensOf } from "./terminal-screens.ts";
 import { typist } from "./terminal-text.ts";
@@ -18,6 +18,8 @@ import { tmuxClient } from "./tmux.ts";
 export interface TerminalsOptions {
   /** AO_HOME; made when it is missing. */
   readonly home: string;
+  /** Names the generation of the store, once it is open. */
+  readonly generation: () => string;
   /** Absolute path of the tmux server's socket. */
   readonly socket: string;
   /** Absolute path of bin/launch. */
@@ -63,9 +65,21 @@ export function terminals(options: TerminalsOptions): Terminals {
     cwd: home,
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
   });
-  const parts: TerminalParts = { home, tmux, records: terminalRecords(home) };
+  const { generation } = options;
+  const recordsOf = new Map<string, TerminalRecords>();
+  const parts: TerminalParts = {
+    home,
+    tmux,
+    generation,
+    get records() {
+      const name = generation();
+      const known = recordsOf.get(name) ?? terminalRecords(home, name);
+      recordsOf.set(name, known);
+      return known;
+    },
+  };
   const historyLines = options.historyLines ?? 5_000;
-  const views = terminalViews({ tmux, cwd: home, historyLines });
+  const views = terminalViews({ tmux, generation, cwd: home, historyLines });
   const typeText = typist(parts, options.pauseMs ?? 300);
   const launch: LaunchOptions = {
     type: typeText,
@@ -80,8 +94,8 @@ export function terminals(options: TerminalsOptions): Terminals {
     inspectTerminal: inspection(parts),
     typeText,
     capture: (terminal, lines) => capture(parts, terminal, lines),
-    screens: (names) => screensOf(tmux, names),
-    listPanes: () => fleet(tmux, parts.records),
+    screens: (names) => screensOf(parts, names),
+    listPanes: () => fleet(parts, parts.records),
     exitOf: (of) => parts.records.exit(of),
     changes: (signal) => parts.records.changes(signal),
     watch: (terminal, viewer) => views.watch(terminal, viewer),

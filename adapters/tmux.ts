@@ -53,6 +53,8 @@ export interface TmuxCall {
 }
 
 export interface Tmux {
+  /** The server's. */
+  readonly socket: string;
   /** argv of a client of this server, up to its command. */
   readonly argv: readonly string[];
   /**
@@ -75,6 +77,7 @@ export function tmuxClient(options: TmuxOptions): Tmux {
   // -u: in the C locale tmux turns every character that is not ASCII into "_".
   const flags = ["-S", options.socket, "-f", "/dev/null", "-u"];
   return {
+    socket: options.socket,
     argv: [program, ...flags],
     async run(args, call = {}) {
       using due = deadline(options.timeoutMs ?? CALL_MS);

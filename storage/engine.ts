@@ -57,6 +57,7 @@ export interface Engine {
   bytes(): number;
   /** Lets other work of the process go on between two slices of a long task. */
   breathe(): Promise<void>;
-  backup(folder: string): Promise<void>;
+  /** `amend` is given the copy before it has its place. */
+  backup(folder: string, amend: (copy: Engine) => void): Promise<void>;
   close(): Promise<void>;
 }

@@ -62,16 +62,34 @@ export function lmdbEngine(folder: string): Engine {
         throw writeFailure(await commitErrorOf(error), `write ${file}`);
       }
     },
-    writeNow: (ops) => attempt("write", () => env.transactionSync(prepare(tables, ops))),
+    writeNow: (ops) => {
+      mustProbe = true;
+      attempt("write", () => env.transactionSync(prepare(tables, ops)));
+      mustProbe = false;
+    },
     bytes: () => statSync(file).size,
     breathe: async () => setImmediate(),
-    backup: async (to) =>
-      attempt("copy", async () => copyInto(to, DATA_FILE, async (part) => env.backup(part, false))),
+    backup: async (to, amend) =>
+      attempt("copy", async () =>
+        copyInto(to, DATA_FILE, async (part) => {
+          await env.backup(part, false);
+          await amended(part, amend);
+        }),
+      ),
     close: async () => {
       isOpen = false;
       await env.close();
     },
   };
+}
+
+async function amended(folder: string, amend: (copy: Engine) => void): Promise<void> {
+  const copy = lmdbEngine(folder);
+  try {
+    amend(copy);
+  } finally {
+    await copy.close();
+  }
 }
 
 function readsOf(

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TableName } from "./engine.ts";
 import { DATA_FILE, lmdbEngine } from "./lmdb-engine.ts";
 import { damaged, storeFailure } from "./lmdb-errors.ts";
+import { generationOf } from "./generation.ts";
 import { checkPages } from "./lmdb-pages.ts";
 import { rowStore } from "./row-store.ts";
 import type { Store } from "./store.ts";
@@ -12,6 +13,11 @@ import { takeWriterLock } from "./writer-lock.ts";
 export interface LmdbStoreOptions {
   /** A file up to this size is checked row by row when it is opened; about 0.3 s at the default of 64 MiB. */
   readonly fullCheckBytes?: number;
+}
+
+export interface LmdbStore extends Store {
+  /** Names this store among its own copies: one that is put in its place has another. "" for one of before. */
+  readonly generation: string;
 }
 
 // They grow with every message, and the daemon reads little of them at boot.
@@ -25,7 +31,7 @@ const LOCK_FILE_BYTES = 8_192;
 export function openLmdbStore(
   path: string,
   { fullCheckBytes = 64 * 1_048_576 }: LmdbStoreOptions = {},
-): Store {
+): LmdbStore {
   const release: (() => void)[] = [];
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -43,9 +49,9 @@ export function openLmdbStore(
     const engine = lmdbEngine(path);
     release.push(() => void engine.close());
     const store = rowStore(engine, { place: path, newCluster: randomUUID() });
-    if (!existsSync(witness)) writeFileSync(witness, "", { mode: 0o600 });
     return {
       ...store,
+      generation: generationOf(engine, witness),
       close: async () => {
         await store.close();
         lock.release();

@@ -1,6 +1,7 @@
 import { Failure } from "../machines/failures.ts";
 import type { Address, KindName } from "../machines/ids.ts";
 import { TABLES, type Engine, type Range } from "./engine.ts";
+import { unmark } from "./generation.ts";
 import { pruneSlice } from "./retention.ts";
 import { journalIndex, type JournalIndex } from "./journal-index.ts";
 import {
@@ -57,7 +58,7 @@ export function rowStore(engine: Engine, options: { place: string; newCluster: s
     note: (key) => reader.get("notes", [key]),
     putNote: async (key, value) => queue.write([put("notes", [key], value)]),
     prune: async (retention) => pruneSlice({ engine, queue, index }, retention),
-    backup: async (folder) => engine.backup(folder),
+    backup: async (folder) => engine.backup(folder, unmark),
     stats: () => ({
       rows: {
         ...Object.fromEntries(TABLES.map((table) => [table, engine.count(table)])),
@@ -95,7 +96,8 @@ function clusterOf(
   reader: Reader,
   { place, newCluster }: { place: string; newCluster: string },
 ): string {
-  const { format = FORMER_FORMAT, cluster = newCluster } = reader.get("meta", ["identity"]) ?? {};
+  const identity = reader.get("meta", ["identity"]);
+  const { format = FORMER_FORMAT, cluster = newCluster } = identity ?? {};
   if (format !== STORE_FORMAT && format !== FORMER_FORMAT) {
     throw new Failure(
       "STORE_FORMAT",
@@ -103,7 +105,7 @@ function clusterOf(
     );
   }
   if (format !== STORE_FORMAT) {
-    engine.writeNow([put("meta", ["identity"], { format: STORE_FORMAT, cluster })]);
+    engine.writeNow([put("meta", ["identity"], { ...identity, format: STORE_FORMAT, cluster })]);
   }
   return cluster;
 }

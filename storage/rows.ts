@@ -29,10 +29,12 @@ export interface HeadRow {
   readonly books: Books;
 }
 
-/** The rows of `meta`, each with one of these: under "identity" the first two. */
+/** The rows of `meta`, each with one of these: under "identity" the first three. */
 interface MetaRow {
   readonly format?: number;
   readonly cluster?: string;
+  /** Another one after each opening. */
+  readonly mark?: string;
   readonly head?: HeadRow;
   /** How far retention went through the log, and how many entries it removed ever. */
   readonly pruned?: { readonly upTo: number; readonly removed: number };

@@ -45,13 +45,14 @@ export function coreParts(workshop: Workshop): Part[] {
 const LOCAL = "local";
 const NEVER = new Promise<never>(() => {});
 
-function storePart({ home }: Workshop, core: Core): Part {
+function storePart({ home, outside }: Workshop, core: Core): Part {
   return {
     id: "store",
     startMs: 110_000,
     async start() {
       const store = openLmdbStore(join(home, "lmdb"));
       core.store = store;
+      outside.known.generation = store.generation;
       return Promise.resolve({ exited: NEVER, stop: async () => store.close() });
     },
   };

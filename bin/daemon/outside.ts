@@ -24,8 +24,15 @@ export interface Outside {
   readonly hasProgram: (program: string) => Promise<boolean>;
   /** Looks at what lies in the home for sessions and reviewers. */
   readonly directories: DirectoryLister;
-  /** Whom a removal asks whether somebody knows a workspace; the system answers once it is up. */
-  readonly known: { isWanted: (workspace: string) => boolean };
+  readonly known: Known;
+}
+
+/** What the parts of the core tell once they are up. */
+interface Known {
+  /** Whom a removal asks whether somebody knows a workspace. */
+  isWanted: (workspace: string) => boolean;
+  /** Of the store. */
+  generation: string;
 }
 
 /** Adapters over one home. */
@@ -39,10 +46,10 @@ export function outsideOf(options: {
 }): Outside {
   const { home, env, settings, log, now } = options;
   const path = `${join(home, "bin")}:${env["PATH"] ?? "/usr/bin:/bin"}`;
-  const panes = panesOf(options, path);
-  const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
   // Until the actors can be asked, every name may be known.
-  const known = { isWanted: (_workspace: string) => true };
+  const known: Known = { isWanted: () => true, generation: "" };
+  const panes = panesOf({ ...options, path, generation: () => known.generation });
+  const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
   const people = notices({ home, settings: settings.notify, log, now });
   const adapters: Adapters = {
     launchTerminal,
@@ -74,14 +81,18 @@ export function outsideOf(options: {
 }
 
 /** Terminals of a home. What an agent is launched with (contract §5) is decided here. */
-function panesOf(
-  { home, agentsSecret }: { home: string; agentsSecret: string },
-  path: string,
-): Terminals {
+function panesOf(given: {
+  home: string;
+  agentsSecret: string;
+  path: string;
+  generation: () => string;
+}): Terminals {
+  const { home, agentsSecret, path, generation } = given;
   const tokens = sessionTokens(agentsSecret);
   const reviewers = reviewerTokens(agentsSecret);
   return terminals({
     home,
+    generation,
     socket: join(home, "tmux.sock"),
     launcher: fileURLToPath(new URL("../launch", import.meta.url)),
     environment: ({ sessionId, projectId, objectiveId, review }, terminal, epoch) => ({

@@ -21,6 +21,7 @@ const from = Number(process.argv[3]);
 const hands = terminals({
   home,
   socket: join(home, "tmux.sock"),
+  generation: () => "",
   launcher: join(import.meta.dirname, "../../bin/launch"),
   environment: () => ({}),
   pauseMs: 20,

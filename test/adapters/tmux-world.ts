@@ -62,6 +62,7 @@ export function tmuxWorld(options: Partial<TerminalsOptions> = {}): TmuxWorld {
   const made = terminals({
     home,
     socket,
+    generation: () => "",
     launcher: LAUNCHER,
     environment: () => ({ AO_TOKEN: "secret" }),
     pauseMs: 20,

@@ -139,6 +139,7 @@ it("opens no socket in a home that does not exist yet before something is launch
   const made = terminals({
     home,
     socket: join(home, "tmux.sock"),
+    generation: () => "",
     launcher: LAUNCHER,
     environment: () => ({}),
   });
