@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { deadline } from "../adapters/deadline.ts";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, splitAddress } from "../machines/ids.ts";
 import type { Json, JsonObject } from "../machines/json.ts";
@@ -35,7 +36,8 @@ export async function askActor(
 ): Promise<Applied> {
   const id = messageIdOf(edge, request);
   const command = { ...asked, ...(id === undefined ? {} : { id }) };
-  const outcome = await edge.system.ask(command, AbortSignal.timeout(ANSWER_WITHIN_MS));
+  using due = deadline(ANSWER_WITHIN_MS);
+  const outcome = await edge.system.ask(command, due.signal);
   if (id !== undefined) checkKey(edge, id, { asked, outcome });
   return applied(outcome);
 }
@@ -73,10 +75,11 @@ async function toldOnce(
   id: string,
 ): Promise<Outcome> {
   // Before it is sent: an outcome that passes is told to who waits, and not remembered.
-  const settled = system.settled(id, AbortSignal.timeout(patienceMs));
+  using due = deadline(patienceMs);
+  const settled = system.settled(id, due.signal);
   settled.catch(() => {});
   await system.observe(lane, target, data, id);
-  return settled;
+  return await settled;
 }
 
 /** Of what could not be applied the letter tells what it was. */
@@ -108,8 +111,8 @@ export function firstDataOf(edge: Edge, request: FastifyRequest): Json | undefin
 /** Waits until the actors that a step wrote to have read it. Fails with what they made of it. */
 export async function settleMail(edge: Edge, { orders }: Applied): Promise<void> {
   const mail = orders.filter(({ type }) => type === "mail");
-  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-  const outcomes = await Promise.all(mail.map(({ id }) => edge.system.settled(id, signal)));
+  using due = deadline(ANSWER_WITHIN_MS);
+  const outcomes = await Promise.all(mail.map(({ id }) => edge.system.settled(id, due.signal)));
   for (const outcome of outcomes) applied(outcome);
 }
 

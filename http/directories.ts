@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Judged } from "../actors/survey.ts";
+import { deadline } from "../adapters/deadline.ts";
 import { AREAS } from "../machines/collection.ts";
 import { Token } from "../machines/ids.ts";
 import type { App, Edge } from "./edge.ts";
@@ -42,7 +43,8 @@ export async function directoriesOf(
   edge: Pick<Edge, "survey">,
   projectId?: string,
 ): Promise<Directories> {
-  const survey = await edge.survey?.(AbortSignal.timeout(SURVEY_MS));
+  using due = deadline(SURVEY_MS);
+  const survey = await edge.survey?.(due.signal);
   if (survey === undefined) {
     return { directories: [], missing: [], freeBytes: null, isPressed: false };
   }

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { deadline } from "../adapters/deadline.ts";
 import { Failure, type FailureCode } from "../machines/failures.ts";
 import { type Address, addressOf } from "../machines/ids.ts";
 import { Reviewing } from "../machines/review-worker.ts";
@@ -22,8 +23,8 @@ export async function passedOn(
   const outcome = await askActor(edge, request, { to, type, data: toJson(data) });
   const order = outcome.orders.find(({ name }) => name === mail);
   if (order === undefined) throw new Error(`session ${id} passed no ${mail} on`);
-  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-  return applied(await edge.system.settled(order.id, signal)).reply;
+  using due = deadline(ANSWER_WITHIN_MS);
+  return applied(await edge.system.settled(order.id, due.signal)).reply;
 }
 
 /** How the project wants it now: newer than what the session was told when it began. */

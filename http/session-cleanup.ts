@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { deadline } from "../adapters/deadline.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, Token } from "../machines/ids.ts";
 import { ANSWER_WITHIN_MS, messageIdOf } from "./commands.ts";
@@ -93,7 +94,8 @@ function withCleanup(
 /** Asks for a pass; it goes on behind the answer. */
 async function collect({ system }: Edge): Promise<void> {
   const pass = { to: addressOf("collector", "local"), type: "collector.pass", data: {} };
-  await system.ask(pass, AbortSignal.timeout(ANSWER_WITHIN_MS));
+  using due = deadline(ANSWER_WITHIN_MS);
+  await system.ask(pass, due.signal);
 }
 
 async function close(
@@ -108,6 +110,7 @@ async function close(
     result: Cleaned;
   },
 ): Promise<void> {
+  using due = deadline(ANSWER_WITHIN_MS);
   const outcome = await edge.system.ask(
     {
       to: `session/${id}`,
@@ -116,7 +119,7 @@ async function close(
       // One key would be one command; here it stands for many. A repeat finds what the first one closed.
       ...(messageId === undefined ? {} : { id: messageId }),
     },
-    AbortSignal.timeout(ANSWER_WITHIN_MS),
+    due.signal,
   );
   if (outcome.type === "applied") result.cleaned.push(id);
   else result.failed.push({ id, code: outcome.code, message: outcome.message });

@@ -1,5 +1,5 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { System } from "../../actors/system.ts";
 import { Failure, type FailureCode } from "../../machines/failures.ts";
 import { served, withProject, withSession } from "../support/http.ts";
@@ -229,4 +229,16 @@ describe("two observations with one key at once", () => {
       [422, "KEY_REUSED"],
     ]);
   });
+});
+
+it("leaves no timer behind a command that was answered, nor behind what it was told with a key", async () => {
+  const server = await served();
+  await withProject(server);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const created = await server.request("POST", "/projects", { id: "other", path: "/y" });
+  const activity = { state: "idle" };
+  const headers = { "idempotency-key": "one" };
+  await server.request("POST", "/observations/activity/demo-9", activity, headers);
+  expect([created.status, vi.getTimerCount()]).toEqual([201, 0]);
 });
