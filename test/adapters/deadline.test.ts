@@ -13,12 +13,9 @@ it("aborts when its time is over, and not before", () => {
 
 it("leaves no timer behind what has ended", () => {
   vi.useFakeTimers();
-  const counts: number[] = [];
-  {
-    using _due = deadline(1_000);
-    counts.push(vi.getTimerCount());
-  }
-  counts.push(vi.getTimerCount());
-  expect(counts).toEqual([1, 0]);
+  const due = deadline(1_000);
+  const before = vi.getTimerCount();
+  due[Symbol.dispose]();
+  expect([before, vi.getTimerCount()]).toEqual([1, 0]);
   vi.useRealTimers();
 });
