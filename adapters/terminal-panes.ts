@@ -87,6 +87,11 @@ export async function findPane(
   return (await listed(source, signal)).find((found) => found.terminal === terminal);
 }
 
+/** Panes of other generations: nobody here looks at them, types into them or ends them. Fails with TMUX_UNREACHABLE. */
+export async function foreignPanes({ tmux, generation }: PaneSource): Promise<Pane[]> {
+  return (await everyPane(tmux)).filter(({ store }) => store !== generation());
+}
+
 /** The pane of a terminal that is about to be launched. Fails with PANE_FOREIGN when it is of another generation. */
 export async function launchedPane(
   { tmux, generation }: PaneSource,

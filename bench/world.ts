@@ -10,7 +10,9 @@ import type { Adapters } from "../adapters/adapter.ts";
 import type { Bus } from "../bus/bus.ts";
 import { connectNatsBus } from "../bus/nats-bus.ts";
 import { startNatsServer } from "../bus/nats-server.ts";
+import type { KindName } from "../machines/ids.ts";
 import type { JsonObject } from "../machines/json.ts";
+import type { Kind } from "../machines/kind.ts";
 import { kinds } from "../machines/kinds.ts";
 import { Settings } from "../machines/settings.ts";
 import { openLmdbStore } from "../storage/lmdb-store.ts";
@@ -30,6 +32,8 @@ interface OutsideOptions {
   /** In place of those that are done at once. */
   readonly adapters?: Partial<Adapters>;
   readonly directories?: DirectoryLister;
+  /** In place of the daemon's own. */
+  readonly played?: ReadonlyMap<KindName, Kind>;
 }
 interface WorldOptions extends OutsideOptions {
   readonly batch?: number;
@@ -78,14 +82,19 @@ export async function withWorld<T>(
 export function systemOver(
   store: Store,
   bus: Bus,
-  { settings, adapters = {}, directories }: { readonly settings: Settings } & OutsideOptions,
+  {
+    settings,
+    adapters = {},
+    directories,
+    played,
+  }: { readonly settings: Settings } & OutsideOptions,
 ): ActorSystem {
   return new ActorSystem({
     store,
     bus,
     adapters: { ...ADAPTERS, ...adapters },
     ...(directories !== undefined && { directories }),
-    kinds: kinds(settings),
+    kinds: played ?? kinds(settings),
     settings,
     clock: systemClock(),
     newId: randomUUID,

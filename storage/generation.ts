@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Engine } from "./engine.ts";
 import { put, readerOf } from "./rows.ts";
@@ -14,6 +14,9 @@ import { put, readerOf } from "./rows.ts";
 //       without the mark of its file begins a new generation.
 //   E2. Killed between the two writes it is of the same one: the file names both marks before the store gets the new one.
 //   E3. A store from before there were generations is of the one without a name.
+
+/** Beside the data file; it also says that there was a store. */
+export const GENERATION_FILE = "created";
 
 const Noted = z.object({ name: z.string(), marks: z.array(z.string()) });
 type Noted = z.infer<typeof Noted>;
@@ -37,6 +40,11 @@ export function generationOf(engine: Engine, file: string): string {
     if (!isSame) throw error;
   }
   return name;
+}
+
+/** The generation of the store in a folder, as it was opened last; undefined when there is none. */
+export function lastGenerationIn(folder: string): string | undefined {
+  return readNoted(join(folder, GENERATION_FILE))?.name;
 }
 
 /** Takes the mark from a copy (E1). */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TableName } from "./engine.ts";
 import { DATA_FILE, lmdbEngine } from "./lmdb-engine.ts";
 import { damaged, storeFailure } from "./lmdb-errors.ts";
-import { generationOf } from "./generation.ts";
+import { GENERATION_FILE, generationOf } from "./generation.ts";
 import { checkPages } from "./lmdb-pages.ts";
 import { rowStore } from "./row-store.ts";
 import type { Store } from "./store.ts";
@@ -38,7 +38,7 @@ export function openLmdbStore(
     const lock = takeWriterLock(path);
     release.push(() => lock.release());
     const file = join(path, DATA_FILE);
-    const witness = join(path, "created");
+    const witness = join(path, GENERATION_FILE);
     if (existsSync(file) && statSync(file).size > 0) {
       checkPages(file, { fullBytes: fullCheckBytes, lazyTables: LAZY_TABLES });
     } else if (existsSync(witness)) {

@@ -2,7 +2,10 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { foreignPanes } from "../../adapters/terminal-panes.ts";
+import { tmuxClient } from "../../adapters/tmux.ts";
 import { Failure } from "../../machines/failures.ts";
+import { lastGenerationIn } from "../../storage/generation.ts";
 import { homeOf } from "../run-file.ts";
 import { EXIT } from "../cli/exit.ts";
 import { readSettings } from "../home.ts";
@@ -33,6 +36,7 @@ export async function doctor(output: Output): Promise<number> {
     configFinding(home),
     runFileFinding(home),
     await daemonFinding(home),
+    await panesFinding(home),
   ];
   const isFine = findings.every((finding) => finding.isFine);
   print(output, { isFine, findings }, (facts) =>
@@ -181,6 +185,27 @@ async function daemonFinding(home: string): Promise<Finding> {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return { name, isFine: false, found: error.message, mend: "ao down && ao up --detach" };
+  }
+}
+
+/** Panes that were made before the store was replaced: nothing here will ever end them. */
+async function panesFinding(home: string): Promise<Finding> {
+  const name = "panes";
+  const generation = lastGenerationIn(join(home, "lmdb"));
+  const socket = join(home, "tmux.sock");
+  if (generation === undefined || !existsSync(socket)) return { name, isFine: true, found: "none" };
+  try {
+    const tmux = tmuxClient({ socket, cwd: home });
+    const left = await foreignPanes({ tmux, generation: () => generation });
+    if (left.length === 0) return { name, isFine: true, found: "all of this store" };
+    const names = left.map(({ terminal }) => terminal);
+    const mend = names.map((each) => `tmux -S '${socket}' kill-session -t '=${each}'`).join(" && ");
+    const found = `of before the store was replaced: ${names.join(", ")}`;
+    return { name, isFine: false, found, mend };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const mend = `tmux -S '${socket}' list-panes -a`;
+    return { name, isFine: false, found: error.message, mend };
   }
 }
 

@@ -1,0 +1,157 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { daemonWorld } from "../support/daemon.ts";
+import { tempFolder } from "../support/folder.ts";
+
+const ENTRY = join(import.meta.dirname, "../../bin/entry.js");
+const Said = z.object({
+  isFine: z.boolean(),
+  findings: z.array(
+    z.object({
+      name: z.string(),
+      isFine: z.boolean(),
+      found: z.string(),
+      mend: z.string().optional(),
+    }),
+  ),
+});
+
+interface Machine {
+  readonly home: string;
+  /** Puts a program of this name before all others. */
+  readonly program: (name: string, script: string) => void;
+  /** What the doctor says: of one thing, or that all is well. */
+  readonly finding: (
+    name: string,
+    path?: string,
+  ) => Promise<z.infer<typeof Said>["findings"][number]>;
+  readonly code: () => Promise<number | undefined>;
+}
+
+function machine(): Machine {
+  const folder = tempFolder();
+  const home = join(folder, "home");
+  const programs = join(folder, "programs");
+  mkdirSync(home);
+  mkdirSync(programs);
+  const run = async (path = `${programs}:${process.env["PATH"]}`) =>
+    execa(process.execPath, [ENTRY, "doctor", "--json"], {
+      env: { AO_HOME: home, PATH: path, AO_NATS_URL: "" },
+      reject: false,
+    });
+  return {
+    home,
+    program(name, script) {
+      writeFileSync(join(programs, name), `#!/bin/sh\n${script}\n`);
+      chmodSync(join(programs, name), 0o755);
+    },
+    async finding(name, path) {
+      const { stdout } = await run(path);
+      const found = Said.parse(JSON.parse(stdout)).findings.find((each) => each.name === name);
+      if (found === undefined) throw new Error(`nothing was said of ${name}: ${stdout}`);
+      return found;
+    },
+    code: async () => (await run()).exitCode,
+  };
+}
+
+describe("the doctor", () => {
+  it("finds nothing wrong with a daemon that is up, and ends with 0", async () => {
+    const world = daemonWorld();
+    await world.up();
+    await world.addProject();
+    await world.addSession();
+    const { exitCode, stdout } = await world.ao("doctor", "--json");
+    const { isFine, findings } = Said.parse(JSON.parse(stdout));
+    expect([exitCode, isFine, findings.filter((each) => !each.isFine)]).toEqual([0, true, []]);
+    expect(findings.find(({ name }) => name === "panes")?.found).toBe("all of this store");
+  });
+
+  it.each([{ name: "nats-server" }, { name: "tmux" }, { name: "git" }])(
+    "names the command that installs $name where it is missing, and ends with 1",
+    async ({ name }) => {
+      const here = machine();
+      const { isFine, found, mend } = await here.finding(name, "/nowhere");
+      expect([isFine, found]).toEqual([false, "not on PATH"]);
+      expect(mend).toMatch(new RegExp(`install (-y )?${name}$`));
+      expect(await here.code()).toBe(1);
+    },
+  );
+
+  it("says from which version on a program will do", async () => {
+    const here = machine();
+    here.program("tmux", "echo tmux 2.8");
+    expect(await here.finding("tmux")).toMatchObject({
+      isFine: false,
+      found: "tmux 2.8, needs 3.0 or newer for exact targets",
+    });
+  });
+
+  it("says what the nats-server can do", async () => {
+    const here = machine();
+    here.program("nats-server", "echo nats-server: v2.9.10");
+    const old = await here.finding("jetstream");
+    here.program("nats-server", "echo nats-server: v2.12.1");
+    const found = [old.found, (await here.finding("jetstream")).found];
+    expect(found.join("; ")).toMatch(/^flushes lazily.*; can be told to flush every message$/);
+  });
+
+  it.each([
+    { title: "no JSON", text: "{", seen: "config.json" },
+    { title: "an unknown key", text: '{"http":{"prot":1}}', seen: "prot" },
+  ])("shows what is wrong with a config.json that holds $title", async ({ text, seen }) => {
+    const here = machine();
+    writeFileSync(join(here.home, "config.json"), text);
+    const { isFine, found, mend } = await here.finding("config");
+    expect([isFine, found.includes(seen)]).toEqual([false, true]);
+    expect(mend).toContain(join(here.home, "config.json"));
+  });
+
+  it("tells a daemon that does not run from one that was killed", async () => {
+    const here = machine();
+    const before = await here.finding("run.json");
+    const run = { pid: 2 ** 22 + 1, url: "http://127.0.0.1:1", token: "t", natsUrl: "n" };
+    const text = JSON.stringify({ ...run, startedAt: 1, version: "0" });
+    writeFileSync(join(here.home, "run.json"), text, { mode: 0o600 });
+    const after = await here.finding("run.json");
+    expect([before, after]).toMatchObject([
+      { isFine: true, found: "none" },
+      { isFine: false, found: "left by a daemon that is gone", mend: "ao up --detach" },
+    ]);
+    expect(await here.finding("daemon")).toMatchObject({ isFine: false, mend: "ao up --detach" });
+  });
+
+  it("names the panes of a store that is no more with what ends them", async () => {
+    const here = machine();
+    mkdirSync(join(here.home, "lmdb"));
+    const noted = JSON.stringify({ name: "today", marks: ["x"] });
+    writeFileSync(join(here.home, "lmdb/created"), noted);
+    const socket = join(here.home, "tmux.sock");
+    const tmux = async (...args: string[]) =>
+      execa("tmux", ["-S", socket, "-f", "/dev/null", ...args], { reject: false });
+    onTestFinished(async () => void (await tmux("kill-server")));
+    for (const [name, store] of [
+      ["mine", "today"],
+      ["lost", "before"],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- the first one starts the server
+      await tmux("new-session", "-d", "-s", name, "--", "cat");
+      const marks = [
+        ["@ao_terminal", name],
+        ["@ao_epoch", "1"],
+        ["@ao_store", store],
+      ] as const;
+      // oxlint-disable-next-line no-await-in-loop -- one pane after the other
+      for (const [key, value] of marks)
+        await tmux("set-option", "-p", "-t", `=${name}:`, key, value);
+    }
+    const wrong = await here.finding("panes");
+    expect(wrong).toMatchObject({ isFine: false, found: "of before the store was replaced: lost" });
+    await execa("sh", ["-c", wrong.mend ?? "false"]);
+    expect(await here.finding("panes")).toMatchObject({ isFine: true, found: "all of this store" });
+    expect((await tmux("list-sessions", "-F", "#{session_name}")).stdout).toBe("mine");
+  });
+});
