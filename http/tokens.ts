@@ -6,6 +6,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 //
 //   K1. A token verifies only under the secret that minted it, unchanged in every character.
 //   K2. Comparing takes the same time wherever the difference is.
+//   K3. One that was given before the store was replaced speaks for nobody: its session and epoch are another's by now.
 
 /** Whom a session token speaks for. */
 export interface SessionClaim {
@@ -20,10 +21,12 @@ export interface SessionTokens {
   verify(token: string): SessionClaim | undefined;
 }
 
+/** Names the generation of the store; "" for one from before there were any. */
+type Generation = () => string;
+
 /** Session tokens under one secret; keep the secret for as long as agents should be believed. */
-export function sessionTokens(secret: string): SessionTokens {
-  const sign = (payload: string): string =>
-    createHmac("sha256", secret).update(`ao.session.${payload}`).digest("base64url");
+export function sessionTokens(secret: string, generation: Generation = noName): SessionTokens {
+  const sign = signer("ao.session.", secret, generation);
   return {
     mint: (sessionId, epoch) => {
       const payload = `${sessionId}.${epoch}`;
@@ -35,6 +38,18 @@ export function sessionTokens(secret: string): SessionTokens {
       if (match === null || !isSame(signature, sign(`${sessionId}.${epoch}`))) return undefined;
       return { sessionId, epoch: Number(epoch) };
     },
+  };
+}
+
+function noName(): string {
+  return "";
+}
+
+function signer(use: string, secret: string, generation: Generation): (payload: string) => string {
+  return (payload) => {
+    const name = generation();
+    const signed = name === "" ? `${use}${payload}` : `${use}${payload}@${name}`;
+    return createHmac("sha256", secret).update(signed).digest("base64url");
   };
 }
 
@@ -64,9 +79,8 @@ export interface ReviewerTokens {
 }
 
 /** Tokens of reviewers under one secret. One never passes for a session's, nor a session's for one. */
-export function reviewerTokens(secret: string): ReviewerTokens {
-  const sign = (payload: string): string =>
-    createHmac("sha256", secret).update(`ao.review.${payload}`).digest("base64url");
+export function reviewerTokens(secret: string, generation: Generation = noName): ReviewerTokens {
+  const sign = signer("ao.review.", secret, generation);
   return {
     mint: ({ sessionId, terminal, epoch }) => {
       const payload = `${sessionId}.${terminal}.${epoch}`;

@@ -64,13 +64,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log,
       now: () => clock.now(),
     });
+    const generation = (): string => outside.known.generation;
     const workshop: Workshop = {
       ...options,
       settings,
       clock,
       token: secrets.token,
-      sessionTokens: sessionTokens(secrets.agents),
-      reviewerTokens: reviewerTokens(secrets.agents),
+      sessionTokens: sessionTokens(secrets.agents, generation),
+      reviewerTokens: reviewerTokens(secrets.agents, generation),
       nats: { endpoint: givenEndpoint(settings, env) },
       address: undefined,
       trees: () => [],

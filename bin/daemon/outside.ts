@@ -88,8 +88,8 @@ function panesOf(given: {
   generation: () => string;
 }): Terminals {
   const { home, agentsSecret, path, generation } = given;
-  const tokens = sessionTokens(agentsSecret);
-  const reviewers = reviewerTokens(agentsSecret);
+  const tokens = sessionTokens(agentsSecret, generation);
+  const reviewers = reviewerTokens(agentsSecret, generation);
   return terminals({
     home,
     generation,

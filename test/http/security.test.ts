@@ -2,7 +2,7 @@
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AGENT, OPEN } from "../../http/security.ts";
-import { sessionTokens } from "../../http/tokens.ts";
+import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
 import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
 
 /** Routes as the server itself lists them. */
@@ -217,6 +217,21 @@ describe("an agent's token", () => {
     ];
     expect(tokens.verify(token)).toEqual({ sessionId: "demo-1", epoch: 3 });
     expect(forged.map((text) => tokens.verify(text))).toEqual(forged.map(() => undefined));
+  });
+
+  it("speaks for nobody once the store it was given for was replaced (K3)", () => {
+    const at = { generation: "first" };
+    const sessions = sessionTokens("secret", () => at.generation);
+    const reviewers = reviewerTokens("secret", () => at.generation);
+    const claim = { sessionId: "demo-1", terminal: "review-demo-1", epoch: 3 };
+    const [session, reviewer] = [sessions.mint("demo-1", 3), reviewers.mint(claim)];
+    const before = [sessions.verify(session), reviewers.verify(reviewer)];
+    at.generation = "second";
+    const after = [sessions.verify(session), reviewers.verify(reviewer)];
+    expect([before, after]).toEqual([
+      [{ sessionId: "demo-1", epoch: 3 }, claim],
+      [undefined, undefined],
+    ]);
   });
 });
 
