@@ -103,7 +103,7 @@ export async function launchedPane(
   const own = found.find(({ store }) => store === generation());
   const [foreign] = found;
   if (own !== undefined || foreign === undefined) return own;
-  const show = `tmux -S ${tmux.socket} attach -t '=${terminal}'`;
+  const show = `tmux -S '${tmux.socket}' attach -t '=${terminal}'`;
   throw new Failure(
     "PANE_FOREIGN",
     `launch ${terminal}: pane ${foreign.id} of that name was made before this store was put in the place of another; ` +

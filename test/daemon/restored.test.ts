@@ -36,7 +36,7 @@ it("an agent of the lost time is neither typed into, nor ended, nor taken for ou
   expect([world.starts(id), world.typed(id), process.kill(agent, 0)]).toEqual([[first], [], true]);
 
   const [, socket = "", target = ""] =
-    /then end it: tmux -S (\S+) kill-session -t '(=[^']+)'/.exec(await journal()) ?? [];
+    /then end it: tmux -S '([^']+)' kill-session -t '(=[^']+)'/.exec(await journal()) ?? [];
   await execa("tmux", ["-S", socket, "kill-session", "-t", target]);
   await world.post(`/sessions/${id}/restore`, {});
   await expect.poll(() => world.starts(id).length, { timeout: PATIENCE_MS }).toBe(2);
