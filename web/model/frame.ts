@@ -27,7 +27,9 @@ export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Fra
     ask<Frame>("GET", `${path}/frames/${seq}`, undefined, stopped.signal).then(
       (value) => {
         keep(kept.current, key, value);
-        return setState({ value, failure: undefined });
+        // An answer that was overtaken while it was read out is kept, not drawn.
+        if (!stopped.signal.aborted) setState({ value, failure: undefined });
+        return undefined;
       },
       (error: unknown) => {
         if (!stopped.signal.aborted) setState((was) => ({ ...was, failure: asError(error) }));
@@ -47,7 +49,10 @@ export function useLayout(kind: string, collapsed: readonly string[]): Loaded<La
     const query = inside === "" ? "" : `?collapsed=${encodeURIComponent(inside)}`;
     const path = `/machines/${encodeURIComponent(kind)}/layout${query}`;
     ask<Layout>("GET", path, undefined, stopped.signal).then(
-      (value) => setState({ value, failure: undefined }),
+      (value) => {
+        if (!stopped.signal.aborted) setState({ value, failure: undefined });
+        return undefined;
+      },
       (error: unknown) => {
         if (!stopped.signal.aborted) setState({ value: undefined, failure: asError(error) });
       },

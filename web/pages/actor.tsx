@@ -51,7 +51,14 @@ export function ActorPage({ route }: { readonly route: Route }): ReactNode {
           />
         )}
       </aside>
-      <Rewind ticks={actor.ticks} last={actor.last} seq={seq} isLive={isLive} onSeq={onSeq} />
+      <Rewind
+        ticks={actor.ticks}
+        areTicksComplete={actor.areTicksComplete}
+        last={actor.last}
+        seq={seq}
+        isLive={isLive}
+        onSeq={onSeq}
+      />
     </div>
   );
 }

@@ -1,8 +1,9 @@
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import type { Tick } from "../model/answers.ts";
-import { jumpTo, next, previous } from "../model/jumps.ts";
+import { next, previous } from "../model/jumps.ts";
 import { useKeys } from "../model/keys.ts";
 import { clockTime } from "../model/words.ts";
+import { JumpField } from "./jump-field.tsx";
 import { Scrubber } from "./scrubber.tsx";
 
 // A step a while: long enough to see what moved.
@@ -10,6 +11,8 @@ const PLAY_MS = 700;
 
 export interface RewindProps {
   readonly ticks: readonly Tick[];
+  /** Whether `ticks` is all of the journal, or what was read of it so far. */
+  readonly areTicksComplete: boolean;
   readonly last: number;
   readonly seq: number;
   readonly isLive: boolean;
@@ -50,7 +53,12 @@ export function Rewind(props: RewindProps): ReactNode {
           step {seq} of {last}
           {tick !== undefined && ` · ${clockTime(tick.at)} · ${tick.type}`}
         </span>
-        <JumpField search={search} ticks={ticks} seq={seq} onSeq={onSeq} />
+        <JumpField
+          search={search}
+          strip={{ ticks, last, isComplete: props.areTicksComplete }}
+          seq={seq}
+          onSeq={onSeq}
+        />
         <button type="button" onClick={move.trouble} disabled={!hasTrouble} title="(e)">
           Next error
         </button>
@@ -88,37 +96,6 @@ function useMoves(props: RewindProps, first: number): { move: Moves; isPlaying: 
     [ticks, seq, first, last, onSeq],
   );
   return { move, isPlaying };
-}
-
-function JumpField({
-  search,
-  ticks,
-  seq,
-  onSeq,
-}: Pick<RewindProps, "ticks" | "seq" | "onSeq"> & {
-  readonly search: React.RefObject<HTMLInputElement | null>;
-}): ReactNode {
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        to(jumpTo(ticks, seq, search.current?.value ?? ""), onSeq);
-      }}
-    >
-      <input
-        ref={search}
-        type="search"
-        aria-label="Jump to an event, a step or a time"
-        placeholder="Event, #step or 14:03  /"
-        list="event-types"
-      />
-      <datalist id="event-types">
-        {[...new Set(ticks.map(({ type }) => type))].toSorted().map((type) => (
-          <option key={type} value={type} />
-        ))}
-      </datalist>
-    </form>
-  );
 }
 
 function to(seq: number | undefined, onSeq: RewindProps["onSeq"]): void {
