@@ -15,14 +15,13 @@ export function makeHome(home: string): void {
   try {
     makeFolder(resolve(home));
     chmodSync(home, 0o700);
+    for (const folder of ["logs", "bin", "spool"])
+      mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   } catch (cause) {
     const seen = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure("CONFIG_INVALID", `make the data directory ${home}: ${seen}; set AO_HOME`, {
-      cause,
-    });
+    const tried = `make the data directory ${home}`;
+    throw new Failure("CONFIG_INVALID", `${tried}: ${seen}; name a folder with AO_HOME`, { cause });
   }
-  for (const folder of ["logs", "bin", "spool"])
-    mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
 }
 
 /** One folder at a time: Node's own `recursive` never returns where the system lets nobody make one, as below /proc. */

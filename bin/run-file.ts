@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { Failure } from "../machines/failures.ts";
 
 // Run file
 //
@@ -23,7 +24,7 @@ export function homeOf(env: NodeJS.ProcessEnv): string {
   return given === undefined || given === "" ? join(homedir(), ".ao") : given;
 }
 
-/** What `run.json` says, whether its daemon is still there or not; undefined without one that can be read. */
+/** What `run.json` says, whether its daemon is still there or not; undefined without one that makes sense. */
 export function readRunFile(home: string): RunFile | undefined {
   const text = readIfThere(join(home, "run.json"));
   if (text === undefined) return undefined;
@@ -50,13 +51,17 @@ export function writePrivate(file: string, text: string): void {
   renameSync(draft, file);
 }
 
-/** A file's text; undefined when there is no such file. */
+/** A file's text; undefined when there is no such file. Fails with CONFIG_INVALID where none can be read. */
 export function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENOENT") return undefined;
+    const seen = cause instanceof Error ? cause.message : String(cause);
+    const why =
+      code === "ENOTDIR" ? "the data directory is a file, name a folder with AO_HOME" : seen;
+    throw new Failure("CONFIG_INVALID", `read ${file}: ${why}`, { cause });
   }
 }
 

@@ -78,7 +78,7 @@ export function reviewerOf(
   return { sessionId, token: env["AO_TOKEN"] };
 }
 
-/** Where `run.json` says the daemon is. Fails with DAEMON_DOWN when it says nothing. */
+/** Where `run.json` says the daemon is. Fails with DAEMON_DOWN when it says nothing, CONFIG_INVALID without a home. */
 export function readRun(home: string): RunFile {
   const run = readRunFile(home);
   if (run === undefined) throw new Failure("DAEMON_DOWN", `no daemon runs for ${home}`);

@@ -10,6 +10,8 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   BUS_DOWN: "see what is wrong: ao doctor",
   BUS_FULL: "see what is wrong: ao doctor",
   STORE_FULL: "make room, then look: ao doctor",
+  STORE_READ_ONLY: "see what is wrong: ao doctor",
+  CONFIG_INVALID: "see what is wrong: ao doctor",
   PROGRAM_MISSING: "see what is missing: ao doctor",
   NOTICE_UNKNOWN: "see what there is: ao notices --all",
   SESSION_TERMINATED: "see what became of it: ao show <session>",
@@ -28,15 +30,15 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   REPOSITORY_INVALID: "name the folder of a git repository",
   REPOSITORY_EMPTY: "make a first commit",
   PROJECT_PAUSED: "let it go on with: ao project resume <project>",
-  MALFORMED: "see: ao <command> --help",
 };
 
-/** The one line that says why a command failed and what to do next. */
-export function failureLine(error: unknown): string {
+/** The one line that says why a command (`ao pr open`) failed and what to do next. */
+export function failureLine(error: unknown, command: string): string {
   if (!(error instanceof Failure)) {
     return `ao: ${error instanceof Error ? error.message : String(error)}`;
   }
-  const next = NEXT[error.code] ?? `see ${error.code} in docs/failures.md`;
+  const help = error.code === "MALFORMED" ? `see: ${command} --help` : undefined;
+  const next = help ?? NEXT[error.code] ?? `see ${error.code} in docs/failures.md`;
   return `ao: ${oneLine(error.message)} (${error.code}); ${next}`;
 }
 

@@ -42,23 +42,39 @@ export function program(version: string): Command {
 
 /** Runs a command line; the exit code goes to `process.exitCode`. */
 export async function runProgram(argv: readonly string[], version: string): Promise<void> {
+  const root = program(version);
   try {
-    await program(version).parseAsync(argv, { from: "user" });
+    await root.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = usageExit(error);
+      process.exitCode = usageExit(error, namedBy(root, argv));
       return;
     }
-    process.stderr.write(`${failureLine(error)}\n`);
+    process.stderr.write(`${failureLine(error, namedBy(root, argv))}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }
 
-function usageExit({ code, exitCode, message }: CommanderError): number {
+/** The command that a command line names: `ao pr open`. */
+function namedBy(root: Command, argv: readonly string[]): string {
+  const path = [root.name()];
+  let command = root;
+  for (const word of argv) {
+    const child = command.commands.find(
+      (each) => each.name() === word || each.aliases().includes(word),
+    );
+    if (child === undefined) break;
+    path.push(child.name());
+    command = child;
+  }
+  return path.join(" ");
+}
+
+function usageExit({ code, exitCode, message }: CommanderError, command: string): number {
   if (exitCode === 0) return EXIT.done;
   const said =
     code === "commander.help" ? "which command? none was given" : message.replace(/^error: /, "");
   const line = said.replaceAll(/\s*\n\s*/g, " ").trim();
-  process.stderr.write(`ao: ${line}; see: ao --help\n`);
+  process.stderr.write(`ao: ${line}; see: ${command} --help\n`);
   return EXIT.usage;
 }

@@ -4,9 +4,9 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
-import { agentOf, readRun } from "../cli/client.ts";
+import { agentOf } from "../cli/client.ts";
 import { makeHome } from "../home.ts";
-import { homeOf, type RunFile } from "../run-file.ts";
+import { homeOf, readRunFile, type RunFile } from "../run-file.ts";
 import { EXIT } from "../cli/exit.ts";
 import { openLog } from "../daemon/log-file.ts";
 import { firstDefect } from "../daemon/defect.ts";
@@ -92,13 +92,8 @@ async function upDetached(output: Output, home: string): Promise<number> {
 
 /** What a process says of itself in `run.json`, once it does. */
 function saidBy(home: string, pid: number | undefined): { url: string; pid: number } | undefined {
-  try {
-    const run = readRun(home);
-    return run.pid === pid ? run : undefined;
-  } catch (error) {
-    if (error instanceof Failure) return undefined;
-    throw error;
-  }
+  const run = readRunFile(home);
+  return run?.pid === pid ? run : undefined;
 }
 
 /** Shows what the log says past `from`; the answer is its new end. */
@@ -174,13 +169,8 @@ export async function status(output: Output): Promise<number> {
 
 /** What `run.json` says, when its daemon is there: its pid alone may be somebody else's by now. */
 export function running(home: string): RunFile | undefined {
-  try {
-    const run = readRun(home);
-    return isAlive(run.pid) && holderOf(home) === run.pid ? run : undefined;
-  } catch (error) {
-    if (error instanceof Failure) return undefined;
-    throw error;
-  }
+  const run = readRunFile(home);
+  return run !== undefined && isAlive(run.pid) && holderOf(home) === run.pid ? run : undefined;
 }
 
 export interface Readiness {

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, statfsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { foreignPanes } from "../../adapters/terminal-panes.ts";
 import { tmuxClient } from "../../adapters/tmux.ts";
@@ -27,22 +27,30 @@ const INSTALL = process.platform === "darwin" ? "brew install" : "sudo apt-get i
 
 /** Looks at everything the daemon needs and says how to mend what is wrong. The answer is 0 when nothing is. */
 export async function doctor(output: Output): Promise<number> {
-  const home = homeOf(process.env);
+  const home = resolve(homeOf(process.env));
+  const folder = homeFinding(home);
   const findings = [
     nodeFinding(),
     ...(await programFindings()),
-    homeFinding(home),
+    folder,
     diskFinding(home),
-    configFinding(home),
-    runFileFinding(home),
-    await daemonFinding(home),
-    await panesFinding(home),
+    // Nothing can lie in a folder that is none.
+    ...(folder.isFine ? await insideFindings(home) : []),
   ];
   const isFine = findings.every((finding) => finding.isFine);
   print(output, { isFine, findings }, (facts) =>
     facts.findings.map((finding) => lineOf(output, finding)).join("\n"),
   );
   return isFine ? EXIT.done : EXIT.failed;
+}
+
+async function insideFindings(home: string): Promise<Finding[]> {
+  return [
+    configFinding(home),
+    runFileFinding(home),
+    await daemonFinding(home),
+    await panesFinding(home),
+  ];
 }
 
 function lineOf(output: Output, { name, isFine, found, mend }: Finding): string {
@@ -125,8 +133,12 @@ async function versionText(program: string, flag: string): Promise<string | unde
 
 function homeFinding(home: string): Finding {
   const folder = existing(home);
+  if (!statSync(folder).isDirectory()) {
+    const mend = 'export AO_HOME="$HOME/.ao"';
+    return { name: "home", isFine: false, found: `${folder} is a file, not a folder`, mend };
+  }
   try {
-    accessSync(folder, constants.W_OK | constants.X_OK);
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     return { name: "home", isFine: true, found: folder === home ? home : `${home} (will be made)` };
   } catch {
     const mend = `sudo chown -R "$(id -un)" '${folder.replaceAll("'", `'\\''`)}'`;

@@ -1,8 +1,9 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commandLine, connected } from "../support/command-line.ts";
+import { tempFolder } from "../support/folder.ts";
 import { withOrder, withProject, withSession } from "../support/http.ts";
 
 describe("the command line", () => {
@@ -321,6 +322,52 @@ describe("what goes wrong", () => {
       code,
       "",
       [expect.stringMatching(/^ao: .+/)],
+    ]);
+  });
+
+  it.each([
+    { args: ["lss"], help: "ao" },
+    { args: ["ls", "--odd"], help: "ao ls" },
+    { args: ["pr"], help: "ao pr" },
+    { args: ["pr", "odd"], help: "ao pr" },
+    { args: ["pr", "open"], help: "ao pr open" },
+    { args: ["review", "execute", "--odd"], help: "ao review trigger" },
+    { args: ["dead", "retry"], help: "ao dead retry" },
+    { args: ["send", "demo-1"], help: "ao send" },
+  ])("points to the help of what was meant: $args", async ({ args, help }) => {
+    const { err } = await commandLine().ao(args);
+    expect(err).toMatch(new RegExp(`; see: ${help} --help$`));
+  });
+
+  it.each([
+    { title: "a file", home: "file" },
+    { title: "inside a file", home: "file/deep" },
+    { title: "where nobody can make one", home: "/proc/ao" },
+  ])("says what is wrong with a home that is $title, and names AO_HOME", async ({ home }) => {
+    const folder = tempFolder();
+    writeFileSync(join(folder, "file"), "");
+    const { ao } = commandLine(resolve(folder, home));
+    const started = await ao(["up", "--detach"]);
+    const kept = await ao(["report", "--summary", "Done.", "--session", "demo-1"]);
+    expect([started, kept].map(({ code, out }) => [code, out])).toEqual([
+      [1, ""],
+      [1, ""],
+    ]);
+    expect(started.err).toMatch(
+      /^ao: .+ AO_HOME \(CONFIG_INVALID\); see what is wrong: ao doctor$/,
+    );
+    expect(kept.err).toMatch(/^ao: .+ \((CONFIG_INVALID|STORE_READ_ONLY)\); see .+: ao doctor$/);
+  });
+
+  it("has the doctor say that the home is a file, and look no further", async () => {
+    const file = join(tempFolder(), "file");
+    writeFileSync(file, "");
+    const { code, out } = await commandLine(file).ao(["doctor"]);
+    const lines = out.split("\n");
+    expect([code, lines.some((line) => line.includes("daemon"))]).toEqual([1, false]);
+    expect(lines.filter((line) => /home|AO_HOME/.test(line))).toEqual([
+      `wrong home         ${file} is a file, not a folder`,
+      '      mend it with: export AO_HOME="$HOME/.ao"',
     ]);
   });
 
