@@ -1,7 +1,16 @@
 import { flag, hookCommand, promptArgument, type Harness, type Permissions } from "./harness.ts";
 
 const HOOK_SECONDS = 5;
-const HOOKS = ["SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop"];
+const HOOKS = [
+  "SessionStart",
+  "UserPromptSubmit",
+  "PreToolUse",
+  "PostToolUse",
+  "PermissionRequest",
+  "Stop",
+  "Interrupt",
+  "SessionEnd",
+];
 
 const MODES: Readonly<Record<Permissions, readonly string[]>> = {
   default: [],

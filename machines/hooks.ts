@@ -23,10 +23,12 @@ const OF_ALL: Readonly<Record<string, State>> = {
   "pre-tool-use": "active",
   "post-tool-use": "active",
   "post-tool-use-failure": "active",
-  "permission-request": "waiting_input",
+  // A menu of answers: a text typed there would pick one.
+  "permission-request": "blocked",
   "permission-replied": "active",
   stop: "idle",
   "stop-failure": "idle",
+  interrupt: "idle",
   "session-end": "exited",
   // A program without hooks of its own may say what it does in so many words.
   active: "active",
@@ -85,8 +87,6 @@ function ofClaudeCode(event: string, said: Said): State | null | undefined {
     case "session-start":
       // It is at its prompt again, and nobody has said anything yet.
       return said["source"] === "compact" ? null : resting(said);
-    case "permission-request":
-      return "blocked";
     case "notification":
       return ofNotice(said);
     case "session-end":

@@ -26,12 +26,14 @@ const BOUNDARIES: ReadonlySet<string> = new Set([
   "user-prompt-submit",
   "stop",
   "stop-failure",
+  "interrupt",
   "session-start",
   "session-end",
   "process-exited",
   "chat.controller.stopped",
   "permission-replied",
 ]);
+const ENDS: ReadonlySet<string> = new Set(["stop", "interrupt", "session-end"]);
 const TOOL_EVENTS: ReadonlySet<string> = new Set([
   "pre-tool-use",
   "post-tool-use",
@@ -49,7 +51,7 @@ export function flown(flight: Flight, activity: string, heard: Heard): Flown {
   if (TOOL_EVENTS.has(event)) return toolTold(flight, activity, heard);
   if (heard.state === "blocked") return { flight: asked(flight, activity, heard), isHeard: true };
   if (!mayFollow(activity, heard)) return { flight, isHeard: false };
-  const isOver = event === "stop" || event === "session-end" || heard.state === "exited";
+  const isOver = ENDS.has(event) || heard.state === "exited";
   if (isOver) return { flight: isGrounded(flight) ? flight : GROUNDED, isHeard: true };
   const next = flight.asking === null ? flight : { ...flight, asking: null };
   return { flight: next, isHeard: true };

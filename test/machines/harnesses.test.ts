@@ -136,6 +136,11 @@ describe("codex", () => {
     expect(config).toContain(
       'hooks.Stop=[{hooks=[{type="command",command="ao hook codex Stop || :",timeout=5}]}]',
     );
+    const events = config.flatMap((each) => /^hooks\.(\w+)=/.exec(each)?.[1] ?? []);
+    // Without the tools an answered permission, without Interrupt a turn that was broken off, would go on for ever.
+    expect(events).toEqual(
+      expect.arrayContaining(["PreToolUse", "PostToolUse", "PermissionRequest", "Interrupt"]),
+    );
     expect(config).toContain(String.raw`projects={"/w \"x\""={trust_level="trusted"}}`);
     expect(config).toContain(String.raw`developer_instructions="Say \"hi\"\nand\u007F go"`);
   });

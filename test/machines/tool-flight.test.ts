@@ -44,6 +44,11 @@ describe("a permission", () => {
     },
     { title: "ends with the turn (F1)", next: [heard("idle", "stop")], is: ["idle"] },
     {
+      title: "ends with a turn that was broken off (F1)",
+      next: [heard("idle", "interrupt")],
+      is: ["idle"],
+    },
+    {
       title: "ends with the conversation (F1)",
       next: [heard("exited", "session-end")],
       is: ["exited"],
