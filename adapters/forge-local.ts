@@ -35,6 +35,27 @@ export function localForge(): {
   };
 }
 
+/**
+ * Looks whether branches are there for others to see (F1), on origin itself when there is one.
+ * Fails with BRANCH_UNKNOWN, which names the one that is not and how it is published, or with REMOTE_UNREACHABLE.
+ */
+export async function checkPublished(branches: readonly string[], call: GitCall): Promise<void> {
+  const isPublished = await hasOrigin(call.cwd, call.signal);
+  const refs = branches.map((branch) => `refs/heads/${branch}`);
+  const listed = isPublished
+    ? await git(["ls-remote", "--heads", "origin", ...refs], call)
+    : await git(["for-each-ref", "--format=%(objectname)\t%(refname)", "refs/heads"], call);
+  const there = new Set(listed.split("\n").map((line) => line.slice(line.indexOf("\t") + 1)));
+  const missing = branches.find((branch) => !there.has(`refs/heads/${branch}`));
+  if (missing === undefined) return;
+  throw new Failure(
+    "BRANCH_UNKNOWN",
+    isPublished
+      ? `look for ${missing} on origin: it was not pushed; publish it with: git push -u origin ${missing}`
+      : `look for ${missing} in ${call.cwd}: there is no such branch; make it with: git branch ${missing}`,
+  );
+}
+
 type Pull = EffectData<"mergePullRequest">;
 type Merged = EffectResult<"mergePullRequest">;
 

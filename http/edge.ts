@@ -67,6 +67,8 @@ export interface Edge {
   readonly trees?: () => readonly PartsTree[];
   /** Fails with REPOSITORY_INVALID, REPOSITORY_EMPTY or GIT_FAILED. */
   readonly inspectRepository: (path: string) => Promise<Repository>;
+  /** Fails with BRANCH_UNKNOWN when one of the branches is not published, REMOTE_UNREACHABLE when nobody can say. */
+  readonly checkPublished?: (root: string, branches: readonly string[]) => Promise<void>;
   /** The last lines of a terminal. Fails with TMUX_UNREACHABLE or PANE_GONE. */
   readonly capture?: (terminal: string, lines: number) => Promise<string>;
   /** Somebody looks at a terminal, live. Fails with PANE_GONE, TMUX_UNREACHABLE. */

@@ -2,8 +2,9 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
-import { askActor, knownActor, toJson } from "./commands.ts";
+import { askActor, firstDataOf, knownActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
+import { knownProject } from "./projects.ts";
 import { Accepted, Empty, Id, PullView } from "./schemas.ts";
 import { stateOf } from "./session-view.ts";
 
@@ -86,8 +87,11 @@ function openRoute(app: App, edge: Edge): void {
       const session = callerOf(edge, request) ?? request.body.session;
       // News of it would go to nobody for ever.
       if (session !== undefined) knownActor(edge, addressOf("session", session));
+      const to = forgeOf(edge, request.params.id);
+      // A repeat is answered with the first outcome, though the branch may be merged and gone by now.
+      if (firstDataOf(edge, request) === undefined) await checkBranches(edge, request);
       const { reply: said } = await askActor(edge, request, {
-        to: forgeOf(edge, request.params.id),
+        to,
         type: "pull.open",
         data: toJson({ ...request.body, session }),
       });
@@ -95,6 +99,19 @@ function openRoute(app: App, edge: Edge): void {
       return reply.code(opened.created ? 201 : 200).send(opened);
     },
   );
+}
+
+/** A pull request that compares nothing would stand there without a head for ever. */
+async function checkBranches(
+  edge: Edge,
+  { params: { id }, body }: { params: { id: string }; body: z.infer<typeof OpenBody> },
+): Promise<void> {
+  const { root, defaultBranch } = knownProject(edge, id);
+  const { headRef, baseRef = defaultBranch } = body;
+  if (headRef === baseRef) {
+    throw new Failure("BRANCH_INVALID", `open a pull request of ${headRef}: it is its own base`);
+  }
+  await edge.checkPublished?.(root, [baseRef, headRef]);
 }
 
 function commentRoute(app: App, edge: Edge): void {

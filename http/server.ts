@@ -52,6 +52,7 @@ export interface ServerOptions extends Pick<
   Edge,
   | "health"
   | "inspectRepository"
+  | "checkPublished"
   | "capture"
   | "watch"
   | "trees"

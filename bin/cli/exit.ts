@@ -1,4 +1,5 @@
 import { Failure, type FailureCode } from "../../machines/failures.ts";
+import { printable } from "./output.ts";
 
 /** Exit codes, the same for every command. */
 export const EXIT = { done: 0, failed: 1, usage: 2, queued: 75, interrupted: 130 } as const;
@@ -35,18 +36,14 @@ const NEXT: Partial<Record<FailureCode, string>> = {
 /** The one line that says why a command (`ao pr open`) failed and what to do next. */
 export function failureLine(error: unknown, command: string): string {
   if (!(error instanceof Failure)) {
-    return `ao: ${error instanceof Error ? error.message : String(error)}`;
+    return `ao: ${printable(error instanceof Error ? error.message : String(error)).trim()}`;
   }
   const help = error.code === "MALFORMED" ? `see: ${command} --help` : undefined;
   const next = help ?? NEXT[error.code] ?? `see ${error.code} in docs/failures.md`;
-  return `ao: ${oneLine(error.message)} (${error.code}); ${next}`;
+  return `ao: ${printable(error.message).trim()} (${error.code}); ${next}`;
 }
 
 /** The exit code of a failure: what was asked could not be understood, or could not be done. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof Failure && error.code === "MALFORMED" ? EXIT.usage : EXIT.failed;
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, " ").trim();
 }

@@ -6,6 +6,7 @@ import { retention } from "../../actors/retention.ts";
 import type { Bus } from "../../bus/bus.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
 import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
+import { checkPublished } from "../../adapters/forge-local.ts";
 import { git } from "../../adapters/git.ts";
 import { inspectRepository } from "../../adapters/git-repository.ts";
 import { natsApi } from "../../http/nats-api.ts";
@@ -19,6 +20,9 @@ import type { Store } from "../../storage/store.ts";
 import { startProbes } from "./probes.ts";
 import { removeRunFile, writeRunFile } from "../run-file.ts";
 import type { Workshop } from "./workshop.ts";
+
+// Somebody waits for the answer, and HTTP gives it up after half a minute.
+const ORIGIN_MS = 20_000;
 
 /** What is up of the core. */
 interface Core {
@@ -138,6 +142,8 @@ function httpPart(workshop: Workshop, core: Core): Part {
         version,
         health: () => healthOf(workshop, core),
         inspectRepository: async (path) => inspectRepository(path),
+        checkPublished: async (cwd, branches) =>
+          checkPublished(branches, { cwd, timeoutMs: ORIGIN_MS }),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         trees: () => [...workshop.bases(), ...workshop.trees()],
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, describe, it, vi } from "vitest";
-import { localForge } from "../../adapters/forge-local.ts";
+import { checkPublished, localForge } from "../../adapters/forge-local.ts";
 import type { EffectData } from "../../machines/effects.ts";
 import { commitFile, repositoryAlone, repositoryWithOrigin, run } from "../support/repository.ts";
 
@@ -46,6 +46,38 @@ async function pushFromElsewhere(home: string, file: string, text: string): Prom
   await run(join(home, "elsewhere"), "push", "--quiet", "origin", "main");
   return sha;
 }
+
+describe("a branch of a pull request", () => {
+  it("is there when origin has it, pushed from wherever, and not before (F1)", async () => {
+    const { path, home } = await withOrigin();
+    await run(path, "branch", "mine");
+    await run(path, "update-ref", "refs/remotes/origin/stale", "main");
+    await pushFromElsewhere(home, "theirs", "");
+    await run(join(home, "elsewhere"), "push", "--quiet", "origin", "HEAD:theirs", "HEAD:a/work");
+    const call = { cwd: path };
+    await checkPublished(["main", "work", "theirs"], call);
+    for (const branch of ["mine", "stale", "wor", "a", "refs/heads/work", "w*", "a\nb", ""]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await expect(checkPublished(["main", branch], call)).rejects.toMatchObject({
+        code: "BRANCH_UNKNOWN",
+        message: containing(`publish it with: git push -u origin ${branch}`),
+      });
+    }
+    await run(path, "remote", "set-url", "origin", join(home, "nowhere.git"));
+    await expect(checkPublished(["main"], call)).rejects.toMatchObject({
+      code: "REMOTE_UNREACHABLE",
+    });
+  });
+
+  it("is there when the repository has it, if it has no origin (F1)", async () => {
+    const { path } = await withoutOrigin();
+    await checkPublished(["main", "work"], { cwd: path });
+    await expect(checkPublished(["work", "gone"], { cwd: path })).rejects.toMatchObject({
+      code: "BRANCH_UNKNOWN",
+      message: containing("make it with: git branch gone"),
+    });
+  });
+});
 
 describe("inspecting branches", () => {
   it("reads them from origin's, not from branches that were not pushed (F1)", async () => {

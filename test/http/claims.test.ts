@@ -1,10 +1,13 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
-import { served, withProject, withSession, type Answer, type Served } from "../support/http.ts";
-
-function coded({ status, body }: Answer): [number, string] {
-  return [status, body.code];
-}
+import {
+  coded,
+  served,
+  withProject,
+  withSession,
+  type Answer,
+  type Served,
+} from "../support/http.ts";
 
 function view(server: Served): () => Promise<unknown> {
   return async () => (await server.request("GET", "/sessions/demo-1")).body;

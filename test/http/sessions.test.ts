@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Failure } from "../../machines/failures.ts";
 import type { JsonObject } from "../../machines/json.ts";
 import {
+  coded,
   pullFacts,
   served,
   withOrder,
@@ -12,10 +13,6 @@ import {
   type Served,
 } from "../support/http.ts";
 import { outside } from "../support/outside.ts";
-
-function coded({ status, body }: Answer): [number, string] {
-  return [status, body.code];
-}
 
 /** Reads a session, for polling. */
 function view(server: Served, id = "demo-1"): () => Promise<unknown> {

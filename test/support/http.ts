@@ -77,6 +77,11 @@ export interface Answer {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
+/** Status and code of an answer that is a failure. */
+export function coded({ status, body }: Answer): [number, string] {
+  return [status, body.code];
+}
+
 /** The HTTP side over a system in memory; `path` of a request is below /api/v1 unless it begins with two slashes. */
 export async function served(
   options: Partial<Omit<ServerOptions, "system">> & SystemOptions & { system?: ActorSystem } = {},
