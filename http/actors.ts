@@ -6,8 +6,10 @@ import type { JournalEntry } from "../storage/store.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
+import { Offer, offersOf } from "./offers.ts";
 import { Accepted, Empty, KindAndId, page, StateName } from "./schemas.ts";
 import { stateOf } from "./session-view.ts";
+import { statePaths } from "./views.ts";
 
 const tags = ["actors"];
 const Anything = z.unknown();
@@ -58,6 +60,8 @@ const ActorView = z.object({
   ),
   /** Events it understands now. */
   enabled: z.array(z.string()),
+  /** What a person may do with it as it stands. */
+  offers: z.array(Offer),
 });
 
 /** One step, as journal and event stream tell it. */
@@ -134,6 +138,7 @@ function actorRoute(app: App, edge: Edge): void {
         outbox: edge.system.store.outbox({ from: address, limit: 1_000 }),
         mailbox: mailTo(edge, address),
         enabled: edge.system.enabled(address).map(({ type }) => type),
+        offers: offersOf({ kind, states: statePaths(value), isQuarantined: row.isQuarantined }),
       };
     },
   );

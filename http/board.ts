@@ -2,6 +2,7 @@ import { z } from "zod";
 import { addressOf, KINDS, splitAddress } from "../machines/ids.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { SnapshotRow } from "../storage/store.ts";
+import { ATTENTIONS, attentionOf } from "./attention.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
 import { sessionLine } from "./session-line.ts";
@@ -23,6 +24,8 @@ export const BoardLine = z.object({
   status: z.string(),
   /** Why it stands so; empty when the state says it all. */
   reason: z.string(),
+  /** Whose turn it is. */
+  attention: z.enum(ATTENTIONS),
   since: z.number(),
   /** What will happen without anybody's doing: the earliest timer. */
   next: z.object({ name: z.string(), at: z.number() }).nullable(),
@@ -74,18 +77,21 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
   const { value, context } = stateOf(row);
   const states = statePaths(value);
   const told = kind === "session" ? toldOf(row, id) : plainLine(row, states, context);
+  const [isOver, notices] = [isDone(row), context["notices"]];
+  const { isQuarantined } = row;
   return {
     address: row.address,
     kind,
     id,
     since: row.updatedAt,
+    attention: attentionOf({ kind, states, notices, isDone: isOver, isQuarantined }),
     ...told,
     next: earliest(row),
     states,
     seq: row.seq,
     updatedAt: row.updatedAt,
-    isDone: isDone(row),
-    isQuarantined: row.isQuarantined,
+    isDone: isOver,
+    isQuarantined,
     facts: { ...facts, ...told.facts },
   };
 }

@@ -170,8 +170,11 @@ function nextOf({ nextAt, next }: ObjectiveContext["standing"]): ObjectiveView["
   return nextAt === null ? null : { at: nextAt, what: next ?? "another look" };
 }
 
-function managerOf({ manager, supervisor }: ObjectiveContext): ObjectiveView["manager"] {
+/** What is said of a manager after the end is only noted: nothing is known but that it was ended too. */
+function managerOf({ manager, supervisor, end }: ObjectiveContext): ObjectiveView["manager"] {
   const { sessionId, epoch, startedAt, quotaUntil, facts } = manager;
+  if (end !== null)
+    return { sessionId, epoch, state: "ended", turn: "none", startedAt, quotaUntil };
   const state = supervisor.children[0]?.state ?? "absent";
   return { sessionId, epoch, state, turn: facts?.activity.state ?? "none", startedAt, quotaUntil };
 }

@@ -6,6 +6,8 @@ import type { Json } from "../machines/json.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
 import { displayStatus, STATUSES, type Status } from "../machines/status.ts";
 import type { SnapshotRow, SummaryRow } from "../storage/store.ts";
+import { ATTENTIONS, attentionOf } from "./attention.ts";
+import { statePaths } from "./views.ts";
 
 // Session view
 //
@@ -71,6 +73,8 @@ export const SessionView = z.object({
   status: z.enum(STATUSES),
   statusReason: z.string(),
   statusSince: z.number(),
+  /** Whose turn it is. */
+  attention: z.enum(ATTENTIONS),
   lifecycle: Axis.extend({ since: z.number() }),
   runtime: Axis,
   activity: z.object({
@@ -222,6 +226,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     report,
     trouble,
     ...present({ objectiveId: stored.objectiveId, branch: stored.branch, limit: stored.limit }),
+    attention: attentionOfSession(row),
     status: shown.status,
     statusReason: shown.reason,
     statusSince: (PULL_STATUSES.has(shown.status) && stored.pr.since) || axes.lifecycle.since,
@@ -241,6 +246,14 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
       updatedAt: stored.updatedAt,
     }),
   };
+}
+
+function attentionOfSession(row: SnapshotRow): SessionView["attention"] {
+  const { value, context } = stateOf(row);
+  const { isQuarantined } = row;
+  const notices = context["notices"];
+  const states = statePaths(value);
+  return attentionOf({ kind: "session", states, notices, isDone: false, isQuarantined });
 }
 
 const StoredNotice = NoticeView.omit({ sessionId: true, projectId: true, state: true }).extend({

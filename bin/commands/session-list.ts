@@ -8,7 +8,8 @@ import { age, paint, print, type Output, type Style } from "../cli/output.ts";
 //
 // What every session is doing, at a glance.
 //
-//   G1. What needs a person comes first: an urgent notice, then any other; then by how lively it is, then by id.
+//   G1. What needs a person comes first, then what there is something to know of; then what moves, what rests and what
+//       is over, each by id. Whose turn it is, the daemon says: the board of the pages goes by the same.
 //   G2. The order depends on nothing but that: two looks at the same sessions are in the same order.
 
 export type Listed = SessionView & { readonly lastWords?: LastWords | null };
@@ -46,16 +47,14 @@ async function everySession({ project, state, status }: ListOptions): Promise<Li
   return sessions;
 }
 
-function isOfInterest({ lifecycle, wanted, notices }: Listed): boolean {
-  const isOver = lifecycle.state === "terminated" || wanted === "stopped";
-  return !isOver || notices.some(({ state }) => state === "open");
+function isOfInterest({ attention, notices }: Listed): boolean {
+  return attention !== "ended" || notices.some(({ state }) => state === "open");
 }
 
 /** `!` when somebody is needed, `*` when there is something to know. */
-function markOf({ notices }: Listed): string {
-  const open = notices.filter(({ state }) => state === "open");
-  if (open.some(({ priority }) => priority === "urgent")) return "!";
-  return open.length > 0 ? "*" : "";
+function markOf({ attention, notices }: Listed): string {
+  if (attention === "needs") return "!";
+  return notices.some(({ state }) => state === "open") ? "*" : "";
 }
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -99,22 +98,6 @@ function titleOf({ title, prompt }: Listed): string {
   return title === "" ? prompt.slice(0, 60) : title;
 }
 
-const LIVELY: Readonly<Record<string, number>> = {
-  needs_input: 0,
-  stuck: 0,
-  errored: 0,
-  detecting: 1,
-  no_signal: 1,
-  ci_failed: 1,
-  changes_requested: 1,
-  mergeable: 1,
-  approved: 1,
-  working: 2,
-  spawning: 2,
-};
-const RESTING = 3;
-const OVER = 4;
-
 function byUrgency(a: Listed, b: Listed): number {
   return ranks(a) - ranks(b) || ORDER.compare(a.id, b.id);
 }
@@ -122,8 +105,9 @@ function byUrgency(a: Listed, b: Listed): number {
 // app-2 comes before app-10.
 const ORDER = new Intl.Collator("en", { numeric: true });
 
+const MARKS = ["!", "*", ""];
+const TURNS: readonly Listed["attention"][] = ["needs", "moving", "resting", "ended"];
+
 function ranks(session: Listed): number {
-  const mark = { "!": 0, "*": 10, "": 20 }[markOf(session)] ?? 20;
-  const isOver = session.lifecycle.state === "terminated" || session.wanted === "stopped";
-  return mark + (isOver ? OVER : (LIVELY[session.status] ?? RESTING));
+  return MARKS.indexOf(markOf(session)) * TURNS.length + TURNS.indexOf(session.attention);
 }

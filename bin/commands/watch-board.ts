@@ -114,10 +114,10 @@ function sectionOf(
   lines: readonly BoardLine[],
   now: number,
 ): string[] {
-  const own = lines.filter((line) => line.kind === kind && !line.isDone);
+  const own = lines.filter((line) => line.kind === kind && line.attention !== "ended");
   if (own.length === 0) return [];
   const rows = own
-    .toSorted((a, b) => b.since - a.since)
+    .toSorted((a, b) => turnOf(a) - turnOf(b) || b.since - a.since)
     .map(({ id, status, reason, since, next, title }) => [
       id,
       status,
@@ -127,6 +127,13 @@ function sectionOf(
       title,
     ]);
   return ["", table(output, [`${kind}s`, "status", "since", "next", "why", "title"], rows)];
+}
+
+const TURNS: readonly BoardLine["attention"][] = ["needs", "moving", "resting", "ended"];
+
+/** What needs a person first, then what moves. */
+function turnOf({ attention }: BoardLine): number {
+  return TURNS.indexOf(attention);
 }
 
 async function pause(ms: number): Promise<void> {

@@ -117,7 +117,13 @@ describe("an objective", () => {
       expect([tool, ...both]).toEqual([tool, "409 OBJECTIVE_ENDED", "403 EPOCH_STALE"]);
     }
     expect(await says(`/objectives/${id}/cancel`, {})).toBe("200");
-    expect((await server.request("GET", `/objectives/${id}`)).body.status).toBe("canceled");
+    const ended = (await server.request("GET", `/objectives/${id}`)).body;
+    expect([ended.status, ended.manager.state, ended.manager.turn]).toEqual([
+      "canceled",
+      "ended",
+      "none",
+    ]);
+    expect((await server.request("GET", `/actors/objective/${id}`)).body.offers).toEqual([]);
     expect(before).toBeGreaterThan(0);
   });
 });

@@ -31,7 +31,7 @@ describe("the keys of a session's view", () => {
       title: "the view",
       make: fullSession,
       path: [],
-      keys: `id projectId objectiveId kind harness title prompt branch status statusReason statusSince lifecycle runtime
+      keys: `id projectId objectiveId kind harness title prompt branch attention status statusReason statusSince lifecycle runtime
         activity pr prs wanted detecting workspace terminal report trouble notices revision createdAt
         updatedAt`,
     },
@@ -39,7 +39,7 @@ describe("the keys of a session's view", () => {
       title: "the view of a new one",
       make: newSession,
       path: [],
-      keys: `id projectId kind harness title prompt branch status statusReason statusSince lifecycle runtime
+      keys: `id projectId kind harness title prompt branch attention status statusReason statusSince lifecycle runtime
         activity pr prs wanted detecting workspace terminal report trouble notices revision createdAt
         updatedAt`,
     },

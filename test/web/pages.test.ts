@@ -201,6 +201,15 @@ describe("an actor's page", () => {
     await page.getByRole("dialog").waitFor({ state: "hidden" });
     await expect.poll(() => world.typed(id)).toContain("from the page");
   });
+
+  it("offers only what can be done with it as it stands", async () => {
+    const doomed = await world.addSession();
+    const { page } = await signedIn(browser, world, { path: `/actors/session/${doomed}` });
+    const offered = page.locator(".actor-actions button");
+    await expect.poll(async () => offered.allInnerTexts()).toEqual(["Send …", "Kill …"]);
+    await world.post(`/sessions/${doomed}/kill`, {});
+    await expect.poll(async () => offered.allInnerTexts()).toEqual(["Restore …"]);
+  });
 });
 
 describe("a terminal in the page", () => {

@@ -18,6 +18,8 @@ export interface Line {
   readonly title: string;
   readonly status: string;
   readonly reason: string;
+  /** Whose turn it is. */
+  readonly attention: "needs" | "moving" | "resting" | "ended";
   readonly since: number;
   readonly next: { readonly name: string; readonly at: number } | null;
   readonly parent: string | null;
@@ -46,6 +48,8 @@ export interface ActorFacts {
   readonly updatedAt: number;
   readonly isQuarantined: boolean;
   readonly strikes: number;
+  /** What a person may do with it as it stands. */
+  readonly offers: readonly string[];
   readonly timers: readonly { readonly name: string; readonly dueAt: number }[];
   readonly outbox: readonly {
     readonly id: string;

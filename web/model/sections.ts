@@ -3,9 +3,10 @@ import { toneOf, type Tone } from "./words.ts";
 
 // Sections
 //
-// The board's lines, chosen and ordered: what asks for a person comes first, then what moves, then what rests.
+// The board's lines, chosen and ordered: what needs a person comes first, then what moves, then what rests. Whose turn
+// it is, the daemon says.
 
-export const SHOWS = ["all", "needs", "active", "resting", "ended"] as const;
+export const SHOWS = ["all", "needs", "moving", "resting", "ended"] as const;
 export type Show = (typeof SHOWS)[number];
 
 export interface Choice {
@@ -52,7 +53,7 @@ export function sectionsOf(lines: Iterable<Line>, { text, show, kind }: Choice):
   const byKind = new Map<string, Line[]>();
   for (const line of lines) {
     if (kind === "" ? !SPOKEN.includes(line.kind) : line.kind !== kind) continue;
-    if (show !== "all" && showOf(line) !== show) continue;
+    if (show !== "all" && line.attention !== show) continue;
     if (!words.every((word) => textOf(line).includes(word))) continue;
     const section = byKind.get(line.kind) ?? [];
     section.push(line);
@@ -65,39 +66,21 @@ export function sectionsOf(lines: Iterable<Line>, { text, show, kind }: Choice):
 
 /** How many lines each choice of `show` has, of the spoken kinds or of one. */
 export function countsOf(lines: Iterable<Line>, kind: string): Readonly<Record<Show, number>> {
-  const counts: Record<Show, number> = { all: 0, needs: 0, active: 0, resting: 0, ended: 0 };
+  const counts: Record<Show, number> = { all: 0, needs: 0, moving: 0, resting: 0, ended: 0 };
   for (const line of lines) {
     if (kind === "" ? !SPOKEN.includes(line.kind) : line.kind !== kind) continue;
     counts.all += 1;
-    counts[showOf(line)] += 1;
+    counts[line.attention] += 1;
   }
   return counts;
 }
 
-/** The tone of a line; a quarantine is worse than any state. */
-export function toneOfLine(line: Line): Tone {
-  return line.isQuarantined ? "bad" : toneOf(line.status);
-}
-
-const ENDED = new Set([
-  "done",
-  "merged",
-  "killed",
-  "cleanup",
-  "terminated",
-  "removed",
-  "archived",
-  "canceled",
-  "cancelled",
-  "absent",
-  "answered",
-]);
-
-function showOf(line: Line): Exclude<Show, "all"> {
-  const tone = toneOfLine(line);
-  if (tone === "needs" || tone === "bad") return "needs";
-  if (line.isDone || ENDED.has(line.status)) return "ended";
-  return tone === "active" || tone === "good" ? "active" : "resting";
+/** The tone of a line: only what needs a person looks like it, whatever its status is called. */
+export function toneOfLine({ isQuarantined, status, attention }: Line): Tone {
+  const tone = isQuarantined ? "bad" : toneOf(status);
+  if (attention === "needs") return tone === "bad" ? "bad" : "needs";
+  if (attention === "moving") return tone === "good" ? "good" : "active";
+  return tone === "needs" || tone === "active" ? "quiet" : tone;
 }
 
 function compare(a: Line, b: Line): number {
@@ -105,7 +88,7 @@ function compare(a: Line, b: Line): number {
 }
 
 function rankOf(line: Line): number {
-  return SHOWS.indexOf(showOf(line));
+  return SHOWS.indexOf(line.attention);
 }
 
 function placeOf(kind: string): number {

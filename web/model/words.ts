@@ -8,7 +8,6 @@ export type Tone = "needs" | "bad" | "good" | "active" | "quiet";
 const TONES: Readonly<Record<string, Tone>> = {
   needs_input: "needs",
   stuck: "needs",
-  detecting: "needs",
   no_signal: "needs",
   changes_requested: "needs",
   ci_failed: "needs",
@@ -37,6 +36,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   alive: "active",
   active: "active",
   running: "active",
+  detecting: "active",
   launching: "active",
   registered: "active",
 };

@@ -112,7 +112,7 @@ function Filters({
 const SHOW_NAMES: Readonly<Record<Show, string>> = {
   all: "All",
   needs: "Needs you",
-  active: "Moving",
+  moving: "Moving",
   resting: "Resting",
   ended: "Ended",
 };

@@ -3,7 +3,8 @@ import { ask } from "../model/client.ts";
 
 // Actions
 //
-// What a person may do with an actor. Each is asked about first, and nothing is drawn before it is committed.
+// What a person may do with an actor: what the daemon offers, as it stands. Each is asked about first, and nothing is
+// drawn before it is committed.
 
 export interface Action {
   readonly name: string;
@@ -20,14 +21,14 @@ export interface Action {
 export function Actions({
   kind,
   id,
-  isQuarantined,
+  offers,
 }: {
   readonly kind: string;
   readonly id: string;
-  readonly isQuarantined: boolean;
+  readonly offers: readonly string[];
 }): ReactNode {
   const [open, setOpen] = useState<Action>();
-  const actions = [...(ACTIONS[kind]?.(id) ?? []), ...(isQuarantined ? [releaseOf(kind, id)] : [])];
+  const actions = offers.flatMap((offer) => ACTIONS[offer]?.(kind, id) ?? []);
   if (actions.length === 0) return null;
   return (
     <div className="actor-actions">
@@ -46,75 +47,57 @@ export function Actions({
   );
 }
 
-const ACTIONS: Readonly<Record<string, (id: string) => Action[]>> = {
-  session: (id) => [
-    {
-      name: "Send",
-      question: `The text is typed into the terminal of ${id}, once its agent can take it.`,
-      path: `/sessions/${id}/send`,
-      body: (text) => ({ text }),
-      field: "Text",
-    },
-    {
-      name: "Kill",
-      question: `The agent of ${id} is ended. Its worktree stays if work in it would be lost.`,
-      isDanger: true,
-      path: `/sessions/${id}/kill`,
-      body: () => ({ kind: "manual" }),
-    },
-    {
-      name: "Restore",
-      question: `The agent of ${id} is started again in its worktree, if it has ended.`,
-      path: `/sessions/${id}/restore`,
-      body: () => ({}),
-    },
-    reviewOf(id),
-  ],
-  review: (id) => [reviewOf(id)],
-  question: (id) => [
-    {
-      name: "Answer",
-      question: "The answer reaches the terminal of whoever asked.",
-      path: `/questions/${id}/answer`,
-      body: (text) => ({ answer: text }),
-      field: "Answer",
-    },
-  ],
-  objective: (id) => [
-    {
-      name: "Send",
-      question: `The text reaches the manager of ${id}.`,
-      path: `/objectives/${id}/send`,
-      body: (text) => ({ text }),
-      field: "Text",
-    },
-    {
-      name: "Cancel",
-      question: `The objective ${id} is given up, and its manager and workers are ended.`,
-      isDanger: true,
-      path: `/objectives/${id}/cancel`,
-      body: () => ({}),
-    },
-  ],
-};
-
-function reviewOf(id: string): Action {
-  return {
+const ACTIONS: Readonly<Record<string, (kind: string, id: string) => Action>> = {
+  send: (kind, id) => ({
+    name: "Send",
+    question:
+      kind === "objective"
+        ? `The text reaches the manager of ${id}.`
+        : `The text is typed into the terminal of ${id}, once its agent can take it.`,
+    path: `/${kind}s/${id}/send`,
+    body: (text) => ({ text }),
+    field: "Text",
+  }),
+  kill: (_, id) => ({
+    name: "Kill",
+    question: `The agent of ${id} is ended. Its worktree stays if work in it would be lost.`,
+    isDanger: true,
+    path: `/sessions/${id}/kill`,
+    body: () => ({ kind: "manual" }),
+  }),
+  restore: (_, id) => ({
+    name: "Restore",
+    question: `The agent of ${id} is started again in its worktree.`,
+    path: `/sessions/${id}/restore`,
+    body: () => ({}),
+  }),
+  review: (_, id) => ({
     name: "Review",
     question: `The open pull requests of ${id} are reviewed, where their heads were not yet.`,
     path: `/sessions/${id}/reviews/trigger`,
     body: () => ({}),
-  };
-}
-
-function releaseOf(kind: string, id: string): Action {
-  return {
+  }),
+  answer: (_, id) => ({
+    name: "Answer",
+    question: "The answer reaches the terminal of whoever asked.",
+    path: `/questions/${id}/answer`,
+    body: (text) => ({ answer: text }),
+    field: "Answer",
+  }),
+  cancel: (_, id) => ({
+    name: "Cancel",
+    question: `The objective ${id} is given up, and its manager and workers are ended.`,
+    isDanger: true,
+    path: `/objectives/${id}/cancel`,
+    body: () => ({}),
+  }),
+  release: (kind, id) => ({
     name: "Release",
     question: `${kind}/${id} takes messages again. What broke its steps may break them again.`,
     path: `/actors/${kind}/${id}/release`,
     body: () => ({}),
-  };
-}
+  }),
+};
 
 /** Asks, does it, and says what became of it. */
 export function Confirmation({

@@ -45,7 +45,7 @@ export function ActorHead({
           Terminal
         </a>
       )}
-      <Actions kind={kind} id={id} isQuarantined={actor.facts?.isQuarantined === true} />
+      <Actions kind={kind} id={id} offers={actor.facts?.offers ?? []} />
       <LinkState link={actor.link} />
     </header>
   );
