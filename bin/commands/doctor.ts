@@ -2,15 +2,23 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import type { z } from "zod";
+import { inspectRepository } from "../../adapters/git-repository.ts";
 import { foreignPanes } from "../../adapters/terminal-panes.ts";
 import { tmuxClient } from "../../adapters/tmux.ts";
+import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { lastGenerationIn } from "../../storage/generation.ts";
-import { homeOf } from "../run-file.ts";
+import { holderOf } from "../../storage/writer-lock.ts";
+import { homeOf, readRunFile } from "../run-file.ts";
+import { ask, query } from "../cli/api.ts";
+import { agentOf } from "../cli/client.ts";
 import { EXIT } from "../cli/exit.ts";
 import { readSettings } from "../home.ts";
 import { paint, print, type Output } from "../cli/output.ts";
 import { readiness, running } from "./daemon.ts";
+
+type Project = z.infer<typeof ProjectView>;
 
 /** One thing that was looked at. */
 interface Finding {
@@ -21,8 +29,10 @@ interface Finding {
   readonly mend?: string;
 }
 
+const MOST_PROJECTS = 1_000;
 // A store needs room to write while it keeps what it has.
 const FREE_BYTES = 512 * 1024 * 1024;
+const RESTART = "ao down && ao up --detach";
 const INSTALL = process.platform === "darwin" ? "brew install" : "sudo apt-get install -y";
 
 /** Looks at everything the daemon needs and says how to mend what is wrong. The answer is 0 when nothing is. */
@@ -50,6 +60,7 @@ async function insideFindings(home: string): Promise<Finding[]> {
     runFileFinding(home),
     await daemonFinding(home),
     await panesFinding(home),
+    ...(await projectFindings(home)),
   ];
 }
 
@@ -167,19 +178,16 @@ function configFinding(home: string): Finding {
 }
 
 function runFileFinding(home: string): Finding {
-  const isThere = existsSync(join(home, "run.json"));
-  const isStale = isThere && running(home) === undefined;
-  const found = isStale
-    ? "left by a daemon that is gone"
-    : isThere
-      ? "names a running daemon"
-      : "none";
-  return {
-    name: "run.json",
-    isFine: !isStale,
-    found,
-    ...(isStale ? { mend: "ao up --detach" } : {}),
-  };
+  const name = "run.json";
+  if (!existsSync(join(home, name))) return { name, isFine: true, found: "none" };
+  if (running(home) !== undefined) return { name, isFine: true, found: "names a running daemon" };
+  if (readRunFile(home) !== undefined) {
+    return { name, isFine: false, found: "left by a daemon that is gone", mend: "ao up --detach" };
+  }
+  // Nobody finds the daemon that wrote it; the lock still tells which it is, and so does `ao down`.
+  const isHeld = holderOf(home) !== undefined;
+  const found = isHeld ? "damaged, while a daemon runs" : "damaged";
+  return { name, isFine: false, found, mend: isHeld ? RESTART : "ao up --detach" };
 }
 
 async function daemonFinding(home: string): Promise<Finding> {
@@ -193,10 +201,10 @@ async function daemonFinding(home: string): Promise<Finding> {
     const waiting = parts
       .filter(({ state }) => state !== "running")
       .map((part) => `${part.name} is ${part.state}`);
-    return { name, isFine: false, found: waiting.join(", "), mend: "ao down && ao up --detach" };
+    return { name, isFine: false, found: waiting.join(", "), mend: RESTART };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return { name, isFine: false, found: error.message, mend: "ao down && ao up --detach" };
+    return { name, isFine: false, found: error.message, mend: RESTART };
   }
 }
 
@@ -218,6 +226,40 @@ async function panesFinding(home: string): Promise<Finding> {
     if (!(error instanceof Failure)) throw error;
     const mend = `tmux -S '${socket}' list-panes -a`;
     return { name, isFine: false, found: error.message, mend };
+  }
+}
+
+/** Projects whose repository is not where it was registered, as the daemon knows them. */
+async function projectFindings(home: string): Promise<Finding[]> {
+  // Only the daemon reads the store, and an agent is not shown what other projects there are.
+  if (running(home) === undefined || agentOf(process.env) !== undefined) return [];
+  try {
+    const path = `/projects${query({ limit: MOST_PROJECTS })}`;
+    const { projects } = await ask<{ projects: Project[] }>("GET", path);
+    const findings = await Promise.all(projects.map(projectFinding));
+    const wrong = findings.filter((finding) => !finding.isFine);
+    if (wrong.length > 0) return wrong;
+    const found = projects.length === 0 ? "none" : `all ${projects.length} are there`;
+    return [{ name: "projects", isFine: true, found }];
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return [{ name: "projects", isFine: false, found: error.message, mend: RESTART }];
+  }
+}
+
+async function projectFinding({ id, root }: Project): Promise<Finding> {
+  try {
+    await inspectRepository(root);
+    return { name: "project", isFine: true, found: `${id} in ${root}` };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const found = `${id}: ${error.message}`;
+    return {
+      name: "project",
+      isFine: false,
+      found,
+      mend: `ao project rm ${id} # or put the repository back`,
+    };
   }
 }
 

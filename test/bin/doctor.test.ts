@@ -1,10 +1,13 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { takeWriterLock } from "../../storage/writer-lock.ts";
+import { connected } from "../support/command-line.ts";
 import { daemonWorld } from "../support/daemon.ts";
 import { tempFolder } from "../support/folder.ts";
+import { repositoryAlone } from "../support/repository.ts";
 
 const ENTRY = join(import.meta.dirname, "../../bin/entry.js");
 const Said = z.object({
@@ -122,6 +125,35 @@ describe("the doctor", () => {
       { isFine: false, found: "left by a daemon that is gone", mend: "ao up --detach" },
     ]);
     expect(await here.finding("daemon")).toMatchObject({ isFine: false, mend: "ao up --detach" });
+  });
+
+  it.each(["", "{", '{"pid":1}'])("sees that run.json is damaged when it is '%s'", async (text) => {
+    const here = machine();
+    writeFileSync(join(here.home, "run.json"), text);
+    const damaged = { isFine: false, found: "damaged", mend: "ao up --detach" };
+    expect(await here.finding("run.json")).toMatchObject(damaged);
+    const lock = takeWriterLock(here.home);
+    onTestFinished(() => lock.release());
+    const held = { found: "damaged, while a daemon runs", mend: "ao down && ao up --detach" };
+    expect(await here.finding("run.json")).toMatchObject(held);
+  });
+
+  it("names a project whose repository is gone, with what removes it", async () => {
+    const line = await connected();
+    const { path } = await repositoryAlone();
+    await line.ao(["project", "add", path, "--id", "here"]);
+    const projects = async (): Promise<unknown> =>
+      Said.parse(await line.json(["doctor"])).findings.filter(({ name }) => /project/.test(name));
+    expect(await projects()).toMatchObject([{ isFine: true, found: "all 1 are there" }]);
+    renameSync(path, `${path}-elsewhere`);
+    expect(await projects()).toMatchObject([
+      {
+        name: "project",
+        isFine: false,
+        found: `here: inspect ${path}: there is no such folder`,
+        mend: expect.stringMatching(/^ao project rm here\b/) as unknown,
+      },
+    ]);
   });
 
   it("names the panes of a store that is no more with what ends them", async () => {
