@@ -5,7 +5,7 @@ import { print, type Output } from "../cli/output.ts";
 /** Plays the demo; progress goes to standard error when --json asks for facts. The answer is the exit code. */
 export async function demo(output: Output, options: { keep?: boolean }): Promise<number> {
   const stop = stopped(output);
-  const failed = await runDemo({
+  const told = await runDemo({
     entry: [process.execPath, process.argv[1] ?? ""],
     keep: options.keep === true,
     out: (line) => (output.isJson ? output.note(line) : output.write(`${line}\n`)),
@@ -14,11 +14,13 @@ export async function demo(output: Output, options: { keep?: boolean }): Promise
     if (!stop.aborted) throw error;
     return undefined;
   });
-  if (failed === undefined) {
+  if (told === undefined) {
     output.note("stopped; nothing of it is left");
     return EXIT.interrupted;
   }
-  if (output.isJson) print(output, { failed }, () => "");
+  const facts = told.map(([name, words, held]) => ({ name, held, words }));
+  const failed = facts.filter(({ held }) => !held).length;
+  if (output.isJson) print(output, { failed, facts }, () => "");
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 

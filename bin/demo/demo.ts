@@ -7,7 +7,7 @@ import { conflict } from "./acts/conflict.ts";
 import { interruption } from "./acts/interruption.ts";
 import { objective } from "./acts/objective.ts";
 import { review } from "./acts/review.ts";
-import { factsOf } from "./facts.ts";
+import { factsOf, type Fact } from "./facts.ts";
 import { house as newHouse, type House } from "./house.ts";
 import { buildStage, scripted, type Stage } from "./stage.ts";
 import { follow, table } from "./story.ts";
@@ -36,8 +36,8 @@ function agent(role: Parameters<typeof scripted>[0]): object {
 
 const ENDING_MS = 15_000;
 
-/** Runs the demo; the number of facts that did not hold. */
-export async function runDemo(options: DemoOptions): Promise<number> {
+/** Runs the demo; what must have happened, and whether it has. */
+export async function runDemo(options: DemoOptions): Promise<readonly Fact[]> {
   const { out, keep, entry } = options;
   const root = mkdtempSync(join(tmpdir(), "ao-demo-"));
   const stage = await buildStage(root);
@@ -50,10 +50,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   try {
     out(`A real repository with a bare origin: ${stage.repository}`);
     await demo.play((reason) => broken.abort(reason));
-    const failed = await demo.check();
+    const facts = await demo.check();
     isWhole = true;
     if (keep) await demo.tellKept();
-    return failed;
+    return facts;
   } finally {
     const isKept = keep && isWhole;
     await demo.leave(isKept);
@@ -112,8 +112,8 @@ class Demo {
     await following;
   }
 
-  /** Prints what was; the number of facts that do not hold. */
-  async check(): Promise<number> {
+  /** Prints what was, and every fact. */
+  async check(): Promise<readonly Fact[]> {
     const { out, keep } = this.#options;
     const { telling, seen } = this.#play;
     out("\nTimeline");
@@ -136,14 +136,14 @@ class Demo {
     for (const line of seen.shown.trimEnd().split("\n")) out(`  ${line}`);
     out("\nFacts");
     const facts = await factsOf(this.#play, { keep });
-    for (const [fact, holds] of facts) out(`  ${holds ? "✓" : "✗"} ${fact}`);
-    const failed = facts.filter(([, holds]) => !holds).length;
+    for (const [, words, held] of facts) out(`  ${held ? "✓" : "✗"} ${words}`);
+    const failed = facts.filter(([, , held]) => !held).length;
     out(
       failed === 0
         ? `\nAll ${facts.length} facts hold.`
         : `\n${failed} of ${facts.length} facts do not hold.`,
     );
-    return failed;
+    return facts;
   }
 
   /** Says where to look, and how to end it. */

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, globSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, it, onTestFailed, onTestFinished, vi } from "vitest";
+import { z } from "zod";
 import { tempFolder } from "../support/folder.ts";
 import { bundled, startBrowser } from "../support/browser.ts";
 import { endLeftovers } from "../support/leftovers.ts";
@@ -38,6 +39,17 @@ it("plays to its end, and leaves no process and no folder", async () => {
   expect(await endLeftovers(folder, 2_000)).toEqual([]);
 });
 
+const Told = z.strictObject({
+  failed: z.number(),
+  facts: z.array(
+    z.strictObject({
+      name: z.string().regex(/^[a-z-]+$/),
+      held: z.boolean(),
+      words: z.string(),
+    }),
+  ),
+});
+
 // As if each had been told what another one was.
 const FALSE_WORDS = [
   "started 1",
@@ -53,9 +65,12 @@ const BROKEN = [
 ];
 
 it("fails when facts do not hold, and says which", async () => {
-  const { folder, told, diary } = demo();
+  const { folder, told, diary } = demo("--json");
   appendFileSync(await diary("demo-o1-w2"), `${FALSE_WORDS.join("\n")}\n`);
-  const { exitCode, all } = await told;
+  const { exitCode, all, stdout } = await told;
+  const { failed, facts } = Told.parse(JSON.parse(stdout));
+  expect([failed, new Set(facts.map(({ name }) => name)).size]).toEqual([BROKEN.length, 29]);
+  expect(facts.filter(({ held }) => !held).map(({ words }) => words)).toEqual(BROKEN);
   expect([...all.matchAll(/^ {2}✗ (.*)$/gm)].map(([, fact]) => fact)).toEqual(BROKEN);
   expect(all).toMatch(/^4 of 29 facts do not hold\.$/m);
   expect(exitCode).toBe(1);
