@@ -7,7 +7,7 @@ import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
 import { CLAUDE, signedIn } from "../support/claude.ts";
 import { daemonWorld } from "../support/daemon.ts";
 import { fakeAnthropic } from "../support/fake-anthropic.ts";
-import { pullFacts } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 import { commitFile, repositoryAlone } from "../support/repository.ts";
 
 // The real Claude Code as a reviewer, in a real pane, under the real daemon; only the model is scripted.

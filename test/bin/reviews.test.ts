@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { ReviewsView } from "../../http/review-view.ts";
 import { reviewerTokens } from "../../http/tokens.ts";
 import { commandLine, connected, type CommandLine } from "../support/command-line.ts";
-import { pullFacts, withProject, withSession, type Served } from "../support/http.ts";
+import { withProject, withSession, type Served } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 
 const ASKS = ["--verdict", "changes_requested"];
 const token = reviewerTokens("secret").mint({

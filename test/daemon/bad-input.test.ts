@@ -2,7 +2,7 @@
 import { renameSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { pullFacts } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 import { daemonWorld, observe, PATIENCE_MS } from "../support/daemon.ts";
 
 // What nobody should send, over each way in, and what the world does that nobody should do. The daemon runs through all

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
-import { pullFacts } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 import { commitFile } from "../support/repository.ts";
 
 // A real daemon, real tmux, and reviewers that are programs: one that waits, one that submits, one that does not listen.

@@ -1,7 +1,8 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return, typescript/no-unsafe-call, typescript/no-unsafe-argument -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
 import type { NoticeTold } from "../../http/edge.ts";
-import { pullFacts, served, withProject, withSession, type Served } from "../support/http.ts";
+import { served, withProject, withSession, type Served } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 
 async function say(server: Served, id: string, state: string): Promise<void> {
   await server.request("POST", `/sessions/${id}/activity`, { state });

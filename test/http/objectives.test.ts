@@ -1,6 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
-import { pullFacts, served, withProject, type Answer, type Served } from "../support/http.ts";
+import { served, withProject, type Answer, type Served } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 
 type Body = Parameters<Served["request"]>[2];
 interface Driven {

@@ -1,14 +1,8 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return, typescript/no-unsafe-call, typescript/no-unsafe-argument -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
 import type { Answer } from "../support/http.ts";
-import {
-  pullFacts,
-  served,
-  withOrder,
-  withProject,
-  withSession,
-  type Served,
-} from "../support/http.ts";
+import { served, withOrder, withProject, withSession, type Served } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 import { outside } from "../support/outside.ts";
 
 async function explanation(server: Served, id = "demo-1"): Promise<Answer["body"]> {

@@ -1,6 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return, typescript/no-unsafe-argument, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
-import { pullFacts, served, withProject, withSession, type Served } from "../support/http.ts";
+import { served, withProject, withSession, type Served } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 
 /** A session with everything that a view can tell. */
 async function fullSession(server: Served): Promise<void> {

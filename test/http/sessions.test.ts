@@ -4,7 +4,6 @@ import { Failure } from "../../machines/failures.ts";
 import type { JsonObject } from "../../machines/json.ts";
 import {
   coded,
-  pullFacts,
   served,
   withOrder,
   withProject,
@@ -12,6 +11,7 @@ import {
   type Answer,
   type Served,
 } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
 import { outside } from "../support/outside.ts";
 
 /** Reads a session, for polling. */

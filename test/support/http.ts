@@ -18,7 +18,6 @@ import { Failure } from "../../machines/failures.ts";
 import type { KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
-import { PullRequestFacts } from "../../machines/observations.ts";
 import { Settings } from "../../machines/settings.ts";
 import { memoryDisk, memoryStore } from "../../storage/memory-store.ts";
 import { outside, type Outside } from "./outside.ts";
@@ -162,23 +161,4 @@ export async function withOrder(server: Served): Promise<string> {
   const { status, body } = await server.request("POST", "/sessions", order);
   if (status !== 201) throw new Error(`no session was started: ${body.code} ${body.message}`);
   return String(body.id);
-}
-
-/** A pull request as a forge tells it. */
-export function pullFacts(change: Partial<PullRequestFacts> = {}): PullRequestFacts {
-  return PullRequestFacts.parse({
-    url: "https://forge.test/1",
-    number: 1,
-    title: "A change",
-    state: "open",
-    headSha: "a".repeat(40),
-    headRef: "topic",
-    baseRef: "main",
-    ci: { state: "none" },
-    reviewDecision: "none",
-    comments: [],
-    mergeable: true,
-    updatedAt: 1,
-    ...change,
-  });
 }

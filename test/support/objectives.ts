@@ -14,6 +14,7 @@ import { memoryDisk, memoryStore, type MemoryDisk } from "../../storage/memory-s
 import type { Outcome } from "../../storage/store.ts";
 import { manualClock, settle, type ManualClock } from "./clock.ts";
 import { outside, type Outside } from "./outside.ts";
+import { pullFacts } from "./pulls.ts";
 
 // Objectives
 //
@@ -262,18 +263,12 @@ function text(value: unknown): string {
 /** A pull request as any forge tells it. */
 export function pull(more: JsonObject = {}): JsonObject {
   return {
-    url: "ao://demo/pull/1",
-    number: 1,
-    title: "A change",
-    state: "open",
-    headSha: "aaa",
-    headRef: "topic",
-    baseRef: "main",
-    ci: { state: "passing" },
-    reviewDecision: "required",
-    comments: [],
-    mergeable: true,
-    updatedAt: 1,
+    ...pullFacts({
+      url: "ao://demo/pull/1",
+      headSha: "aaa",
+      ci: { state: "passing" },
+      reviewDecision: "required",
+    }),
     ...more,
   };
 }

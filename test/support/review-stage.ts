@@ -8,6 +8,7 @@ import { Settings } from "../../machines/settings.ts";
 import type { Outcome, SnapshotRow } from "../../storage/store.ts";
 import { settle } from "./clock.ts";
 import { outside, sha, type Outside } from "./outside.ts";
+import { pullFacts } from "./pulls.ts";
 import { World } from "./world.ts";
 
 // Review stage
@@ -133,20 +134,16 @@ export class ReviewStage {
   }
 
   async tellPulls(): Promise<void> {
-    const prs = [...this.pulls].map(([number, { headSha, state }]) => ({
-      url: `https://forge.test/${number}`,
-      number,
-      title: `Change ${number}`,
-      state,
-      headSha,
-      headRef: `topic-${number}`,
-      baseRef: "main",
-      ci: { state: "none" },
-      reviewDecision: "none",
-      comments: [],
-      mergeable: true,
-      updatedAt: 1,
-    }));
+    const prs = [...this.pulls].map(([number, { headSha, state }]) =>
+      pullFacts({
+        url: `https://forge.test/${number}`,
+        number,
+        title: `Change ${number}`,
+        state,
+        headSha,
+        headRef: `topic-${number}`,
+      }),
+    );
     await this.observe("scm", { fetched: true, prs });
   }
 

@@ -8,12 +8,13 @@ import type { JsonObject } from "../../machines/json.ts";
 import type { ReviewContext } from "../../machines/review-record.ts";
 import type { SessionContext } from "../../machines/session-record.ts";
 import { kinds } from "../../machines/kinds.ts";
-import { PullRequestFacts } from "../../machines/observations.ts";
+import type { PullRequestFacts } from "../../machines/observations.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
 import { commitOf } from "../storage/rows.ts";
 import { settle } from "./clock.ts";
 import { outside, sha, type Outside } from "./outside.ts";
+import { pullFacts } from "./pulls.ts";
 import { World } from "./world.ts";
 
 // Review world
@@ -115,19 +116,12 @@ export class ReviewWorld {
   /** A pull request as it is from now on; told with `tellPulls`. */
   pull(number: number, change: Partial<PullRequestFacts> = {}): void {
     const known = this.#pulls.get(number);
-    const facts = PullRequestFacts.parse({
+    const facts = pullFacts({
       url: `https://forge.test/${number}`,
       number,
       title: `Change ${number}`,
-      state: "open",
       headSha: "",
       headRef: `topic-${number}`,
-      baseRef: "main",
-      ci: { state: "none" },
-      reviewDecision: "none",
-      comments: [],
-      mergeable: true,
-      updatedAt: 1,
       ...known,
       ...change,
     });
