@@ -35,13 +35,13 @@ async function until(file: string): Promise<string> {
 describe("an agent", () => {
   it("finds the files that its harness asks for outside of its worktree, and they go with it (H3)", async () => {
     const { launch, destroy, home } = tmuxWorld();
-    const script = `printf '%s' "$OPENCODE_CONFIG_DIR" > ${home}/seen.new; mv ${home}/seen.new ${home}/seen; exec cat`;
+    const script = `printf '%s' "$OPENCODE_CONFIG" > ${home}/seen.new; mv ${home}/seen.new ${home}/seen; exec cat`;
     const PATH = await program(home, "opencode", script);
     await launch(launchSpecOf("opencode", PATH));
-    const folder = await until(join(home, "seen"));
-    expect(folder).toBe(join(await realpath(home), "agents/mer.1"));
-    expect(readFileSync(join(folder, "plugins/ao.js"), "utf8")).toContain("ao");
-    expect(statSync(join(folder, "plugins/ao.js")).mode & 0o777).toBe(0o600);
+    const folder = join(await realpath(home), "agents/mer.1");
+    expect(await until(join(home, "seen"))).toBe(join(folder, "opencode.json"));
+    expect(readFileSync(join(folder, "ao.js"), "utf8")).toContain("ao");
+    expect(statSync(join(folder, "ao.js")).mode & 0o777).toBe(0o600);
     await destroy();
     expect(existsSync(folder)).toBe(false);
   });

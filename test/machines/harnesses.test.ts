@@ -155,13 +155,15 @@ describe("opencode", () => {
       task: { conversation: AGAIN, prompt: "" },
       argv: ["opencode", "--session", ID],
     },
-  ])("$title, its plugin in a folder of its own", ({ task, argv }) => {
+  ])("$title, its plugin named by a file and not found in a folder", ({ task, argv }) => {
     const launch = agentLaunch(agent, { prompt: "Do it", conversation: FRESH, cwd: "/w", ...task });
     expect(launch).toMatchObject({
       argv,
-      env: { OPENCODE_CONFIG_DIR: FILES },
-      files: [{ name: "plugins/ao.js" }],
+      env: { OPENCODE_CONFIG: `${FILES}/opencode.json` },
+      files: [{ name: "opencode.json", text: '{"plugin":["./ao.js"]}' }, { name: "ao.js" }],
     });
+    // It installs packages into a folder of configuration before it starts.
+    expect(launch.env).not.toHaveProperty("OPENCODE_CONFIG_DIR");
   });
 });
 
