@@ -158,8 +158,7 @@ function pullOf(pr: SessionContext["prs"][number]): MemberPull {
 /** Why a session ended, as classes of causes; null while it goes on or may go on (B-3). */
 function endOf({ axes, terminal, wanted }: SessionContext): Cause | null {
   const { state, reason } = axes.lifecycle;
-  const isGone = terminal.state === "exited" || terminal.state === "stopped";
-  if (state === "done") return isGone || wanted === "closed" ? "clean" : null;
+  if (state === "done") return isEmpty({ axes, terminal }) || wanted === "closed" ? "clean" : null;
   if (state !== "terminated") return null;
   if (reason === "manually_killed" || reason === "auto_cleanup" || reason === "pr_merged") {
     return "user";
@@ -167,6 +166,15 @@ function endOf({ axes, terminal, wanted }: SessionContext): Cause | null {
   if (reason === "error_in_process") return "launch";
   if (reason !== "agent_process_exited") return "infra";
   return terminal.exitCode === 0 ? "clean" : "crash";
+}
+
+/** Whether nobody is in its terminal any more. */
+function isEmpty({
+  axes: { runtime },
+  terminal,
+}: Pick<SessionContext, "axes" | "terminal">): boolean {
+  const isLost = runtime.reason === "runtime_lost";
+  return isLost || terminal.state === "exited" || terminal.state === "stopped";
 }
 
 const SETTLED: ReadonlySet<string> = new Set(["delivered", "expired", "undeliverable"]);

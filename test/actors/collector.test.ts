@@ -167,7 +167,7 @@ describe("rows and directories that do not agree", () => {
     expect(w.outside.strays.size).toBe(0);
   });
 
-  it("a workspace whose directory is gone is told while its session is open, and archived once it has ended", async () => {
+  it("orcha-196: a workspace whose directory is gone is told while its session is open, and archived once it has ended", async () => {
     const { w, worker } = await collecting();
     w.outside.trees.delete(worker);
     await w.pass(EVERY);

@@ -69,6 +69,20 @@ describe("a pull request whose checks fail", () => {
     expect(w.session(`${id}-m2`).prompt).toContain("#1 open, checks failing");
   });
 
+  it("orcha-281: whose worker vanished without a word is its manager's within two and a half minutes", async () => {
+    const { w, id, worker } = await published();
+    await w.pulls(worker, red);
+    await w.says(worker, "active");
+    w.outside.panes.delete(worker);
+    const { epoch } = w.session(worker).terminal;
+    for (let pass = 0; pass < 30; pass += 1) {
+      await w.system.observe("runtime", worker, { runtime: "dead", process: "dead", epoch });
+      await w.pass(5_000);
+    }
+    expect([w.session(worker).axes.lifecycle.state, w.pokes(id)]).toEqual(["done", 1]);
+    expect(w.typed(w.managerId(id)).at(-1)).toContain("#1 open, checks failing");
+  });
+
   it("orcha-223, orcha-226: is told to its worker once, however often that is seen, and to nobody else", async () => {
     const { w, worker } = await published();
     const before = sessions(w);

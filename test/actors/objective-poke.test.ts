@@ -246,7 +246,7 @@ describe("pokes that nothing follows", () => {
     ]);
   });
 
-  it("are told from those that something followed", async () => {
+  it("orcha-128: are told from those that something followed", async () => {
     const { w, id } = await idle();
     await w.pass(IDLE_MS);
     const worker = await w.worker(id);

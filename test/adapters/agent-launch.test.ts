@@ -101,7 +101,7 @@ async function config(text: string): Promise<{ home: string; file: string }> {
 }
 
 describe("trust", () => {
-  it("is written once, and nothing else of the person's file is touched (T1)", async () => {
+  it("orcha-122: is written once, and nothing else of the person's file is touched (T1)", async () => {
     const { home, file } = await config('{"theme":"dark","projects":{"/a":{"x":1},"/w":{"y":2}}}');
     expect(await trustFolder("/w", { HOME: home })).toBe(true);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({

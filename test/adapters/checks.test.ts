@@ -153,7 +153,7 @@ describe("checks", () => {
 });
 
 describe("the processes of checks", () => {
-  it("end with their command, even those that left its group and hold its output (C3)", async () => {
+  it("orcha-272: end with their command, even those that left its group and hold its output (C3)", async () => {
     const here = await scene();
     const pid = (name: string) => join(here.home, name);
     const { checks: results } = await here.run([

@@ -112,7 +112,7 @@ async function address(...statuses: readonly number[]): Promise<{ url: string; p
 const LAST = EFFECTS.notifyPerson.attempts;
 
 describe("a notice", () => {
-  it("is told by the log when nothing is set up", async () => {
+  it("orcha-232: is told by the log when nothing is set up", async () => {
     const here = scene({});
     expect(await here.tell(notice())).toMatchObject({ ways: ["log"], failed: [], isHeld: false });
     expect(here.log).toEqual(["notice mer-1-n1 (urgent): mer-1 needs input: may I?"]);
@@ -164,7 +164,7 @@ describe("a notice", () => {
   });
 
   it.each([
-    { title: "another type", notify: { types: ["escalated"] } },
+    { title: "orcha-231: another type", notify: { types: ["escalated"] } },
     { title: "a higher priority", notify: { minPriority: "urgent" }, more: { priority: "action" } },
   ] as const)("goes to the log only when $title is asked for (P4)", async ({ notify, ...row }) => {
     const { argv, told } = program();

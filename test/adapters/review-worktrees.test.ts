@@ -128,7 +128,7 @@ describe("the worktree of a reviewer", () => {
     expect(await readdir(join(first.path, ".."))).toEqual(["r1"]);
   });
 
-  it("goes with its epoch, and with its reviewer (RW4)", async () => {
+  it("orcha-188: goes with its epoch, and with its reviewer (RW4)", async () => {
     const scene = await sceneOf(await repositoryAlone());
     const old = await only(scene.prepare(1, scene.head));
     const trees = await scene.prepare(2, scene.head, scene.base);
@@ -139,7 +139,7 @@ describe("the worktree of a reviewer", () => {
     await scene.release();
   });
 
-  it("fetches a commit that only origin has", async () => {
+  it("orcha-262: fetches a commit that only origin has", async () => {
     const scene = await sceneOf(await repositoryWithOrigin());
     const { home, origin } = scene.repository;
     await run(home, "clone", "--quiet", origin, "other");

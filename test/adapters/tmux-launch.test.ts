@@ -15,6 +15,7 @@ const HARD = [
   "ünï ☃ 漢字 😀",
   "#{pane_id} %1 ~ *",
   "",
+  "a prompt of 17 KB ".repeat(967),
 ];
 
 async function json(path: string): Promise<unknown> {
@@ -22,7 +23,7 @@ async function json(path: string): Promise<unknown> {
 }
 
 describe("what the program gets", () => {
-  it("A5: arguments and environment reach the program byte for byte", async () => {
+  it("orcha-288, A5: arguments and environment reach the program byte for byte", async () => {
     const { launch, home } = tmuxWorld();
     const out = join(home, "got.json");
     const script = `const fs = require("node:fs"); fs.writeFileSync("${out}.new", JSON.stringify([process.argv.slice(1), process.env])); fs.renameSync("${out}.new", "${out}")`;

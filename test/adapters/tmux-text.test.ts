@@ -22,7 +22,7 @@ it.each([
   { title: "only a semicolon", text: ";" },
   { title: "quotes, formats and key names", text: `'"\`$(id) #{pane_id} %1 Enter C-c \\` },
   { title: "every language", text: "ünï ☃ 漢字 😀" },
-  { title: "nothing at all", text: "" },
+  { title: "orcha-271: nothing at all", text: "" },
 ])("types $title exactly, then Enter", async ({ text }) => {
   const { type, typedText } = await recording();
   expect(await type(text, { id: "1" })).toEqual({ repeated: false });

@@ -7,7 +7,7 @@ import { commitFile, initRepository, repositoryWithOrigin, run } from "../suppor
 import { alone, expectTidy, published, sceneOf, withSubmodule } from "../support/workspace.ts";
 
 describe("preparing a workspace", () => {
-  it("makes a clean worktree on a new branch from the base", async () => {
+  it("orcha-268: makes a clean worktree on a new branch from the base", async () => {
     const scene = await published();
     const baseSha = await run(scene.repo, "rev-parse", "main");
     expect(await scene.prepare()).toEqual({
@@ -90,13 +90,14 @@ describe("preparing a workspace", () => {
     expect(await scene.reclaim()).toEqual({ removed: true });
   });
 
-  it("fills submodules once, and leaves them alone when it adopts", async () => {
+  it("orcha-269: fills submodules once, leaves them alone when it adopts, and stays on its branch", async () => {
     const scene = await withSubmodule();
     await scene.prepare();
     expect(await readFile(join(scene.path, "lib/README"), "utf8")).toBe("first\n");
     const moved = await commitFile(join(scene.path, "lib"), "a", "1");
     await scene.prepare();
     expect(await run(join(scene.path, "lib"), "rev-parse", "HEAD")).toBe(moved);
+    expect(await run(scene.path, "branch", "--show-current")).toBe("ao/w-1");
   });
 
   it.each([
@@ -153,7 +154,7 @@ describe("preparing a workspace", () => {
     expect(await answer).toBe(code);
   });
 
-  it("says which base is unknown", async () => {
+  it("orcha-265: says which base is unknown", async () => {
     const scene = await alone();
     await expect(scene.prepare({ baseRef: "nope" })).rejects.toMatchObject({
       code: "BRANCH_UNKNOWN",

@@ -75,7 +75,7 @@ describe("a run.json of a daemon that was killed", () => {
 });
 
 describe("a daemon that is told to stop", () => {
-  it("D2, D3: stops in order, leaves its agents running, and adopts them at the next start", async () => {
+  it("orcha-103, D2, D3: stops in order, leaves its agents running, and adopts them at the next start", async () => {
     const { world, id, agent } = await withSession();
     const server = world.natsPid();
     expect(await world.down()).toEqual({ code: 0, signal: null });

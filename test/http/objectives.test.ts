@@ -63,7 +63,7 @@ describe("an objective", () => {
     },
     { title: "with an empty command", body: { ...GOAL, command: [] }, is: "400 MALFORMED" },
     {
-      title: "for an unknown project",
+      title: "orcha-093: for an unknown project",
       body: { ...GOAL, projectId: "unknown" },
       is: "404 ACTOR_UNKNOWN",
     },

@@ -57,12 +57,14 @@ describe("the owner's token", () => {
     expect((await server.request("GET", "/nothing")).body).toMatchObject({ code: "ROUTE_UNKNOWN" });
   });
 
-  it("is not asked for by the health routes", async () => {
+  it("orcha-258: is not asked for by the health routes, which tell the version", async () => {
     const { app } = await served();
-    const statuses = await Promise.all(
-      ["/healthz", "/readyz"].map(async (url) => (await app.inject(url)).statusCode),
-    );
-    expect(statuses).toEqual([200, 200]);
+    const answers = await Promise.all(["/healthz", "/readyz"].map(async (url) => app.inject(url)));
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
+    expect(answers.map((answer) => answer.json<{ version: string }>().version)).toEqual([
+      expect.stringMatching(/\d/),
+      expect.stringMatching(/\d/),
+    ]);
   });
 });
 

@@ -47,7 +47,7 @@ function reachable(kind: Kind): Set<AnyStateNode> {
   return seen;
 }
 
-it("a session that is done or terminated leaves that state only to begin anew (N4)", () => {
+it("orcha-130: a session that is done or terminated leaves that state only to begin anew (N4)", () => {
   const ends = all
     .filter(({ name }) => name === "session")
     .flatMap(nodesOf)

@@ -66,7 +66,7 @@ describe("forge", () => {
       orders: ["reply", INSPECT],
     },
     {
-      title: "answers with the one that is open already",
+      title: "orcha-209: answers with the one that is open already",
       was: open,
       told: pull(),
       orders: ["reply"],

@@ -57,7 +57,7 @@ describe("claude-code", () => {
   const settings = ["--settings", `${FILES}/settings.json`];
   it.each([
     {
-      title: "begins a conversation of its own with its prompt",
+      title: "orcha-084: begins a conversation of its own with its prompt",
       agent,
       task: {},
       argv: ["claude", "--session-id", ID, ...settings, "--", "Do it"],

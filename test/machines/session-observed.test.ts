@@ -134,7 +134,7 @@ describe("session, observed,", () => {
       orders: [],
     },
     {
-      title: "is over when two witnesses saw it gone in silence",
+      title: "orcha-105: is over when two witnesses saw it gone in silence",
       was: [...live, says("active")],
       told: gone,
       state: { lifecycle: "terminated", runtime: "exited" },
@@ -142,7 +142,7 @@ describe("session, observed,", () => {
       orders: [],
     },
     {
-      title: "is not over while it spoke just now",
+      title: "orcha-108: is not over while it spoke just now",
       was: [...live, says("active")],
       told: probe("dead", "dead"),
       state: { lifecycle: "detecting" },
@@ -166,7 +166,7 @@ describe("session, observed,", () => {
       orders: [],
     },
     {
-      title: "is not reopened by an observation (O-1)",
+      title: "orcha-109: is not reopened by an observation (O-1)",
       was: [...live, gone],
       told: says("active"),
       state: { lifecycle: "terminated" },
@@ -213,7 +213,7 @@ describe("session, observed,", () => {
   });
 
   it.each([
-    { title: "a probe that says the same", was: live, told: probe("alive", "alive") },
+    { title: "orcha-106: a probe that says the same", was: live, told: probe("alive", "alive") },
     {
       title: "a fetch that failed",
       was: live,
@@ -230,7 +230,11 @@ describe("session, observed,", () => {
       was: live,
       told: says("active", { confidence: "stale" }),
     },
-    { title: "a probe of a terminal that was not launched", was: live.slice(0, 2), told: gone },
+    {
+      title: "orcha-107: a probe of a terminal that was not launched",
+      was: live.slice(0, 2),
+      told: gone,
+    },
     { title: "equal probes of what is over (rule 9)", was: [...live, gone], told: gone },
     {
       title: "the evidence it is stuck on (O-4)",

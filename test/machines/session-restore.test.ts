@@ -242,6 +242,28 @@ describe("a spawn whose program cannot be started", () => {
   });
 });
 
+it("orcha-318: a worker that is started again in its conversation is told to go on, and is not done by its silence", () => {
+  const session = after(
+    startSession({
+      harness: "claude-code",
+      argv: ["claude"],
+      restart: { restart: "transient" },
+    }),
+    workspaceStarted,
+    terminalStarted(1),
+    says("active", { agentSessionId: "abc", event: "user-prompt-submit" }),
+    crash(1),
+  );
+  const argv = argvOf(session.send({ type: "timer.restart", at: 999_999 }).orders, 20);
+  expect(argv.slice(0, 3)).toEqual(["claude", "--resume", "abc"]);
+  expect(argv.at(-1)).toMatch(/^Your process ended in the middle of your work/);
+  session.all(terminalStarted(2), { type: "timer.watch", at: 99_999_999 });
+  expect([session.now.context.axes.lifecycle.state, session.now.context.report]).toEqual([
+    "not_started",
+    null,
+  ]);
+});
+
 it("a worker that was to run for ever is started again after its report was given and it was restored (C4)", () => {
   const permanent = startSession({ restart: { restart: "permanent" } });
   const reported = after(permanent, workspaceStarted, terminalStarted(1), report, crash(1));

@@ -40,7 +40,7 @@ async function review(world: ReviewWorld, n: number, result: object): Promise<vo
 }
 
 describe("the merge of a pull request", () => {
-  it("waits for a reviewer's approval of its present head (F7)", async () => {
+  it("orcha-245: waits for a reviewer's approval of its present head (F7)", async () => {
     const world = await gated();
     expect((await pull(world)).reviewDecision).toBe("required");
     expect(await merge(world)).toMatch(/^409 .*its head was not reviewed yet/);
@@ -73,7 +73,7 @@ describe("the merge of a pull request", () => {
     expect((await pull(world)).state).toBe("merged");
   });
 
-  it("owes no review where nobody reviews, from the moment the project says so", async () => {
+  it("orcha-244: owes no review where nobody reviews, from the moment the project says so", async () => {
     const world = await gated({ reviewers: [] });
     expect((await pull(world)).reviewDecision).toBe("none");
     await world.configure({ autoReview: true });
@@ -83,7 +83,7 @@ describe("the merge of a pull request", () => {
     expect(await merge(world)).toMatch(/^202/);
   });
 
-  it("comes by itself once an approved head is green, and not before", async () => {
+  it("orcha-246: comes by itself once an approved head is green, and not before", async () => {
     const world = await gated({ mergeOnGreen: true, autoReview: true });
     await world.says("idle");
     expect(await pull(world)).toMatchObject({ state: "open", reviewDecision: "required" });
