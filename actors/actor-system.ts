@@ -19,7 +19,7 @@ import type { Clock } from "./clock.ts";
 import { effects, type Effects } from "./effects.ts";
 import { Host, type Boundary } from "./host.ts";
 import { wakeActor } from "./live-actor.ts";
-import { markIdOf, sealedId } from "./message-ids.ts";
+import { markIdOf, orderAnswered, retryIdOf, sealedId } from "./message-ids.ts";
 import { Postbox } from "./postbox.ts";
 import { purger, type Purger } from "./purger.ts";
 import { Release } from "./release.ts";
@@ -64,6 +64,13 @@ const CATCH_UP_MS = 5_000;
 /** Open orders read from the store at once, at boot. */
 const PAGE = 1_000;
 
+interface Sent {
+  readonly id: string;
+  readonly subject: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export class ActorSystem implements System {
   readonly settings: Settings;
   readonly kinds: ReadonlyMap<KindName, Kind>;
@@ -99,6 +106,7 @@ export class ActorSystem implements System {
     this.#postbox = new Postbox({ bus, clock, republishMs: settings.mail.republishMs });
     this.#effects = this.#startEffects();
     this.#release = new Release({
+      store,
       bus,
       cluster: this.#cluster,
       postbox: this.#postbox,
@@ -131,11 +139,16 @@ export class ActorSystem implements System {
     this.#timers.start();
   }
 
-  /** Reads up to a mark of our own; for a while only, when there is no bus to read. */
+  /** Reads up to a mark of our own, however long that takes; without a bus to read it is given up after a while. */
   async #caughtUp(): Promise<void> {
     const mark = markIdOf(this.#parts.newId());
     const waited = Promise.withResolvers<void>();
-    const cancel = this.#parts.clock.after(CATCH_UP_MS, waited.resolve);
+    let cancel: (() => void) | undefined;
+    const look = (): void => {
+      if (this.bus.state().type === "down" || this.#host.isIdle) waited.resolve();
+      else cancel = this.#parts.clock.after(CATCH_UP_MS, look);
+    };
+    cancel = this.#parts.clock.after(CATCH_UP_MS, look);
     this.#stopping.signal.addEventListener("abort", () => waited.resolve(), { once: true });
     const reached = this.#host.reached(mark);
     const told = this.relay({ subject: MARK_SUBJECT, id: mark, body: encoder.encode("{}") });
@@ -146,7 +159,8 @@ export class ActorSystem implements System {
       ),
       waited.promise,
     ]);
-    cancel();
+    cancel?.();
+    this.#host.forget(mark);
   }
 
   async ask(command: Command, signal?: AbortSignal): Promise<Outcome> {
@@ -198,12 +212,27 @@ export class ActorSystem implements System {
         `retry dead letter ${letterId}: its body was too large to keep`,
       );
     }
+    const arrived = this.#arrivalOf(letter);
+    if (arrived !== undefined) return arrived;
     const retries = letter.retries + 1;
-    const id = `retry:${letter.id}.${retries}`;
+    const id = retryIdOf(letter.id, retries);
     this.#callers.throwIfFull(id);
     const retriedAt = this.#parts.clock.now();
     await this.#host.offer([{ type: "mark", letter: { ...letter, retries, retriedAt } }]);
-    return this.#send({ id, subject: letter.subject, body: renamed(letter, id) });
+    const { subject, headers } = letter;
+    return this.#send({ id, subject, body: renamed(letter, id), ...(headers && { headers }) });
+  }
+
+  /** What became of the letter's message when it came again by itself; fails while that is yet to be. */
+  #arrivalOf({ id, messageId, code, to }: DeadLetter): Outcome | undefined {
+    const outcome = this.store.seen(messageId)?.outcome;
+    if (outcome !== undefined && outcome.type !== "dead") return outcome;
+    const order = orderAnswered(messageId);
+    if (order === undefined || this.store.outboxRow(order) === undefined) return undefined;
+    throw new Failure(
+      "NOT_READY",
+      `retry dead letter ${id}: ${order} is open and comes again by itself, once ${to ?? "its actor"} is released (${code})`,
+    );
   }
 
   async release(address: Address): Promise<void> {
@@ -316,17 +345,19 @@ export class ActorSystem implements System {
   }
 
   /** Publishes, and waits for what becomes of it. */
-  async #send(
-    { id, subject, body }: { id: string; subject: string; body: string },
-    signal?: AbortSignal,
-  ): Promise<Outcome> {
+  async #send({ id, subject, body, headers }: Sent, signal?: AbortSignal): Promise<Outcome> {
     const unsent = new AbortController();
     const signals = [unsent.signal, ...(signal === undefined ? [] : [signal])];
     const answer = this.#callers.wait(id, AbortSignal.any(signals));
     // When it cannot be sent, that is what the caller learns.
     answer.catch(() => {});
     try {
-      await this.relay({ subject, id: this.#stampOf(subject, id), body: encoder.encode(body) });
+      await this.relay({
+        subject,
+        id: this.#stampOf(subject, id),
+        body: encoder.encode(body),
+        ...(headers !== undefined && { headers }),
+      });
     } catch (error) {
       unsent.abort();
       throw error;

@@ -15,6 +15,7 @@ import type {
 } from "../storage/store.ts";
 import { definitionHashOf } from "./charts.ts";
 import type { LiveActor } from "./live-actor.ts";
+import { heardTimers } from "./quarantine.ts";
 
 // Batch
 //
@@ -23,6 +24,7 @@ import type { LiveActor } from "./live-actor.ts";
 //
 //   B1. Every message received by the batch is counted once: applied, duplicate, stale or dead.
 //   B2. A batch that is dropped leaves nothing behind: the next one starts from the same base.
+//   B3. What it says of timers and epochs is how its actors stand at its end, not how a later batch left them.
 
 /** Where the numbers stood before the batch. */
 export interface Base {
@@ -61,6 +63,10 @@ export class Batch {
   readonly entries: JournalEntry[] = [];
   readonly outbox: OutboxRow[] = [];
   readonly closed = new Set<OrderId>();
+  /** Orders whose result came to an actor that takes none now; they stay open. */
+  readonly parked = new Set<OrderId>();
+  /** Actors that take messages again. */
+  readonly released: Address[] = [];
   readonly outcomes = new Map<string, Outcome>();
   readonly letters: DeadLetter[] = [];
   /** Places in the stream that the daemon set itself and this batch came past. */
@@ -73,8 +79,8 @@ export class Batch {
   #amended: OutboxRow[] = [];
   #marked: DeadLetter[] = [];
   #disarmed: readonly TimerRow[] = [];
-  #rearmed: readonly TimerRow[] = [];
   #changes: Commit | undefined;
+  readonly #epochs = new Map<Address, number>();
 
   /** `under` are the batches before it that are not durable yet; they leave the list as they land. */
   constructor(base: Base, under: readonly { readonly batch: Batch }[] = []) {
@@ -166,7 +172,7 @@ export class Batch {
       known.resident = resident;
       return known;
     }
-    const touched = { resident, timersBefore: resident.timers, isChanged: false };
+    const touched = { resident, timersBefore: heardTimers(resident), isChanged: false };
     this.#touched.set(resident.address, touched);
     return touched;
   }
@@ -184,12 +190,7 @@ export class Batch {
     return this.closed.has(id) || this.#under.some(({ batch }) => batch.closed.has(id));
   }
 
-  /** Timers that the actor kept while nobody could hear them wait again. */
-  rearm(rows: readonly TimerRow[]): void {
-    this.#rearmed = [...this.#rearmed, ...rows];
-  }
-
-  /** Timers go that the actor does not hear: it is not live, or quarantined. */
+  /** Timers go whose actor cannot be woken. */
   disarm(rows: readonly TimerRow[]): void {
     this.#disarmed = [...this.#disarmed, ...rows];
   }
@@ -210,21 +211,33 @@ export class Batch {
     return this.#changes;
   }
 
-  #collect(): Commit {
-    const armed: TimerRow[] = [...this.#rearmed];
+  /** The epochs of those whose rows it writes, once `changes` was asked for. */
+  get epochs(): ReadonlyMap<Address, number> {
+    return this.#epochs;
+  }
+
+  /** What was due before and is not now, and what is due now and was not before. */
+  #timerChanges(): Pick<Commit, "armed" | "cancelled"> {
+    const armed: TimerRow[] = [];
     const cancelled: TimerRow[] = [...this.#disarmed];
     for (const { resident, timersBefore } of this.#touched.values()) {
-      if (resident.timers === timersBefore) continue;
+      const { address } = resident;
+      const timersAfter = heardTimers(resident);
+      if (timersAfter === timersBefore) continue;
       for (const [name, timer] of Object.entries(timersBefore)) {
-        if (resident.timers[name]?.seq !== timer.seq) {
-          cancelled.push({ address: resident.address, name, ...timer });
-        }
+        if (timersAfter[name]?.seq !== timer.seq) cancelled.push({ address, name, ...timer });
       }
-      for (const [name, timer] of Object.entries(resident.timers)) {
-        if (timersBefore[name]?.seq !== timer.seq) {
-          armed.push({ address: resident.address, name, ...timer });
-        }
+      for (const [name, timer] of Object.entries(timersAfter)) {
+        if (timersBefore[name]?.seq !== timer.seq) armed.push({ address, name, ...timer });
       }
+    }
+    return { armed, cancelled };
+  }
+
+  #collect(): Commit {
+    const { armed, cancelled } = this.#timerChanges();
+    for (const { address, kind, live } of this.changed()) {
+      if (kind.epochOf !== undefined) this.#epochs.set(address, kind.epochOf(live.state()));
     }
     const residents = this.changed();
     return {

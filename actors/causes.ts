@@ -1,5 +1,6 @@
+import { z } from "zod";
 import type { Address, OrderId } from "../machines/ids.ts";
-import type { JournalEntry, Store } from "../storage/store.ts";
+import type { DeadLetter, JournalEntry, Store } from "../storage/store.ts";
 import { isOrderId } from "./message-ids.ts";
 import type { Cause } from "./system.ts";
 
@@ -50,7 +51,37 @@ function ordered(store: Store, id: OrderId): Link | undefined {
 
 function applied(store: Store, id: string): Link | undefined {
   const entry = arrivalOf(store, id);
-  return entry && { causes: [causeOf(entry)], before: entry.message.cause };
+  if (entry === undefined) return buried(store, id);
+  return { causes: [causeOf(entry)], before: entry.message.cause };
+}
+
+/** The letter that a message became: its name is what it died of. */
+function buried(store: Store, id: string): Link | undefined {
+  const outcome = store.seen(id)?.outcome;
+  const letter = outcome?.type === "dead" ? store.deadLetter(outcome.letter) : undefined;
+  if (letter === undefined) return undefined;
+  const { at, code, message, to, subject } = letter;
+  const isObserved = subject.startsWith("ao.obs.");
+  const cause: Cause = {
+    id,
+    type: isObserved ? "observation" : typeOf({ id, type: "" }),
+    name: code,
+    at,
+    ...(to !== undefined && { address: to }),
+    data: { letter: letter.id, message },
+  };
+  return { causes: [cause], before: letter.headers?.["Ao-Cause"] ?? causeIn(letter) };
+}
+
+const Caused = z.object({ cause: z.string() });
+
+function causeIn({ body }: DeadLetter): string | undefined {
+  try {
+    return Caused.safeParse(JSON.parse(body)).data?.cause;
+  } catch {
+    // Not JSON is what it died of, or it was cut.
+    return undefined;
+  }
 }
 
 /** The step that a message led to. */
@@ -77,7 +108,7 @@ function causeOf({ address, seq, message }: JournalEntry): Cause {
   };
 }
 
-function typeOf({ id, type }: JournalEntry["message"]): Cause["type"] {
+function typeOf({ id, type }: { readonly id: string; readonly type: string }): Cause["type"] {
   if (id.startsWith("timer:")) return "timer";
   if (id.startsWith("result:")) return "result";
   if (type.endsWith(".observed")) return "observation";

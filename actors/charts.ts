@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import type { Json } from "../machines/json.ts";
 import type { Kind, MachineState } from "../machines/kind.ts";
-import type { SnapshotRow } from "../storage/store.ts";
+import type { SnapshotRow, Store } from "../storage/store.ts";
 
 // Charts
 //
@@ -25,6 +26,30 @@ export function definitionHashOf(kind: Kind): string {
     .slice(0, 16);
   hashes.set(kind, hash);
   return hash;
+}
+
+const NOTE = "charts";
+const Versions = z.record(z.string(), z.number());
+
+/**
+ * Writes down which charts have had the store. Fails with STORE_FORMAT when a newer one of a kind has: what that wrote
+ * must be refused before anything is read, not actor by actor.
+ */
+export async function admitCharts(
+  store: Pick<Store, "note" | "putNote">,
+  kinds: Iterable<Kind>,
+): Promise<void> {
+  const noted = Versions.safeParse(store.note(NOTE)).data ?? {};
+  const all = [...kinds];
+  for (const { name, version } of all) {
+    if ((noted[name] ?? 0) <= version) continue;
+    throw new Failure(
+      "STORE_FORMAT",
+      `open the store: chart ${name} version ${noted[name]} has had it, this program has version ${version}; start the newer ao`,
+    );
+  }
+  const now = { ...noted, ...Object.fromEntries(all.map(({ name, version }) => [name, version])) };
+  if (JSON.stringify(now) !== JSON.stringify(noted)) await store.putNote(NOTE, now);
 }
 
 /** The row's snapshot in today's shape. Fails with SNAPSHOT_REFUSED when there is no named way to it. */

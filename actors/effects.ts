@@ -6,6 +6,7 @@ import type { Json } from "../machines/json.ts";
 import type { EffectOrder } from "../machines/order.ts";
 import type { OutboxRow } from "../storage/store.ts";
 import { pause, type Clock } from "./clock.ts";
+import { ORDER_BYTES } from "./placing.ts";
 import { lanes, type Turn } from "./lanes.ts";
 
 // Effects
@@ -16,6 +17,7 @@ import { lanes, type Turn } from "./lanes.ts";
 //       is committed (R5).
 //   X2. An effect given for an older epoch than its actor's is not begun (R6).
 //   X3. Every effect ends in one result: done, or failed with a code; a retry keeps its lane and rests meanwhile.
+//   X5. A result that the bus could never carry is a failed effect, not one that never ends.
 //   X4. One that preempts others, as the end of a terminal its launch, does not wait for those of its actor before it,
 //       whatever their lane: they are aborted.
 
@@ -209,7 +211,13 @@ async function perform(
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- data was parsed by the schema of this name
   const adapter = adapters[name] as unknown as Adapter<EffectName>;
   const attemptOf = { effectId: row.id, attempt: row.attempts, signal };
-  return EFFECTS[name].result.parse(await adapter(data, attemptOf));
+  const result: Json = EFFECTS[name].result.parse(await adapter(data, attemptOf));
+  const bytes = Buffer.byteLength(JSON.stringify(result));
+  if (bytes <= ORDER_BYTES) return result;
+  throw new Failure(
+    "MESSAGE_TOO_LARGE",
+    `${order.name} (${row.id}): its result is ${bytes} bytes, the limit is ${ORDER_BYTES}`,
+  );
 }
 
 /** An adapter that ignores its signal must not hold its lane for ever. */

@@ -3,12 +3,11 @@ import type { Bus, Intake, RawMessage } from "../bus/bus.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Address, KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
-import type { Message } from "../machines/message.ts";
 import type { Store } from "../storage/store.ts";
 import { Batch, type Base } from "./batch.ts";
 import { pause, type Clock } from "./clock.ts";
 import { decode, type IntakeRules } from "./intake.ts";
-import type { Original } from "./letters.ts";
+import { originalOf, rawOriginal, type Original } from "./letters.ts";
 import { isMark, unsealedId } from "./message-ids.ts";
 import { Residents } from "./residents.ts";
 import { Stepper } from "./stepper.ts";
@@ -152,6 +151,19 @@ export class Host {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#marks.set(mark, resolve);
     await promise;
+  }
+
+  /** Nobody waits for it any more. */
+  forget(mark: string): void {
+    this.#marks.delete(mark);
+  }
+
+  /** Everything that came so far is done and let out. */
+  get isIdle(): boolean {
+    const waiting = [this.#left, this.#next].some(
+      (work) => work.raws.length + work.offered.length > 0,
+    );
+    return !waiting && this.#flying.length === 0 && this.lag() === 0;
   }
 
   /** Messages in the stream that were not taken yet. */
@@ -336,7 +348,10 @@ export class Host {
   #finish(batch: Batch, { offered }: Work): void {
     this.#parts.onFlushed(batch);
     for (const { done } of offered) done();
-    for (const mark of batch.marks) this.#marks.get(mark)?.();
+    for (const mark of batch.marks) {
+      this.#marks.get(mark)?.();
+      this.forget(mark);
+    }
     const { position } = batch;
     if (position !== undefined && position.stream !== this.#stream) {
       const isFirst = this.#stream === undefined;
@@ -354,11 +369,6 @@ function absorb(steps: Stepper, batch: Batch, input: Internal): void {
   else steps.release(batch, input.address);
 }
 
-function originalOf(message: Message): Original {
-  const { to, ...envelope } = message;
-  return { subject: `ao.msg.${to.replace("/", ".")}`, body: JSON.stringify(envelope) };
-}
-
 function receive(steps: Stepper, batch: Batch, raw: RawMessage, rules: IntakeRules): void {
   batch.moveTo({ stream: raw.stream, seq: raw.seq });
   const ours = unsealedId(raw.headers["Nats-Msg-Id"], rules.cluster);
@@ -367,7 +377,7 @@ function receive(steps: Stepper, batch: Batch, raw: RawMessage, rules: IntakeRul
     return;
   }
   const decoded = decode(raw, rules);
-  const original = (): Original => ({ subject: raw.subject, body: textOf(raw.body) });
+  const original = (): Original => rawOriginal(raw);
   if (decoded.type === "message") steps.apply(batch, decoded.message, original);
   else steps.reject(batch, decoded.rejection, original);
 }
@@ -377,8 +387,4 @@ function overFailure(): Failure {
     "NOT_READY",
     "write to the store: the host has ended; another one is being started",
   );
-}
-
-function textOf(body: Uint8Array): string {
-  return new TextDecoder().decode(body.subarray(0, 65_537));
 }

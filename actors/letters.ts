@@ -1,5 +1,8 @@
+import type { RawMessage } from "../bus/bus.ts";
+import { mailSubject } from "../bus/subjects.ts";
 import { FAILURES, type FailureCode } from "../machines/failures.ts";
 import type { Address } from "../machines/ids.ts";
+import type { Message } from "../machines/message.ts";
 import type { Batch } from "./batch.ts";
 
 /** A dead letter keeps so many characters of its body. */
@@ -9,6 +12,29 @@ const LETTER_LENGTH = 65_536;
 export interface Original {
   readonly subject: string;
   readonly body: string;
+  /** Of its headers those that are part of what it says. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const TOLD = ["Ao-At", "Ao-Cause"];
+
+/** A message as it stood in the stream. */
+export function rawOriginal({ subject, body, headers }: RawMessage): Original {
+  const told = TOLD.flatMap((name) => {
+    const value = headers[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    subject,
+    body: new TextDecoder().decode(body.subarray(0, LETTER_LENGTH + 1)),
+    ...(told.length > 0 && { headers: Object.fromEntries(told) }),
+  };
+}
+
+/** A message of the daemon's own as it would have come by the stream. */
+export function originalOf(message: Message): Original {
+  const { to, ...envelope } = message;
+  return { subject: mailSubject(to), body: JSON.stringify(envelope) };
 }
 
 /** Why a message cannot be applied. */
@@ -26,9 +52,15 @@ export function isPassing(code: string): boolean {
 
 const PASSING: ReadonlySet<string> = new Set([
   ...Object.entries(FAILURES).flatMap(([code, { retry }]) => (retry ? [code] : [])),
-  // Until somebody releases it.
+  // Until somebody releases it, or starts the program that can wake it.
   "ACTOR_QUARANTINED",
+  "SNAPSHOT_REFUSED",
 ]);
+
+/** Whether the actor takes the same message once it is released, or woken by the program that knows its chart. */
+export function isRelievable(code: string): boolean {
+  return code === "ACTOR_QUARANTINED" || code === "SNAPSHOT_REFUSED";
+}
 
 /** Makes a dead letter of a message. A repeat of it is a duplicate, unless what it died of passes. */
 export function bury(
@@ -46,6 +78,7 @@ export function bury(
     messageId: rejection.id,
     ...(to !== undefined && { to }),
     body: original.body.slice(0, LETTER_LENGTH),
+    ...(original.headers !== undefined && { headers: original.headers }),
     isTruncated: original.body.length > LETTER_LENGTH,
     retries: 0,
   });

@@ -9,6 +9,7 @@ const RESULT = "result:";
 const TIMER = "timer:";
 const BOUNCE = "bounce:";
 const MARK = "mark:";
+const RETRY = "retry:";
 const TIMER_TYPE = "timer.";
 /**
  * Ids that only the daemon and its own probes may use: a stranger who could take one would make the real message look
@@ -26,18 +27,32 @@ export function timerIdOf(address: Address, name: string, seq: number): string {
   return `${TIMER}${address}:${name}:${seq}`;
 }
 
-/** The timer whose firing a message is. */
+/** The timer whose firing a message is, the first or one that is tried again. */
 export function timerNameOf(message: {
   readonly id: string;
   readonly type: string;
 }): string | undefined {
-  if (!message.id.startsWith(TIMER) || !message.type.startsWith(TIMER_TYPE)) return undefined;
+  const isFiring = message.id.startsWith(TIMER) || isRetry(message.id);
+  if (!isFiring || !message.type.startsWith(TIMER_TYPE)) return undefined;
   return message.type.slice(TIMER_TYPE.length);
 }
 
 /** Names the one result of an effect. */
 export function resultIdOf(effect: OrderId): string {
   return `${RESULT}${effect}`;
+}
+
+export function isResult(id: string): boolean {
+  return id.startsWith(RESULT);
+}
+
+/** Names the n-th time that a dead letter is tried again. */
+export function retryIdOf(letter: number, n: number): string {
+  return `${RETRY}${letter}.${n}`;
+}
+
+export function isRetry(id: string): boolean {
+  return id.startsWith(RETRY);
 }
 
 /** Names the notice that an order's mail died; the sender gets it once. */

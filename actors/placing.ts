@@ -11,7 +11,7 @@ import { timerNameOf } from "./message-ids.ts";
 export type Reply = Extract<Order, { type: "reply" | "refuse" }>;
 
 /** More than this of JSON and the bus would refuse the mail, for ever: its limit less room for the envelope. */
-const ORDER_BYTES = 1_097_728;
+export const ORDER_BYTES = 1_097_728;
 
 /**
  * Throws at an order that could never go out: the step that made it is one that threw (R8). One that is only too

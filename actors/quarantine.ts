@@ -1,29 +1,28 @@
 import { orderIdOf, splitAddress, type KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { MailOrder } from "../machines/order.ts";
-import type { TimerRow } from "../storage/store.ts";
 import type { Batch, Resident } from "./batch.ts";
 
 /** Throwing steps in a row after which an actor is quarantined. */
 export const STRIKES = 3;
 
-/** A resident's timers as rows. */
-export function timerRowsOf({ address, timers }: Resident): TimerRow[] {
-  return Object.entries(timers).map(([name, timer]) => ({ address, name, ...timer }));
+const NONE: Resident["timers"] = {};
+
+/** The timers that are due some time: those of a quarantined actor wait for its release, nobody would hear them. */
+export function heardTimers({ isQuarantined, timers }: Resident): Resident["timers"] {
+  return isQuarantined ? NONE : timers;
 }
 
-/** Counts a step that threw; the third in a row quarantines the actor and tells its parent (R8). */
+/** Counts a step that `thrower` made throw; the third in a row quarantines the actor and tells its parent (R8). */
 export function strike(
   batch: Batch,
-  resident: Resident,
+  { resident, thrower }: { resident: Resident; thrower: string },
   world: { kinds: ReadonlyMap<KindName, Kind>; now: () => number },
 ): void {
+  batch.touch(resident);
   resident.strikes += 1;
   resident.isQuarantined = resident.strikes >= STRIKES;
-  batch.touch(resident);
   if (!resident.isQuarantined) return;
-  // They wait for its release: nobody would hear them.
-  batch.disarm(timerRowsOf(resident));
   const parent = resident.kind.parentOf?.(resident.live.state());
   if (parent === undefined) return;
   const name = "child.quarantined";
@@ -40,7 +39,7 @@ export function strike(
     address,
     seq,
     globalSeq: batch.globalSeq + 1,
-    message: { id: cause, type: "actor.quarantined", at, data: {} },
+    message: { id: cause, type: "actor.quarantined", at, cause: thrower, data: {} },
     isNoop: true,
     orders: [{ id, type: "mail", name, to: parent }],
     committedAt: at,

@@ -1,7 +1,7 @@
 import type { Bus, Publication } from "../bus/bus.ts";
 import { DEAD_SUBJECT, eventSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
 import type { Address, OrderId } from "../machines/ids.ts";
-import type { DeadLetter, JournalEntry, OutboxRow } from "../storage/store.ts";
+import type { DeadLetter, JournalEntry, OutboxRow, Store } from "../storage/store.ts";
 import type { Batch } from "./batch.ts";
 import type { EffectEnd, Effects } from "./effects.ts";
 import type { Postbox } from "./postbox.ts";
@@ -13,6 +13,7 @@ import { resultIdOf, sealedId } from "./message-ids.ts";
 // listens. Owns how each is addressed. Called only after the flush (H1).
 
 export interface ReleaseParts {
+  readonly store: Pick<Store, "outboxRow">;
   readonly bus: Bus;
   readonly cluster: string;
   readonly postbox: Postbox;
@@ -23,6 +24,8 @@ export interface ReleaseParts {
 export class Release {
   readonly #parts: ReleaseParts;
   readonly #open = new Map<Address, Set<OrderId>>();
+  /** Orders whose result nobody could take, and when that was. */
+  readonly #parked = new Map<OrderId, number>();
   #size = 0;
 
   constructor(parts: ReleaseParts) {
@@ -42,10 +45,10 @@ export class Release {
   flushed(batch: Batch): void {
     const { bus, effects } = this.#parts;
     for (const id of batch.closed) this.#close(id);
-    for (const { address, kind, live } of batch.changed()) {
-      if (kind.epochOf !== undefined) effects.supersede(address, kind.epochOf(live.state()));
-    }
+    for (const id of batch.parked) this.#park(id);
+    for (const [address, epoch] of batch.epochs) effects.supersede(address, epoch);
     for (const row of batch.outbox) if (!batch.closed.has(row.id)) this.begin(row);
+    for (const address of batch.released) this.#resume(address);
     for (const entry of batch.entries) if (entry.value !== undefined) tell(bus, entry);
     for (const letter of batch.letters) bus.emit(DEAD_SUBJECT, json(summaryOf(letter)));
   }
@@ -66,11 +69,28 @@ export class Release {
 
   /** The end of an effect, on its way to the actor that asked for it. */
   deliver(end: EffectEnd): void {
-    const publication = resultPublication(end, this.#parts);
+    const publication = resultPublication(end, { ...this.#parts, stamp: this.#parked.get(end.id) });
     this.#parts.postbox.post({ id: end.id, line: `result>${end.id}`, publication });
   }
 
+  /** Its result was given up by the stream; what did not arrive is not said for ever. */
+  #park(id: OrderId): void {
+    this.#parts.postbox.close(id);
+    this.#parked.set(id, this.#parts.now());
+  }
+
+  /** The actor takes results again: what had its effect in vain has it once more, under the same id. */
+  #resume(address: Address): void {
+    for (const id of this.#open.get(address) ?? []) {
+      const row = this.#parked.has(id) ? this.#parts.store.outboxRow(id) : undefined;
+      if (row === undefined) continue;
+      this.#parts.effects.forget(id);
+      this.#parts.effects.begin(row);
+    }
+  }
+
   #close(id: OrderId): void {
+    this.#parked.delete(id);
     this.#parts.postbox.close(id);
     this.#parts.effects.forget(id);
     const from = senderOf(id);
@@ -82,13 +102,15 @@ export class Release {
 
 function resultPublication(
   { id, from, name, type, epoch, data }: EffectEnd,
-  { cluster, now }: { cluster: string; now: () => number },
+  { cluster, now, stamp }: { cluster: string; now: () => number; stamp: number | undefined },
 ): Publication {
   const messageId = resultIdOf(id);
+  // The stream would take the second result for the first, which it has; the actor knows it by its envelope.
+  const stamped = stamp === undefined ? messageId : `${messageId}~${stamp}`;
   const envelope = { id: messageId, type: `${name}.${type}`, at: now(), cause: id, data };
   return {
     subject: mailSubject(from),
-    id: sealedId(messageId, cluster),
+    id: sealedId(stamped, cluster),
     body: json({ ...envelope, ...(epoch !== undefined && { epoch }) }),
   };
 }

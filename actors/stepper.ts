@@ -13,18 +13,27 @@ import type {
 } from "../storage/store.ts";
 import type { Batch, Resident } from "./batch.ts";
 import { issuesOf } from "./intake.ts";
-import { bury, isPassing, type Original, type Rejection } from "./letters.ts";
+import {
+  bury,
+  isPassing,
+  isRelievable,
+  originalOf,
+  type Original,
+  type Rejection,
+} from "./letters.ts";
 import { wakeActor, type Step } from "./live-actor.ts";
 import {
   bounceIdOf,
   isBounce,
   isOrderId,
+  isResult,
+  isRetry,
   orderAnswered,
   timerIdOf,
   timerNameOf,
 } from "./message-ids.ts";
 import { checkOrders, place, without, type Reply } from "./placing.ts";
-import { strike, STRIKES, timerRowsOf } from "./quarantine.ts";
+import { strike, STRIKES } from "./quarantine.ts";
 import type { Residents } from "./residents.ts";
 
 // Stepper
@@ -34,7 +43,8 @@ import type { Residents } from "./residents.ts";
 //
 //   P1. Every message ends as applied, duplicate, stale or dead, with a reason (B1).
 //   P2. A message that makes a step throw changes no actor but for its count of strikes (R8).
-//   P3. An order that this message answers or is, is closed in the same batch, whatever became of the message (R5).
+//   P3. An order that this message answers or is, is closed in the same batch, whatever became of the message (R5);
+//       but the result for an actor that takes none now leaves its order open: its release begins that again.
 
 /** What a sender is told whose mail became a dead letter. */
 const UNDELIVERABLE = "mail.undeliverable";
@@ -60,9 +70,12 @@ export class Stepper {
 
   /** Applies a message; `original` is how it came, should it become a dead letter. */
   apply(batch: Batch, message: Message, original: () => Original): void {
+    const isRepeat = this.#isRepeat(batch, message.id);
+    const isTaken = isRepeat || this.#settle(batch, message, original);
     const order = orderAnswered(message.id);
-    if (order !== undefined) batch.close(order);
-    if (!this.#isRepeat(batch, message.id)) this.#settle(batch, message, original);
+    if (order === undefined) return;
+    if (isTaken) batch.close(order);
+    else batch.parked.add(order);
   }
 
   /** Counts a message that could not even be read. */
@@ -93,7 +106,7 @@ export class Stepper {
       cause: id,
       data,
     };
-    this.apply(batch, bounce, () => ({ subject: "", body: JSON.stringify(bounce) }));
+    this.apply(batch, bounce, () => originalOf(bounce));
   }
 
   /** Writes the attempts at an order, unless it was closed meanwhile: it must not come back. */
@@ -106,10 +119,10 @@ export class Stepper {
   release(batch: Batch, address: Address): void {
     const resident = this.#parts.residents.find(address, batch);
     if (resident === undefined) return;
-    if (resident.isQuarantined) batch.rearm(timerRowsOf(resident));
+    batch.touch(resident);
     resident.isQuarantined = false;
     resident.strikes = 0;
-    batch.touch(resident);
+    batch.released.push(address);
   }
 
   #isRepeat(batch: Batch, id: string): boolean {
@@ -120,31 +133,47 @@ export class Stepper {
     return true;
   }
 
-  #settle(batch: Batch, message: Message, original: () => Original): void {
+  /** Whether that is the end of it; false for a result that its actor can take after a release. */
+  #settle(batch: Batch, message: Message, original: () => Original): boolean {
     try {
       if (this.#isNeedless(batch, message)) {
         batch.count("applied");
         const outcome = { type: "applied", address: message.to, seq: 0, orders: [] } as const;
         batch.remember({ id: message.id, at: this.#parts.now(), outcome });
-        return;
+        return true;
       }
       const { resident, isNew } = this.#addressee(batch, message);
       const data = parsedData(resident.kind, message);
-      const stale = staleness(resident, message);
+      const stale = staleness(resident, message) ?? this.#comesAgain(message);
       if (stale !== undefined) {
         batch.count("stale");
         batch.remember({ id: message.id, at: this.#parts.now(), outcome: stale });
-        return;
+        return true;
       }
       const step = this.#step(batch, { resident, message, data, isNew });
       this.#record(batch, { resident, message, step });
+      return true;
     } catch (error) {
       const failure = containable(error, message);
       const { code, message: reason } = failure;
       const rejection = { id: message.id, code, message: reason, to: message.to };
       this.#bury(batch, rejection, original);
       this.#disarm(batch, message);
+      return !(isResult(message.id) && isRelievable(code));
     }
+  }
+
+  /** The firing of a letter that is tried again, while that timer waits for its time: it fires by itself then (R7). */
+  #comesAgain(message: Message): Outcome | undefined {
+    const name = isRetry(message.id) ? timerNameOf(message) : undefined;
+    if (name === undefined) return undefined;
+    const isWaiting = this.#parts.store.timersOf(message.to).some((row) => row.name === name);
+    if (!isWaiting) return undefined;
+    return {
+      type: "stale",
+      code: "TIMER_STALE",
+      message: `${message.id} is armed, and fires by itself`,
+    };
   }
 
   /** A firing that became a letter must not stay due: its timer goes all the same (T1). */
@@ -213,7 +242,9 @@ export class Stepper {
       if (!isNew) {
         const rewound = { ...resident, live: wakeActor(resident.kind, before) };
         this.#parts.residents.keep(rewound);
-        if (!isTooLarge) strike(batch, rewound, this.#parts);
+        // What this batch changed of it before is written from the one that still works.
+        batch.visit(rewound);
+        if (!isTooLarge) strike(batch, { resident: rewound, thrower: message.id }, this.#parts);
       }
       if (isTooLarge) throw cause;
       const seen = cause instanceof Error ? cause.message : String(cause);
@@ -280,7 +311,7 @@ function staleness(
   { address, kind, live, timers }: Resident,
   message: Message,
 ): Outcome | undefined {
-  const timer = timerNameOf(message);
+  const timer = isRetry(message.id) ? undefined : timerNameOf(message);
   if (timer !== undefined && message.id !== timerIdOf(address, timer, timers[timer]?.seq ?? 0)) {
     return { type: "stale", code: "TIMER_STALE", message: `${message.id} was cancelled or moved` };
   }

@@ -188,7 +188,7 @@ function checkEpoch(
 ): void {
   const { wanted, terminal } = view;
   const said = `the token of session ${sessionId} is of epoch ${epoch}`;
-  if (epoch < newest) {
+  if (epoch !== newest) {
     throw new Failure("EPOCH_STALE", `${said}, the session is at ${newest}`);
   }
   if (wanted !== "running" || !SPEAKING.has(terminal.state)) {

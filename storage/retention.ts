@@ -1,7 +1,15 @@
 import type { Address } from "../machines/ids.ts";
 import type { Engine, Op } from "./engine.ts";
 import type { JournalIndex } from "./journal-index.ts";
-import { put, readerOf, removalOfEntry, removalOfLetter, type Reader, type Run } from "./rows.ts";
+import {
+  put,
+  readerOf,
+  removalOfEntry,
+  removalOfLetter,
+  removalOfStale,
+  type Reader,
+  type Run,
+} from "./rows.ts";
 import type { Retention } from "./store.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
@@ -64,7 +72,7 @@ function pruneLetters(reader: Reader, ops: Op[], { before, limit }: Retention): 
   let count = 0;
   for (const letter of reader.each("dead", { limit })) {
     if (letter.at >= before) break;
-    ops.push(...removalOfLetter(letter));
+    ops.push(...removalOfLetter(reader, letter));
     count += 1;
   }
   return count;
@@ -73,7 +81,7 @@ function pruneLetters(reader: Reader, ops: Op[], { before, limit }: Retention): 
 function pruneStale(reader: Reader, ops: Op[], { before, limit }: Retention): number {
   const rows = reader.list("stale", { end: [before], limit });
   for (const [at, id] of rows) {
-    ops.push({ table: "stale", key: [at, id] }, { table: "seen", key: [id] });
+    ops.push(...removalOfStale(reader, at, id));
   }
   return rows.length;
 }
@@ -98,7 +106,7 @@ function walkLog(
       const room = Math.min(limit - walk.removed, seq - after - 1);
       for (const row of index.entries(address, { after, limit: room })) {
         if (row[0].seq >= seq) break;
-        ops.push(...removalOfEntry(row));
+        ops.push(...removalOfEntry(reader, row));
         walk.cleared.set(address, row[0].seq + 1);
         walk.removed += 1;
       }

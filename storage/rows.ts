@@ -224,19 +224,44 @@ export function headAfter(head: HeadRow, changes: Commit): HeadRow {
 }
 
 /** The rows that leave with an entry, but for its place in a run. */
-export function removalOfEntry([{ globalSeq, message }]: LogRow): Op[] {
+export function removalOfEntry(reader: Reader, [{ globalSeq, message }]: LogRow): Op[] {
   return [
     { table: "log", key: [globalSeq] },
-    { table: "seen", key: [message.id] },
+    ...removalOfSeen(reader, message.id, (seen) => seen === globalSeq),
   ];
 }
 
 /** The rows that leave with a dead letter. */
-export function removalOfLetter(letter: DeadLetter): Op[] {
+export function removalOfLetter(reader: Reader, { id, messageId }: DeadLetter): Op[] {
   return [
-    { table: "dead", key: [letter.id] },
-    { table: "seen", key: [letter.messageId] },
+    { table: "dead", key: [id] },
+    ...removalOfSeen(reader, messageId, (seen) => {
+      const outcome = typeof seen === "number" ? undefined : seen.outcome;
+      return outcome?.type === "dead" && outcome.letter === id;
+    }),
   ];
+}
+
+/** The rows that leave with the age of a stale message. */
+export function removalOfStale(reader: Reader, at: number, id: string): Op[] {
+  return [
+    { table: "stale", key: [at, id] },
+    ...removalOfSeen(
+      reader,
+      id,
+      (seen) => typeof seen !== "number" && seen.outcome.type === "stale" && seen.at === at,
+    ),
+  ];
+}
+
+/** A message that was refused for a time came again later under its id: what is known of that stays. */
+function removalOfSeen(
+  reader: Reader,
+  id: string,
+  isItsOwn: (seen: Rows["seen"]) => boolean,
+): Op[] {
+  const seen = reader.get("seen", [id]);
+  return seen !== undefined && isItsOwn(seen) ? [{ table: "seen", key: [id] }] : [];
 }
 
 function timerKeys({ address, name, dueAt }: TimerRow): { byTime: Key; byActor: Key } {

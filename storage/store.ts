@@ -151,6 +151,8 @@ export interface DeadLetter {
   readonly to?: Address;
   /** The body as it came, at most 64 KiB of it, as text. */
   readonly body: string;
+  /** Its headers `Ao-At` and `Ao-Cause`, as they came. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly isTruncated: boolean;
   readonly retries: number;
   readonly retriedAt?: number;

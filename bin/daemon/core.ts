@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ActorSystem } from "../../actors/actor-system.ts";
+import { admitCharts } from "../../actors/charts.ts";
 import type { Part, Running } from "../../actors/part-run.ts";
 import { retention } from "../../actors/retention.ts";
 import type { Bus } from "../../bus/bus.ts";
@@ -49,15 +50,21 @@ export function coreParts(workshop: Workshop): Part[] {
 const LOCAL = "local";
 const NEVER = new Promise<never>(() => {});
 
-function storePart({ home, outside }: Workshop, core: Core): Part {
+function storePart({ home, outside, settings }: Workshop, core: Core): Part {
   return {
     id: "store",
     startMs: 110_000,
     async start() {
       const store = openLmdbStore(join(home, "lmdb"));
+      try {
+        await admitCharts(store, kinds(settings).values());
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
       core.store = store;
       outside.known.generation = store.generation;
-      return Promise.resolve({ exited: NEVER, stop: async () => store.close() });
+      return { exited: NEVER, stop: async () => store.close() };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { setup } from "xstate";
-import { definitionHashOf } from "../../actors/charts.ts";
+import { admitCharts, definitionHashOf } from "../../actors/charts.ts";
 import type { KindName } from "../../machines/ids.ts";
 import type { Kind, MachineState } from "../../machines/kind.ts";
 import { settle } from "../support/clock.ts";
@@ -127,5 +127,18 @@ describe("the hash of a chart", () => {
     const one = definitionHashOf(tallyKind());
     expect(definitionHashOf({ ...tallyKind() })).toBe(one);
     expect(definitionHashOf({ ...tallyKind(), machine: OTHER_CHART })).not.toBe(one);
+  });
+});
+
+describe("the store", () => {
+  it("that a newer chart has had is refused whole, and one of today's charts is not", async () => {
+    const { store } = new World();
+    const newer = { ...tallyKind(), version: 2 };
+    await admitCharts(store, [tallyKind()]);
+    await admitCharts(store, [newer]);
+    await admitCharts(store, [newer]);
+    await expect(admitCharts(store, [tallyKind()])).rejects.toThrow(
+      /^open the store: chart session version 2 has had it, this program has version 1/,
+    );
   });
 });

@@ -312,11 +312,11 @@ describe("X2: the fence of an effect", () => {
     expect(world.system.report()).toMatchObject({ outbox: 0, stale: 1 });
   });
 
-  it("is open for an actor that cannot be woken, and its result becomes a letter", async () => {
+  it("is open for an actor that cannot be woken, whose order waits for the program that can", async () => {
     const world = await overtaken({});
     expect(world.deeds).toHaveLength(2);
     expect(world.store.deadLetter(1)).toMatchObject({ code: "SNAPSHOT_REFUSED" });
-    expect(world.system.report()).toMatchObject({ outbox: 0, dead: 1 });
+    expect(world.system.report()).toMatchObject({ outbox: 1, dead: 1 });
     expect(world.troubles).toEqual([]);
   });
 });

@@ -19,6 +19,28 @@ describe("at boot", () => {
     expect(world.system.report()).toMatchObject({ timers: 0, isBalanced: true });
   });
 
+  it("waits for all that was said, however long the reading of it takes", async () => {
+    const world = new World({ settings: { limits: { batch: 1 } } });
+    await world.open("a");
+    await world.ask("session/a", "tally.arm", { name: "wake", dueAt: world.clock.now() + 1_000 });
+    await world.crash();
+    const said = (type: string, data: object): Promise<unknown> =>
+      world.stream.publish({
+        subject: "ao.cmd.session.a",
+        body: new TextEncoder().encode(JSON.stringify({ type, data })),
+      });
+    for (let n = 0; n < 10; n += 1) await said("tally.add", { n: 0 });
+    await said("tally.cancel", { name: "wake" });
+    world.clock.jump(60_000);
+    world.start();
+    world.disk.hold();
+    await world.clock.advance(20_000);
+    world.disk.release();
+    await world.clock.advance(20_000);
+    expect(world.tally("a").fired).toEqual([]);
+    expect(world.system.report()).toMatchObject({ timers: 0, isBalanced: true });
+  });
+
   it("goes on without a bus after a while", async () => {
     const world = new World();
     await world.open("a");

@@ -35,6 +35,24 @@ describe.each(PLACES)("$name store", ({ makePlace }) => {
       expect(store.head().globalSeq).toBe(12);
     });
 
+    it("P2: leaves what is known of a message that came again later under its id", async () => {
+      const place = makePlace();
+      const first = place.open();
+      const [early, late] = history(a, 2, 1);
+      if (early === undefined || late === undefined) throw new Error("no history");
+      const message = { ...late.message, id: "again" };
+      const letter = { ...deadLetter(1), at: 1, messageId: "again" };
+      await first.commit(commitOf({ dead: [letter] }));
+      const entry = { ...late, message, committedAt: 9 * DAY };
+      await first.commit(commitOf({ journal: [entry], seen: [seenRow(entry)] }));
+      // Its index is written when it closes.
+      await first.close();
+      const store = place.open();
+      await store.prune({ before: 5 * DAY, limit: 100 });
+      expect(store.deadLetter(1)).toBeUndefined();
+      expect(store.seen("again")?.outcome).toMatchObject({ type: "applied" });
+    });
+
     it("P3: goes on where the last slice stopped, over restarts, until nothing is left", async () => {
       const place = makePlace();
       const journal = [...history(a, 400, 20), ...history(b, 400, 20, 401)].toSorted(

@@ -15,6 +15,8 @@ import { typed } from "../../machines/typed.ts";
 const accepts = {
   "tally.open": z.object({ parent: z.string().optional() }),
   "tally.add": z.object({ n: z.number() }),
+  /** Adds, and orders more than the bus takes. */
+  "tally.bigadd": z.object({ n: z.number() }),
   "tally.ask": z.object({}),
   "tally.refuse": z.object({}),
   "tally.tell": z.object({ to: z.string(), n: z.number() }),
@@ -33,6 +35,7 @@ const accepts = {
   "timer.throw": z.object({}),
   "typeText.done": z.object({ effectId: z.string(), result: z.object({ repeated: z.boolean() }) }),
   "typeText.failed": z.object({ effectId: z.string(), code: z.string() }),
+  "runChecks.failed": z.object({ code: z.string() }),
   "activity.observed": ActivityObservation,
   "child.quarantined": z.object({}),
   "mail.undeliverable": z.object({ code: z.string() }),
@@ -125,6 +128,17 @@ const machine = base.createMachine({
         throw new Error("the machine is broken");
       }),
     },
+    "tally.bigadd": {
+      actions: [
+        assign({ sum: ({ context, event }) => context.sum + event.data.n }),
+        emit({
+          type: "mail",
+          to: "session/b",
+          name: "tally.add",
+          data: { n: 1, text: "x".repeat(1_200_000) },
+        }),
+      ],
+    },
     "tally.flood": {
       actions: emit(({ event }) => ({
         type: "mail",
@@ -152,6 +166,9 @@ const machine = base.createMachine({
       actions: assign({ done: ({ context, event }) => [...context.done, event.data.effectId] }),
     },
     "typeText.failed": {
+      actions: assign({ failed: ({ context, event }) => [...context.failed, event.data.code] }),
+    },
+    "runChecks.failed": {
       actions: assign({ failed: ({ context, event }) => [...context.failed, event.data.code] }),
     },
     "activity.observed": {

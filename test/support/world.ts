@@ -170,32 +170,28 @@ export class World {
     const { adapters } = this.#options;
     if (adapters !== undefined) return mortal(adapters, () => life === this.#life);
     const act = this.#options.act ?? (async () => Promise.resolve({ repeated: false }));
-    const typeText: Adapters["typeText"] = async (data, attempt) => {
-      // A dead daemon does nothing more.
-      if (life !== this.#life) await Promise.withResolvers<never>().promise;
-      const deed = { effectId: attempt.effectId, name: "typeText", data };
-      this.deeds.push(deed);
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host checks results
-      return (await act(deed, attempt)) as { repeated: boolean };
-    };
-    const destroyTerminal: Adapters["destroyTerminal"] = async (data, attempt) => {
-      const deed = { effectId: attempt.effectId, name: "destroyTerminal", data };
-      this.deeds.push(deed);
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host checks results
-      return (await act(deed, attempt)) as { killed: number };
-    };
+    const acting =
+      (name: string) =>
+      async (data: unknown, attempt: Attempt): Promise<never> => {
+        // A dead daemon does nothing more.
+        if (life !== this.#life) await Promise.withResolvers<never>().promise;
+        const deed = { effectId: attempt.effectId, name, data };
+        this.deeds.push(deed);
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host checks results
+        return (await act(deed, attempt)) as never;
+      };
     return {
-      typeText,
+      typeText: acting("typeText"),
       inspectHost: none,
       sweepDirectory: none,
       compactRepository: none,
       launchTerminal: none,
       inspectTerminal: none,
-      destroyTerminal,
+      destroyTerminal: acting("destroyTerminal"),
       prepareWorkspace: none,
       reclaimWorkspace: none,
       inspectBranches: none,
-      runChecks: none,
+      runChecks: acting("runChecks"),
       mergePullRequest: none,
       prepareReview: none,
       verifyReview: none,
