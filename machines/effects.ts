@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AREAS } from "./collection.ts";
-import { LaunchFile, TypedPrompt } from "./harness.ts";
+import { RestScreen, LaunchFile, TypedPrompt } from "./harness.ts";
 import { Token } from "./ids.ts";
 import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
 import { RuntimeObservation } from "./observations.ts";
@@ -97,10 +97,20 @@ export const EFFECTS = {
     // A launch or a text that hangs must not hold up the end.
     preempts: ["launchTerminal", "typeText"],
   },
-  /** One look at a terminal: whether its pane is there and can be read, and whether its program runs. Changes nothing. */
+  /**
+   * One look at a terminal: whether its pane is there and can be read, whether its program runs and, where it is said how
+   * that looks, whether it is at its prompt. Changes nothing.
+   */
   inspectTerminal: {
-    data: z.object({ terminal: Token, host: Host, epoch: Epoch }),
-    result: RuntimeObservation.required({ epoch: true }),
+    data: z.object({
+      terminal: Token,
+      host: Host,
+      epoch: Epoch,
+      rests: RestScreen.exactOptional(),
+    }),
+    result: RuntimeObservation.required({ epoch: true }).extend({
+      rests: z.boolean().exactOptional(),
+    }),
     deadlineMs: 10_000,
     attempts: 2,
   },

@@ -21,6 +21,8 @@ export const aider: Harness = {
   steers: false,
   readsQuota: false,
   resumes: false,
+  // Nothing would tell that it works again.
+  rests: null,
   launch: ({ argv, model, permissions = "default" }, { prompt, rules }) => ({
     argv: [
       ...argv,

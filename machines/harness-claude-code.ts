@@ -43,6 +43,11 @@ export const claudeCode: Harness = {
   steers: false,
   readsQuota: true,
   resumes: true,
+  // Its prompt is empty, nothing spins above it, and it is no menu.
+  rests: {
+    shows: String.raw`^❯\s*$`,
+    lacks: String.raw`esc to (?:interrupt|cancel)|enter to select|^\s*❯ \d\.|^\S \S+…`,
+  },
   launch: ({ argv, model, permissions = "default" }, { prompt, rules, conversation }) => ({
     argv: [
       ...argv,

@@ -29,6 +29,11 @@ export const codex: Harness = {
   steers: true,
   readsQuota: false,
   resumes: true,
+  // Its composer stands right above the line that tells model and folder.
+  rests: {
+    shows: String.raw`^› .*\n\s*\n.* · `,
+    lacks: String.raw`esc to (?:interrupt|cancel)|^› \d\.`,
+  },
   launch: ({ argv, model, permissions = "default" }, { prompt, rules, conversation, cwd }) => ({
     argv: [
       ...argv,

@@ -80,6 +80,10 @@ export const opencode: Harness = {
   steers: false,
   readsQuota: false,
   resumes: true,
+  rests: {
+    shows: String.raw`ctrl\+p commands`,
+    lacks: String.raw`esc (?:again to )?(?:interrupt|dismiss)|permission required|enter (?:confirm|submit)`,
+  },
   launch: ({ argv, model, permissions }, { prompt, conversation }) => ({
     argv: [
       ...argv,

@@ -50,6 +50,19 @@ export const TypedPrompt = z.object({
 });
 export type TypedPrompt = z.infer<typeof TypedPrompt>;
 
+/** How a screen looks on which the agent rests at its prompt: regular expressions on its last lines. */
+export const RestScreen = z.object({
+  shows: z.string(),
+  /** Shown while it works, or asks something by a menu. */
+  lacks: z.string(),
+});
+export type RestScreen = z.infer<typeof RestScreen>;
+
+/** Whether a screen shows an agent at its prompt. */
+export function isAtRest(screen: string, { shows, lacks }: RestScreen): boolean {
+  return new RegExp(shows, "im").test(screen) && !new RegExp(lacks, "im").test(screen);
+}
+
 /** What one launch takes. In `argv` and `env`, what begins with `FILES` stands for the path of a file of `files`. */
 export interface AgentLaunch {
   readonly argv: readonly string[];
@@ -79,6 +92,8 @@ export interface Harness {
   readonly readsQuota: boolean;
   /** It can go on with a conversation that it had before. */
   readonly resumes: boolean;
+  /** How its screen is read when nothing was heard of it; null where it is not. */
+  readonly rests: RestScreen | null;
   readonly launch: (agent: Agent, task: Task) => AgentLaunch;
 }
 

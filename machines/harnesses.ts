@@ -20,6 +20,7 @@ const command: Harness = {
   steers: false,
   readsQuota: false,
   resumes: false,
+  rests: null,
   launch: ({ argv }) => ({ argv, env: {}, files: [], typed: null, trust: null }),
 };
 

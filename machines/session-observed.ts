@@ -135,7 +135,7 @@ const LIFECYCLE_OF = {
 /** What the agent says it is doing. Only a valid signal counts; it is also a sign of life. */
 export function activityObserved(
   context: SessionContext,
-  { data, at }: ActivityObserved,
+  { data, at }: Pick<ActivityObserved, "data" | "at">,
 ): SessionContext {
   if (data.confidence !== "valid") return context;
   const { activity, lifecycle } = context.axes;

@@ -226,6 +226,8 @@ export interface SessionLimits {
   /** How long nothing may be heard of one that works, and of one that waits. */
   readonly workingMs: number;
   readonly restingMs: number;
+  /** The same at first for one that asked, or has not spoken, where its screen can tell that it rests. */
+  readonly askingMs: number;
 }
 
 const NO_WORKSPACE: WorkspaceFacts = {

@@ -32,6 +32,7 @@ const BY_AGENT = [
   { guard: "agentAsks", target: "needs_input" },
   { guard: "agentIsBlocked", target: "stuck" },
 ] as const;
+const BY_SCREEN = { guard: "agentRests", target: "idle" } as const;
 const BY_FORGE = [{ guard: "pullRequestsAreOver", target: "idle" }] as const;
 
 type Living = "not_started" | "working" | "idle" | "needs_input" | "stuck" | "detecting";
@@ -46,7 +47,7 @@ export function lifeFrom(state: Living) {
   const byProbe = elsewhere(isInDoubt ? BY_PROBE_IN_DOUBT : BY_PROBE);
   return {
     "runtime.observed": byProbe,
-    "inspectTerminal.done": byProbe,
+    "inspectTerminal.done": [...byProbe, ...elsewhere([BY_SCREEN])],
     "inspectTerminal.failed": elsewhere(BY_SILENCE),
     "activity.observed": elsewhere(BY_AGENT),
     "scm.observed": elsewhere(BY_FORGE),

@@ -1,6 +1,8 @@
 import type { EffectData } from "./effects.ts";
+import type { RestScreen } from "./harness.ts";
+import { HARNESSES } from "./harnesses.ts";
 import type { Order } from "./order.ts";
-import { runtimeObserved } from "./session-observed.ts";
+import { activityObserved, runtimeObserved } from "./session-observed.ts";
 import type { EventNamed } from "./session-protocol.ts";
 import type {
   LifecycleState,
@@ -18,6 +20,9 @@ import type {
 //   W-3. A screen that can be read renews it, changed or not: quiet screens exist. What the look contradicts, could not
 //        see or did not answer is a doubt, by the rules of liveness: `detecting`, then a person. Silence ends nothing.
 //   W-4. What is heard moves no timer: only when it fires is it asked whether anything was heard since. One timer each.
+//   W-5. Where a harness says how its prompt looks, the look tells whether the agent is at it: then its turn is over, or its
+//        question, though no hook told so; a turn that is broken off at the terminal often ends without a word. What was
+//        heard after the look began is newer. While it asks the looks come seldomer the longer that lasts.
 
 type Lease = "workingMs" | "restingMs" | "doubtMs";
 
@@ -41,13 +46,31 @@ const LEASES: Readonly<Record<LifecycleState, Lease | null>> = {
 // One look takes a second; it may stand behind the work of others.
 const LOOK_MS = 120_000;
 const EVIDENCE_CHARS = 500;
+const ASKS: ReadonlySet<string> = new Set(["waiting_input", "blocked"]);
 
 /** The lease of what it does now, milliseconds; null where nothing is expected of it. */
 function leaseMsOf(context: SessionContext, limits: SessionLimits): number | null {
   if (context.terminal.state !== "live" || context.wanted !== "running") return null;
+  if (isAsking(context)) return askingMsOf(context, limits);
   const lease = LEASES[context.axes.lifecycle.state];
   if (lease === null) return null;
   return lease === "doubtMs" ? limits.maxMs : limits[lease];
+}
+
+/** Whether it waits for an answer, or for its first word, and its screen can tell that this is over (W-5). */
+function isAsking({ axes: { lifecycle, activity }, harness }: SessionContext): boolean {
+  const { state, reason } = lifecycle;
+  const isAsked = reason === "awaiting_user_input" && ASKS.has(activity.state);
+  return (isAsked || state === "not_started") && restScreenOf(harness) !== null;
+}
+
+function askingMsOf({ axes, watch }: SessionContext, limits: SessionLimits): number {
+  const lastedMs = (watch?.lookedAt ?? 0) - axes.lifecycle.since;
+  return Math.min(limits.restingMs, Math.max(limits.askingMs, lastedMs / 2));
+}
+
+function restScreenOf(harness: string): RestScreen | null {
+  return HARNESSES.get(harness)?.rests ?? null;
 }
 
 /** When it was last heard of or looked at, milliseconds since 1970. */
@@ -100,8 +123,14 @@ export function watchOver(
   return { context: looking, orders: [lookAt(context)] };
 }
 
-function lookAt({ id, terminal: { epoch } }: SessionContext): Order {
-  const data: EffectData<"inspectTerminal"> = { terminal: id, host: "local", epoch };
+function lookAt({ id, harness, terminal: { epoch } }: SessionContext): Order {
+  const rests = restScreenOf(harness);
+  const data: EffectData<"inspectTerminal"> = {
+    terminal: id,
+    host: "local",
+    epoch,
+    ...(rests !== null && { rests }),
+  };
   // A lane of its own: it must not wait for a text that hangs.
   return { type: "effect", name: "inspectTerminal", lane: `look:${id}`, epoch, data };
 }
@@ -123,7 +152,26 @@ export function looked(
   }
   const { result } = event.data;
   if (result.epoch !== context.terminal.epoch) return context;
-  return runtimeObserved(answered(context, at), { at, data: result }, limits);
+  const seen = runtimeObserved(answered(context, at), { at, data: result }, limits);
+  const begunAt = context.watch.dueAt - LOOK_MS;
+  return result.rests === true && isUntold(seen, begunAt) ? rested(seen, at) : seen;
+}
+
+/** Whether its hooks left it at something that its prompt contradicts (W-5). */
+function isUntold({ axes: { activity } }: SessionContext, begunAt: number): boolean {
+  const isBusy = activity.state === "active" || activity.state === "none";
+  const isNewer = (activity.lastActivityAt ?? 0) > begunAt;
+  return (isBusy || ASKS.has(activity.state)) && !isNewer;
+}
+
+function rested(context: SessionContext, at: number): SessionContext {
+  const data = {
+    state: "idle",
+    confidence: "valid",
+    source: "terminal",
+    event: "terminal-idle",
+  } as const;
+  return activityObserved(context, { at, data });
 }
 
 function unseen(

@@ -131,6 +131,7 @@ const plainDecider = deciderWith({
   confirmMs: 1,
   workingMs: 1,
   restingMs: 1,
+  askingMs: 1,
 });
 
 const session = setup({
@@ -239,6 +240,7 @@ const activity = session.createStateConfig({
   description: "What the agent says it is doing.",
   initial: "none",
   on: {
+    "inspectTerminal.done": { guard: "hearsIdle", target: ".idle" },
     "activity.observed": [
       { guard: "hearsActive", target: ".active", actions: "noteActivity" },
       { guard: "hearsReady", target: ".ready", actions: "noteActivity" },
@@ -380,8 +382,8 @@ export function sessionKind(settings: Settings): Kind {
   return {
     name: "session",
     description: "An agent on its branch",
-    version: 4,
-    migrations: { 1: withDefaults, 2: withDefaults, 3: withDefaults },
+    version: 5,
+    migrations: { 1: withDefaults, 2: withDefaults, 3: withDefaults, 4: withDefaults },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["session.start"],

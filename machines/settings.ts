@@ -86,6 +86,8 @@ export const Settings = z.strictObject({
       workingMs: ms.default(600_000),
       /** One that waits for a person or a forge may wait for days. */
       restingMs: ms.default(86_400_000),
+      /** One that asked, or has not spoken yet, and whose screen tells when that is over; longer the longer it lasts. */
+      askingMs: ms.default(30_000),
     })
     .prefault({}),
   gc: z

@@ -32,8 +32,9 @@ const BOUNDARIES: ReadonlySet<string> = new Set([
   "process-exited",
   "chat.controller.stopped",
   "permission-replied",
+  "terminal-idle",
 ]);
-const ENDS: ReadonlySet<string> = new Set(["stop", "interrupt", "session-end"]);
+const ENDS: ReadonlySet<string> = new Set(["stop", "interrupt", "session-end", "terminal-idle"]);
 const TOOL_EVENTS: ReadonlySet<string> = new Set([
   "pre-tool-use",
   "post-tool-use",

@@ -19,6 +19,16 @@ it("sees a program that runs on a screen that can be read, and changes nothing",
   expect(await terminals.capture("mer", 10)).toBe(before);
 });
 
+it("reads whether the agent is at its prompt, where it is told how that looks (W-5)", async () => {
+  const { terminals, launch } = tmuxWorld();
+  await launch({ argv: ["sh", "-c", "echo above; echo; echo '> '; exec cat"] });
+  const look = async (shows: string, lacks: string) =>
+    terminals.inspectTerminal({ ...of(), rests: { shows, lacks } }, attempt());
+  await expect.poll(async () => look("^>$", "spins")).toMatchObject({ rests: true });
+  expect(await look("^>$", "ABOVE")).toMatchObject({ runtime: "alive", rests: false });
+  expect(await look("^<$", "spins")).toMatchObject({ rests: false });
+});
+
 it("sees nothing of another epoch, nor of a terminal that is not there", async () => {
   const { terminals, launch } = tmuxWorld();
   const nothing = { runtime: "dead", process: "indeterminate" };

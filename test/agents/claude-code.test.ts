@@ -38,7 +38,7 @@ it("runs, says what it does, is spoken to, asks, and goes on with its conversati
       tools: [{ name: "Bash", input: { command: "echo hi > note.txt", description: "Write" } }],
     },
   ]);
-  const world = daemonWorld();
+  const world = daemonWorld({ leases: { askingMs: 500 } });
   await world.up();
   const { path } = await repositoryAlone();
   const env = signedIn(join(world.home, "../person"), model.url);
@@ -78,6 +78,18 @@ it("runs, says what it does, is spoken to, asks, and goes on with its conversati
   await expect.poll(events, PATIENCE).toContain("post-tool-use");
   await expect.poll(async () => world.session(id), PATIENCE).toMatchObject({ status: "idle" });
   expect(readFileSync(join(workspace.path ?? "", "note.txt"), "utf8")).toBe("hi\n");
+
+  // It is broken off at its terminal while it asks, of which no hook tells: its screen does, and what waited is typed.
+  await world.post(`/sessions/${id}/send`, { text: "write the note, once more" });
+  await expect
+    .poll(async () => world.session(id), PATIENCE)
+    .toMatchObject({ activity: { state: "blocked" } });
+  await world.post(`/sessions/${id}/send`, { text: "never mind" });
+  await world.tmux("send-keys", "-t", `=${id}:`, "Escape");
+  await expect
+    .poll(async () => heard(world, id), PATIENCE)
+    .toContainEqual(expect.objectContaining({ event: "user-prompt-submit", text: "never mind" }));
+  await expect.poll(async () => world.session(id), PATIENCE).toMatchObject({ status: "idle" });
 
   // Killed and restored, it goes on with the same conversation.
   await world.post(`/sessions/${id}/kill`);

@@ -95,7 +95,7 @@ describe("actors", () => {
       {
         address: "session/demo-1",
         machine: "session",
-        version: 4,
+        version: 5,
         value: { lifecycle: "not_started", wanted: "running" },
         states: [
           "lifecycle.not_started",
@@ -111,7 +111,7 @@ describe("actors", () => {
     expect(body).toMatchObject({
       address: "session/demo-1",
       machine: "session",
-      version: 4,
+      version: 5,
       timers: [{ name: "watch" }],
       outbox: [],
     });

@@ -1,5 +1,6 @@
 import { array, assert, constantFrom, property } from "fast-check";
 import { describe, expect, it } from "vitest";
+import { HARNESSES } from "../../machines/harnesses.ts";
 import type { SessionContext } from "../../machines/session-record.ts";
 import { limitsOf, sessionKind } from "../../machines/session.ts";
 import { stepSession } from "../../machines/session-step.ts";
@@ -236,4 +237,68 @@ it("has no lease in a record of an older version, and gets it with the next mess
   // The first probe after the start, which tells nothing new.
   const step = stepSession(upgraded, seenAlive, limitsOf(SETTINGS));
   expect([step.context.watch, step.context.revision]).toEqual([watch, context.revision]);
+});
+
+const looks = (rests: boolean, at: number): Told =>
+  done("inspectTerminal", { epoch: 1, runtime: "alive", process: "alive", rests }, { at });
+
+describe("an agent whose screen tells when it rests (W-5)", () => {
+  const ASKING_MS = 30_000;
+  const begun = [startSession({ harness: "codex" }), ...live.slice(1)];
+
+  it.each([
+    { title: "was asked for a permission", was: [says("blocked")] },
+    { title: "asked something", was: [says("waiting_input")] },
+    { title: "has not spoken yet", was: [] },
+  ] satisfies { title: string; was: Told[] }[])("$title and rests all the same", ({ was }) => {
+    const machine = after(...begun, ...was);
+    const at = lookedAt(machine) ?? 0;
+    expect(Math.abs(at - ASKING_MS)).toBeLessThan(BEGUN);
+    const step = machine.send(looks(true, at + 1));
+    expect(step.context.axes).toMatchObject({
+      lifecycle: { state: "idle" },
+      activity: { state: "idle", source: "terminal" },
+    });
+    expect(step.value).toMatchObject({ lifecycle: "idle", activity: "idle" });
+  });
+
+  it("rests where its turn lost its end", () => {
+    const machine = after(...begun, says("active"));
+    const at = lookedAt(machine) ?? 0;
+    expect(Math.abs(at - WORKING_MS)).toBeLessThan(BEGUN);
+    machine.send(looks(true, at + 1));
+    expect(lifecycleOf(machine)).toBe("idle");
+  });
+
+  it("is told how its prompt looks, and no other is", () => {
+    const machine = after(...begun, says("blocked"));
+    const { dueAt = 0 } = machine.now.context.watch ?? {};
+    expect(lookOf(machine.send(over(dueAt + BEGUN)))).toMatchObject([
+      { data: { rests: HARNESSES.get("codex")?.rests } },
+    ]);
+    const other = after(...live, says("active"));
+    expect(lookOf(other.send(over(4 + WORKING_MS)))).not.toHaveProperty("0.data.rests");
+  });
+
+  it("that still asks is looked at again, seldomer the longer that lasts", () => {
+    const machine = after(...begun, says("blocked"));
+    const at: number[] = [];
+    for (let look = 0; look < 12; look += 1) {
+      at.push(lookedAt(machine) ?? Number.NaN);
+      machine.send(looks(false, at.at(-1) ?? 0));
+    }
+    expect(lifecycleOf(machine)).toBe("stuck");
+    const gaps = at.slice(1).map((each, index) => each - (at[index] ?? 0));
+    expect(gaps[0]).toBe(ASKING_MS);
+    expect(gaps.slice(3).every((gap, index) => gap > (gaps[index + 2] ?? 0))).toBe(true);
+    expect(gaps.at(-1)).toBeGreaterThan(20 * ASKING_MS);
+  });
+
+  it("that spoke after the look had begun is believed", () => {
+    const machine = after(...begun, says("blocked"));
+    const at = lookedAt(machine) ?? 0;
+    machine.send({ ...says("active"), at: at + 1 });
+    machine.send(looks(true, at + 2));
+    expect(machine.now.context.axes.activity).toMatchObject({ state: "active", source: "hook" });
+  });
 });
