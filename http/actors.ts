@@ -155,7 +155,11 @@ function actorRoute(app: App, edge: Edge): void {
       },
     },
     async ({ params: { kind, id } }) => {
-      await edge.system.release(knownActor(edge, addressOf(kind, id)).address);
+      const { address, isQuarantined } = knownActor(edge, addressOf(kind, id));
+      if (!isQuarantined) {
+        throw new Failure("NOT_QUARANTINED", `release ${address}: it takes messages as it is`);
+      }
+      await edge.system.release(address);
       return { accepted: true as const };
     },
   );

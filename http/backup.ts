@@ -3,7 +3,7 @@ import type { App, Edge } from "./edge.ts";
 
 /** A copy of the store while the daemon runs. */
 export function backupRoute(app: App, edge: Edge): void {
-  const Folder = z.object({ folder: z.string().min(1).max(4_096) });
+  const Folder = z.strictObject({ folder: z.string().min(1).max(4_096) });
   app.post(
     "/backup",
     {

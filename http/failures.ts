@@ -24,7 +24,7 @@ export function answerFailures(
   report: (error: unknown, requestId: string) => void,
 ): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const failure = failureOf(error);
+    const failure = failureOf(error, request.routeOptions.bodyLimit);
     if (failure.code === "DEFECT") report(error, request.id);
     return answerFailure(request, reply, failure);
   });
@@ -45,7 +45,7 @@ export function failureFrom(code: string, message: string, details?: unknown): F
 }
 
 /** MALFORMED for each wrong part of a request; `path` is as `body/prompt`. */
-export function malformed(
+function malformed(
   issues: readonly { readonly path: string; readonly message: string }[],
 ): Failure {
   const text = issuesOf(issues.map(({ path, message }) => ({ path: [path], message })));
@@ -75,8 +75,8 @@ export function answerFailure(
     .send(JSON.stringify(body));
 }
 
-/** What an error of fastify, or of a route, is to the caller. */
-export function failureOf(error: FastifyError): Failure {
+/** What an error of fastify, or of a route, is to the caller; `bodyLimit`, in bytes, is that of the route. */
+export function failureOf(error: FastifyError, bodyLimit?: number): Failure {
   if (error instanceof Failure) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     return malformed(
@@ -87,7 +87,8 @@ export function failureOf(error: FastifyError): Failure {
     );
   }
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return new Failure("BODY_TOO_LARGE", "the request body is over limits.bodyBytes");
+    const limit = bodyLimit === undefined ? "" : `, which is ${bodyLimit} bytes`;
+    return new Failure("BODY_TOO_LARGE", `the request body is over limits.bodyBytes${limit}`);
   }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return new Failure("MALFORMED", error.message);

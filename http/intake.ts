@@ -4,7 +4,6 @@ import { Token } from "../machines/ids.ts";
 import { LANES, type ObservationLane } from "../machines/observations.ts";
 import { applied, tellActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { malformed } from "./failures.ts";
 import { Empty, page } from "./schemas.ts";
 
 const tags = ["intake"];
@@ -51,7 +50,7 @@ const CauseView = z.object({
 export function intakeRoutes(app: App, edge: Edge): void {
   bookRoutes(app, edge);
   letterRoutes(app, edge);
-  observationRoute(app, edge);
+  observationRoutes(app, edge);
 }
 
 function bookRoutes(app: App, edge: Edge): void {
@@ -120,32 +119,23 @@ function letterRoutes(app: App, edge: Edge): void {
   );
 }
 
-function observationRoute(app: App, edge: Edge): void {
-  app.post(
-    "/observations/:lane/:session",
-    {
-      schema: {
-        tags,
-        summary: "Publish an observation, as any probe may",
-        params: z.object({ lane: z.enum(LANE_NAMES), session: Token }),
-        body: z.record(z.string(), z.unknown()),
-        response: { 202: z.object({ messageId: z.string() }) },
+function observationRoutes(app: App, edge: Edge): void {
+  for (const lane of LANE_NAMES) {
+    app.post(
+      `/observations/${lane}/:session`,
+      {
+        schema: {
+          tags,
+          summary: `Publish an observation of ${lane}, as any probe may`,
+          params: z.object({ session: Token }),
+          body: LANES[lane].body.strict(),
+          response: { 202: z.object({ messageId: z.string() }) },
+        },
       },
-    },
-    async (request, reply) => {
-      const { lane, session } = request.params;
-      const body = LANES[lane].body.safeParse(request.body);
-      if (!body.success) {
-        throw malformed(
-          body.error.issues.map(({ path, message }) => ({
-            path: ["body", ...path].join("/"),
-            message,
-          })),
-        );
-      }
-      const told = { lane, id: session, data: toJson(body.data) };
-      const messageId = await tellActor(edge, request, told);
-      return reply.code(202).send({ messageId });
-    },
-  );
+      async (request, reply) => {
+        const told = { lane, id: request.params.session, data: toJson(request.body) };
+        return reply.code(202).send({ messageId: await tellActor(edge, request, told) });
+      },
+    );
+  }
 }

@@ -33,7 +33,7 @@ import { Empty, Id, page, StateName } from "./schemas.ts";
 const tags = ["objectives"];
 const answer = { 200: ObjectiveView };
 
-const ObjectiveBody = z.object({
+const ObjectiveBody = z.strictObject({
   projectId: Token,
   title: z.string().max(200).optional(),
   prompt: said(65_536),
@@ -137,7 +137,7 @@ function workerRoutes(app: App, edge: Edge): void {
         summary:
           "Plan a worker; it starts when what it depends on has succeeded and a slot is free",
         params: Id,
-        body: WorkerOrder,
+        body: WorkerOrder.strict(),
         response: { 201: WorkerView },
       },
     },
@@ -189,8 +189,16 @@ function workerRoutes(app: App, edge: Edge): void {
 
 function toolRoutes(app: App, edge: Edge): void {
   const tools = [
-    { name: "note", body: NoteOrder, summary: "Write something down for whoever reads it next" },
-    { name: "plan", body: PlanOrder, summary: "Say what the slices are, and which are done" },
+    {
+      name: "note",
+      body: NoteOrder.strict(),
+      summary: "Write something down for whoever reads it next",
+    },
+    {
+      name: "plan",
+      body: PlanOrder.strict(),
+      summary: "Say what the slices are, and which are done",
+    },
   ] as const;
   for (const { name, body, summary } of tools) {
     app.post(
@@ -211,7 +219,7 @@ function toolRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Say something to its manager, whichever that is by then, or to a worker",
         params: Id,
-        body: SendOrder,
+        body: SendOrder.strict(),
         response: { 202: z.object({ objectiveId: z.string() }) },
       },
     },
@@ -229,7 +237,7 @@ function toolRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Ask a person; only the asker waits for the answer",
         params: Id,
-        body: QuestionOrder,
+        body: QuestionOrder.strict(),
         response: { 201: z.object({ questionId: z.string() }) },
       },
     },
@@ -250,7 +258,7 @@ function endRoutes(app: App, edge: Edge): void {
         tags,
         summary: "The goal is reached; refused while a pull request or a worker is open",
         params: Id,
-        body: DoneOrder,
+        body: DoneOrder.strict(),
         response: answer,
       },
     },

@@ -1,5 +1,7 @@
 import Fastify, { type RouteOptions } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { FAILURES } from "../machines/failures.ts";
 import type { App } from "./edge.ts";
 
 // OpenAPI
@@ -42,5 +44,58 @@ async function documentOf(
   });
   for (const route of routes) app.route({ ...route, handler: () => undefined });
   await app.ready();
-  return { ...app.swagger() };
+  return withFailures({ ...app.swagger() });
 }
+
+/** What every answer that is not a success looks like, as a schema. */
+const FAILURE = {
+  type: "object",
+  required: ["code", "message", "requestId"],
+  properties: {
+    code: { type: "string", enum: Object.keys(FAILURES) },
+    message: { type: "string" },
+    details: {
+      description: "Each wrong part of a request, where there is more than one thing to say.",
+    },
+    requestId: { type: "string" },
+  },
+  additionalProperties: false,
+};
+
+/** The document with the answers that are failures: one for each status, all of one schema. */
+function withFailures(document: Record<string, unknown>): Record<string, unknown> {
+  const { components = {}, paths = {} } = Document.parse(document);
+  const byStatus = Map.groupBy(Object.entries(FAILURES), ([, { status }]) => String(status));
+  const responses = Object.fromEntries(
+    [...byStatus].map(([status, rows]) => [
+      `Failure${status}`,
+      {
+        description: rows.map(([code]) => code).join(", "),
+        content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } },
+      },
+    ]),
+  );
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const operation of Object.values(operations)) {
+      // What keeps the daemon from answering at all is said in the route's own words.
+      const statuses = path.startsWith("/api/") ? [...byStatus.keys()] : ["400", "403"];
+      const told = statuses.filter((status) => status !== "413" || "requestBody" in operation);
+      const failures: Record<string, unknown> = {};
+      for (const status of told)
+        failures[status] = { $ref: `#/components/responses/Failure${status}` };
+      operation.responses = { ...failures, ...operation.responses };
+    }
+  }
+  const schemas = { ...components.schemas, Failure: FAILURE };
+  return { ...document, paths, components: { ...components, schemas, responses } };
+}
+
+const Document = z.object({
+  components: z.looseObject({ schemas: z.record(z.string(), z.unknown()).optional() }).optional(),
+  paths: z
+    .record(
+      z.string(),
+      z.record(z.string(), z.looseObject({ responses: z.record(z.string(), z.unknown()) })),
+    )
+    .optional(),
+});

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
+import { said } from "../machines/objective-protocol.ts";
 import { Command } from "../machines/project-config.ts";
 import { askActor, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
@@ -9,11 +10,11 @@ import { SessionView } from "./session-view.ts";
 
 const tags = ["orchestrators"];
 
-const OrchestratorBody = z.object({
+const OrchestratorBody = z.strictObject({
   projectId: Token,
   /** Ends every active orchestrator of the project first. */
   clean: z.boolean().default(false),
-  prompt: z.string().min(1).max(900_000).optional(),
+  prompt: said(900_000).optional(),
   harness: z.string().min(1).max(64).optional(),
   command: Command.optional(),
   title: z.string().max(1_000).optional(),

@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
+import { said as readable } from "../machines/objective-protocol.ts";
 import { askActor, firstDataOf, knownActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
@@ -11,23 +12,23 @@ import { stateOf } from "./session-view.ts";
 const tags = ["pulls"];
 const Ref = z.string().min(1).max(256);
 const PullId = z.object({ id: Token, number: z.coerce.number().int().positive() });
-const OpenBody = z.object({
-  title: z.string().min(1).max(1_000),
+const OpenBody = z.strictObject({
+  title: readable(1_000),
   headRef: Ref,
   baseRef: Ref.optional(),
   session: Token.optional(),
   body: z.string().max(65_536).optional(),
   draft: z.boolean().optional(),
 });
-const CommentBody = z.object({
-  body: z.string().min(1).max(65_536),
-  author: z.string().min(1).max(256).default("owner"),
+const CommentBody = z.strictObject({
+  body: readable(65_536),
+  author: readable(256).default("owner"),
   isBot: z.boolean().default(false),
   path: z.string().max(1_024).optional(),
-  line: z.number().int().optional(),
+  line: z.number().int().positive().optional(),
 });
 const MergeBody = z
-  .object({
+  .strictObject({
     /** Also where its head was not reviewed yet; never where changes were requested. */
     unreviewed: z.boolean().optional(),
   })
@@ -146,7 +147,7 @@ function claimRoute(app: App, edge: Edge): void {
         tags,
         summary: "Make a pull request of its project the session's own work",
         params: Id,
-        body: z.object({ number: z.number().int().positive() }),
+        body: z.strictObject({ number: z.number().int().positive() }),
         response: { 200: PullView },
       },
     },

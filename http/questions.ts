@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressOf, splitAddress, Token } from "../machines/ids.ts";
+import { said } from "../machines/objective-protocol.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
@@ -75,7 +76,7 @@ export function questionRoutes(app: App, edge: Edge): void {
   const verbs = [
     {
       name: "answer",
-      body: z.object({ answer: z.string().trim().min(1).max(8_192) }),
+      body: z.strictObject({ answer: said(8_192).trim() }),
       summary: "Answer it; the answer reaches the asker's terminal",
     },
     { name: "dismiss", body: Empty, summary: "Close it without an answer" },

@@ -305,7 +305,7 @@ function activityRoute(app: App, edge: Edge): void {
         tags,
         summary: "Say what a reviewer is doing: a sign of life",
         params: z.object({ id: Token }),
-        body: ActivityObservation.extend({ token: z.string().max(1_024).optional() }),
+        body: ActivityObservation.extend({ token: z.string().max(1_024).optional() }).strict(),
         response: { 202: z.object({ accepted: z.boolean() }) },
       },
       errorHandler: bodyFailure("INVALID_JSON", true),

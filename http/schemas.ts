@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { KINDS, Token } from "../machines/ids.ts";
+import { said } from "../machines/objective-protocol.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
 import { Command, ProjectConfig } from "../machines/project-config.ts";
 
-export const ProjectBody = z.object({
+export const ProjectBody = z.strictObject({
   id: Token.optional(),
   path: z.string().min(1).max(4_096),
   scm: z.enum(["none", "local", "github"]).default("none"),
@@ -24,10 +25,10 @@ export const ProjectView = z.object({
 });
 
 /** A `command` without a `harness` is run as it stands. */
-export const SpawnBody = z.object({
+export const SpawnBody = z.strictObject({
   projectId: Token,
   kind: z.enum(["worker", "manager", "orchestrator"]).default("worker"),
-  prompt: z.string().min(1).max(900_000),
+  prompt: said(900_000),
   harness: z.string().min(1).max(64).optional(),
   command: Command.optional(),
   branch: z.string().min(1).max(256).optional(),
@@ -48,7 +49,7 @@ export const PullView = PullRequestFacts.extend({
 export const Id = z.object({ id: Token });
 export const KindAndId = z.object({ kind: z.enum(KINDS), id: Token });
 /** A body that may be left out. */
-export const Empty = z.object({}).nullish();
+export const Empty = z.strictObject({}).nullish();
 export const Accepted = z.object({ accepted: z.literal(true) });
 
 /** A dotted path of states, or one name on it. */

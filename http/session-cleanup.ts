@@ -19,7 +19,7 @@ import type { SessionView } from "./session-view.ts";
 //   C4. One in trouble keeps no other from being closed.
 //   C5. Every directory is told of, kept or removed and why; what nobody holds goes with a pass of the collector.
 
-export const CleanupBody = z.object({
+export const CleanupBody = z.strictObject({
   projectId: Token.optional(),
   /** Tells what would be closed, and closes nothing. */
   dryRun: z.boolean().default(false),

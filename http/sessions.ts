@@ -12,20 +12,20 @@ import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { Cleaned, CleanupBody, cleanUp } from "./session-cleanup.ts";
 import { knownProject } from "./projects.ts";
-import { Id, page, SpawnBody, StateName } from "./schemas.ts";
+import { Empty, Id, page, SpawnBody, StateName } from "./schemas.ts";
 import { Explanation, explanationOf } from "./session-explanation.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
-import { messageViews, MessageView, SessionView, statusOf } from "./session-view.ts";
+import { messageViews, MessageView, SessionView, stateOf, statusOf } from "./session-view.ts";
 
 const tags = ["sessions"];
 
 const KillBody = z
-  .object({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") })
+  .strictObject({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") })
   .nullish();
-const SendBody = z.object({ text: z.string().min(1).max(1_000_000) });
-const ReportBody = z.object({
+const SendBody = z.strictObject({ text: readable(1_000_000) });
+const ReportBody = z.strictObject({
   summary: readable(65_536),
-  outcome: z.string().min(1).max(64).default("succeeded"),
+  outcome: readable(64).default("succeeded"),
 });
 const Listed = SessionView.extend({ lastWords: LastWords.nullable().optional() });
 const MessageId = z.object({ messageId: z.string() });
@@ -126,7 +126,7 @@ function restoreRoute(app: App, edge: Edge): void {
         tags,
         summary: "Bring a session that is over back to work: its conversation, else its prompt",
         params: Id,
-        body: z.object({}).nullish(),
+        body: Empty,
         response: { 200: SessionView },
       },
     },
@@ -206,7 +206,7 @@ function signalRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Say what the agent is doing; the same as publishing it",
         params: Id,
-        body: ActivityObservation,
+        body: ActivityObservation.strict(),
         response: { 202: MessageId },
       },
     },
@@ -323,6 +323,7 @@ async function spawn(
   const { projectId, ...rest } = body;
   const to = addressOf("project", projectId);
   const project = knownActor(edge, to);
+  if (rest.objectiveId !== undefined) knownObjective(edge, projectId, rest.objectiveId);
   const isBare = rest.command !== undefined && rest.harness === undefined;
   const asked = { ...rest, ...(isBare && { harness: "command" }) };
   await checkAgentOf(edge, project, asked);
@@ -333,6 +334,13 @@ async function spawn(
   // A repeat of an old request finds the session there, and its mail long forgotten.
   if (edge.system.store.snapshot(session) === undefined) await settleMail(edge, outcome);
   return viewOf(edge, session);
+}
+
+/** Fails with ACTOR_UNKNOWN for an objective that its project does not have. */
+function knownObjective(edge: Edge, projectId: string, id: string): void {
+  const { context } = stateOf(knownActor(edge, addressOf("objective", id)));
+  if (z.object({ projectId: z.literal(projectId) }).safeParse(context).success) return;
+  throw new Failure("ACTOR_UNKNOWN", `project ${projectId} has no objective ${id}`);
 }
 
 function viewOf(edge: Edge, address: Address): SessionView {

@@ -82,7 +82,7 @@ export function signInRoutes(app: App, sign: SignIn, now: () => number): void {
       schema: {
         tags,
         summary: "Exchange a code for the token of a page; asks for no other token",
-        body: z.object({ code: z.string().max(128) }),
+        body: z.strictObject({ code: z.string().max(128) }),
         response: { 201: z.object({ token: z.string(), expiresAt: z.number() }) },
       },
     },

@@ -26,6 +26,7 @@ export const FAILURES = {
   ACTOR_UNKNOWN: { status: 404, retry: false },
   ACTOR_TERMINAL: { status: 409, retry: false },
   ACTOR_QUARANTINED: { status: 409, retry: false },
+  NOT_QUARANTINED: { status: 409, retry: false },
   EPOCH_STALE: { status: 403, retry: false },
   TIMER_STALE: { status: 409, retry: false },
   EPOCH_UNKNOWN: { status: 403, retry: false },

@@ -1,4 +1,5 @@
 import { Failure } from "../../machines/failures.ts";
+import { LANES } from "../../machines/observations.ts";
 import { client } from "../cli/client.ts";
 import { print, type Output } from "../cli/output.ts";
 
@@ -7,6 +8,10 @@ export async function observe(
   output: Output,
   { lane, session, json }: { lane: string; session: string; json: string },
 ): Promise<void> {
+  if (!Object.hasOwn(LANES, lane)) {
+    const known = Object.keys(LANES).join(", ");
+    throw new Failure("MALFORMED", `observe ${lane}: there is no such lane; known are ${known}`);
+  }
   const path = `/observations/${encodeURIComponent(lane)}/${encodeURIComponent(session)}`;
   const answer = await client(process.env).request("POST", path, { body: parse(json) });
   print(output, answer, () => `published on ao.obs.${lane}.${session}`);

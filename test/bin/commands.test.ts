@@ -80,7 +80,6 @@ describe("the command line", () => {
     { args: ["actor", "session/demo-1"], is: { machine: "session" } },
     { args: ["actor", "session/demo-1", "--journal"], is: { entries: [{ seq: 1 }, {}, {}] } },
     { args: ["actor", "session/demo-1", "--at", "1"], is: { seq: 1 } },
-    { args: ["release", "session/demo-1"], is: { accepted: true } },
     { args: ["machine", "session", "--format", "json"], is: { kind: "session" } },
     { args: ["intake"], is: { isBalanced: true } },
     { args: ["dead", "ls"], is: { letters: [] } },

@@ -14,6 +14,15 @@ interface Driven {
 
 const GOAL = { projectId: "demo", prompt: "Build it." };
 const TASK = { title: "A task", prompt: "Do it." };
+/** What a manager may be told to do, each with a body that is taken. */
+const TOOLS = [
+  ["workers", TASK],
+  ["note", { text: "x" }],
+  ["plan", { items: [] }],
+  ["ask", { question: "x" }],
+  ["send", { text: "x" }],
+  ["done", { summary: "x" }],
+] as const;
 
 /** A system with an objective of `demo` whose manager runs. */
 async function driven(): Promise<Driven> {
@@ -88,10 +97,9 @@ describe("an objective", () => {
 
   it("that nobody made is unknown to every route", async () => {
     const { says } = await driven();
-    const bodies = { ...TASK, text: "x", question: "x", summary: "x", items: [] };
-    for (const tool of ["workers", "note", "plan", "ask", "send", "done", "cancel"]) {
+    for (const [tool, body] of [...TOOLS, ["cancel", {}] as const]) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      expect([tool, await says(`/objectives/none/${tool}`, bodies)]).toEqual([
+      expect([tool, await says(`/objectives/none/${tool}`, body)]).toEqual([
         tool,
         "404 ACTOR_UNKNOWN",
       ]);
@@ -110,11 +118,10 @@ describe("an objective", () => {
     const { says, id, manager, server } = await driven();
     expect(await says(`/objectives/${id}/cancel`, {})).toBe("200");
     const before = (await server.request("GET", `/objectives/${id}`)).body.revision;
-    const bodies = { ...TASK, text: "x", question: "x", summary: "x", items: [] };
-    for (const tool of ["workers", "note", "plan", "ask", "send", "done"]) {
+    for (const [tool, body] of TOOLS) {
       const path = `/objectives/${id}/${tool}`;
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      const both = [await says(path, bodies), await says(path, bodies, manager)];
+      const both = [await says(path, body), await says(path, body, manager)];
       expect([tool, ...both]).toEqual([tool, "409 OBJECTIVE_ENDED", "403 EPOCH_STALE"]);
     }
     expect(await says(`/objectives/${id}/cancel`, {})).toBe("200");
@@ -183,11 +190,10 @@ describe("a tool", () => {
 
   it("of an older epoch is refused, whichever it is", async () => {
     const { server, id, manager } = await driven();
-    const bodies = { ...TASK, text: "x", question: "x", summary: "x", items: [] };
-    for (const tool of ["workers", "note", "plan", "ask", "send", "done"]) {
+    for (const [tool, body] of TOOLS) {
       const path = `/objectives/${id}/${tool}`;
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      const answer = await server.request("POST", path, bodies, by(server, manager, 0));
+      const answer = await server.request("POST", path, body, by(server, manager, 0));
       expect([tool, told(answer)]).toEqual([tool, "403 EPOCH_STALE"]);
     }
   });
@@ -199,10 +205,9 @@ describe("a tool", () => {
     await isLive(server, worker);
     expect(await says(`/objectives/${id}/note`, { text: "Noted." }, worker)).toBe("200");
     expect(await says(`/objectives/${id}/ask`, { question: "Which?" }, worker)).toBe("201");
-    const bodies = { ...TASK, text: "x", summary: "x", items: [] };
-    for (const tool of ["workers", "plan", "send", "done"]) {
+    for (const [tool, body] of TOOLS.filter(([name]) => name !== "note" && name !== "ask")) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      const answer = await says(`/objectives/${id}/${tool}`, bodies, worker);
+      const answer = await says(`/objectives/${id}/${tool}`, body, worker);
       expect([tool, answer]).toEqual([tool, "403 FORBIDDEN"]);
     }
   });

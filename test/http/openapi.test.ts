@@ -1,11 +1,17 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { expect, it } from "vitest";
+import { FAILURES } from "../../machines/failures.ts";
 import { served } from "../support/http.ts";
 
 interface Operation {
   readonly summary?: string;
   readonly responses?: Record<string, unknown>;
-  readonly requestBody?: unknown;
+  readonly requestBody?: { readonly content?: Record<string, { readonly schema: Schema }> };
+}
+interface Schema {
+  readonly type?: string;
+  readonly additionalProperties?: unknown;
+  readonly anyOf?: readonly Schema[];
 }
 type Paths = Record<string, Record<string, Operation>>;
 
@@ -44,6 +50,47 @@ it("is OpenAPI 3.1 with a summary, an answer and a token for each operation", as
   expect(paths["/api/v1/sessions"]?.["post"]?.requestBody).toMatchObject({
     content: { "application/json": { schema: { properties: { projectId: {}, prompt: {} } } } },
   });
+});
+
+it("takes a body only as it is written down: every write has a schema, and none of them an unknown key", async () => {
+  const server = await served();
+  const paths: Paths = (await server.request("GET", "//openapi.json")).body.paths;
+  const writes = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).flatMap(([method, { requestBody }]) =>
+      ["post", "put", "patch"].includes(method) ? [{ path, method, requestBody }] : [],
+    ),
+  );
+  const isClosed = (schema: Schema): boolean =>
+    schema.type === "null" ||
+    schema.additionalProperties === false ||
+    (schema.anyOf?.every(isClosed) ?? false);
+  const open = writes.filter(({ requestBody }) => {
+    const schema = requestBody?.content?.["application/json"]?.schema;
+    return schema === undefined || !isClosed(schema);
+  });
+  expect([writes.length > 40, open]).toEqual([true, []]);
+});
+
+it("lists what a route may fail with, all in one schema", async () => {
+  const server = await served();
+  const { body } = await server.request("GET", "//openapi.json");
+  const { Failure } = body.components.schemas;
+  const refused = await server.request("POST", "/sessions", {});
+  expect([Failure.required, Failure.properties.code.enum]).toEqual([
+    ["code", "message", "requestId"],
+    Object.keys(FAILURES),
+  ]);
+  expect(Object.keys(refused.body).every((key) => key in Failure.properties)).toBe(true);
+  const { responses } = body.paths["/api/v1/sessions"].post;
+  expect(Object.keys(responses)).toEqual(
+    expect.arrayContaining(["201", "400", "401", "403", "404", "409", "413", "422", "429", "503"]),
+  );
+  const [, name = ""] = /^#\/components\/responses\/(\w+)$/.exec(responses["413"].$ref) ?? [];
+  expect(body.components.responses[name]).toEqual({
+    description: expect.stringContaining("BODY_TOO_LARGE"),
+    content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } },
+  });
+  expect(Object.keys(body.paths["/healthz"].get.responses)).toEqual(["200", "400", "403"]);
 });
 
 it("tells Prometheus of the books, the actors by state and the time to answer", async () => {

@@ -278,8 +278,8 @@ describe("intake", () => {
       coded(await server.request("POST", `/observations/activity/${id}`, { state: "odd" })),
     ).toEqual([400, "MALFORMED"]);
     expect(coded(await server.request("POST", `/observations/odd/${id}`, {}))).toEqual([
-      400,
-      "MALFORMED",
+      404,
+      "ROUTE_UNKNOWN",
     ]);
   });
 });
