@@ -22,7 +22,8 @@ import type {
 //   W-4. What is heard moves no timer: only when it fires is it asked whether anything was heard since. One timer each.
 //   W-5. Where a harness says how its prompt looks, the look tells whether the agent is at it: then its turn is over, or its
 //        question, though no hook told so; a turn that is broken off at the terminal often ends without a word. What was
-//        heard after the look began is newer. While it asks the looks come seldomer the longer that lasts.
+//        heard after the look began is newer. While it asks the looks come seldomer the longer that lasts, and soon
+//        again once a text waits to be typed.
 
 type Lease = "workingMs" | "restingMs" | "doubtMs";
 
@@ -64,8 +65,10 @@ function isAsking({ axes: { lifecycle, activity }, harness }: SessionContext): b
   return (isAsked || state === "not_started") && restScreenOf(harness) !== null;
 }
 
-function askingMsOf({ axes, watch }: SessionContext, limits: SessionLimits): number {
-  const lastedMs = (watch?.lookedAt ?? 0) - axes.lifecycle.since;
+function askingMsOf({ axes, watch, messages }: SessionContext, limits: SessionLimits): number {
+  const waiting = messages.filter(({ state }) => state === "queued");
+  const since = Math.max(axes.lifecycle.since, ...waiting.map(({ at }) => at));
+  const lastedMs = (watch?.lookedAt ?? 0) - since;
   return Math.min(limits.restingMs, Math.max(limits.askingMs, lastedMs / 2));
 }
 

@@ -8,7 +8,7 @@ import { withDefaults } from "../../machines/session-upgrade.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { MachineUnderTest, Stepped, Told } from "../support/step.ts";
 import { done, failed, startSession, terminalExited, workspaceStarted } from "./samples.ts";
-import { after, gone, kill, live, probe, report, says } from "./session-samples.ts";
+import { after, gone, kill, live, probe, report, says, send } from "./session-samples.ts";
 
 const SETTINGS = Settings.parse({});
 const WORKING_MS = 600_000;
@@ -292,6 +292,14 @@ describe("an agent whose screen tells when it rests (W-5)", () => {
     expect(gaps[0]).toBe(ASKING_MS);
     expect(gaps.slice(3).every((gap, index) => gap > (gaps[index + 2] ?? 0))).toBe(true);
     expect(gaps.at(-1)).toBeGreaterThan(20 * ASKING_MS);
+  });
+
+  it("that still asks is looked at soon when a text waits to be typed", () => {
+    const machine = after(...begun, says("blocked"));
+    for (let look = 0; look < 12; look += 1) machine.send(looks(false, lookedAt(machine) ?? 0));
+    const at = (machine.now.context.watch?.lookedAt ?? 0) + 1;
+    machine.send({ ...send(), at });
+    expect((lookedAt(machine) ?? Number.NaN) - at).toBeLessThanOrEqual(ASKING_MS);
   });
 
   it("that spoke after the look had begun is believed", () => {
