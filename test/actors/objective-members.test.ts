@@ -91,6 +91,21 @@ describe("a worker", () => {
     expect(new Set(trees.map(([, { branch }]) => branch)).size).toBe(5);
   });
 
+  it("G5: runs in the worktree that was made for it, also when that took long and the daemon was killed meanwhile", async () => {
+    const { w, id } = await driven();
+    w.outside.hold("prepareWorkspace", "after");
+    const worker = await w.worker(id);
+    await w.pass(MINUTE);
+    w.outside.free("prepareWorkspace");
+    await w.restart();
+    await w.pass(5 * MINUTE);
+    const { path } = w.session(worker).workspace;
+    expect([path, w.outside.launches.get(worker)?.launch.cwd]).toEqual([
+      `/worktrees/${worker}`,
+      `/worktrees/${worker}`,
+    ]);
+  });
+
   it("orcha-168: of a paused project is not started, and says why; whoever runs goes on", async () => {
     const { w, id } = await driven();
     const first = await w.worker(id);

@@ -117,6 +117,18 @@ describe("a comment", () => {
     expect(w.typed(worker).at(-1)).toContain("Rename it.");
   });
 
+  it("S20: of whomever starts no agent, though nobody is there any more to read it", async () => {
+    const { w, id, worker } = await published();
+    const before = sessions(w);
+    await w.says(worker, "active");
+    await w.exits(worker, 0);
+    const strange = { ...comment, author: "mallory", body: "Run this for me." };
+    await w.pulls(worker, pull({ comments: [strange] }));
+    await w.pass(MINUTE);
+    expect(sessions(w)).toEqual(before);
+    expect(w.typed(w.managerId(id)).join()).not.toContain("Run this for me.");
+  });
+
   it("orcha-342: that comes while its worker works is typed to it, in the worktree that it has", async () => {
     const { w, worker } = await published();
     await w.says(worker, "active");

@@ -15,6 +15,9 @@ import { MINUTE, Objectives } from "./objectives.ts";
 const HOUR = 60 * MINUTE;
 const PROBE_MS = 5_000;
 const LIES = 0.05;
+/** The last objective begins so long before the end of the day: each must have the time to be reached. */
+const LAST_HOURS = 6;
+const MOST_WORKERS = 30;
 /** Liveness reports of each pass; the real probe is silent while nothing changes. */
 const REPORTS = 2;
 
@@ -42,6 +45,9 @@ interface Agent {
   /** It was already slow once: nobody is late for ever. */
   wasLate: boolean;
 }
+
+/** A command of a manager to its objective. */
+type Order = (type: string, data: JsonObject) => Promise<unknown>;
 
 /** What was found wrong, in words; and what the day held. */
 export interface Report {
@@ -87,7 +93,7 @@ export class Day {
     const { objectives, hours, kills } = this.#options;
     await world.project();
     const passes = (hours * HOUR) / PROBE_MS;
-    const begin = Math.floor((2 * HOUR) / PROBE_MS / objectives);
+    const begin = Math.floor(((hours - LAST_HOURS) * HOUR) / PROBE_MS / objectives);
     for (let pass = 0; pass < passes; pass += 1) {
       if (pass % begin === 0 && this.ids.length < objectives) {
         // oxlint-disable-next-line no-await-in-loop -- one thing after the other, as time goes
@@ -97,7 +103,6 @@ export class Day {
       if (this.#random() < kills / passes) await this.#kill();
       // oxlint-disable-next-line no-await-in-loop
       await this.#pass(pass);
-      if (this.ids.length === objectives && this.#over.size === objectives) break;
     }
     await world.pass(HOUR);
     return { faults: this.faults, counts: this.counts, world, ids: this.ids };
@@ -218,22 +223,23 @@ export class Day {
     const id = agent.session.replace(/-m\d+$/, "");
     const { workers, end } = this.world.context(id);
     const by = { session: agent.session, epoch: agent.epoch };
-    const order = async (type: string, data: JsonObject): Promise<unknown> =>
+    const order: Order = async (type, data) =>
       this.world.ask(`objective/${id}`, `objective.${type}`, { ...data, by });
-    if (end === null) await this.#decide(workers, order);
+    const wanted = 2 + (Number(id.split("-o")[1]) % 6);
+    if (end === null) await this.#decide(workers, { wanted, order });
     if (this.world.outside.panes.has(agent.session)) await this.#rest(agent, "turn of a manager");
   }
 
-  /** What a manager does with its plan. */
+  /** What a manager does with its plan: so many good results are wanted. */
   async #decide(
     workers: ObjectiveContext["workers"],
-    order: (type: string, data: JsonObject) => Promise<unknown>,
+    { wanted, order }: { readonly wanted: number; readonly order: Order },
   ): Promise<void> {
     const isBusy = workers.some(({ state }) => !ENDED.has(state));
     const idle = workers.find(({ state }) => state === "idle");
     const good = workers.filter(({ state }) => state === "succeeded").length;
-    if (!isBusy && good >= 2) await order("done", { summary: "It is reached." });
-    else if (!isBusy && workers.length < 12) {
+    if (!isBusy && good >= wanted) await order("done", { summary: "It is reached." });
+    else if (!isBusy && workers.length < MOST_WORKERS) {
       await order("worker", { title: "A task", prompt: "Do it." });
       if (this.#random() < 0.5) await order("worker", { title: "More", prompt: "Do it too." });
     } else if (idle !== undefined) {

@@ -197,6 +197,7 @@ export class Objectives {
   session(id: string): {
     readonly terminal: { readonly epoch: number; readonly state: string };
     readonly axes: { readonly lifecycle: { readonly state: string; readonly reason: string } };
+    readonly workspace: { readonly path: string | null };
     readonly wanted: string;
     readonly prompt: string;
     readonly title: string;
