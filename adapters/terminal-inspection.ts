@@ -1,11 +1,14 @@
 import type { Adapter } from "./adapter.ts";
-import { isAtRest } from "../machines/harness.ts";
+import type { EffectResult } from "../machines/effects.ts";
+import { isAtRest, limitShown, type RestScreen } from "../machines/harness.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
 import { fleet } from "./terminal-panes.ts";
 import { capture } from "./terminal-screen.ts";
 
 // The bottom of a screen has the prompt, what spins above it, and the menus.
 const LINES = 40;
+// What was said last may stand at the top of a screen that is hardly filled.
+const MOST_LINES = 120;
 
 /** One look at one terminal. A pane that is listed and cannot be read fails, with PANE_GONE or TMUX_UNREACHABLE. */
 export function inspection(parts: TerminalParts): Adapter<"inspectTerminal"> {
@@ -18,8 +21,19 @@ export function inspection(parts: TerminalParts): Adapter<"inspectTerminal"> {
     }
     const { hasPane, process } = row;
     if (!hasPane) return { epoch, runtime: "dead", process, evidence: "its pane is gone" };
-    const screen = await capture(parts, terminal, LINES);
-    const isKnown = rests !== undefined;
-    return { epoch, runtime: "alive", process, ...(isKnown && { rests: isAtRest(screen, rests) }) };
+    const screen = await capture(parts, terminal, MOST_LINES);
+    return { epoch, runtime: "alive", process, ...(rests !== undefined && read(screen, rests)) };
   };
+}
+
+/** What a screen tells of the agent behind it. */
+function read(
+  screen: string,
+  rests: RestScreen,
+): Pick<EffectResult<"inspectTerminal">, "rests" | "limit"> {
+  const bottom = screen.split("\n").slice(-LINES).join("\n");
+  const words = limitShown(screen, rests);
+  if (words === undefined) return { rests: isAtRest(bottom, rests) };
+  const { timeZone: zone } = new Intl.DateTimeFormat().resolvedOptions();
+  return { rests: isAtRest(bottom, rests), limit: { words, zone } };
 }

@@ -110,6 +110,8 @@ export const EFFECTS = {
     }),
     result: RuntimeObservation.required({ epoch: true }).extend({
       rests: z.boolean().exactOptional(),
+      /** What it shows of a limit of its harness, and the zone of clocks there. */
+      limit: z.object({ words: z.string().max(500), zone: z.string().max(64) }).exactOptional(),
     }),
     deadlineMs: 10_000,
     attempts: 2,

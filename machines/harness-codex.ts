@@ -27,12 +27,14 @@ export const codex: Harness = {
   prompt: "in_command",
   says: { submits: true, blocked: true, ends: true },
   steers: true,
-  readsQuota: false,
+  readsQuota: true,
   resumes: true,
   // Its composer stands right above the line that tells model and folder.
   rests: {
     shows: String.raw`^› .*\n\s*\n.* · `,
     lacks: String.raw`esc to (?:interrupt|cancel)|^› \d\.`,
+    // A turn that ends at a limit runs no hook: the notice stands in the history, and only the composer below it.
+    limited: String.raw`^■ (You['’]ve hit your usage limit(?:(?!^[•■›])[\s\S])*)^› (?:(?!^[•■›])[\s\S])*$(?![\s\S])`,
   },
   launch: ({ argv, model, permissions = "default" }, { prompt, rules, conversation, cwd }) => ({
     argv: [

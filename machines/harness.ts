@@ -55,12 +55,22 @@ export const RestScreen = z.object({
   shows: z.string(),
   /** Shown while it works, or asks something by a menu. */
   lacks: z.string(),
+  /** The notice of a limit as the last thing above the prompt, its words as the first group. */
+  limited: z.string().exactOptional(),
 });
 export type RestScreen = z.infer<typeof RestScreen>;
 
 /** Whether a screen shows an agent at its prompt. */
 export function isAtRest(screen: string, { shows, lacks }: RestScreen): boolean {
   return new RegExp(shows, "im").test(screen) && !new RegExp(lacks, "im").test(screen);
+}
+
+const NOTICE_CHARS = 500;
+
+/** The words of the limit that a screen shows last, on one line; undefined where it shows none. */
+export function limitShown(screen: string, { limited }: RestScreen): string | undefined {
+  const words = limited === undefined ? undefined : new RegExp(limited, "im").exec(screen)?.[1];
+  return words?.replaceAll(/\s+/g, " ").trim().slice(0, NOTICE_CHARS);
 }
 
 /** What one launch takes. In `argv` and `env`, what begins with `FILES` stands for the path of a file of `files`. */
@@ -88,7 +98,7 @@ export interface Harness {
   readonly says: { readonly submits: boolean; readonly blocked: boolean; readonly ends: boolean };
   /** What is typed in the middle of a turn is taken into that turn. */
   readonly steers: boolean;
-  /** Its quota can be read from what it says. */
+  /** Its quota can be read, from what it says or shows. */
   readonly readsQuota: boolean;
   /** It can go on with a conversation that it had before. */
   readonly resumes: boolean;

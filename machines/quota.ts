@@ -3,6 +3,7 @@
 // What an agent's own words say of a limit of its harness, and when that is over. Pure.
 //
 //   Q1. Only the end of a turn is believed, and only words that begin with it: whoever quotes a limit has not reached one.
+//       Where no hook tells them they are the notice that a screen shows last (`limited` of a harness).
 //   Q2. A time is taken as it is said: in seconds since 1970, as a while from now, or as a clock of the zone that is named.
 //   Q3. Without a time it is tried again soon; no time is farther away than a limit of a week and a day.
 
@@ -59,10 +60,10 @@ function whileIn(words: string, at: number): number | undefined {
   }, at);
 }
 
-/** `resets 12:50am (America/Los_Angeles)`, `will reset at 9am`, `try again at 3:45 PM`, `resets Oct 9, 3pm`. */
+/** `resets 12:50am (America/Los_Angeles)`, `will reset at 9am`, `try again at 3:45 PM`, `resets Oct 9, 3pm`, `Oct 9th, 2026 3:45 PM`. */
 function clockIn(words: string, at: number, zone: string): number | undefined {
   const told =
-    /(?:resets?|again)(?: at| on)? *(?:([a-z]{3})[a-z]* (\d{1,2})(?:st|nd|rd|th)?,?(?: at)? *)?(\d{1,2})(?::(\d{2}))? *([ap]m)?/i.exec(
+    /(?:resets?|again)(?: at| on)? *(?:([a-z]{3})[a-z]* (\d{1,2})(?:st|nd|rd|th)?,?(?: \d{4}\b)?,?(?: at)? *)?(\d{1,2})(?::(\d{2}))? *([ap]m)?/i.exec(
       words,
     );
   if (told === null) return undefined;

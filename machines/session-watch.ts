@@ -1,7 +1,8 @@
-import type { EffectData } from "./effects.ts";
+import type { EffectData, EffectResult } from "./effects.ts";
 import type { RestScreen } from "./harness.ts";
 import { HARNESSES } from "./harnesses.ts";
 import type { Order } from "./order.ts";
+import { limitedUntil } from "./quota.ts";
 import { activityObserved, runtimeObserved } from "./session-observed.ts";
 import type { EventNamed } from "./session-protocol.ts";
 import type {
@@ -24,6 +25,7 @@ import type {
 //        question, though no hook told so; a turn that is broken off at the terminal often ends without a word. What was
 //        heard after the look began is newer. While it asks the looks come seldomer the longer that lasts, and soon
 //        again once a text waits to be typed.
+//   W-6. A limit that stands last on such a screen ended the turn: it rests until that is over, as one told by a hook.
 
 type Lease = "workingMs" | "restingMs" | "doubtMs";
 
@@ -138,6 +140,7 @@ function lookAt({ id, harness, terminal: { epoch } }: SessionContext): Order {
   return { type: "effect", name: "inspectTerminal", lane: `look:${id}`, epoch, data };
 }
 
+type Limit = NonNullable<EffectResult<"inspectTerminal">["limit"]>;
 type Looked = EventNamed<"inspectTerminal.done" | "inspectTerminal.failed">;
 
 /** What the look showed (W-3). */
@@ -157,7 +160,8 @@ export function looked(
   if (result.epoch !== context.terminal.epoch) return context;
   const seen = runtimeObserved(answered(context, at), { at, data: result }, limits);
   const begunAt = context.watch.dueAt - LOOK_MS;
-  return result.rests === true && isUntold(seen, begunAt) ? rested(seen, at) : seen;
+  if (result.rests !== true || !isUntold(seen, begunAt)) return seen;
+  return rested(seen, { at, ...(result.limit !== undefined && { limit: result.limit }) });
 }
 
 /** Whether its hooks left it at something that its prompt contradicts (W-5). */
@@ -167,12 +171,16 @@ function isUntold({ axes: { activity } }: SessionContext, begunAt: number): bool
   return (isBusy || ASKS.has(activity.state)) && !isNewer;
 }
 
-function rested(context: SessionContext, at: number): SessionContext {
+function rested(
+  context: SessionContext,
+  { at, limit }: { at: number; limit?: Limit },
+): SessionContext {
   const data = {
     state: "idle",
     confidence: "valid",
     source: "terminal",
     event: "terminal-idle",
+    ...(limit !== undefined && { limitedUntil: limitedUntil(limit.words, at, limit.zone) }),
   } as const;
   return activityObserved(context, { at, data });
 }

@@ -82,6 +82,20 @@ describe("a manager whose harness has reached a limit", () => {
     expect(w.typed(manager).filter((text) => text === GO_ON)).toHaveLength(1);
   });
 
+  it("rests also where only its screen tells, as Codex does (W-6)", async () => {
+    const w = new Objectives();
+    await w.project({ manager: { harness: "codex" } });
+    const id = await w.objective();
+    const manager = w.managerId(id);
+    await w.says(manager, "active");
+    const words = "You've hit your usage limit. Upgrade to Pro or try again in 3 hours.";
+    w.outside.screens.set(manager, { rests: true, limit: { words, zone: "UTC" } });
+    await w.pass(15 * MINUTE);
+    expect([w.phase(id), w.pokes(id)]).toEqual(["waiting_for_quota", 0]);
+    await w.pass(2 * HOUR + 56 * MINUTE);
+    expect(w.typed(manager)).toEqual([GO_ON]);
+  });
+
   it("goes on by itself though the daemon is killed meanwhile, and once", async () => {
     const { w, manager } = await driven();
     await limited(w, manager, HOUR);

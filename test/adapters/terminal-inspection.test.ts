@@ -29,6 +29,17 @@ it("reads whether the agent is at its prompt, where it is told how that looks (W
   expect(await look("^<$", "spins")).toMatchObject({ rests: false });
 });
 
+it("reads the limit that an agent shows, with the zone of its clock (W-6)", async () => {
+  const { terminals, launch } = tmuxWorld();
+  await launch({ argv: ["sh", "-c", "echo '! limit until'; echo noon; echo '> '; exec cat"] });
+  const rests = { shows: "^>$", lacks: "spins", limited: "^! (limit[^>]*)^>" };
+  const look = async () => terminals.inspectTerminal({ ...of(), rests }, attempt());
+  const { timeZone: zone } = new Intl.DateTimeFormat().resolvedOptions();
+  await expect
+    .poll(look)
+    .toMatchObject({ rests: true, limit: { words: "limit until noon", zone } });
+});
+
 it("sees nothing of another epoch, nor of a terminal that is not there", async () => {
   const { terminals, launch } = tmuxWorld();
   const nothing = { runtime: "dead", process: "indeterminate" };

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isAtRest } from "../../machines/harness.ts";
+import { isAtRest, limitShown } from "../../machines/harness.ts";
 import { HARNESSES } from "../../machines/harnesses.ts";
 
 // Screens of real agents, as tmux captured them: `<harness>-<version>.<what it did>.txt`. Paths are shortened.
@@ -43,4 +43,45 @@ describe("a screen", () => {
   ])("of Codex $title is read as the reference reads it", ({ screen, is }) => {
     expect(isAtRest(screen, HARNESSES.get("codex")?.rests ?? { shows: "", lacks: "" })).toBe(is);
   });
+});
+
+// What Codex prints is known from reports of its users; the frame around it is that of the recorded screens.
+describe("a limit of Codex", () => {
+  const rests = HARNESSES.get("codex")?.rests ?? { shows: "", lacks: "" };
+  const notice = [
+    "■ You’ve hit your usage limit. Upgrade to Pro (https://chatgpt.com/explore/pro), visit",
+    "https://chatgpt.com/codex/settings/usage to purchase more credits or try again at 2:51 PM.",
+  ];
+  const composer = ["", "", "› Ask Codex to do anything", "", "  gpt-5.5 high · ~/project", ""];
+
+  it("is read from its notice, also over several lines and far above the composer (W-6)", () => {
+    const gap = Array.from({ length: 40 }, () => "");
+    const screen = ["› please go on", "", ...notice, ...gap, ...composer].join("\n");
+    expect(isAtRest(screen, rests)).toBe(true);
+    expect(limitShown(screen, rests)).toMatch(
+      /^You’ve hit your usage limit\. .*, visit https:\/\/\S+ to purchase more credits or try again at 2:51 PM\.$/,
+    );
+  });
+
+  it.each([
+    { title: "it went on after it", more: ["", "• OK.", "", ...composer] },
+    { title: "it was told something after it", more: ["", "› go on", "", ...composer] },
+    { title: "another trouble came after it", more: ["", "■ stream error", ...composer] },
+  ])("is over when $title", ({ more }) => {
+    expect(limitShown([...notice, ...more].join("\n"), rests)).toBeUndefined();
+  });
+
+  it.each(["• You've hit your usage limit is what it prints.", "  ■ You've hit your usage limit."])(
+    "is none that it only speaks of: %s",
+    (words) => {
+      expect(limitShown([words, ...composer].join("\n"), rests)).toBeUndefined();
+    },
+  );
+
+  it.each(screens.filter(({ harness }) => harness === "codex"))(
+    "is on no recorded screen that is $doing",
+    ({ screen }) => {
+      expect(limitShown(screen, rests)).toBeUndefined();
+    },
+  );
 });

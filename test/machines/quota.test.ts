@@ -32,6 +32,12 @@ it.each([
     words: "You've hit your usage limit. Try again at 3:45 PM.",
     inMs: 3 * HOUR + 15 * MINUTE - SINCE_MINUTE,
   },
+  {
+    words:
+      "You’ve hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to purchase more credits or try again at Jun 18th, 2026 3:45 PM.",
+    inMs: 75 * HOUR + 15 * MINUTE - SINCE_MINUTE,
+  },
+  { words: "You've hit your usage limit. Try again later.", inMs: 15 * MINUTE },
   { words: "5-hour limit reached ∙ resets 15:00", inMs: 2.5 * HOUR - SINCE_MINUTE },
   { words: "API Error: Rate limit reached", inMs: 15 * MINUTE },
   { words: "You've hit your limit · resets 25:99am (Nowhere/At_All)", inMs: 15 * MINUTE },

@@ -270,6 +270,18 @@ describe("an agent whose screen tells when it rests (W-5)", () => {
     expect(lifecycleOf(machine)).toBe("idle");
   });
 
+  it("rests at the limit that it shows, until that is over (W-6)", () => {
+    const machine = after(...begun, says("active"));
+    const at = (lookedAt(machine) ?? 0) + 1;
+    const limit = { words: "You've hit your usage limit. Try again in 3 hours.", zone: "UTC" };
+    const shown = { epoch: 1, runtime: "alive", process: "alive", rests: true, limit };
+    const { context } = machine.send(done("inspectTerminal", shown, { at }));
+    expect([lifecycleOf(machine), context.limit]).toEqual([
+      "idle",
+      { since: at, until: at + 3 * 3_600_000 },
+    ]);
+  });
+
   it("is told how its prompt looks, and no other is", () => {
     const machine = after(...begun, says("blocked"));
     const { dueAt = 0 } = machine.now.context.watch ?? {};

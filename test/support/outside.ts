@@ -36,6 +36,8 @@ export interface Outside {
   readonly directories: DirectoryLister;
   /** Repositories that were packed, oldest first. */
   readonly compacted: string[];
+  /** What the screens of terminals show, beyond that they are there. */
+  readonly screens: Map<string, Partial<EffectResult<"inspectTerminal">>>;
   /** How busy the host is. */
   readonly host: { loadPerCore: number; freeBytes: number };
   /** Names of the checks that fail. */
@@ -75,10 +77,11 @@ export function outside(): Outside {
   const refusals = new Map<OutsideName, Failure>();
   const strays = new Map<string, Directory>();
   const compacted: string[] = [];
+  const screens: Outside["screens"] = new Map();
   const host = { loadPerCore: 0.1, freeBytes: 2 ** 40 };
   const works: Works = {
     ...worktrees(trees, heads),
-    ...terminals(panes, launches),
+    ...terminals({ panes, launches, screens }),
     ...branches(heads),
     ...reviewTrees({ areSpoiled: () => areSpoiled, programs }),
     inspectHost: () => host,
@@ -142,6 +145,7 @@ export function outside(): Outside {
     trees,
     strays,
     compacted,
+    screens,
     directories: {
       list: async () => {
         const listed = [...[...trees.keys()].map((id) => treeAt(id)), ...strays.values()];
@@ -204,10 +208,14 @@ function worktrees(
   };
 }
 
-function terminals(
-  panes: Map<string, Pane>,
-  launches: Map<string, EffectData<"launchTerminal">>,
-): Pick<Works, "launchTerminal" | "destroyTerminal" | "inspectTerminal" | "typeText"> {
+function terminals({
+  panes,
+  launches,
+  screens,
+}: Pick<Outside, "panes" | "launches" | "screens">): Pick<
+  Works,
+  "launchTerminal" | "destroyTerminal" | "inspectTerminal" | "typeText"
+> {
   let pids = 1_000;
   return {
     launchTerminal(data) {
@@ -226,7 +234,7 @@ function terminals(
     inspectTerminal({ terminal, epoch }) {
       const isThere = panes.get(terminal)?.epoch === epoch;
       const seen = isThere ? "alive" : "dead";
-      return { epoch, runtime: seen, process: seen };
+      return { epoch, runtime: seen, process: seen, ...(isThere && screens.get(terminal)) };
     },
     typeText({ terminal, epoch, deliveryId, text }) {
       const pane = panes.get(terminal);
