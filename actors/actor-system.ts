@@ -20,6 +20,7 @@ import { effects, type Effects } from "./effects.ts";
 import { Host, type Boundary } from "./host.ts";
 import { wakeActor } from "./live-actor.ts";
 import { markIdOf, orderAnswered, retryIdOf, sealedId } from "./message-ids.ts";
+import { orderBytesOf } from "./placing.ts";
 import { Postbox } from "./postbox.ts";
 import { purger, type Purger } from "./purger.ts";
 import { Release } from "./release.ts";
@@ -135,7 +136,7 @@ export class ActorSystem implements System {
   async #resume(): Promise<void> {
     await this.#caughtUp();
     if (this.#stopping.signal.aborted) return;
-    for (const row of openOrders(this.store)) this.#release.begin(row);
+    this.#release.start(openOrders(this.store));
     this.#timers.start();
   }
 
@@ -299,6 +300,7 @@ export class ActorSystem implements System {
       retryMs: settings.effects.retryMs,
       retryMaxMs: settings.effects.retryMaxMs,
       epochOf: (address) => this.#epochOf(address),
+      orderBytes: () => orderBytesOf(this.bus),
       end: (end) => this.#release.deliver(end),
       amend: (row) => void this.#host.offer([{ type: "amend", row }]).catch(onTrouble),
       onDefect: onTrouble,

@@ -6,8 +6,10 @@ import type { Json } from "../machines/json.ts";
 import type { EffectOrder } from "../machines/order.ts";
 import type { OutboxRow } from "../storage/store.ts";
 import { pause, type Clock } from "./clock.ts";
-import { ORDER_BYTES } from "./placing.ts";
 import { lanes, type Turn } from "./lanes.ts";
+
+/** So long an aborted adapter may take to leave things as they are to stay. */
+const GRACE_MS = 2_000;
 
 // Effects
 //
@@ -18,6 +20,8 @@ import { lanes, type Turn } from "./lanes.ts";
 //   X2. An effect given for an older epoch than its actor's is not begun (R6).
 //   X3. Every effect ends in one result: done, or failed with a code; a retry keeps its lane and rests meanwhile.
 //   X5. A result that the bus could never carry is a failed effect, not one that never ends.
+//   X6. Its lane waits for an adapter that was aborted to be done with what it had begun, for some time; what it then
+//       comes to is its result.
 //   X4. One that preempts others, as the end of a terminal its launch, does not wait for those of its actor before it,
 //       whatever their lane: they are aborted.
 
@@ -50,6 +54,8 @@ export interface EffectsParts {
   readonly retryMaxMs: number;
   /** The newest epoch of an actor; undefined when it has none. */
   readonly epochOf: (address: Address) => number | undefined;
+  /** What the bus takes of one result, bytes of JSON. */
+  readonly orderBytes: () => number;
   readonly end: (end: EffectEnd) => void;
   /** Called before a retry: the row with its attempts, to be stored. */
   readonly amend: (row: OutboxRow) => void;
@@ -185,15 +191,9 @@ async function attempt(
   const cancel = parts.clock.after(deadlineMs, () => deadline.abort());
   const signal = AbortSignal.any([deadline.signal, superseded.signal, stopping]);
   try {
-    const result = await raced(
-      perform(parts.adapters, name, { row, order, signal }),
-      signal,
-      () =>
-        new Failure(
-          "DEADLINE_PASSED",
-          `${order.name} (${row.id}): not done after ${deadlineMs} ms`,
-        ),
-    );
+    const work = perform(parts, name, { row, order, signal });
+    const late = `${order.name} (${row.id}): not done after ${deadlineMs} ms`;
+    const result = await raced(work, { signal, stopping, clock: parts.clock, late });
     return { type: "done", result };
   } catch (error) {
     return { type: "failed", failure: asFailure(order, error, parts.onDefect) };
@@ -203,7 +203,7 @@ async function attempt(
 }
 
 async function perform(
-  adapters: AllAdapters,
+  { adapters, orderBytes: limit }: EffectsParts,
   name: EffectName,
   { row, order, signal }: { row: OutboxRow; order: EffectOrder; signal: AbortSignal },
 ): Promise<Json> {
@@ -213,25 +213,39 @@ async function perform(
   const attemptOf = { effectId: row.id, attempt: row.attempts, signal };
   const result: Json = EFFECTS[name].result.parse(await adapter(data, attemptOf));
   const bytes = Buffer.byteLength(JSON.stringify(result));
-  if (bytes <= ORDER_BYTES) return result;
+  const orderBytes = limit();
+  if (bytes <= orderBytes) return result;
   throw new Failure(
     "MESSAGE_TOO_LARGE",
-    `${order.name} (${row.id}): its result is ${bytes} bytes, the limit is ${ORDER_BYTES}`,
+    `${order.name} (${row.id}): its result is ${bytes} bytes, the limit is ${orderBytes}`,
   );
 }
 
-/** An adapter that ignores its signal must not hold its lane for ever. */
-async function raced(work: Promise<Json>, signal: AbortSignal, late: () => Failure): Promise<Json> {
+/** An adapter that ignores its signal must not hold its lane for ever, nor the end of the daemon at all. */
+async function raced(
+  work: Promise<Json>,
+  by: { signal: AbortSignal; stopping: AbortSignal; clock: Clock; late: string },
+): Promise<Json> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(late());
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
+  const over = new AbortController();
+  const giveUp = (): void => reject(new Failure("DEADLINE_PASSED", by.late));
+  whenAborted(by.stopping, over.signal, giveUp);
+  whenAborted(by.signal, over.signal, () => {
+    const cancel = by.clock.after(GRACE_MS, giveUp);
+    over.signal.addEventListener("abort", cancel, { once: true });
+  });
   try {
     return await Promise.race([work, promise]);
   } finally {
-    signal.removeEventListener("abort", abort);
+    over.abort();
     work.catch(() => {});
   }
+}
+
+/** Calls it now or when the signal is aborted, but not once it is over. */
+function whenAborted(signal: AbortSignal, over: AbortSignal, run: () => void): void {
+  if (signal.aborted) run();
+  else signal.addEventListener("abort", run, { once: true, signal: over });
 }
 
 function asFailure(

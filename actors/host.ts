@@ -9,6 +9,7 @@ import { pause, type Clock } from "./clock.ts";
 import { decode, type IntakeRules } from "./intake.ts";
 import { originalOf, rawOriginal, type Original } from "./letters.ts";
 import { isMark, unsealedId } from "./message-ids.ts";
+import { orderBytesOf } from "./placing.ts";
 import { Residents } from "./residents.ts";
 import { Stepper } from "./stepper.ts";
 import { divided, NO_WORK, type Internal, type Offered, type Work } from "./work.ts";
@@ -94,6 +95,7 @@ export class Host {
       kinds,
       outboxLimit: limits.outbox,
       openOrders,
+      orderBytes: () => orderBytesOf(parts.bus),
       now: () => clock.now(),
     });
     this.#rules = { maxBytes: limits.bodyBytes, cluster: head.cluster };

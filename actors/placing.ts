@@ -1,3 +1,4 @@
+import type { Bus } from "../bus/bus.ts";
 import { Failure } from "../machines/failures.ts";
 import { Address, addressOf, orderIdOf, Token, type OrderId } from "../machines/ids.ts";
 import type { Message } from "../machines/message.ts";
@@ -10,23 +11,27 @@ import { timerNameOf } from "./message-ids.ts";
 /** The orders that answer the caller of a command. */
 export type Reply = Extract<Order, { type: "reply" | "refuse" }>;
 
-/** More than this of JSON and the bus would refuse the mail, for ever: its limit less room for the envelope. */
-export const ORDER_BYTES = 1_097_728;
+const ENVELOPE_BYTES = 16_384;
+
+/** Bytes of JSON that an order or a result may have: with more the bus would refuse it for ever. */
+export function orderBytesOf({ maxMessageBytes }: Pick<Bus, "maxMessageBytes">): number {
+  return maxMessageBytes - ENVELOPE_BYTES;
+}
 
 /**
  * Throws at an order that could never go out: the step that made it is one that threw (R8). One that is only too
  * large is not the machine's fault: it fails with MESSAGE_TOO_LARGE.
  */
-export function checkOrders(orders: readonly Order[]): void {
+export function checkOrders(orders: readonly Order[], limit: number): void {
   for (const order of orders) {
     if (!canGoOut(order)) throw new Error(`it cannot order ${JSON.stringify(order).slice(0, 200)}`);
     if (order.type !== "mail" && order.type !== "observation" && order.type !== "effect") continue;
     const bytes = Buffer.byteLength(JSON.stringify(order.data));
-    if (bytes > ORDER_BYTES) {
+    if (bytes > limit) {
       const what = order.type === "observation" ? order.lane : order.name;
       throw new Failure(
         "MESSAGE_TOO_LARGE",
-        `order ${what}: ${bytes} bytes, the limit is ${ORDER_BYTES}`,
+        `order ${what}: ${bytes} bytes, the limit is ${limit}`,
       );
     }
   }

@@ -27,6 +27,7 @@ export class Release {
   /** Orders whose result nobody could take, and when that was. */
   readonly #parked = new Map<OrderId, number>();
   #size = 0;
+  #isHeld = true;
 
   constructor(parts: ReleaseParts) {
     this.#parts = parts;
@@ -39,6 +40,18 @@ export class Release {
 
   openOrders(address: Address): number {
     return this.#open.get(address)?.size ?? 0;
+  }
+
+  /**
+   * From now on effects are carried out: first those that `rows` say were open, in the order in which they were
+   * ordered. Until then they wait, so that none overtakes one of its lane from before the daemon started.
+   */
+  start(rows: Iterable<OutboxRow>): void {
+    this.#isHeld = false;
+    for (const row of [...rows].toSorted((one, other) => one.at - other.at)) {
+      this.begin(row);
+      this.#parts.effects.begin(row);
+    }
   }
 
   /** Everything a flushed batch ordered, closed or changed. */
@@ -60,8 +73,9 @@ export class Release {
     if (ids.has(row.id)) return;
     this.#open.set(row.from, ids.add(row.id));
     this.#size += 1;
-    if (row.order.type === "effect") effects.begin(row);
-    else {
+    if (row.order.type === "effect") {
+      if (!this.#isHeld) effects.begin(row);
+    } else {
       const line = `${row.from}>${addresseeOf(row)}`;
       postbox.post({ id: row.id, line, publication: publicationOf(row, cluster) });
     }

@@ -58,6 +58,8 @@ export interface StepperParts {
   /** Open orders of one actor past which commands to it are refused. */
   readonly outboxLimit: number;
   readonly openOrders: (address: Address) => number;
+  /** What the bus takes of one order, bytes of JSON. */
+  readonly orderBytes: () => number;
   readonly now: () => number;
 }
 
@@ -235,7 +237,7 @@ export class Stepper {
     const before = resident.live.persisted();
     try {
       const step = resident.live.step(message, data);
-      checkOrders(step.orders);
+      checkOrders(step.orders, this.#parts.orderBytes());
       return step;
     } catch (cause) {
       const isTooLarge = cause instanceof Failure && cause.code === "MESSAGE_TOO_LARGE";

@@ -58,6 +58,8 @@ export type BusState =
   | { readonly type: "down"; readonly since: number; readonly reason: string };
 
 export interface Bus {
+  /** Bytes that one message may have here, its headers with it: what the server takes, and the stream. */
+  readonly maxMessageBytes: number;
   /** Fails with BUS_DOWN during an outage, BUS_FULL without room, BUS_REFUSED when it never will be stored: too large. */
   publish(publication: Publication): Promise<void>;
   /** Publishes to whoever listens now; forgotten during an outage. */

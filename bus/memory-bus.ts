@@ -34,6 +34,7 @@ export function memoryBus({ stream = memoryStream(), now = () => 0 }: MemoryBusO
   open.add(stream.onChange(follow));
 
   return {
+    maxMessageBytes: stream.maxBodyBytes,
     publish: async (publication: Publication) => {
       check(`publish to ${publication.subject}`);
       await stream.publish(publication);

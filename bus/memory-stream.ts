@@ -39,7 +39,7 @@ export class MemoryStream {
   readonly #now: () => number;
   readonly #duplicateWindowMs: number;
   readonly #maxMessages: number;
-  readonly #maxBodyBytes: number;
+  readonly maxBodyBytes: number;
   readonly #fateOf: (publication: Publication) => Fate;
   readonly #listeners = new Set<Listener>();
   readonly #heard = new Map<Heard, string>();
@@ -55,7 +55,7 @@ export class MemoryStream {
     this.#now = options.now ?? (() => 0);
     this.#duplicateWindowMs = options.duplicateWindowMs ?? 120_000;
     this.#maxMessages = options.maxMessages ?? Infinity;
-    this.#maxBodyBytes = options.maxBodyBytes ?? 1_114_112;
+    this.maxBodyBytes = options.maxBodyBytes ?? 1_114_112;
     this.#fateOf = options.fateOf ?? (() => "stored");
   }
 
@@ -149,10 +149,10 @@ export class MemoryStream {
 
   #store(publication: Publication): Failure | undefined {
     const { subject, body, id } = publication;
-    if (body.length > this.#maxBodyBytes) {
+    if (body.length > this.maxBodyBytes) {
       return new Failure(
         "BUS_REFUSED",
-        `publish ${body.length} bytes to ${subject}: more than ${this.#maxBodyBytes}`,
+        `publish ${body.length} bytes to ${subject}: more than ${this.maxBodyBytes}`,
       );
     }
     const before = id === undefined ? undefined : this.#ids.get(id);

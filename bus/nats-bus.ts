@@ -183,6 +183,11 @@ class NatsBus implements Bus, Link {
     return () => subscription.unsubscribe();
   }
 
+  get maxMessageBytes(): number {
+    const { maxMessageBytes } = this.#limits;
+    return Math.min(maxMessageBytes, this.nc.info?.max_payload ?? maxMessageBytes);
+  }
+
   state(): BusState {
     return this.#state;
   }

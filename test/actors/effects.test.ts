@@ -203,7 +203,8 @@ describe("X3: an effect", () => {
     const { act, gates } = gated();
     const world = await worldWith(act);
     await work(world);
-    await world.clock.advance(EFFECTS.typeText.deadlineMs);
+    // So long its lane waits for it to come to an end after all.
+    await world.clock.advance(EFFECTS.typeText.deadlineMs + 2_000);
     await world.clock.advance(100);
     gates[1]?.resolve(DONE);
     await settle();
@@ -321,6 +322,58 @@ describe("X2: the fence of an effect", () => {
   });
 });
 
+describe("X6: an adapter that was aborted", () => {
+  const end: EffectOrder = {
+    type: "effect",
+    name: "destroyTerminal",
+    lane: "terminal:a",
+    data: { terminal: "a", host: "local", epoch: 0, graceMs: 1 },
+  };
+
+  it("is waited for by its lane, and what it comes to is its result", async () => {
+    const gate = Promise.withResolvers<void>();
+    const world = await worldWith(async ({ name }) => {
+      if (name === "destroyTerminal") return { killed: 1 };
+      await gate.promise;
+      return DONE;
+    });
+    const typed = await work(world);
+    await world.ask(A, "tally.order", { order: end });
+    await world.clock.advance(1_000);
+    const before = world.deeds.map(({ name }) => name);
+    gate.resolve();
+    await settle();
+    expect([before, world.deeds.map(({ name }) => name)]).toEqual([
+      ["typeText"],
+      ["typeText", "destroyTerminal"],
+    ]);
+    expect(world.tally("a").done).toEqual([typed]);
+  });
+});
+
+describe("lanes over a restart", () => {
+  it("begin what was open before with what was said meanwhile behind it", async () => {
+    const world = await worldWith(async () => Promise.withResolvers<never>().promise);
+    await world.open("b");
+    await world.open("0");
+    await world.ask("session/b", "tally.order", { order: typeText({ lane: "shared" }) });
+    await world.clock.advance(1);
+    await world.crash();
+    const body = new TextEncoder().encode(
+      JSON.stringify({ type: "tally.work", data: { text: "later" } }),
+    );
+    await world.stream.publish({ subject: "ao.cmd.session.0", body });
+    world.start();
+    await settle();
+    const rows = world.store.outbox({ limit: 9 }).map(({ from }) => from);
+    const begun = world.deeds.slice(1).map(({ effectId }) => effectId.split("#")[0]);
+    expect([rows, begun]).toEqual([
+      ["session/0", "session/b"],
+      ["session/b", "session/0"],
+    ]);
+  });
+});
+
 describe("X4: the end of a terminal", () => {
   const end: EffectOrder = {
     type: "effect",
@@ -339,7 +392,7 @@ describe("X4: the end of a terminal", () => {
     await world.ask(A, "tally.order", { order: typeText({}) });
     await settle();
     await world.ask(A, "tally.order", { order: end });
-    await world.clock.advance(1);
+    await world.clock.advance(2_000);
     expect(world.deeds.map(({ name }) => name)).toEqual(["typeText", "destroyTerminal"]);
     expect(world.system.report()).toMatchObject({ outbox: 0 });
   });

@@ -236,7 +236,7 @@ describe("R6: fenced", () => {
     await world.ask("session/a", "tally.work", { text: "hangs" });
     await world.ask("session/a", "tally.raise");
     await aborted.promise;
-    await settle();
+    await world.clock.advance(2_000);
     expect(world.system.report()).toMatchObject({ outbox: 0 });
   });
 });

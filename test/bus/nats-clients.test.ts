@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { orderBytesOf } from "../../actors/placing.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
 import { parseEndpoint } from "../../bus/nats-endpoint.ts";
 import { tempFolder } from "../support/folder.ts";
@@ -32,6 +33,19 @@ describe("a NATS server that is not ours", () => {
     onTestFinished(() => bus.close());
     await bus.publish(observation("one", "id-1"));
     expect(texts(await collect(await bus.read(undefined), 1))).toEqual(["one"]);
+  });
+
+  it("tells how much it takes, and takes that much", async () => {
+    const endpoint = parseEndpoint(await foreignServer("-js", "-sd", tempFolder()));
+    const bus = await connectNatsBus({ endpoint: () => endpoint });
+    onTestFinished(() => bus.close());
+    // What a nats-server takes that nobody told otherwise.
+    expect(bus.maxMessageBytes).toBe(1_048_576);
+    const subject = "ao.msg.session.a";
+    await bus.publish({ subject, body: new Uint8Array(orderBytesOf(bus)), id: "x".repeat(256) });
+    await expect(
+      bus.publish({ subject, body: new Uint8Array(bus.maxMessageBytes + 1) }),
+    ).rejects.toMatchObject({ code: "BUS_REFUSED" });
   });
 
   it("is refused when it has no JetStream", async () => {
