@@ -3,6 +3,7 @@ import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { issuesOf } from "../actors/intake.ts";
 import { Failure, FAILURES, type FailureCode } from "../machines/failures.ts";
 import type { App } from "./edge.ts";
+import { sendMissing, wantsPage } from "./web.ts";
 
 /** What every answer that is not a success looks like. */
 interface FailureBody {
@@ -28,13 +29,11 @@ export function answerFailures(
     if (failure.code === "DEFECT") report(error, request.id);
     return answerFailure(request, reply, failure);
   });
-  app.setNotFoundHandler((request, reply) =>
-    answerFailure(
-      request,
-      reply,
-      new Failure("ROUTE_UNKNOWN", `there is no ${request.method} ${request.url.split("?")[0]}`),
-    ),
-  );
+  app.setNotFoundHandler((request, reply) => {
+    if (wantsPage(request)) return sendMissing(request, reply);
+    const tried = `${request.method} ${request.url.split("?")[0]}`;
+    return answerFailure(request, reply, new Failure("ROUTE_UNKNOWN", `there is no ${tried}`));
+  });
 }
 
 /** A Failure for a code that was stored as text; a code of a newer version is a DEFECT that names it. */

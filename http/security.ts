@@ -4,14 +4,15 @@ import { Failure } from "../machines/failures.ts";
 import { addressOf } from "../machines/ids.ts";
 import type { App, Principal } from "./edge.ts";
 import { epochOf, sessionView, type SessionView } from "./session-view.ts";
-import { OPEN_PAGES } from "./web.ts";
+import { OPEN_PAGES, wantsPage } from "./web.ts";
 import { isSame, type ReviewerTokens, type SessionTokens } from "./tokens.ts";
 
 // Security
 //
 // Decides who may ask, before a body is read.
 //
-//   A1. Only OPEN routes answer without a token; a route that does not exist is no exception.
+//   A1. Only OPEN routes answer without a token; a route that does not exist is no exception, but for a browser that
+//       asks for a page.
 //   A2. A Host, or an Origin, that is not this machine's own name is refused (a web page elsewhere cannot rebind to us).
 //   A3. An agent's token reaches only AGENT routes, about its own session, project or objective. Everything else is
 //       refused; which tools of its objective it may use, the objective says.
@@ -79,7 +80,7 @@ export function guard(app: App, options: SecurityOptions): (request: FastifyRequ
   const hosts = new Set(["localhost", "127.0.0.1", "[::1]", ...options.hosts]);
   app.addHook("onRequest", (request, _reply, done) => {
     checkHost(request, hosts);
-    if (!OPEN.includes(request.routeOptions.url ?? "")) {
+    if (!isOpen(request)) {
       const principal = authenticate(request, options);
       authorize(request, principal, options.system);
       principals.set(request, principal);
@@ -91,6 +92,10 @@ export function guard(app: App, options: SecurityOptions): (request: FastifyRequ
     if (principal === undefined) throw new Error(`nobody was authenticated for ${request.url}`);
     return principal;
   };
+}
+
+function isOpen(request: FastifyRequest): boolean {
+  return OPEN.includes(request.routeOptions.url ?? "") || (request.is404 && wantsPage(request));
 }
 
 function checkHost(request: FastifyRequest, hosts: ReadonlySet<string>): void {

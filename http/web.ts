@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import files from "@fastify/static";
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import type { App } from "./edge.ts";
@@ -93,6 +93,25 @@ export async function webRoutes(app: App, bundle = BUNDLE): Promise<void> {
   );
 }
 
+/** Whether somebody who looks at pages asked for one: then the answer is a page, too. */
+export function wantsPage({ method, url, headers }: FastifyRequest): boolean {
+  return (
+    method === "GET" && !url.startsWith("/api/") && /\btext\/html\b/.test(headers.accept ?? "")
+  );
+}
+
+/** A page that says that there is none at this address, and leads to those that there are. */
+export function sendMissing(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = (request.url.split("?")[0] ?? "").slice(0, 200);
+  const shown = path.replaceAll(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  return secured(reply)
+    .code(404)
+    .header("content-type", "text/html; charset=utf-8")
+    .header("cache-control", "no-store")
+    .serializer(String)
+    .send(missingPage(shown));
+}
+
 function secured(reply: FastifyReply): FastifyReply {
   return reply.headers(HEADERS);
 }
@@ -105,6 +124,13 @@ async function sendShell(reply: FastifyReply, bundle: string): Promise<FastifyRe
     .serializer(String)
     .send(page);
 }
+
+const missingPage = (path: string): string => `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>ao: no such page</title>
+<h1>No such page</h1>
+<p>There is nothing at <code>${path}</code>. <a href="/">The board</a> leads to every page.</p>
+</html>
+`;
 
 const UNBUILT = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>ao</title>

@@ -2,7 +2,16 @@ import { Failure, type FailureCode } from "../../machines/failures.ts";
 import { printable } from "./output.ts";
 
 /** Exit codes, the same for every command. */
-export const EXIT = { done: 0, failed: 1, usage: 2, queued: 75, interrupted: 130 } as const;
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  /** Written down for the next daemon. */
+  queued: 75,
+  /** As timeout(1) has it: what was waited for may still happen. */
+  timedOut: 124,
+  interrupted: 130,
+} as const;
 
 const NEXT: Partial<Record<FailureCode, string>> = {
   DAEMON_DOWN: "start it with: ao up --detach",

@@ -12,6 +12,7 @@ import { openLog } from "../daemon/log-file.ts";
 import { firstDefect } from "../daemon/defect.ts";
 import { DAEMON_FLAGS } from "../daemon/flags.ts";
 import { listing, print, type Output } from "../cli/output.ts";
+import { untilClosed } from "./closing.ts";
 import { versionOf } from "../version.ts";
 import { holderOf } from "../../storage/writer-lock.ts";
 
@@ -105,7 +106,10 @@ function tell(output: Output, file: string, from: number): number {
   return from + end;
 }
 
-/** Stops the daemon, also one that is still starting, and waits until it is gone. Not for agents: FORBIDDEN. */
+/**
+ * Stops the daemon, also one that is still starting, and waits until it is gone, and before until what was ordered to end
+ * has ended. Not for agents: FORBIDDEN.
+ */
 export async function stopDaemon(output: Output): Promise<void> {
   if (agentOf(process.env) !== undefined) {
     throw new Failure(
@@ -114,11 +118,13 @@ export async function stopDaemon(output: Output): Promise<void> {
     );
   }
   const home = homeOf(process.env);
-  const pid = running(home)?.pid ?? holderOf(home);
+  const answering = running(home)?.pid;
+  const pid = answering ?? holderOf(home);
   if (pid === undefined) {
     print(output, { wasRunning: false }, () => `no daemon runs for ${home}`);
     return;
   }
+  if (answering !== undefined) await untilClosed(output);
   process.kill(pid, "SIGTERM");
   const deadline = Date.now() + DOWN_WITHIN_MS;
   while (isAlive(pid)) {

@@ -7,7 +7,7 @@ import { print, printable, type Output } from "../cli/output.ts";
 
 // Send
 //
-//   S1. With --wait it ends with what became of the message: 0 delivered, 1 expired or undeliverable, 75 still queued
+//   S1. With --wait it ends with what became of the message: 0 delivered, 1 expired or undeliverable, 124 still queued
 //       when the time is over. The message stays queued then.
 //   S2. A daemon that restarts meanwhile is waited for.
 
@@ -44,7 +44,9 @@ export async function sendText(
     printable(reason === undefined ? state : `${state}: ${reason}`),
   );
   if (told.state === "delivered") return EXIT.done;
-  return isOpen(told) ? EXIT.queued : EXIT.failed;
+  if (!isOpen(told)) return EXIT.failed;
+  output.note(`ao: not delivered in time, and still queued; see what it waits for: ao show ${id}`);
+  return EXIT.timedOut;
 }
 
 async function settled(

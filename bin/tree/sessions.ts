@@ -40,7 +40,7 @@ function steerCommands(root: Command): void {
     options: [
       new Option(
         "--wait",
-        "until it was typed, or never will be; 75 when --timeout is over before",
+        "until it was typed, or never will be; 124 when --timeout is over before",
       ),
       numeric("--timeout <s>", "wait at most so many seconds"),
       new Option("--file <file>", "the message is in a file; - is standard input"),

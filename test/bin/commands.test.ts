@@ -190,15 +190,16 @@ describe("the command line", () => {
     expect((await server.request("GET", "/projects")).body.projects).toEqual([]);
   });
 
-  it("ends with 75 when a message still waits, and with 1 when it never will be read (S1)", async () => {
+  it("ends with 124 when a message still waits, and with 1 when it never will be read (S1)", async () => {
     const { ao, server } = await connected();
     await withProject(server);
     await withSession(server);
     await server.request("POST", "/sessions/demo-1/activity", { state: "blocked" });
     await expect.poll(async () => (await ao(["ls"])).out).toContain("stuck");
     expect(await ao(["send", "demo-1", "hello", "--wait", "--timeout", "0"])).toMatchObject({
-      code: 75,
+      code: 124,
       out: "queued",
+      err: expect.stringMatching(/^ao: .*still queued.*ao show demo-1$/),
     });
     const waiting = ao(["send", "demo-1", "again", "--wait"]);
     await expect

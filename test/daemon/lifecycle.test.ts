@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isAlive } from "../adapters/tmux-world.ts";
-import { daemonWorld, type DaemonWorld } from "../support/daemon.ts";
+import { daemonWorld, PATIENCE_MS, type DaemonWorld } from "../support/daemon.ts";
+import { endLeftovers } from "../support/leftovers.ts";
 
 // One daemon per home, how it comes and goes, and what becomes of its agents meanwhile.
 
@@ -94,6 +95,22 @@ describe("a daemon that is told to stop", () => {
     await world.down();
     const stopped = [...output().matchAll(/part\.stopped id="(\S+)"/g)].map(([, name]) => name);
     expect(stopped).toEqual(["http", "probes", "system", "bus", "store", "core", "nats-server"]);
+  });
+});
+
+describe("ao down", () => {
+  it("waits until what was killed has ended, so that nothing is left of it", async () => {
+    const world = daemonWorld({ shutdown: { graceMs: 1_500 } });
+    await world.up();
+    await world.addProject();
+    const deaf = 'trap "" TERM HUP; echo "$AO_SESSION_ID $AO_EPOCH $$" >> "$DIARY/starts"; cat';
+    const order = { projectId: "demo", prompt: "Do it.", command: ["sh", "-c", deaf] };
+    const { id } = await world.post("/sessions", order);
+    await expect.poll(() => world.starts(id).length, { timeout: PATIENCE_MS }).toBe(1);
+    await world.ao("kill", id);
+    const { exitCode, stderr } = await world.ao("down");
+    expect([exitCode, stderr]).toEqual([0, expect.stringContaining(`session/${id}`)]);
+    expect(await endLeftovers(world.home, 1_000)).toEqual([]);
   });
 });
 
