@@ -10,12 +10,17 @@ import type { JournalEntry, OrderNote, Store } from "../storage/store.ts";
 /** Entries that are looked through, newest first; what is older is not told. */
 const DEEPEST = 1_024;
 const PAGE = 128;
+const MOST_MOVES = 8;
+/** Moves are looked for among so many entries. */
+const MOVES_DEPTH = 256;
 
 export interface Hindsight {
   /** For each path, the step that entered it. */
   readonly since: ReadonlyMap<string, { readonly seq: number; readonly at: number }>;
   /** The newest message of each type. */
   readonly samples: ReadonlyMap<string, JournalEntry>;
+  /** The last steps that went to another state, newest first. */
+  readonly trail: readonly JournalEntry[];
 }
 
 /** Looks back from a step. `paths` are the states it is in then; `types` the messages of interest. */
@@ -26,18 +31,21 @@ export function hindsight(
 ): Hindsight {
   const since = new Map<string, { seq: number; at: number }>();
   const samples = new Map<string, JournalEntry>();
+  const trail: JournalEntry[] = [];
   for (const entry of backwards(store, address, seq)) {
     const { message } = entry;
+    if (entry.value !== undefined && trail.length < MOST_MOVES) trail.push(entry);
     if (!samples.has(message.type)) samples.set(message.type, entry);
     for (const path of wanted.paths) {
       if (!since.has(path) && entered(entry, path)) {
         since.set(path, { seq: entry.seq, at: entry.committedAt });
       }
     }
+    const isTrailed = trail.length === MOST_MOVES || seq - entry.seq >= MOVES_DEPTH;
     const isTold = wanted.paths.every((path) => since.has(path));
-    if (isTold && wanted.types.every((type) => samples.has(type))) break;
+    if (isTold && isTrailed && wanted.types.every((type) => samples.has(type))) break;
   }
-  return { since, samples };
+  return { since, samples, trail };
 }
 
 /** Every path that a value names, those of its outer states too. */

@@ -10,6 +10,7 @@ import {
   type ChartNode,
   type ChartTransition,
 } from "./chart-graph.ts";
+import { outlineOf } from "./chart-outline.ts";
 
 // Chart layout
 //
@@ -56,35 +57,52 @@ const MOST_LINES = 3;
 
 const cache = new LRUCache<string, Promise<Layout>>({ max: 64 });
 
+/** `full`: every arrow has a way and says what it is for; `outline`: for the eye, see chart-outline.ts. */
+export type Detail = "full" | "outline";
+
 /** Where everything of a chart is. Fails when the engine does. */
-export async function chartLayout(kind: Kind, collapsed: ReadonlySet<string>): Promise<Layout> {
+export async function chartLayout(
+  kind: Kind,
+  collapsed: ReadonlySet<string>,
+  detail: Detail = "full",
+): Promise<Layout> {
   const inside = [...collapsed].toSorted();
-  const key = [kind.name, kind.version, definitionHashOf(kind), ...inside].join(" ");
+  const key = [detail, kind.name, kind.version, definitionHashOf(kind), ...inside].join(" ");
   const known = cache.get(key);
   if (known !== undefined) return known;
-  const made = layOut(kind, collapsed);
+  const graph = chartGraph(kind, collapsed);
+  const made = detail === "full" ? layOut(kind, graph) : layOutOutline(kind, graph);
   cache.set(key, made);
   made.catch(() => cache.delete(key));
   return made;
 }
 
-async function layOut(kind: Kind, collapsed: ReadonlySet<string>): Promise<Layout> {
-  return graphLayout(chartGraph(kind, collapsed), {
+async function layOut(kind: Kind, graph: ChartGraph, hasLabels = true): Promise<Layout> {
+  return graphLayout(graph, {
     kind: kind.name,
     version: kind.version,
     hash: definitionHashOf(kind),
     isParallel: kind.machine.root.type === "parallel",
+    hasLabels,
   });
+}
+
+/** Loose arrows come last, without a way. */
+async function layOutOutline(kind: Kind, whole: ChartGraph): Promise<Layout> {
+  const { graph, loose } = outlineOf(whole);
+  const layout = await layOut(kind, graph, false);
+  const wayless = loose.map((edge) => ({ ...edge, points: [], label: null }));
+  return { ...layout, edges: [...layout.edges, ...wayless] };
 }
 
 /** Where everything of a graph is. Fails when the engine does. */
 export async function graphLayout(
   graph: ChartGraph,
-  { isParallel, ...names }: Pick<Layout, "kind" | "version" | "hash"> & { isParallel: boolean },
+  { isParallel, hasLabels = true, ...names }: Named & { isParallel: boolean; hasLabels?: boolean },
 ): Promise<Layout> {
   const [right, down] = await Promise.all([
-    place(graph, { isParallel, direction: "RIGHT" }),
-    place(graph, { isParallel, direction: "DOWN" }),
+    place(graph, { isParallel, hasLabels, direction: "RIGHT" }),
+    place(graph, { isParallel, hasLabels, direction: "DOWN" }),
   ]);
   const placed = sprawlOf(right) <= sprawlOf(down) ? right : down;
   const boxes = new Map(flatten(placed).map((box) => [box.id, box]));
@@ -98,8 +116,11 @@ export async function graphLayout(
   };
 }
 
+type Named = Pick<Layout, "kind" | "version" | "hash">;
+
 interface Shape {
   readonly isParallel: boolean;
+  readonly hasLabels: boolean;
   readonly direction: "RIGHT" | "DOWN";
 }
 
@@ -200,11 +221,26 @@ const LAYERED = {
   "elk.edgeLabels.inline": "false",
   "elk.randomSeed": "1",
 } as const;
+/** Without labels an eye follows ways that are nearer to each other. */
+const CLOSE = {
+  "elk.layered.spacing.nodeNodeBetweenLayers": "34",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "12",
+  "elk.spacing.edgeEdge": "9",
+  "elk.layered.cycleBreaking.strategy": "MODEL_ORDER",
+  "elk.aspectRatio": "1.6",
+} as const;
+const PACKED = {
+  "elk.algorithm": "rectpacking",
+  "elk.aspectRatio": "1.6",
+  "elk.spacing.nodeNode": "26",
+} as const;
 const COORDINATES = { "elk.json.shapeCoords": "ROOT", "elk.json.edgeCoords": "ROOT" } as const;
 const PADDING = "[top=44,left=16,bottom=16,right=16]";
 
-function elkGraph({ nodes, edges }: ChartGraph, { isParallel, direction }: Shape): ElkNode {
-  const layered = { ...LAYERED, "elk.direction": direction };
+function elkGraph({ nodes, edges }: ChartGraph, shape: Shape): ElkNode {
+  const { isParallel, hasLabels, direction } = shape;
+  const layered = { ...LAYERED, "elk.direction": direction, ...(!hasLabels && CLOSE) };
+  const elkEdge = (edge: ChartEdge): object => arrowOf(edge, hasLabels);
   const children = new Map<string, ChartNode[]>();
   for (const node of nodes) {
     if (node.parent === null) continue;
@@ -212,6 +248,9 @@ function elkGraph({ nodes, edges }: ChartGraph, { isParallel, direction }: Shape
   }
   const arrowsIn = (region: string): object[] =>
     edges.filter(({ from }) => regionOf(from) === region).map(elkEdge);
+  // Where no way leads, boxes stand in the order of the chart.
+  const placing = (arrows: readonly object[]): Readonly<Record<string, string>> =>
+    !hasLabels && arrows.length === 0 ? PACKED : layered;
   const box = (node: ChartNode): ElkNode => {
     const inner = (children.get(node.id) ?? []).map(box);
     const isRegion = isParallel && node.parent === "";
@@ -220,15 +259,22 @@ function elkGraph({ nodes, edges }: ChartGraph, { isParallel, direction }: Shape
       ...sizeOf(node),
       ...(inner.length > 0 && {
         children: inner,
-        layoutOptions: { ...(isRegion && layered), "elk.padding": PADDING, ...minimumOf(node) },
+        layoutOptions: {
+          ...(isRegion && placing(arrowsIn(node.id))),
+          ...(isPacked(node) && PACKED),
+          "elk.padding": PADDING,
+          ...minimumOf(node),
+        },
       }),
       ...(isRegion && { edges: arrowsIn(node.id) }),
     };
   };
+  const isPacked = ({ id }: ChartNode): boolean =>
+    !hasLabels && (isParallel ? arrowsIn(regionOf(id)) : edges).length === 0;
   const regions = (children.get("") ?? []).map(box);
   if (!isParallel) {
     const layoutOptions = {
-      ...layered,
+      ...placing(edges),
       ...COORDINATES,
       "elk.padding": "[top=16,left=16,bottom=16,right=16]",
     };
@@ -237,7 +283,7 @@ function elkGraph({ nodes, edges }: ChartGraph, { isParallel, direction }: Shape
   const layoutOptions = {
     ...COORDINATES,
     "elk.algorithm": "rectpacking",
-    "elk.aspectRatio": "1.5",
+    "elk.aspectRatio": hasLabels ? "1.5" : "1.9",
     "elk.spacing.nodeNode": "18",
     "elk.padding": "[top=0,left=0,bottom=0,right=0]",
   };
@@ -262,8 +308,8 @@ function sizeOf({ type, name, entry }: ChartNode): { width: number; height: numb
   return { width: Math.ceil(Math.max(72, width)), height };
 }
 
-function elkEdge({ id, from, to, transitions }: ChartEdge): object {
-  const lines = linesOf(transitions);
+function arrowOf({ id, from, to, transitions }: ChartEdge, hasLabel: boolean): object {
+  const lines = hasLabel ? linesOf(transitions) : [];
   const width =
     Math.ceil(Math.max(0, ...lines.map((line) => line.length)) * TEXT.small * MONO_WIDTH) + 12;
   const text = lines.join("\n");

@@ -60,6 +60,16 @@ const FrameView = z.object({
     z.object({ path: z.string(), since: z.object({ seq: z.number(), at: z.number() }).nullable() }),
   ),
   moves: z.array(MoveView),
+  /** The last steps that went to another state, newest first. */
+  trail: z.array(
+    z.object({
+      seq: z.number(),
+      at: z.number(),
+      event: z.string(),
+      was: Anything,
+      value: Anything,
+    }),
+  ),
   ends: z.array(
     z.object({
       id: z.string(),
@@ -199,7 +209,7 @@ function frameOf(edge: Edge, address: Address, seq: number): z.infer<typeof Fram
   const state = actor.state();
   const paths = pathsOf(state.value);
   const types = [...new Set(actor.listensFor())];
-  const { since, samples } = hindsight(store, { address, seq }, { paths, types });
+  const { since, samples, trail } = hindsight(store, { address, seq }, { paths, types });
   const [found] = store.journal(address, { after: seq - 1, limit: 1 });
   const entry = found?.seq === seq ? found : undefined;
   const at = seq === last ? edge.now() : (entry?.committedAt ?? edge.now());
@@ -219,6 +229,13 @@ function frameOf(edge: Edge, address: Address, seq: number): z.infer<typeof Fram
       targets: [...move.targets],
       actions: [...move.actions],
       reads: [...move.reads],
+    })),
+    trail: trail.map(({ committedAt, message, was = null, value, seq: step }) => ({
+      seq: step,
+      at: committedAt,
+      event: message.type,
+      was,
+      value,
     })),
     ends: (entry?.orders ?? []).map((order) => ({ id: order.id, ...endOf(store, order) })),
   };

@@ -69,14 +69,21 @@ function layoutRoute(app: App, edge: Edge): void {
       schema: {
         tags,
         summary:
-          "Where every state and transition of a chart is drawn; `collapsed`: paths, comma-separated",
+          "Where every state and transition of a chart is drawn; `collapsed`: paths, comma-separated; `outline` leaves out labels and what would be a tangle",
         params: z.object({ kind: z.enum(KINDS) }),
-        querystring: z.strictObject({ collapsed: z.string().max(4_000).default("") }),
+        querystring: z.strictObject({
+          collapsed: z.string().max(4_000).default(""),
+          detail: z.enum(["full", "outline"]).default("full"),
+        }),
         response: { 200: z.unknown() },
       },
     },
-    async ({ params, query: { collapsed } }) =>
-      chartLayout(knownKind(edge, params.kind), new Set(collapsed.split(",").filter(Boolean))),
+    async ({ params, query: { collapsed, detail } }) =>
+      chartLayout(
+        knownKind(edge, params.kind),
+        new Set(collapsed.split(",").filter(Boolean)),
+        detail,
+      ),
   );
 }
 

@@ -130,8 +130,8 @@ describe("an actor's page", () => {
     await page.locator(".link-state[data-state=live]").waitFor();
     await world.post(`/observations/activity/${id}`, { state: "blocked" });
     await lit.waitFor();
-    await page.locator('.arrow[data-taken="true"]').first().waitFor({ state: "attached" });
-    await page.getByRole("tab", { name: "What next" }).click();
+    await page.locator('.arrow[data-look="taken"]').first().waitFor({ state: "attached" });
+    await page.getByRole("tab", { name: "Next" }).click();
     await page.locator(".moves summary").first().click();
     await page.locator(".move-why").first().waitFor();
     expect(await page.locator(".verdict").count()).toBeGreaterThan(3);

@@ -132,6 +132,14 @@ export interface Frame {
     readonly since: { readonly seq: number; readonly at: number } | null;
   }[];
   readonly moves: readonly Move[];
+  /** The last steps that went to another state, newest first. */
+  readonly trail: readonly {
+    readonly seq: number;
+    readonly at: number;
+    readonly event: string;
+    readonly was: Json;
+    readonly value: Json;
+  }[];
   readonly ends: readonly OrderEnd[];
 }
 

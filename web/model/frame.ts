@@ -41,13 +41,17 @@ export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Fra
 }
 
 /** Where everything of a chart is. */
-export function useLayout(kind: string, collapsed: readonly string[]): Loaded<Layout> {
+export function useLayout(
+  kind: string,
+  collapsed: readonly string[],
+  detail: "full" | "outline",
+): Loaded<Layout> {
   const [state, setState] = useState<Loaded<Layout>>({ value: undefined, failure: undefined });
   const inside = collapsed.toSorted().join(",");
   useEffect(() => {
     const stopped = new AbortController();
-    const query = inside === "" ? "" : `?collapsed=${encodeURIComponent(inside)}`;
-    const path = `/machines/${encodeURIComponent(kind)}/layout${query}`;
+    const query = inside === "" ? "" : `&collapsed=${encodeURIComponent(inside)}`;
+    const path = `/machines/${encodeURIComponent(kind)}/layout?detail=${detail}${query}`;
     ask<Layout>("GET", path, undefined, stopped.signal).then(
       (value) => {
         if (!stopped.signal.aborted) setState({ value, failure: undefined });
@@ -58,7 +62,7 @@ export function useLayout(kind: string, collapsed: readonly string[]): Loaded<La
       },
     );
     return () => stopped.abort();
-  }, [kind, inside]);
+  }, [kind, inside, detail]);
   return state;
 }
 

@@ -1,4 +1,4 @@
-import type { ChartEdge, Json, Layout } from "./answers.ts";
+import type { ChartEdge, Frame, Json, Layout } from "./answers.ts";
 
 // States
 //
@@ -28,18 +28,80 @@ export interface Taken {
   readonly value: Json | undefined;
 }
 
-/** The arrows that a step went along: those of its message, out of where it was, into where it is and was not. */
-export function arrowsOf({ edges }: Layout, { event, was, value }: Taken): Set<string> {
+/** A step that went to another state. */
+export type Moved = Frame["trail"][number];
+
+/** What became other, region by region; `from` is empty where nothing was left. */
+export function changesOf({ was, value }: Pick<Moved, "was" | "value">): {
+  readonly region: string;
+  readonly from: string;
+  readonly to: string;
+}[] {
+  const before = leavesOf(was);
+  const after = leavesOf(value);
+  const isParallel = after.length > 1;
+  const regionOf = (path: string): string => (isParallel ? (path.split(".")[0] ?? "") : "");
+  const inside = (path: string): string => (isParallel ? path.replace(/^[^.]*\./, "") : path);
+  return after
+    .filter((path) => !before.includes(path))
+    .map((path) => {
+      const region = regionOf(path);
+      const left = before.find((each) => !after.includes(each) && regionOf(each) === region);
+      return { region, from: left === undefined ? "" : inside(left), to: inside(path) };
+    });
+}
+
+/**
+ * The arrows that a step went along, each with the box it left: those of its message, out of where it was, into where it
+ * is and was not. Of two that lead to the same state the inner one was taken.
+ */
+export function arrowsOf(
+  { edges }: Layout,
+  { event, was, value }: Taken,
+): ReadonlyMap<string, string> {
   const before = new Set(pathsOf(was));
   const after = new Set(pathsOf(value ?? was));
-  const isTaken = (edge: ChartEdge): boolean =>
-    edge.transitions.some(
-      ({ event: type, source, target }) =>
+  const depthOf = (edge: ChartEdge): number =>
+    Math.max(
+      ...edge.transitions.map(({ event: type, source, target }) =>
         target !== null &&
         (type === event || type === "always") &&
         (source === "" || before.has(source)) &&
         after.has(target) &&
-        (!before.has(target) || target === source),
+        (!before.has(target) || target === source)
+          ? source.length
+          : -1,
+      ),
     );
-  return new Set(edges.filter(isTaken).map(({ id }) => id));
+  const taken = edges.map((edge) => ({ edge, depth: depthOf(edge) }));
+  const inner = taken.filter(
+    ({ edge, depth }) =>
+      depth >= 0 && taken.every((other) => other.edge.to !== edge.to || other.depth <= depth),
+  );
+  const leaves = leavesOf(was);
+  return new Map(inner.map(({ edge }) => [edge.id, boxLeft(edge, leaves)]));
+}
+
+/** Where an arrow of "any state" began. */
+function boxLeft({ from }: ChartEdge, leaves: readonly string[]): string {
+  if (!from.endsWith(".any")) return from;
+  const region = from.slice(0, -".any".length);
+  return leaves.find((path) => region === "" || path.startsWith(`${region}.`)) ?? from;
+}
+
+/** The arrows that lead on from a state, by what the guards say; loose ones are left out. */
+export function readyArrows({ edges }: Layout, { moves, value }: Frame): Set<string> {
+  const active = new Set(pathsOf(value));
+  const open = new Set(
+    moves
+      .filter(({ verdict }) => verdict === "yes" || verdict === "open")
+      .map(({ event, source, guard }) => `${event} ${source} ${guard ?? ""}`),
+  );
+  const isReady = (edge: ChartEdge): boolean =>
+    edge.points.length > 0 &&
+    edge.transitions.some(
+      ({ event, source, guard }) =>
+        active.has(source) && open.has(`${event} ${source} ${guard ?? ""}`),
+    );
+  return new Set(edges.filter(isReady).map(({ id }) => id));
 }

@@ -1,12 +1,13 @@
 import { useCallback, useMemo, useState, type ReactNode } from "react";
 import { useActor, type ActorState } from "../model/actor.ts";
 import type { Frame, Layout } from "../model/answers.ts";
+import type { ChartLight, Trace } from "../model/chart-light.ts";
 import { diff } from "../model/diff.ts";
 import { useFrame, useLayout } from "../model/frame.ts";
 import { setQuery, type Route } from "../model/route.ts";
-import { arrowsOf, pathsOf, type Taken } from "../model/states.ts";
+import { arrowsOf, pathsOf, readyArrows, type Taken } from "../model/states.ts";
 import { ActorHead } from "../parts/actor-head.tsx";
-import { Chart, type ChartLight } from "../parts/chart.tsx";
+import { Chart } from "../parts/chart.tsx";
 import { Changes, Tree } from "../parts/context.tsx";
 import { Journal } from "../parts/journal.tsx";
 import { Moves } from "../parts/moves.tsx";
@@ -15,6 +16,7 @@ import { Rewind } from "../parts/rewind.tsx";
 import { Runs } from "../parts/runs.tsx";
 import { StepFacts } from "../parts/step-facts.tsx";
 import { Tabs, type Tab } from "../parts/tabs.tsx";
+import { Trail } from "../parts/trail.tsx";
 import { WaitingFacts } from "../parts/waiting-facts.tsx";
 import { WhatIfForm } from "../parts/what-if.tsx";
 import "../style/actor.css";
@@ -74,10 +76,11 @@ function LiveChart({
   readonly actor: ActorState;
   readonly frame: Frame | undefined;
   readonly isLive: boolean;
-  readonly onSeq: (seq: "live") => void;
+  readonly onSeq: (seq: number | "live") => void;
 }): ReactNode {
   const [collapsed, setCollapsed] = useState<readonly string[]>([]);
-  const layout = useLayout(kind, collapsed);
+  const [isFull, setFull] = useState(false);
+  const layout = useLayout(kind, collapsed, isFull ? "full" : "outline");
   const toggle = useCallback(
     (path: string) =>
       setCollapsed((was) =>
@@ -85,43 +88,70 @@ function LiveChart({
       ),
     [],
   );
-  const taken = isLive ? actor.taken : takenOf(frame);
+  const taken = isLive ? actor.taken : undefined;
   const value = isLive ? actor.value : frame?.value;
-  const light = useMemo(() => lightOf(layout.value, value, taken), [layout.value, value, taken]);
+  const light = useMemo(
+    () => lightOf(layout.value, { value, taken, frame }),
+    [layout.value, value, taken, frame],
+  );
   return (
     <section className="actor-chart" aria-label="Statechart">
-      {!isLive && (
-        <p className="past">
-          As it was after step {frame?.seq}
-          <button type="button" onClick={() => onSeq("live")}>
-            Back to now
-          </button>
-        </p>
-      )}
-      {layout.value === undefined ? (
-        <Notice title={layout.failure?.message ?? "Laying out the chart …"} />
-      ) : (
-        <Chart layout={layout.value} light={light} onToggle={toggle} />
-      )}
+      {frame !== undefined && <Trail moves={frame.trail} seq={frame.seq} onSeq={onSeq} />}
+      <div className="actor-drawing">
+        {!isLive && (
+          <p className="past">
+            As it was after step {frame?.seq}
+            <button type="button" onClick={() => onSeq("live")}>
+              Back to now
+            </button>
+          </p>
+        )}
+        {layout.value === undefined ? (
+          <Notice title={layout.failure?.message ?? "Laying out the chart …"} />
+        ) : (
+          <Chart
+            layout={layout.value}
+            light={light}
+            onToggle={toggle}
+            isFull={isFull}
+            onDetail={() => setFull((is) => !is)}
+          />
+        )}
+      </div>
     </section>
   );
 }
 
-function takenOf(frame: Frame | undefined): Taken | undefined {
-  if (frame?.step === null || frame === undefined) return undefined;
-  const { seq, step, before, value } = frame;
-  return { seq, event: step.message.type, was: before?.value, value };
-}
-
+/** What is lit: the states, the way that led there, and what can be taken from there. */
 function lightOf(
   layout: Layout | undefined,
-  value: ActorState["value"],
-  taken: Taken | undefined,
+  {
+    value,
+    taken,
+    frame,
+  }: {
+    readonly value: ActorState["value"];
+    readonly taken: Taken | undefined;
+    readonly frame: Frame | undefined;
+  },
 ): ChartLight {
+  const moves: readonly Taken[] = [
+    ...(taken === undefined ? [] : [taken]),
+    ...(frame?.trail ?? []),
+  ];
+  const trail = new Map<string, Trace>();
+  for (const move of moves) {
+    if (layout === undefined) break;
+    for (const [id, from] of arrowsOf(layout, move)) {
+      if (!trail.has(id)) trail.set(id, { seq: move.seq, from });
+    }
+  }
   return {
     active: new Set(pathsOf(value)),
-    taken: layout === undefined || taken === undefined ? new Set() : arrowsOf(layout, taken),
-    takenAt: taken?.seq,
+    trail,
+    takenAt: moves[0]?.seq,
+    hasSteps: true,
+    ...(layout !== undefined && frame !== undefined && { ready: readyArrows(layout, frame) }),
   };
 }
 
@@ -147,12 +177,12 @@ function Side({
     setTab("what-if");
   };
   const tabs: readonly Tab[] = [
-    { id: "now", name: "What next", draw: () => <Moves moves={frame.moves} onTry={tryEvent} /> },
+    { id: "now", name: "Next", draw: () => <Moves moves={frame.moves} onTry={tryEvent} /> },
     { id: "step", name: "Step", draw: () => <StepFacts frame={frame} /> },
     { id: "context", name: "Context", draw: () => <Contents frame={frame} /> },
     {
       id: "waits",
-      name: "Waits for",
+      name: "Waits",
       draw: () => actor.facts !== undefined && <WaitingFacts facts={actor.facts} />,
     },
     {

@@ -1,13 +1,14 @@
 import { useMemo, useState, type ReactNode } from "react";
 import type { Fleet, Layout } from "../model/answers.ts";
 import { useBoard } from "../model/board.ts";
+import type { ChartLight, Trace } from "../model/chart-light.ts";
 import { useLayout } from "../model/frame.ts";
 import { usePolled } from "../model/polled.ts";
 import { setQuery, type Route } from "../model/route.ts";
 import { arrowsOf } from "../model/states.ts";
 import { clockTime, count } from "../model/words.ts";
 import { BoardRow, ROW_HEIGHT } from "../parts/board-row.tsx";
-import { Chart, type ChartLight } from "../parts/chart.tsx";
+import { Chart } from "../parts/chart.tsx";
 import { LongList } from "../parts/long-list.tsx";
 import { Notice } from "../parts/notice.tsx";
 import "../style/machines.css";
@@ -113,7 +114,8 @@ function Comparison(props: {
 
 function FleetChart({ kind, fleet }: { readonly kind: string; readonly fleet: Fleet | undefined }) {
   const [collapsed, setCollapsed] = useState<readonly string[]>([]);
-  const layout = useLayout(kind, collapsed);
+  const [isFull, setFull] = useState(false);
+  const layout = useLayout(kind, collapsed, isFull ? "full" : "outline");
   const light = useMemo(() => lightOf(layout.value, fleet), [layout.value, fleet]);
   if (layout.value === undefined) {
     return <Notice title={layout.failure?.message ?? "Laying out the chart …"} />;
@@ -123,6 +125,8 @@ function FleetChart({ kind, fleet }: { readonly kind: string; readonly fleet: Fl
       <Chart
         layout={layout.value}
         light={light}
+        isFull={isFull}
+        onDetail={() => setFull((is) => !is)}
         onSelect={(path) => setQuery({ state: path })}
         onToggle={(path) =>
           setCollapsed((was) =>
@@ -137,18 +141,25 @@ function FleetChart({ kind, fleet }: { readonly kind: string; readonly fleet: Fl
 function lightOf(layout: Layout | undefined, fleet: Fleet | undefined): ChartLight {
   const badges = new Map(fleet?.states.map(({ path, count: n }) => [path, String(n)]));
   const heat = new Map<string, number>();
+  const trail = new Map<string, Trace>();
   for (const { count: times, ...move } of fleet?.moves ?? []) {
     if (layout === undefined) break;
-    for (const id of arrowsOf(layout, { seq: 0, ...move })) {
+    for (const [id, from] of arrowsOf(layout, { seq: 0, ...move })) {
       heat.set(id, (heat.get(id) ?? 0) + times);
+      trail.set(id, { seq: 0, from });
     }
   }
   const most = Math.max(1, ...heat.values());
   const cold = layout?.edges.map(({ id }) => [id, (heat.get(id) ?? 0) / most] as const) ?? [];
-  return { active: NONE, taken: NONE, takenAt: undefined, badges, heat: new Map(cold) };
+  return { ...DARK, trail, badges, heat: new Map(cold) };
 }
 
-const NONE: ReadonlySet<string> = new Set();
+const DARK: ChartLight = {
+  active: new Set(),
+  trail: new Map(),
+  takenAt: undefined,
+  hasSteps: false,
+};
 
 interface Diff {
   readonly layout: Layout;
@@ -162,12 +173,7 @@ function DiffChart(props: { readonly kind: string; readonly from: number; readon
     600_000,
   );
   const light = useMemo(
-    () => ({
-      active: NONE,
-      taken: NONE,
-      takenAt: undefined,
-      marks: new Map(Object.entries(answer?.marks ?? {})),
-    }),
+    () => ({ ...DARK, marks: new Map(Object.entries(answer?.marks ?? {})) }),
     [answer],
   );
   if (answer === undefined) return <Notice title={failure?.message ?? "Comparing …"} />;
@@ -178,7 +184,7 @@ function DiffChart(props: { readonly kind: string; readonly from: number; readon
         {size === 0 ? "Nothing differs" : `${count(size, "difference")} since version ${from}:`}
         {size > 0 && " green is new, red is gone, amber says something else"}
       </p>
-      <Chart layout={answer.layout} light={light} />
+      <Chart layout={answer.layout} light={light} isFull />
     </div>
   );
 }

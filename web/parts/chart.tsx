@@ -5,14 +5,16 @@ import {
   Position,
   ReactFlow,
   ReactFlowProvider,
-  type Edge,
-  type EdgeProps,
   type Node,
   type NodeHandle,
   type NodeProps,
+  type ReactFlowInstance,
 } from "@xyflow/react";
-import { memo, useMemo, useState, type ReactNode } from "react";
-import type { ChartEdge, ChartNode, Layout } from "../model/answers.ts";
+import { memo, useMemo, useRef, useState, type ReactNode } from "react";
+import type { ChartNode, Layout } from "../model/answers.ts";
+import { drawnArrows, type ChartLight, type Mark } from "../model/chart-light.ts";
+import { Arrow, type ArrowEdge } from "./chart-arrow.tsx";
+import { ChartLegend } from "./chart-legend.tsx";
 import { ChartTip, type Pointed } from "./chart-tip.tsx";
 import "@xyflow/react/dist/base.css";
 import "../style/chart.css";
@@ -21,53 +23,53 @@ import "../style/chart.css";
 //
 // A placed chart, drawn: states lit, the last step's arrows moving. Where things are is the layout's; it never moves.
 
-/** What became of a part between two versions. */
-export type Mark = "new" | "gone" | "changed";
-
-/** What is known of the states and arrows besides where they are. */
-export interface ChartLight {
-  readonly active: ReadonlySet<string>;
-  /** Arrows of the step that is shown, and a name for it: a new one is animated. */
-  readonly taken: ReadonlySet<string>;
-  readonly takenAt: number | undefined;
-  /** A word for a state, such as how many are in it. */
-  readonly badges?: ReadonlyMap<string, string>;
-  /** From 0 to 1: how often an arrow is taken. */
-  readonly heat?: ReadonlyMap<string, number>;
-  /** For a comparison: what is new, and what is gone. */
-  readonly marks?: ReadonlyMap<string, Mark>;
-}
-
 export interface ChartProps {
   readonly layout: Layout;
   readonly light: ChartLight;
   readonly onToggle?: (path: string) => void;
+  /** Between the outline and the whole of it. */
+  readonly onDetail?: () => void;
+  readonly isFull?: boolean;
   readonly onSelect?: (path: string) => void;
 }
 
 type StateNode = Node<{
   readonly node: ChartNode;
   readonly isActive: boolean;
+  readonly isInitial: boolean;
+  /** How many arrows without a way lead to it. */
+  readonly loose: number;
   readonly badge: string | undefined;
   readonly mark: Mark | undefined;
   readonly onToggle: ((path: string) => void) | undefined;
 }>;
-type ArrowEdge = Edge<{
-  readonly edge: ChartEdge;
-  readonly takenAt: number | undefined;
-  readonly heat: number | undefined;
-  readonly mark: Mark | undefined;
-}>;
+
+// Smaller than this, names cannot be read: then a part of the chart is shown.
+const READABLE = 0.62;
+/** Room for the buttons that lie over the chart. */
+const FIT = {
+  padding: { top: "46px", right: "56px", bottom: "14px", left: "14px" },
+  maxZoom: 1.25,
+} as const;
 
 /** The chart, with pan, zoom and fit. */
 export function Chart(props: ChartProps): ReactNode {
-  const { layout, light, onToggle, onSelect } = props;
+  const { layout, light, onToggle, onDetail, isFull = false, onSelect } = props;
+  const frame = useRef<HTMLDivElement>(null);
   const [pointed, setPointed] = useState<Pointed>();
   const nodes = useMemo(() => nodesOf(layout, light, onToggle), [layout, light, onToggle]);
-  const edges = useMemo(() => edgesOf(layout, light), [layout, light]);
+  const edges = useMemo(() => edgesOf(layout, light, pointed), [layout, light, pointed]);
+  const onInit = ({ fitView }: Pick<ReactFlowInstance<StateNode>, "fitView">): void => {
+    const { clientWidth, clientHeight } = frame.current ?? { clientWidth: 1, clientHeight: 1 };
+    const whole = Math.min(clientWidth / layout.width, clientHeight / layout.height);
+    const shown = nodes.filter(({ data }) => data.isActive && data.node.id !== "");
+    if (whole >= READABLE || shown.length === 0) return;
+    void fitView({ ...FIT, nodes: shown, minZoom: READABLE });
+  };
   return (
     <ReactFlowProvider key={`${layout.hash} ${layout.width} ${layout.height}`}>
       <ReactFlow
+        ref={frame}
         className="chart"
         nodes={nodes}
         edges={edges}
@@ -80,31 +82,46 @@ export function Chart(props: ChartProps): ReactNode {
         minZoom={0.1}
         maxZoom={2}
         fitView
-        fitViewOptions={{ padding: 0.04, maxZoom: 1.25 }}
+        fitViewOptions={FIT}
+        onInit={onInit}
         proOptions={{ hideAttribution: true }}
         onNodeMouseEnter={(_, { type, data }) =>
           setPointed(type === "root" ? undefined : { type: "state", node: data.node })
         }
         onNodeMouseLeave={() => setPointed(undefined)}
-        onEdgeMouseEnter={(_, { data }) => {
-          if (data !== undefined) setPointed({ type: "arrow", edge: data.edge });
+        onEdgeMouseEnter={(_, { id }) => {
+          const edge = layout.edges.find((each) => each.id === id);
+          if (edge !== undefined) setPointed({ type: "arrow", edge });
         }}
         onEdgeMouseLeave={() => setPointed(undefined)}
         onNodeClick={(_, { data }) => onSelect?.(data.node.id)}
       >
         <Background gap={24} size={1} />
-        <Controls showInteractive={false} position="bottom-right" />
+        <Controls showInteractive={false} fitViewOptions={FIT} position="bottom-right" />
+        {onDetail !== undefined && (
+          <button type="button" className="chart-detail" aria-pressed={isFull} onClick={onDetail}>
+            All arrows
+          </button>
+        )}
         <ChartTip pointed={pointed} />
       </ReactFlow>
+      <ChartLegend isFull={isFull} />
     </ReactFlowProvider>
   );
 }
 
 function nodesOf(
-  { nodes }: Layout,
+  { nodes, edges }: Layout,
   { active, badges, marks }: ChartLight,
   onToggle: ChartProps["onToggle"],
 ): StateNode[] {
+  const loose = new Map<string, number>();
+  const initial = new Set<string>();
+  for (const { from, to, points } of edges) {
+    if (points.length > 0) continue;
+    if (from.endsWith(".start")) initial.add(to);
+    else loose.set(to, (loose.get(to) ?? 0) + 1);
+  }
   return nodes.map((node) => ({
     id: idOf(node.id),
     type: typeOf(node),
@@ -119,6 +136,8 @@ function nodesOf(
     data: {
       node,
       isActive: active.has(node.id),
+      isInitial: initial.has(node.id),
+      loose: loose.get(node.id) ?? 0,
       badge: badges?.get(node.id),
       mark: marks?.get(node.id),
       onToggle,
@@ -145,26 +164,22 @@ function typeOf({ id, type }: ChartNode): string {
   return type === "start" ? "start" : "state";
 }
 
-function edgesOf({ edges }: Layout, { taken, takenAt, heat, marks }: ChartLight): ArrowEdge[] {
-  return edges.map((edge) => ({
-    id: edge.id,
+function edgesOf(layout: Layout, light: ChartLight, pointed: Pointed): ArrowEdge[] {
+  return drawnArrows(layout, light, pointed).map((data) => ({
+    id: data.id,
     type: "arrow",
-    source: idOf(edge.from),
-    target: idOf(edge.to),
-    // Above every box, or an outer one would hide it.
-    zIndex: 50,
+    // Where it really runs, its points say; the library wants a box that is there.
+    source: idOf(data.to),
+    target: idOf(data.to),
+    // Above every box, or an outer one would hide it; what is lit above what is not.
+    zIndex: data.look === "quiet" ? 50 : 51,
     selectable: false,
-    data: {
-      edge,
-      takenAt: taken.has(edge.id) ? takenAt : undefined,
-      heat: heat?.get(edge.id),
-      mark: marks?.get(edge.id),
-    },
+    data,
   }));
 }
 
 const StateBox = memo(function StateBox({ data }: NodeProps<StateNode>): ReactNode {
-  const { node, isActive, badge, mark, onToggle } = data;
+  const { node, isActive, isInitial, loose, badge, mark, onToggle } = data;
   const hasInside = node.isCollapsed || node.type === "compound" || node.type === "parallel";
   return (
     <div
@@ -173,8 +188,10 @@ const StateBox = memo(function StateBox({ data }: NodeProps<StateNode>): ReactNo
       data-active={isActive}
       data-mark={mark}
       data-collapsed={node.isCollapsed}
+      data-anywhere={loose > 0}
       data-path={node.id}
     >
+      {isInitial && <i className="state-initial" />}
       <div className="state-head">
         <span className="state-name">{node.name}</span>
         {badge !== undefined && <span className="state-badge">{badge}</span>}
@@ -220,75 +237,9 @@ function Ends(): ReactNode {
   );
 }
 
-const Arrow = memo(function Arrow({ data }: EdgeProps<ArrowEdge>): ReactNode {
-  if (data === undefined) return null;
-  const { edge, takenAt, heat, mark } = data;
-  const way = wayOf(edge.points);
-  const { label } = edge;
-  return (
-    <g className="arrow" data-taken={takenAt !== undefined} data-mark={mark} data-id={edge.id}>
-      <path className="arrow-reach" d={way} />
-      <path
-        className="arrow-way"
-        d={way}
-        style={heat === undefined ? {} : { strokeWidth: 1 + heat * 5, opacity: 0.25 + heat * 0.75 }}
-      />
-      <path className="arrow-head" d={headOf(edge.points)} />
-      {takenAt !== undefined && <path key={takenAt} className="arrow-run" d={way} />}
-      {label !== null && (
-        <g className="arrow-label">
-          <rect x={label.x} y={label.y} width={label.width} height={label.height} rx={3} />
-          {label.lines.map((line, index) => (
-            <text key={line} x={label.x + 6} y={label.y + 13 + index * 15}>
-              {line}
-            </text>
-          ))}
-        </g>
-      )}
-    </g>
-  );
-});
-
 function Nothing(): ReactNode {
   return null;
 }
 
 const NODE_TYPES = { state: StateBox, start: StartDot, root: Nothing };
 const EDGE_TYPES = { arrow: Arrow };
-const CORNER = 7;
-
-/** The way of an arrow, its corners rounded so that an eye can follow it through a crossing. */
-function wayOf(points: ChartEdge["points"]): string {
-  return points
-    .map(([x, y], index) => {
-      const before = points[index - 1];
-      const after = points[index + 1];
-      if (before === undefined) return `M${x} ${y}`;
-      if (after === undefined) return `L${x} ${y}`;
-      const [fx, fy] = near([x, y], before);
-      const [tx, ty] = near([x, y], after);
-      return `L${fx} ${fy}Q${x} ${y} ${tx} ${ty}`;
-    })
-    .join("");
-}
-
-/** A triangle at the end of the way, pointing as its last stretch does. */
-function headOf(points: ChartEdge["points"]): string {
-  const end = points.at(-1);
-  const before = points.at(-2);
-  if (end === undefined || before === undefined) return "";
-  const length = Math.hypot(end[0] - before[0], end[1] - before[1]) || 1;
-  const [dx, dy] = [(end[0] - before[0]) / length, (end[1] - before[1]) / length];
-  const [bx, by] = [end[0] - dx * 8, end[1] - dy * 8];
-  return `M${end[0]} ${end[1]}L${bx - dy * 4} ${by + dx * 4}L${bx + dy * 4} ${by - dx * 4}Z`;
-}
-
-function near(
-  [x, y]: readonly [number, number],
-  towards: readonly [number, number],
-): readonly [number, number] {
-  const [dx, dy] = [towards[0] - x, towards[1] - y];
-  const length = Math.hypot(dx, dy) || 1;
-  const step = Math.min(CORNER, length / 2) / length;
-  return [x + dx * step, y + dy * step];
-}

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { chartLayout } from "../../http/chart-layout.ts";
+import { kinds } from "../../machines/kinds.ts";
+import { Settings } from "../../machines/settings.ts";
+import type { Layout } from "../../web/model/answers.ts";
+import { drawnArrows, type ChartLight } from "../../web/model/chart-light.ts";
+import { arrowsOf, changesOf } from "../../web/model/states.ts";
+import { placeWords } from "../../web/model/ways.ts";
+
+const DARK: ChartLight = {
+  active: new Set(),
+  trail: new Map(),
+  takenAt: undefined,
+  hasSteps: true,
+};
+
+async function reviewLayout(): Promise<Layout> {
+  const kind = kinds(Settings.parse({})).get("review");
+  if (kind === undefined) throw new Error("no kind review");
+  return chartLayout(kind, new Set(), "outline");
+}
+
+const RUNNING = { worker: "present", reviewer: "live", run: "running" };
+const SUPERSEDED = { worker: "present", reviewer: "destroying", run: "superseded" };
+const FAILED = { worker: "present", reviewer: "launching", run: "failed" };
+
+describe("the way of a review that was superseded", () => {
+  it("is told region by region", () => {
+    expect(changesOf({ was: RUNNING, value: SUPERSEDED })).toEqual([
+      { region: "reviewer", from: "live", to: "destroying" },
+      { region: "run", from: "running", to: "superseded" },
+    ]);
+    expect(changesOf({ was: SUPERSEDED, value: FAILED })).toEqual([
+      { region: "reviewer", from: "destroying", to: "launching" },
+      { region: "run", from: "superseded", to: "failed" },
+    ]);
+  });
+
+  it("is drawn in the chart, each arrow with the step that took it", async () => {
+    const layout = await reviewLayout();
+    const moves = [
+      { seq: 12, event: "child.stopped", was: SUPERSEDED, value: FAILED },
+      { seq: 9, event: "review.trigger", was: RUNNING, value: SUPERSEDED },
+    ];
+    const trail = new Map(
+      moves.flatMap((move) =>
+        [...arrowsOf(layout, move)].map(([id, from]) => [id, { seq: move.seq, from }] as const),
+      ),
+    );
+    const drawn = drawnArrows(layout, { ...DARK, trail, takenAt: 12 }, undefined);
+    const lit = drawn
+      .filter(({ look }) => look !== "quiet")
+      .map(({ id, look, step }) => `${step?.seq} ${id} ${look}`);
+    expect(lit.toSorted()).toEqual([
+      "12 reviewer.destroying>reviewer.launching taken",
+      "12 run.superseded>run.failed taken",
+      "9 reviewer.live>reviewer.destroying trail",
+      "9 run.running>run.superseded trail",
+    ]);
+  });
+
+  it("says of an arrow what it is for when it is looked at, and of no other (L1)", async () => {
+    const layout = await reviewLayout();
+    const edge = layout.edges.find(({ id }) => id === "run.superseded>run.failed");
+    if (edge === undefined) throw new Error("no such arrow");
+    const drawn = drawnArrows(layout, DARK, { type: "arrow", edge });
+    const speaking = drawn.filter(({ words }) => words !== undefined);
+    expect(speaking.map(({ id }) => id)).toEqual([edge.id]);
+    expect(speaking[0]?.words?.lines[0]).toContain("[hasFailed]");
+  });
+
+  it("draws an arrow out of any state from the state that was left", async () => {
+    const layout = await reviewLayout();
+    const value = { ...RUNNING, run: "queued" };
+    const was = { ...RUNNING, run: "complete" };
+    const taken = arrowsOf(layout, { seq: 3, event: "review.trigger", was, value });
+    expect(taken.get("run.any>run.queued")).toBe("run.complete");
+  });
+});
+
+describe("the words of arrows", () => {
+  const box = { x: 0, y: 0, width: 100, height: 30 };
+  it("are left out where they would cover a box, unless they are looked at (W2)", () => {
+    const around = [-150, -50, 50].flatMap((x) => [-60, 0, 60].map((y) => ({ ...box, x, y })));
+    expect(placeWords(around, [asked("one", false)]).size).toBe(0);
+    expect(placeWords(around, [asked("one", true)]).size).toBe(1);
+  });
+
+  it("do not cover each other (W2)", () => {
+    const placed = [...placeWords([], [asked("one", false), asked("two", false)]).values()];
+    expect(placed).toHaveLength(2);
+    expect(placed[0]?.x).not.toBe(placed[1]?.x);
+  });
+});
+
+function asked(id: string, isSure: boolean): Parameters<typeof placeWords>[1][number] {
+  const points = [
+    [50, 10],
+    [50, 20],
+  ] as const;
+  return { id, points, lines: ["a.b"], isSure };
+}
