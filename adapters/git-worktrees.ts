@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { git } from "./git.ts";
+import { withBooks } from "./repository-books.ts";
 
 // Git worktrees
 //
@@ -21,7 +22,8 @@ export interface Worktree {
 
 /** Every worktree that the repository of a folder knows, missing ones too. */
 export async function listWorktrees(cwd: string, signal?: AbortSignal): Promise<Worktree[]> {
-  const listed = await git(["worktree", "list", "--porcelain", "-z"], { cwd, signal });
+  const args = ["worktree", "list", "--porcelain", "-z"];
+  const listed = await withBooks(cwd, signal, async () => git(args, { cwd, signal }));
   return listed
     .split("\0\0")
     .filter((block) => block !== "")
@@ -48,14 +50,17 @@ export async function addWorktree(at: {
   readonly path: string;
   readonly flags: readonly string[];
   readonly commit: string;
+  /** Only its git dir, without an index and without files. */
+  readonly isEmpty?: boolean;
   readonly signal?: AbortSignal;
 }): Promise<void> {
-  await mkdir(at.path, { recursive: true });
-  await git(["worktree", "add", "--quiet", ...at.flags, at.path, at.commit], {
-    cwd: at.repo,
-    signal: at.signal,
-    timeoutMs: CHECKOUT_TIMEOUT_MS,
-  });
+  const { repo: cwd, path, signal } = at;
+  await mkdir(path, { recursive: true });
+  const args = ["worktree", "add", "--quiet", "--no-checkout", ...at.flags, path, at.commit];
+  await withBooks(cwd, signal, async () => git(args, { cwd, signal }));
+  if (at.isEmpty === true) return;
+  // As git itself does it, but with the books given back: a filter may fetch each file from a network.
+  await git(["reset", "--hard", "--quiet"], { cwd: path, signal, timeoutMs: CHECKOUT_TIMEOUT_MS });
 }
 
 /** Checks out the submodules that a worktree's commit names, at any depth; nothing if there are none. Fails as `git` does. */
@@ -73,8 +78,19 @@ export async function discardWorktree(at: {
 }): Promise<void> {
   const gitDir = (await gitDirOf(at.path)) ?? join(at.commonDir, "worktrees", basename(at.path));
   // The tree stays until its git dir is gone: it is what names it (W1).
-  if (basename(dirname(gitDir)) === "worktrees") await removeFolder(gitDir);
+  if (basename(dirname(gitDir)) === "worktrees") {
+    await strike(at.commonDir, gitDir);
+    await removeFolder(gitDir);
+  }
   await removeFolder(at.path);
+}
+
+/** Without these two it is none of git's worktrees any more; its submodules may take long to remove. */
+async function strike(commonDir: string, gitDir: string): Promise<void> {
+  await withBooks(commonDir, undefined, async () => {
+    await rm(join(gitDir, "gitdir"), { force: true });
+    await rm(join(gitDir, "commondir"), { force: true });
+  });
 }
 
 /** Removes a folder and all in it, though something may still be writing there for a moment. */

@@ -17,6 +17,7 @@ import { Failure } from "../machines/failures.ts";
 import { git } from "./git.ts";
 import { commonDirOf } from "./git-repository.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "./git-worktrees.ts";
+import { withBooks } from "./repository-books.ts";
 
 // Where a workspace stands, what stands there, and what earlier attempts left. The rules are those of `worktrees.ts`.
 
@@ -98,10 +99,10 @@ export async function forget(place: Place): Promise<void> {
   await rmdir(place.path).catch(() => undefined);
   const known = await listWorktrees(place.spec.repo, place.signal);
   if (!known.some(({ path }) => path === place.path)) return;
-  await git(["worktree", "remove", "--force", "--force", place.path], {
-    cwd: place.spec.repo,
-    signal: place.signal,
-  });
+  const call = { cwd: place.spec.repo, signal: place.signal };
+  await withBooks(call.cwd, call.signal, async () =>
+    git(["worktree", "remove", "--force", "--force", place.path], call),
+  );
 }
 
 /** Undoes what earlier attempts at this workspace left half made (W3). */

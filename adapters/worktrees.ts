@@ -6,6 +6,7 @@ import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "./git.ts";
 import { addWorktree, fillSubmodules } from "./git-worktrees.ts";
+import { withBooks } from "./repository-books.ts";
 import {
   exists,
   findPlace,
@@ -33,6 +34,9 @@ import { reclaim } from "./worktree-removal.ts";
 //       branch are kept in a ref before it is removed; what no ref can hold keeps the folder. The branch always stays.
 //   W5. Nothing outside the folders above is removed.
 //   W6. The mark lies in the git dir (`ao.json`), so the tree stays clean.
+//   W7. One thing at a time is done for a workspace: who ends its making begins when that has let go of it. Two of one
+//       repository may be made and removed at once; the one thing that they share has a turn of its own
+//       (`repository-books.ts`).
 
 /** Adapters for workspaces below a data folder. `nonce` names what is half made; it must never repeat. */
 export function worktrees(options: {
@@ -45,15 +49,34 @@ export function worktrees(options: {
 } {
   const nonce = options.nonce ?? (() => randomBytes(6).toString("hex"));
   const now = options.now ?? Date.now;
+  const inTurn = turns();
   return {
-    prepareWorkspace: async (data, { signal }) => {
-      const place = await findPlace(options.home, data, { signal, nonce, now });
-      return prepare(place, data.isAgain);
-    },
-    reclaimWorkspace: async (data, { signal }) => {
-      const place = await findPlace(options.home, data, { signal, nonce, now });
-      return reclaim(place, data.path);
-    },
+    prepareWorkspace: async (data, { signal }) =>
+      inTurn(data.workspace, async () => {
+        const place = await findPlace(options.home, data, { signal, nonce, now });
+        return prepare(place, data.isAgain);
+      }),
+    reclaimWorkspace: async (data, { signal }) =>
+      inTurn(data.workspace, async () => {
+        const place = await findPlace(options.home, data, { signal, nonce, now });
+        return reclaim(place, data.path);
+      }),
+  };
+}
+
+/** Runs what is done for one workspace in the order in which it is asked for (W7). An attempt that is given up by its
+ *  caller still runs until its git has ended, which takes a second at most. */
+function turns(): <Result>(workspace: string, run: () => Promise<Result>) => Promise<Result> {
+  const last = new Map<string, Promise<unknown>>();
+  return async (workspace, run) => {
+    const before = last.get(workspace);
+    const mine = Promise.allSettled([before]).then(run);
+    last.set(workspace, mine);
+    try {
+      return await mine;
+    } finally {
+      if (last.get(workspace) === mine) last.delete(workspace);
+    }
   };
 }
 
@@ -109,7 +132,8 @@ async function remember(place: Place, baseSha: string): Promise<Mark> {
   await addOrSweep(place, {
     repo,
     path,
-    flags: ["--no-checkout"],
+    flags: [],
+    isEmpty: true,
     commit: branch,
     signal: place.signal,
   });
@@ -134,7 +158,10 @@ async function finish(place: Place, gitDir: string, mark: Mark): Promise<void> {
   const call = { cwd: place.path, signal: place.signal };
   const dotGit = join(place.path, ".git");
   if ((await readFile(join(gitDir, "gitdir"), "utf8").catch(() => "")) !== `${dotGit}\n`) {
-    await git(["worktree", "repair", place.path], { ...call, cwd: place.spec.repo });
+    const repo = { ...call, cwd: place.spec.repo };
+    await withBooks(repo.cwd, place.signal, async () =>
+      git(["worktree", "repair", place.path], repo),
+    );
   }
   // Only before the session has it: later it would move the submodules that the agent works in.
   if (mark.isReady) return;

@@ -412,14 +412,4 @@ describe("slots", () => {
       "running",
     ]);
   });
-
-  it("orcha-198, S19: of a start that hangs are no obstacle to another start", async () => {
-    const { w, id } = await driven();
-    const release = w.outside.hold("prepareWorkspace");
-    await w.worker(id);
-    release();
-    const second = await w.worker(id);
-    await w.pass(1_000);
-    expect(w.worked(id, second).state).toBe("running");
-  });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { EFFECTS } from "../../machines/effects.ts";
 import { MINUTE, Objectives } from "../support/objectives.ts";
 
 describe("a request for a slot", () => {
@@ -36,4 +37,26 @@ describe("a request for a slot", () => {
     await w.pass(30 * MINUTE);
     expect(w.root.queue.map(({ worker }) => worker)).toEqual([second]);
   });
+});
+
+it("orcha-198, S19: a start that hangs holds up no other repository, and its own until its deadline", async () => {
+  const w = new Objectives();
+  await w.project();
+  const id = await w.driven();
+  const config = { worker: { harness: "command", command: ["true"] } };
+  await w.must("project/other", "project.register", {
+    root: "/srv/other",
+    scm: "none",
+    defaultBranch: "main",
+    config,
+  });
+  w.outside.hold("prepareWorkspace");
+  const first = await w.worker(id);
+  w.outside.free("prepareWorkspace");
+  await w.must("project/other", "project.objective", { prompt: "Build it." });
+  const second = await w.worker(id);
+  await w.pass(1_000);
+  expect([w.phase("other-o1"), w.worked(id, second).state]).toEqual(["turn_running", "starting"]);
+  await w.pass(EFFECTS.prepareWorkspace.deadlineMs + 10_000);
+  expect([w.worked(id, first).state, w.worked(id, second).state]).toEqual(["running", "running"]);
 });
