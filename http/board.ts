@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { addressOf, KINDS, splitAddress } from "../machines/ids.ts";
+import { addressOf, KINDS, splitAddress, type KindName } from "../machines/ids.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { ATTENTIONS, attentionOf } from "./attention.ts";
+import { clipped } from "./clipped.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
 import { sessionLine } from "./session-line.ts";
@@ -123,12 +124,24 @@ function plainLine(row: SnapshotRow, states: readonly string[], context: Context
   const { kind, id } = splitAddress(row.address);
   return {
     title: kind === "review" ? `Reviews of ${id}` : titleOf(said, id),
-    status: states.join(" · "),
+    status: wordFor(kind, states),
     reason: standing?.reason ?? trouble?.message ?? said.reason ?? runsOf(runs),
     ...(standing !== undefined && { since: standing.since }),
     parent: kind === "review" ? addressOf("session", id) : parentOf(said),
     facts: standing === undefined ? {} : { next: standing.next },
   };
+}
+
+/** Of several regions, and of states in states, the one that people ask for. */
+function wordFor(kind: KindName, states: readonly string[]): string {
+  if (kind === "objective") return states.map(innermost).join(" · ");
+  const run = kind === "review" ? states.find((path) => path.startsWith("run.")) : undefined;
+  if (run === undefined) return states.join(" · ");
+  return run === "run.none" ? "not_reviewed" : innermost(run);
+}
+
+function innermost(path: string): string {
+  return path.slice(path.lastIndexOf(".") + 1);
 }
 
 function titleOf({ title, question, text }: z.infer<typeof Said>, id: string): string {
@@ -182,7 +195,7 @@ function runsOf(runs: readonly z.infer<typeof Run>[]): string {
 const TITLE_CHARS = 160;
 
 function firstLine(text: string): string {
-  return (/\S.*/.exec(text)?.[0] ?? "").slice(0, TITLE_CHARS);
+  return clipped(/\S.*/.exec(text)?.[0] ?? "", TITLE_CHARS);
 }
 
 type Context = ReturnType<typeof stateOf>["context"];

@@ -1,3 +1,4 @@
+import { clipped } from "../../http/clipped.ts";
 import type { LastWords } from "../../http/last-words.ts";
 import type { SessionView } from "../../http/session-view.ts";
 import { ask, query } from "../cli/api.ts";
@@ -95,7 +96,7 @@ function tableOf(now: number): Column<Listed>[] {
 }
 
 function titleOf({ title, prompt }: Listed): string {
-  return title === "" ? prompt.slice(0, 60) : title;
+  return title === "" ? clipped(prompt, 60) : title;
 }
 
 function byUrgency(a: Listed, b: Listed): number {

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { clipped } from "../../http/clipped.ts";
 import type { Explanation } from "../../http/session-explanation.ts";
 import type { SessionView } from "../../http/session-view.ts";
 import { ask, part } from "../cli/api.ts";
@@ -52,7 +53,7 @@ function factsOf(session: Explained): Record<string, unknown> {
     project: projectId,
     objective: objectiveId,
     agent: `${kind}, ${harness}`,
-    prompt: prompt.slice(0, 500),
+    prompt: clipped(prompt, 500),
     wanted,
     branch,
     worktree: [workspace.state, workspace.path, workspace.headSha?.slice(0, 12), workspace.reason]
@@ -105,5 +106,5 @@ function messagesHeading({ explanation: { messages } }: Explained): string {
 
 function messageLine(now: number): Line<Part<"messages">["last"][number]> {
   return ({ state, at, text, reason }) =>
-    `${age(at, now)} ago, ${state}${reason === undefined ? "" : ` (${reason})`}: ${text.slice(0, 200)}`;
+    `${age(at, now)} ago, ${state}${reason === undefined ? "" : ` (${reason})`}: ${clipped(text, 200)}`;
 }

@@ -1,4 +1,5 @@
 import type { BoardLine } from "../../http/board.ts";
+import { clipped } from "../../http/clipped.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
@@ -123,7 +124,7 @@ function sectionOf(
       status,
       age(since, now),
       next === null ? "" : `${next.name} in ${age(now, next.at)}`,
-      reason.slice(0, 40),
+      clipped(reason, 40),
       title,
     ]);
   return ["", table(output, [`${kind}s`, "status", "since", "next", "why", "title"], rows)];

@@ -10,11 +10,11 @@ export function Badge({
   readonly tone?: Tone;
 }): ReactNode {
   return (
-    <span className="badge" data-tone={tone}>
+    <span className="badge" data-tone={tone} title={plain(word)}>
       <span aria-hidden="true" className="badge-sign">
         {SIGNS[tone]}
       </span>
-      {plain(word)}
+      <span className="badge-word">{plain(word)}</span>
     </span>
   );
 }
