@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { lstat, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { EffectResult } from "../machines/effects.ts";
+import type { EffectData, EffectResult } from "../machines/effects.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "./git.ts";
@@ -13,6 +13,7 @@ import {
   forget,
   look,
   type Mark,
+  namesIn,
   type Place,
   putInPlace,
   putMark,
@@ -37,6 +38,7 @@ import { reclaim } from "./worktree-removal.ts";
 //   W7. One thing at a time is done for a workspace: who ends its making begins when that has let go of it. Two of one
 //       repository may be made and removed at once; the one thing that they share has a turn of its own
 //       (`repository-books.ts`).
+//   W8. A repository that is gone for good keeps no workspace open of which nothing is left here; files that are left stay.
 
 /** Adapters for workspaces below a data folder. `nonce` names what is half made; it must never repeat. */
 export function worktrees(options: {
@@ -58,6 +60,7 @@ export function worktrees(options: {
       }),
     reclaimWorkspace: async (data, { signal }) =>
       inTurn(data.workspace, async () => {
+        if (await hasVanished(options.home, data)) return { removed: true };
         const place = await findPlace(options.home, data, { signal, nonce, now });
         return reclaim(place, data.path);
       }),
@@ -78,6 +81,28 @@ function turns(): <Result>(workspace: string, run: () => Promise<Result>) => Pro
       if (last.get(workspace) === mine) last.delete(workspace);
     }
   };
+}
+
+/** Whether there is neither a repository to ask nor anything of the workspace to lose (W8). */
+async function hasVanished(
+  home: string,
+  { workspace, spec }: EffectData<"reclaimWorkspace">,
+): Promise<boolean> {
+  const root = join(home, "worktrees", spec.projectId);
+  if (!(await isGone(spec.repo)) || !(await isGone(join(root, workspace)))) return false;
+  const making = join(root, ".making");
+  if (await isGone(making)) return true;
+  const left = await Promise.all([
+    namesIn(root, `.trash-${workspace}`),
+    namesIn(making, workspace),
+  ]);
+  return left.flat().length === 0;
+}
+
+/** Whether there is certainly nothing at a path: what cannot be asked may be there. */
+async function isGone(path: string): Promise<boolean> {
+  const answer = await lstat(path).catch((error: NodeJS.ErrnoException) => error.code);
+  return answer === "ENOENT";
 }
 
 async function prepare(place: Place, isAgain: boolean): Promise<EffectResult<"prepareWorkspace">> {

@@ -1,5 +1,14 @@
 import { writeFileSync } from "node:fs";
-import { mkdir, readFile, readdir, rename, symlink, truncate, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { workspaceFacts } from "../../adapters/git-facts.ts";
@@ -149,6 +158,27 @@ describe("reclaiming a workspace", () => {
     expect(await scene.reclaim()).toMatchObject({ removed: false, reason: "dirty" });
     expect(await readFile(join(scene.path, "new"), "utf8")).toBe("kept");
     await expectTidy(scene);
+  });
+
+  it("orcha-196: has nothing to do when its repository is gone and nothing of it is left here (W8)", async () => {
+    const scene = await alone();
+    await scene.prepare();
+    await rename(scene.repo, `${scene.repo}.gone`);
+    await rm(scene.path, { recursive: true });
+    expect(await scene.reclaim()).toEqual({ removed: true });
+  });
+
+  it("keeps the files that are left when its repository is gone, and says why (W8)", async () => {
+    const scene = await alone();
+    await scene.prepare();
+    await writeFile(join(scene.path, "new"), "kept");
+    await rename(scene.repo, `${scene.repo}.gone`);
+    await expect(scene.reclaim()).rejects.toMatchObject({ code: "REPOSITORY_INVALID" });
+    expect(await readFile(join(scene.path, "new"), "utf8")).toBe("kept");
+    const trash = join(scene.home, "worktrees/mer/.trash-w-1.0123456789ab");
+    await rename(scene.path, trash);
+    await expect(scene.reclaim()).rejects.toMatchObject({ code: "REPOSITORY_INVALID" });
+    expect(await readFile(join(trash, "new"), "utf8")).toBe("kept");
   });
 
   it("puts back a worktree whose removal was cut short before it was decided (W3)", async () => {
