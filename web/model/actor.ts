@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { startTransition, useEffect, useState } from "react";
 import type { ActorFacts, Json, Step, Tick } from "./answers.ts";
 import { ask } from "./client.ts";
 import { follow, type Link } from "./stream.ts";
@@ -64,7 +64,7 @@ async function start(path: string, stopped: AbortSignal, change: Change): Promis
     change(() => ({ facts, last: facts.seq, value: facts.value }));
     const refresh = coalesced(async () => {
       const fresh = await ask<ActorFacts>("GET", path, undefined, stopped);
-      change(() => ({ facts: fresh }));
+      startTransition(() => change(() => ({ facts: fresh })));
     });
     const stop = follow({
       path: `/events?address=${encodeURIComponent(facts.address)}`,

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { startTransition, useEffect, useRef, useState } from "react";
 import type { Frame, Layout } from "./answers.ts";
 import { ask } from "./client.ts";
 
@@ -28,7 +28,10 @@ export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Fra
       (value) => {
         keep(kept.current, key, value);
         // An answer that was overtaken while it was read out is kept, not drawn.
-        if (!stopped.signal.aborted) setState({ value, failure: undefined });
+        if (stopped.signal.aborted) return undefined;
+        // What is now is in the chart already; the rest of it must not keep the next change waiting.
+        const draw = isLast ? startTransition : run;
+        draw(() => setState({ value, failure: undefined }));
         return undefined;
       },
       (error: unknown) => {
@@ -64,6 +67,10 @@ export function useLayout(
     return () => stopped.abort();
   }, [kind, inside, detail]);
   return state;
+}
+
+function run(draw: () => void): void {
+  draw();
 }
 
 function keep(kept: Map<string, Frame>, key: string, frame: Frame): void {

@@ -13,6 +13,7 @@ import {
 import { memo, useMemo, useRef, useState, type ReactNode } from "react";
 import type { ChartNode, Layout } from "../model/answers.ts";
 import { drawnArrows, type ChartLight, type Mark } from "../model/chart-light.ts";
+import { useKept } from "../model/kept.ts";
 import { Arrow, type ArrowEdge } from "./chart-arrow.tsx";
 import { ChartLegend } from "./chart-legend.tsx";
 import { ChartTip, type Pointed } from "./chart-tip.tsx";
@@ -49,7 +50,8 @@ const READABLE = 0.62;
 /** Room for the buttons that lie over the chart. */
 const FIT = {
   padding: { top: "46px", right: "56px", bottom: "14px", left: "14px" },
-  maxZoom: 1.25,
+  // A small chart on a large screen is read from further away.
+  maxZoom: 1.8,
 } as const;
 
 /** The chart, with pan, zoom and fit. */
@@ -57,8 +59,8 @@ export function Chart(props: ChartProps): ReactNode {
   const { layout, light, onToggle, onDetail, isFull = false, onSelect } = props;
   const frame = useRef<HTMLDivElement>(null);
   const [pointed, setPointed] = useState<Pointed>();
-  const nodes = useMemo(() => nodesOf(layout, light, onToggle), [layout, light, onToggle]);
-  const edges = useMemo(() => edgesOf(layout, light, pointed), [layout, light, pointed]);
+  const nodes = useKept(useMemo(() => nodesOf(layout, light, onToggle), [layout, light, onToggle]));
+  const edges = useKept(useMemo(() => edgesOf(layout, light, pointed), [layout, light, pointed]));
   const onInit = ({ fitView }: Pick<ReactFlowInstance<StateNode>, "fitView">): void => {
     const { clientWidth, clientHeight } = frame.current ?? { clientWidth: 1, clientHeight: 1 };
     const whole = Math.min(clientWidth / layout.width, clientHeight / layout.height);
@@ -105,7 +107,7 @@ export function Chart(props: ChartProps): ReactNode {
         )}
         <ChartTip pointed={pointed} />
       </ReactFlow>
-      <ChartLegend isFull={isFull} />
+      {light.hasSteps && <ChartLegend isFull={isFull} />}
     </ReactFlowProvider>
   );
 }
@@ -131,7 +133,7 @@ function nodesOf(
     // Said again with every change, or the library takes it for unknown and draws no arrow.
     measured: { width: node.width, height: node.height },
     handles: HANDLES,
-    zIndex: node.id === "" ? 0 : node.id.split(".").length,
+    zIndex: depthOf(node),
     focusable: false,
     data: {
       node,
@@ -164,6 +166,16 @@ function typeOf({ id, type }: ChartNode): string {
   return type === "start" ? "start" : "state";
 }
 
+// Arrows run above the boxes that hold others, or those would hide them, and behind those that hold none: a straight one
+// crosses no name. What is looked at is above all.
+const LEVELS = { quiet: 50, ready: 51, trail: 51, taken: 51, pointed: 60 } as const;
+const INNERMOST = 55;
+
+function depthOf({ id, type }: ChartNode): number {
+  if (id === "") return 0;
+  return type === "compound" || type === "parallel" ? id.split(".").length : INNERMOST;
+}
+
 function edgesOf(layout: Layout, light: ChartLight, pointed: Pointed): ArrowEdge[] {
   return drawnArrows(layout, light, pointed).map((data) => ({
     id: data.id,
@@ -171,8 +183,7 @@ function edgesOf(layout: Layout, light: ChartLight, pointed: Pointed): ArrowEdge
     // Where it really runs, its points say; the library wants a box that is there.
     source: idOf(data.to),
     target: idOf(data.to),
-    // Above every box, or an outer one would hide it; what is lit above what is not.
-    zIndex: data.look === "quiet" ? 50 : 51,
+    zIndex: LEVELS[data.look],
     selectable: false,
     data,
   }));
