@@ -1,11 +1,8 @@
-import { spawn as spawnProgram } from "node:child_process";
-import { once } from "node:events";
 import type { SessionView } from "../../http/session-view.ts";
-import { Failure } from "../../machines/failures.ts";
-import { ask, part, query } from "../cli/api.ts";
+import { ask, part } from "../cli/api.ts";
 import { columns } from "../cli/columns.ts";
 import { EXIT } from "../cli/exit.ts";
-import { paint, print, printable, type Output } from "../cli/output.ts";
+import { print, printable, type Output } from "../cli/output.ts";
 
 export interface SpawnOptions {
   readonly kind: string;
@@ -96,32 +93,5 @@ function explained(output: Output, directories: readonly Directory[]): string {
       },
     ],
     rows,
-  );
-}
-
-/** Shows a session's terminal to the person at this one. The answer is the exit code of the attached program. */
-export async function attach(output: Output, id: string): Promise<number> {
-  const { terminal } = await ask<SessionView>("GET", `/sessions/${part(id)}`);
-  if (output.isJson) {
-    print(output, terminal, () => "");
-    return EXIT.done;
-  }
-  const [program, ...args] = terminal.attach;
-  if (program === undefined || terminal.state !== "live") {
-    throw new Failure("TERMINAL_NOT_LIVE", `attach to ${id}: its terminal is ${terminal.state}`);
-  }
-  const child = spawnProgram(program, args, { stdio: "inherit" });
-  await once(child, "exit");
-  return child.exitCode ?? EXIT.failed;
-}
-
-/** The last lines of a session's screen. */
-export async function showScreen(output: Output, id: string, lines: number): Promise<void> {
-  const path = `/sessions/${part(id)}/terminal${query({ lines })}`;
-  const terminal = await ask<SessionView["terminal"] & { screen: string }>("GET", path);
-  print(output, terminal, ({ screen, state }) =>
-    screen === ""
-      ? paint(output, "dim", `(nothing on the screen; the terminal is ${state})`)
-      : screen,
   );
 }

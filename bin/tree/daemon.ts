@@ -63,14 +63,18 @@ function careCommands(root: Command): void {
     run: async ({ output }) => (await import("../commands/version.ts")).tellVersion(output),
   });
   declare(root, {
-    usage: "completion <shell>",
-    summary: "Print the completion script of bash, zsh or fish",
+    usage: "completion <shell> [kind]",
+    summary:
+      "Print the completion script of bash, zsh or fish; for ids, the ids of a kind of actor",
     examples: [
+      "ao completion ids session",
       'eval "$(ao completion bash)"',
       "ao completion fish > ~/.config/fish/completions/ao.fish",
     ],
     isSilent: true,
-    run: async ({ args: [shell = ""], output }) =>
-      (await import("../commands/completion.ts")).printCompletion(output, root, shell),
+    run: async ({ args: [shell = "", kind], output }) =>
+      shell === "ids"
+        ? (await import("../commands/completion.ts")).printIds(output, kind ?? "")
+        : (await import("../commands/completion.ts")).printCompletion(output, root, shell),
   });
 }

@@ -140,18 +140,19 @@ function lookCommands(root: Command): void {
       (await import("../commands/session-page.ts")).showSession(output, id),
   });
   declare(root, {
-    usage: "attach <session>",
-    summary: "Sit down at a session's terminal; with --json, tell how",
-    examples: ["ao attach app-1"],
-    run: async ({ args: [id = ""], output }) => (await body()).attach(output, id),
+    usage: "attach <terminal>",
+    summary: "Sit down at the terminal of a session, or of its reviewer; with --json, tell how",
+    examples: ["ao attach app-1", "ao attach review-app-1"],
+    run: async ({ args: [id = ""], output }) =>
+      (await import("../commands/terminals.ts")).attach(output, id),
   });
   declare<{ lines: number }>(root, {
-    usage: "logs <session>",
-    summary: "Print the last lines of a session's screen",
+    usage: "logs <terminal>",
+    summary: "Print the last lines of the screen of a session, or of its reviewer",
     options: [numeric("-n, --lines <n>", "how many").default(200)],
-    examples: ["ao logs app-1", "ao logs app-1 --lines 20"],
+    examples: ["ao logs app-1 --lines 20", "ao logs review-app-1"],
     run: async ({ args: [id = ""], options, output }) =>
-      (await body()).showScreen(output, id, options.lines),
+      (await import("../commands/terminals.ts")).showScreen(output, id, options.lines),
   });
 }
 

@@ -72,4 +72,25 @@ describe("completion", () => {
     const { stdout } = await execa("bash", ["--norc", "-c", script]);
     expect(stdout.split("\n")).toEqual(is);
   });
+
+  it.each([
+    { words: ["ao", "show", ""], is: "ids session" },
+    { words: ["ao", "logs", "d"], is: "ids terminal" },
+    { words: ["ao", "objective", "stop", ""], is: "ids objective" },
+    { words: ["ao", "objective", "stop", "demo-o1", ""], is: "ids session" },
+    { words: ["ao", "review", "ls", ""], is: "ids session" },
+    { words: ["ao", "question", "answer", ""], is: "ids question" },
+    { words: ["ao", "spawn", ""], is: "ids project" },
+    { words: ["ao", "spawn", "demo", ""], is: "" },
+    { words: ["ao", "show", "--"], is: "" },
+    { words: ["ao", "ls", ""], is: "" },
+  ])("in bash asks for '$is' after $words", async ({ words, is }) => {
+    const { out } = await commandLine().ao(["completion", "bash"]);
+    const list = words.map((word) => `'${word}'`).join(" ");
+    const fake = 'ao() { echo "demo-1"; echo "$2 $3" | sed "s/^/asked /" >&2; }';
+    const plain = out.replaceAll("2>/dev/null", "");
+    const script = `${plain}\n${fake}\nCOMP_WORDS=(${list})\nCOMP_CWORD=${words.length - 1}\n_ao\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout, stderr } = await execa("bash", ["--norc", "-c", script]);
+    expect([stderr.replace("asked ", ""), stdout.includes("demo-1")]).toEqual([is, is !== ""]);
+  });
 });

@@ -1,0 +1,50 @@
+import { spawn as spawnProgram } from "node:child_process";
+import { once } from "node:events";
+import { Failure } from "../../machines/failures.ts";
+import { ask, part, query } from "../cli/api.ts";
+import { EXIT } from "../cli/exit.ts";
+import { paint, print, type Output } from "../cli/output.ts";
+
+interface Terminal {
+  readonly state: string;
+  readonly attach: readonly string[];
+  readonly screen?: string;
+}
+
+/** Shows a terminal to the person at this one. The answer is the exit code of the attached program. */
+export async function attach(output: Output, id: string): Promise<number> {
+  const terminal = await terminalOf(id);
+  if (output.isJson) {
+    print(output, terminal, () => "");
+    return EXIT.done;
+  }
+  const [program, ...args] = terminal.attach;
+  if (program === undefined || terminal.state !== "live") {
+    throw new Failure("TERMINAL_NOT_LIVE", `attach to ${id}: its terminal is ${terminal.state}`);
+  }
+  const child = spawnProgram(program, args, { stdio: "inherit" });
+  await once(child, "exit");
+  return child.exitCode ?? EXIT.failed;
+}
+
+/** The last lines of a terminal's screen. */
+export async function showScreen(output: Output, id: string, lines: number): Promise<void> {
+  print(output, await terminalOf(id, lines), ({ screen = "", state }) =>
+    screen === ""
+      ? paint(output, "dim", `(nothing on the screen; the terminal is ${state})`)
+      : screen,
+  );
+}
+
+/** A session's terminal, and else one of this name: a reviewer's is called `review-<session>`. */
+async function terminalOf(id: string, lines?: number): Promise<Terminal> {
+  try {
+    return await ask("GET", `/sessions/${part(id)}/terminal${query({ lines })}`);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "ACTOR_UNKNOWN") throw error;
+    // Who is told of it hears of the session that was asked for.
+    return await ask<Terminal>("GET", `/terminals/${part(id)}${query({ lines })}`).catch(() => {
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { addressOf } from "../machines/ids.ts";
+import { knownActor } from "./commands.ts";
+import type { App, Edge } from "./edge.ts";
+import { Id } from "./schemas.ts";
+import { stateOf } from "./session-view.ts";
+
+const Stored = z.object({ epoch: z.number().catch(0) });
+const TerminalView = z.object({
+  id: z.string(),
+  epoch: z.number(),
+  state: z.string(),
+  /** The argv that shows it to a person; empty while nothing runs in it. */
+  attach: z.array(z.string()),
+  screen: z.string().optional(),
+});
+
+/** Any terminal, whoever's it is: a session's own, or that of the one who reviews it (`review-<session>`). */
+export function terminalRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/terminals/:id",
+    {
+      schema: {
+        tags: ["terminals"],
+        summary: "A terminal; with `lines`, also the last lines of its screen",
+        params: Id,
+        querystring: z.strictObject({
+          lines: z.coerce.number().int().min(1).max(10_000).optional(),
+        }),
+        response: { 200: TerminalView },
+      },
+    },
+    async ({ params: { id }, query: { lines } }) => {
+      const { value, context } = stateOf(knownActor(edge, addressOf("terminal", id)));
+      const { epoch } = Stored.parse(context);
+      const state = typeof value === "string" ? value : "unknown";
+      const attach = state === "live" ? [...(edge.attach?.(id) ?? [])] : [];
+      const terminal = { id, epoch, state, attach };
+      if (lines === undefined) return terminal;
+      if (edge.capture === undefined) {
+        const tried = `read the screen of ${id}`;
+        throw new Failure("TMUX_UNREACHABLE", `${tried}: this daemon has no terminals`);
+      }
+      return { ...terminal, screen: await edge.capture(id, lines) };
+    },
+  );
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { connected, type CommandLine } from "../support/command-line.ts";
+import { withProject, withSession } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
+
+async function reviewed(): Promise<CommandLine> {
+  const line = await connected({
+    attach: (terminal) => ["echo", "at", terminal],
+    capture: async (terminal, lines) => Promise.resolve(`${lines} lines of ${terminal}`),
+  });
+  await withProject(line.server);
+  await withSession(line.server);
+  const { system, request } = line.server;
+  await system.observe("scm", "demo-1", { fetched: true, prs: [pullFacts()] });
+  await request("POST", "/sessions/demo-1/reviews/trigger");
+  await expect
+    .poll(async () => (await request("GET", "/terminals/review-demo-1")).body)
+    .toMatchObject({ id: "review-demo-1", epoch: 1, state: "live" });
+  return line;
+}
+
+describe("the terminal of a reviewer", () => {
+  it("is shown, sat down at, and offered by its id, as a session's own is", async () => {
+    const { ao } = await reviewed();
+    for (const id of ["demo-1", "review-demo-1"]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect((await ao(["logs", id, "-n", "3"])).out).toBe(`3 lines of ${id}`);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      expect(await ao(["attach", id])).toMatchObject({ code: 0, out: `at ${id}` });
+    }
+    expect((await ao(["completion", "ids", "terminal"])).out.split("\n")).toEqual([
+      "demo-1",
+      "review-demo-1",
+    ]);
+    expect((await ao(["completion", "ids", "session"])).out).toBe("demo-1");
+  });
+
+  it("is missed in the words that were asked, with one line", async () => {
+    const { ao } = await reviewed();
+    expect(await ao(["logs", "review-nobody"])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^ao: there is no session\/review-nobody \(ACTOR_UNKNOWN\); /),
+    });
+    expect(await ao(["completion", "ids", "dog"])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/known kinds are session, terminal/),
+    });
+  });
+});
