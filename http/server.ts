@@ -40,7 +40,6 @@ import { sessionRoutes } from "./sessions.ts";
 import { signIn, signInRoutes, type SignIn } from "./sign-in.ts";
 import type { SessionTokens } from "./tokens.ts";
 import { supervisionRoutes } from "./supervision.ts";
-import { terminalRoutes } from "./terminals.ts";
 import { actorViews } from "./views.ts";
 import { webRoutes } from "./web.ts";
 
@@ -180,7 +179,6 @@ async function registerRoutes(
       objectiveRoutes(api, edge);
       questionRoutes(api, edge);
       sessionRoutes(api, edge);
-      terminalRoutes(api, edge);
       orchestratorRoutes(api, edge);
       directoryRoutes(api, edge);
       noticeRoutes(api, edge);

@@ -15,6 +15,7 @@ import { knownProject } from "./projects.ts";
 import { Empty, Id, page, SpawnBody, StateName } from "./schemas.ts";
 import { Explanation, explanationOf } from "./session-explanation.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
+import { terminalRoutes } from "./terminals.ts";
 import { messageViews, MessageView, SessionView, stateOf, statusOf } from "./session-view.ts";
 
 const tags = ["sessions"];
@@ -39,6 +40,7 @@ export function sessionRoutes(app: App, edge: Edge): void {
   signalRoutes(app, edge);
   factRoutes(app, edge);
   terminalRoute(app, edge);
+  terminalRoutes(app, edge);
 }
 
 function listRoutes(app: App, edge: Edge): void {

@@ -5,6 +5,7 @@ import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { Id } from "./schemas.ts";
 import { stateOf } from "./session-view.ts";
+import { statePaths } from "./views.ts";
 
 const Stored = z.object({ epoch: z.number().catch(0) });
 const TerminalView = z.object({
@@ -34,7 +35,8 @@ export function terminalRoutes(app: App, edge: Edge): void {
     async ({ params: { id }, query: { lines } }) => {
       const { value, context } = stateOf(knownActor(edge, addressOf("terminal", id)));
       const { epoch } = Stored.parse(context);
-      const state = typeof value === "string" ? value : "unknown";
+      const [path = ""] = statePaths(value);
+      const [state = ""] = path.split(".");
       const attach = state === "live" ? [...(edge.attach?.(id) ?? [])] : [];
       const terminal = { id, epoch, state, attach };
       if (lines === undefined) return terminal;

@@ -43,7 +43,7 @@ async function terminalOf(id: string, lines?: number): Promise<Terminal> {
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "ACTOR_UNKNOWN") throw error;
     // Who is told of it hears of the session that was asked for.
-    return await ask<Terminal>("GET", `/terminals/${part(id)}${query({ lines })}`).catch(() => {
+    return ask<Terminal>("GET", `/terminals/${part(id)}${query({ lines })}`).catch(() => {
       throw error;
     });
   }

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
 import { connected, type CommandLine } from "../support/command-line.ts";
 import { withProject, withSession } from "../support/http.ts";
@@ -10,11 +11,11 @@ async function reviewed(): Promise<CommandLine> {
   });
   await withProject(line.server);
   await withSession(line.server);
-  const { system, request } = line.server;
-  await system.observe("scm", "demo-1", { fetched: true, prs: [pullFacts()] });
-  await request("POST", "/sessions/demo-1/reviews/trigger");
+  const { server } = line;
+  await server.system.observe("scm", "demo-1", { fetched: true, prs: [pullFacts()] });
+  await server.request("POST", "/sessions/demo-1/reviews/trigger");
   await expect
-    .poll(async () => (await request("GET", "/terminals/review-demo-1")).body)
+    .poll(async () => (await server.request("GET", "/terminals/review-demo-1")).body)
     .toMatchObject({ id: "review-demo-1", epoch: 1, state: "live" });
   return line;
 }
