@@ -96,7 +96,7 @@ function LiveChart({
   );
   return (
     <section className="actor-chart" aria-label="Statechart">
-      {frame !== undefined && <Trail moves={frame.trail} seq={frame.seq} onSeq={onSeq} />}
+      <Trail frame={frame} onSeq={onSeq} />
       <div className="actor-drawing">
         {!isLive && (
           <p className="past">
