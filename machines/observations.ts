@@ -94,6 +94,8 @@ export const WorkspaceObservation = z.object({
   branch: z.string().max(256).nullable(),
   dirty: z.boolean(),
   unpushed: z.number().int().nonnegative(),
+  /** Why git cannot be asked there any more; what else is said is what was known before. */
+  unreadable: z.string().max(2_000).exactOptional(),
 });
 
 /** `ao.obs.terminal.<terminal>`: what the pane of one epoch shows. */

@@ -341,19 +341,18 @@ function workspaceObserved(
   { data }: EventNamed<"workspace.observed">,
 ): SessionStep {
   const { workspace } = context;
-  const isThere = workspace.state === "ready" || workspace.state === "dirty";
+  if (data.unreadable !== undefined) return quiet(unreadable(context, data.unreadable));
   const facts = {
+    // Why it is kept is said only once it is no longer wanted.
+    reason: context.wanted === "running" ? null : workspace.reason,
     dirty: data.dirty,
     unpushed: data.unpushed,
     headSha: data.headSha ?? workspace.headSha,
     branch: data.branch ?? workspace.branch,
   };
-  const isSame =
-    facts.dirty === workspace.dirty &&
-    facts.unpushed === workspace.unpushed &&
-    facts.headSha === workspace.headSha &&
-    facts.branch === workspace.branch;
-  if (!isThere || isSame) return quiet(context);
+  const names = ["reason", "dirty", "unpushed", "headSha", "branch"] as const;
+  const isSame = names.every((name) => facts[name] === workspace[name]);
+  if (!isThere(workspace) || isSame) return quiet(context);
   const state = facts.dirty ? ("dirty" as const) : ("ready" as const);
   return {
     context: { ...context, workspace: { ...workspace, ...facts, state } },
@@ -361,6 +360,17 @@ function workspaceObserved(
       { type: "mail", to: addressOf("workspace", context.id), name: "workspace.seen", data },
     ],
   };
+}
+
+function isThere({ state }: SessionContext["workspace"]): boolean {
+  return state === "ready" || state === "dirty";
+}
+
+/** Why its worktree cannot be read; what was known of it stays. */
+function unreadable(context: SessionContext, reason: string): SessionContext {
+  const { workspace, wanted } = context;
+  const isNews = isThere(workspace) && wanted === "running" && workspace.reason !== reason;
+  return isNews ? { ...context, workspace: { ...workspace, reason } } : context;
 }
 
 /** A child that nobody can talk to any more: a person must look. */

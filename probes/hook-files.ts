@@ -14,6 +14,8 @@ import { ActivityObservation } from "../machines/observations.ts";
 //   H2. What was cut, or is no JSON, still says the names that stand in it.
 
 const NAME = /^(hook|review)\.([A-Za-z0-9_-]{1,64})\.(\d{1,15})\.(\d{15})\.said$/;
+// Of this machine. To ask for it takes longer than to read the file, and no daemon outlives a change of it for long.
+const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 const FIELDS = ["session_id", "tool_name", "tool_use_id", "notification_type", "source", "reason"];
 
 /** When what a file of this name says was said, as its place among others; undefined for a file of another kind. */
@@ -45,7 +47,7 @@ export function hookPublication(
     throw new Error("it is not what bin/hook writes");
   const activity = activityOfHook(harness, event, saidIn(text.slice(end + 1)), {
     at: Math.floor(at),
-    zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+    zone: ZONE,
   });
   if (activity === undefined) return undefined;
   const data = ActivityObservation.parse({ ...activity, epoch: Number(epoch) });

@@ -109,8 +109,13 @@ describe("an observation that is none", () => {
       state: "idle",
     });
     expect(published.status).toBe(202);
-    for (const path of ["activity", "send", "kill", "report"]) {
-      const body = { state: "idle", text: "x", summary: "x" };
+    const commands = {
+      activity: { state: "idle" },
+      send: { text: "x" },
+      kill: {},
+      report: { summary: "x" },
+    };
+    for (const [path, body] of Object.entries(commands)) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       const answer = await world.request("POST", `/sessions/nobody-1/${path}`, body);
       expect([answer.status, answer.body.code]).toEqual([404, "ACTOR_UNKNOWN"]);
@@ -231,6 +236,30 @@ describe("what the world does", () => {
     expect((await world.ao("show", id)).stdout).toContain(root);
     renameSync(`${root}.away`, root);
     await world.addSession();
+  });
+
+  it("a repository that disappears under a running session is told by it, and it goes on", async () => {
+    const { root } = await world.get("/projects/demo");
+    const id = await world.addSession();
+    const heard = async (): Promise<string[]> => {
+      const { entries } = await world.get(`/actors/session/${id}/journal?limit=100`);
+      return entries.map(({ message }: { message: { type: string } }) => message.type);
+    };
+    await expect.poll(heard, { timeout: PATIENCE_MS }).toContain("workspace.observed");
+    renameSync(root, `${root}.away`);
+    await expect
+      .poll(async () => (await world.session(id)).workspace, { timeout: PATIENCE_MS })
+      .toMatchObject({
+        state: "ready",
+        reason: expect.stringMatching(/its repository cannot be read.*HEAD/),
+      });
+    expect((await world.ao("show", id)).stdout).toContain("its repository cannot be read");
+    await world.post(`/sessions/${id}/send`, { text: "still heard" });
+    await expect.poll(() => world.typed(id), { timeout: PATIENCE_MS }).toEqual(["still heard"]);
+    renameSync(`${root}.away`, root);
+    await expect
+      .poll(async () => (await world.session(id)).workspace, { timeout: PATIENCE_MS })
+      .toMatchObject({ state: "ready", reason: null });
   });
 
   it("a pane that is killed by hand ends its session, and a person is told", async () => {

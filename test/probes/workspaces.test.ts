@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { LANES } from "../../machines/observations.ts";
@@ -100,4 +100,20 @@ it("reports a worktree that is gone, and ends with its signal", async () => {
   await vi.waitFor(() => expect(failures[0]).toMatchObject({ code: "REPOSITORY_INVALID" }), 10_000);
   stop();
   await expect(ended).resolves.toBeUndefined();
+});
+
+it("tells once that the repository went away, with git's words, and what it reads when that is back (W3)", async () => {
+  const { newest, path, repo, published } = await watching(await repositoryAlone());
+  const [first] = published;
+  await rename(repo, `${repo}.away`);
+  await vi.waitFor(async () => expect(await newest(2)).toHaveProperty("unreadable"), 10_000);
+  const gone = published[1]?.data;
+  expect(LANES.workspace.body.parse(gone)).toEqual(gone);
+  expect(gone).toHaveProperty("branch", "ao/w-1");
+  expect(gone).toHaveProperty("unreadable", expect.stringMatching(/repository .*repo/));
+  await rename(`${repo}.away`, repo);
+  await vi.waitFor(async () => expect(await newest(3)).toEqual(first?.data), 10_000);
+  const headSha = await commitFile(path, "a", "1");
+  await vi.waitFor(async () => expect(await newest(4)).toMatchObject({ headSha }), 10_000);
+  expect(published).toHaveLength(4);
 });
