@@ -10,10 +10,13 @@ export interface Loaded<Value> {
 
 // A hand that goes back and forth finds these at once.
 const MOST_KEPT = 64;
+// While steps follow each other: the chart shows each of them, and working out all about one costs the daemon more.
+const LIVE_EVERY_MS = 400;
 
 /** An actor at one step. */
 export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Frame> {
   const kept = useRef(new Map<string, Frame>());
+  const askedAt = useRef(Number.NEGATIVE_INFINITY);
   const [state, setState] = useState<Loaded<Frame>>({ value: undefined, failure: undefined });
   useEffect(() => {
     if (seq < 1) return undefined;
@@ -24,7 +27,13 @@ export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Fra
       return undefined;
     }
     const stopped = new AbortController();
-    ask<Frame>("GET", `${path}/frames/${seq}`, undefined, stopped.signal).then(
+    const waitMs = isLast ? askedAt.current + LIVE_EVERY_MS - performance.now() : 0;
+    const asked = async (): Promise<Frame> => {
+      await pause(waitMs, stopped.signal);
+      askedAt.current = performance.now();
+      return ask<Frame>("GET", `${path}/frames/${seq}`, undefined, stopped.signal);
+    };
+    asked().then(
       (value) => {
         keep(kept.current, key, value);
         // An answer that was overtaken while it was read out is kept, not drawn.
@@ -67,6 +76,15 @@ export function useLayout(
     return () => stopped.abort();
   }, [kind, inside, detail]);
   return state;
+}
+
+/** Never comes to an end when it is stopped: nobody waits for it then. */
+async function pause(ms: number, stopped: AbortSignal): Promise<void> {
+  if (ms <= 0) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    stopped.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
 }
 
 function run(draw: () => void): void {
