@@ -15,7 +15,8 @@ const ENVELOPE_BYTES = 16_384;
 
 /** Bytes of JSON that an order or a result may have: with more the bus would refuse it for ever. */
 export function orderBytesOf({ maxMessageBytes }: Pick<Bus, "maxMessageBytes">): number {
-  return maxMessageBytes - ENVELOPE_BYTES;
+  // A server that takes very little: half of it is the envelope's.
+  return Math.max(maxMessageBytes - ENVELOPE_BYTES, Math.floor(maxMessageBytes / 2));
 }
 
 /**

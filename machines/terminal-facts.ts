@@ -47,7 +47,10 @@ export const accepts = {
   "destroyTerminal.failed": EffectFailure,
   "typeText.done": effectDone("typeText"),
   "typeText.failed": EffectFailure,
+  "inspectTerminal.done": effectDone("inspectTerminal"),
+  "inspectTerminal.failed": EffectFailure,
   "timer.retry": z.object({}),
+  "timer.look": z.object({}),
   "mail.undeliverable": MailUndeliverable,
   "timer.tell": z.object({}),
 };
@@ -80,6 +83,8 @@ export type TerminalContext = {
   readonly launch: LaunchSpec | null;
   readonly pid: number | null;
   readonly exit: Exit | null;
+  /** The exit that a probe tells of, until a look of our own says whether it is so. */
+  readonly claim: Exit | null;
   /** Since when the screen has not changed, as far as probes saw. */
   readonly quietSince: number | null;
   readonly typing: Waiting | null;
@@ -115,8 +120,8 @@ export function incarnationOf({ event }: SeenBy): Incarnation {
   return { epoch, host, launch, parent: event.from ?? null };
 }
 
-/** How the process ended, as the probe saw it. */
-export function exitOf({ event }: SeenBy): Exit {
+/** How the process ended, as a probe says. */
+export function claimOf({ event }: SeenBy): Exit {
   assertEvent(event, "terminal.observed");
   const { exitCode, signal } = event.data;
   return {
@@ -179,10 +184,28 @@ export function isUntold({ context, event }: SeenBy): boolean {
   return event.data.to === context.parent && context.untold < MOST_TOLD;
 }
 
-/** Whether the probe saw this process dead, for the first time. */
-export function isDead({ context, event }: SeenBy): boolean {
-  if (event.type !== "terminal.observed" || context.exit !== null) return false;
+/** Whether a probe says that this process is dead, and nobody looks already. */
+export function isClaim({ context, event }: SeenBy): boolean {
+  if (event.type !== "terminal.observed" || context.claim !== null) return false;
   return event.data.process === "dead" && event.data.epoch === context.epoch;
+}
+
+/** Whether a probe said so of the present incarnation, and no look has answered. */
+export function isClaimed(seen: SeenBy): boolean {
+  return isCurrent(seen) && seen.context.claim !== null;
+}
+
+/** Whether our own look found dead what a probe said is dead. */
+export function isDead(seen: SeenBy): boolean {
+  const { event } = seen;
+  if (event.type !== "inspectTerminal.done" || !isClaimed(seen)) return false;
+  const { runtime, process } = event.data.result;
+  return process === "dead" || (runtime === "dead" && process !== "alive");
+}
+
+/** One look at the pane and the process in it; it waits for no text that is being typed. */
+export function lookOrder(context: TerminalContext): EffectOrder {
+  return { ...paneOrder(context, "inspectTerminal", {}), lane: `look:${context.id}` };
 }
 
 /** Whether the screen changed since it was last seen. */

@@ -6,15 +6,18 @@ import { records } from "./recording.ts";
 import {
   accepts,
   exitMail,
-  exitOf,
+  claimOf,
   goneMail,
   hasMoved,
   incarnationOf,
   isCurrent,
+  isClaim,
+  isClaimed,
   isDead,
   isForThisEpoch,
   isNewer,
   isUntold,
+  lookOrder,
   paneOrder,
   QUEUE_LIMIT,
   retryAt,
@@ -37,7 +40,8 @@ import { typed } from "./typed.ts";
 //   T2. At most one text is being typed; what waits is bounded, and every text gets one receipt.
 //   T3. The epoch is raised when the launch begins, never while the older process is still being ended:
 //       the orders that end it carry the older epoch and must not be fenced off.
-//   T4. Only a process that was seen dead has exited; a probe that failed says nothing.
+//   T4. Only a process that a look of our own found dead has exited. That a probe says so is a reason to look: anybody
+//       may publish as one. A probe that failed says nothing.
 //   T5. That its process exited is told again when it could not be told: nobody else may ever ask.
 
 const machine = setup({
@@ -53,9 +57,10 @@ const machine = setup({
     isForThisOrLater: ({ context, event }) =>
       event.type === "child.stop" &&
       event.data.epoch >= Math.max(context.epoch, context.successor?.epoch ?? 0),
+    isClaim,
+    isClaimed,
     isDead,
     hasMoved,
-    hasEndedAlready: (seen) => isCurrent(seen) && seen.context.exit !== null,
     canWait: (seen) => isForThisEpoch(seen) && seen.context.waiting.length < QUEUE_LIMIT,
     isForThisEpoch,
     hasWaiting: (seen) => isCurrent(seen) && seen.context.waiting.length > 0,
@@ -67,6 +72,7 @@ const machine = setup({
       ...incarnationOf(seen),
       pid: null,
       exit: null,
+      claim: null,
       quietSince: null,
       launchFailure: null,
       untold: 0,
@@ -78,6 +84,7 @@ const machine = setup({
       stop: null,
       pid: null,
       exit: null,
+      claim: null,
       quietSince: null,
       launchFailure: null,
       destroyFailure: null,
@@ -101,7 +108,9 @@ const machine = setup({
       assertEvent(event, "launchTerminal.done");
       return { pid: event.data.result.pid };
     }),
-    noteExit: assign((seen) => ({ exit: exitOf(seen) })),
+    noteClaim: assign((seen) => ({ claim: claimOf(seen) })),
+    forgetClaim: assign({ claim: null }),
+    noteExit: assign(({ context }) => ({ exit: context.claim, claim: null })),
     noteQuiet: assign(({ event }) => {
       assertEvent(event, "terminal.observed");
       return { quietSince: event.at - (event.data.quietMs ?? 0) };
@@ -129,6 +138,10 @@ const machine = setup({
     ),
     destroyTerminal: records(({ context }: SeenBy) => [
       paneOrder(context, "destroyTerminal", { graceMs: context.graceMs }),
+    ]),
+    look: records(({ context }: SeenBy) => [lookOrder(context)]),
+    lookLater: records(({ event }: SeenBy) => [
+      { type: "arm", name: "look", dueAt: retryAt(1, event.at) },
     ]),
     retryLater: records(({ context, event }: SeenBy) => [
       { type: "arm", name: "retry", dueAt: retryAt(context.destroyFailure?.rounds ?? 1, event.at) },
@@ -178,6 +191,7 @@ const machine = setup({
     launch: null,
     pid: null,
     exit: null,
+    claim: null,
     quietSince: null,
     typing: null,
     waiting: [],
@@ -206,11 +220,7 @@ const machine = setup({
       entry: "launchTerminal",
       on: {
         "launchTerminal.done": [
-          {
-            guard: "hasEndedAlready",
-            target: "exited",
-            actions: ["notePid", "tellStarted", "tellExited"],
-          },
+          { guard: "isClaimed", target: "live", actions: ["notePid", "tellStarted", "look"] },
           { guard: "isCurrent", target: "live", actions: ["notePid", "tellStarted"] },
         ],
         "launchTerminal.failed": {
@@ -218,7 +228,7 @@ const machine = setup({
           target: "destroying",
           actions: "noteLaunchFailure",
         },
-        "terminal.observed": { guard: "isDead", actions: "noteExit" },
+        "terminal.observed": { guard: "isClaim", actions: "noteClaim" },
         "child.start": { guard: "isNewer", target: "destroying", actions: "noteSuccessor" },
         "child.stop": { guard: "isForThisOrLater", target: "destroying", actions: "noteStop" },
         "terminal.deliver": { actions: "returnDelivery" },
@@ -230,9 +240,15 @@ const machine = setup({
       initial: "ready",
       on: {
         "terminal.observed": [
-          { guard: "isDead", target: "exited", actions: ["noteExit", "tellExited"] },
+          { guard: "isClaim", actions: ["noteClaim", "look"] },
           { guard: "hasMoved", actions: "noteQuiet" },
         ],
+        "inspectTerminal.done": [
+          { guard: "isDead", target: "exited", actions: ["noteExit", "tellExited"] },
+          { guard: "isCurrent", actions: "forgetClaim" },
+        ],
+        "inspectTerminal.failed": { guard: "isClaimed", actions: "lookLater" },
+        "timer.look": { guard: "isClaimed", actions: "look" },
         "child.start": { guard: "isNewer", target: "destroying", actions: "noteSuccessor" },
         "child.stop": { guard: "isForThisOrLater", target: "destroying", actions: "noteStop" },
       },
@@ -318,12 +334,20 @@ function contextOf(state: MachineState): TerminalContext {
   return state.context as TerminalContext;
 }
 
+/** Of version 1, where a launch remembered as an exit what a probe had said. */
+function withClaim(state: MachineState): MachineState {
+  const context = { ...contextOf(state), claim: null };
+  if (state.value !== "launching" || context.exit === null) return { ...state, context };
+  return { ...state, context: { ...context, exit: null, claim: context.exit } };
+}
+
 /** `terminal/<id>`: one pane and the program in it. */
 export const terminal: Kind = {
   name: "terminal",
   description: "A pane with one program in it",
-  version: 1,
+  version: 2,
   machine,
+  migrations: { 1: withClaim },
   accepts,
   creates: ["child.start"],
   epochOf: (state) => contextOf(state).epoch,

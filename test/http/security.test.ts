@@ -150,6 +150,7 @@ describe("an agent's token", () => {
     const worker = { harness: "command", command: ["true"], restart: "permanent", backoffMs: 0 };
     const { id, headers } = await agentOf(server, { worker });
     const said = { summary: "Done." };
+    server.outside.end(id);
     await server.system.observe("terminal", id, { process: "dead", epoch: 1, exitCode: 1 });
     await expect
       .poll(async () => (await server.request("GET", `/sessions/${id}/terminal`)).body)
@@ -177,8 +178,10 @@ describe("an agent's token", () => {
     },
     {
       title: "its process has ended by itself",
-      end: async (server: Served, id: string): Promise<unknown> =>
-        server.system.observe("terminal", id, { process: "dead", epoch: 1, exitCode: 0 }),
+      end: async (server: Served, id: string): Promise<unknown> => {
+        server.outside.end(id);
+        return server.system.observe("terminal", id, { process: "dead", epoch: 1, exitCode: 0 });
+      },
       seen: { wanted: "running", terminal: { state: "exited" } },
     },
   ])("is refused on every route once $title (A4)", async ({ end, seen }) => {

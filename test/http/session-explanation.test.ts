@@ -73,12 +73,10 @@ describe("a session", () => {
     },
     {
       title: "somebody to put it away",
-      act: async (on: Served) =>
-        void (await on.system.observe("terminal", "demo-1", {
-          process: "dead",
-          epoch: 1,
-          exitCode: 0,
-        })),
+      act: async (on: Served) => {
+        on.outside.end("demo-1");
+        await on.system.observe("terminal", "demo-1", { process: "dead", epoch: 1, exitCode: 0 });
+      },
       is: /ao cleanup/,
     },
   ])("says that it waits for $title", async ({ act, is }) => {

@@ -28,6 +28,7 @@ async function withLive(): Promise<Served> {
 
 async function ended(server: Served, exit: { exitCode?: number; signal?: string }): Promise<void> {
   const seen = { process: "dead", epoch: 1, ...exit };
+  server.outside.end("demo-1");
   await server.system.observe("terminal", "demo-1", seen);
 }
 

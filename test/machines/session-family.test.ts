@@ -12,6 +12,7 @@ const RESULTS: Readonly<Record<string, unknown>> = {
   reclaimWorkspace: { removed: true },
   launchTerminal: { pid: 7, adopted: false },
   destroyTerminal: { killed: 1 },
+  inspectTerminal: { epoch: 1, runtime: "alive", process: "dead" },
   typeText: { repeated: false },
   notifyPerson: {
     noticeId: "mer-1-n1",

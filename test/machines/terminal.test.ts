@@ -5,6 +5,7 @@ import {
   deliver,
   died,
   destroyed,
+  done,
   failed,
   launched,
   startTerminal,
@@ -30,7 +31,11 @@ const TYPE = "effect:typeText";
 function observed(more: Record<string, unknown> = {}): Told {
   return { type: "terminal.observed", data: { process: "alive", epoch: 1, ...more } };
 }
-const dead = observed({ process: "dead", exitCode: 0 });
+const claim = observed({ process: "dead", exitCode: 0 });
+const look = done("inspectTerminal", { epoch: 1, runtime: "alive", process: "alive" });
+const gone = done("inspectTerminal", { epoch: 1, runtime: "alive", process: "dead" });
+const dead = [claim, gone];
+const LOOK = "effect:inspectTerminal";
 const retry: Told = { type: "timer.retry" };
 
 describe("terminal", () => {
@@ -99,11 +104,67 @@ describe("terminal", () => {
       orders: [],
     },
     {
-      title: "exits when its process is seen dead (T4)",
-      was: live,
-      told: dead,
+      title: "exits when it finds dead what a probe said is dead (T4)",
+      was: [...live, claim],
+      told: gone,
       state: "exited",
       orders: ["mail:child.exited"],
+    },
+    {
+      title: "exits when it finds no pane where a probe said is none (T4)",
+      was: [...live, claim],
+      told: done("inspectTerminal", { epoch: 1, runtime: "dead", process: "indeterminate" }),
+      state: "exited",
+      orders: ["mail:child.exited"],
+    },
+    {
+      title: "looks itself when a probe says that its process is dead (T4)",
+      was: live,
+      told: claim,
+      state: ready,
+      orders: [LOOK],
+    },
+    {
+      title: "looks once, however often a probe says so (T4)",
+      was: [...live, claim],
+      told: claim,
+      state: ready,
+      orders: [],
+    },
+    {
+      title: "does not believe a probe that it finds lying (T4)",
+      was: [...live, claim],
+      told: look,
+      state: ready,
+      orders: [],
+    },
+    {
+      title: "looks again when a probe says so after a lie (T4)",
+      was: [...live, claim, look],
+      told: claim,
+      state: ready,
+      orders: [LOOK],
+    },
+    {
+      title: "looks again later when it could not look (T4)",
+      was: [...live, claim],
+      told: failed("inspectTerminal"),
+      state: ready,
+      orders: ["arm:look"],
+    },
+    {
+      title: "looks again when it is time to (T4)",
+      was: [...live, claim, failed("inspectTerminal")],
+      told: { type: "timer.look" },
+      state: ready,
+      orders: [LOOK],
+    },
+    {
+      title: "makes nothing of a look that nobody asked for (T4)",
+      was: live,
+      told: gone,
+      state: ready,
+      orders: [],
     },
     {
       title: "believes no failed probe (T4)",
@@ -127,11 +188,11 @@ describe("terminal", () => {
       orders: [],
     },
     {
-      title: "remembers a death that comes before the answer of the launch",
-      was: [startTerminal(1), dead],
+      title: "looks after the launch when a probe told of a death before its answer",
+      was: [startTerminal(1), claim],
       told: launched,
-      state: "exited",
-      orders: ["mail:child.started", "mail:child.exited"],
+      state: ready,
+      orders: ["mail:child.started", LOOK],
     },
     {
       title: "destroys before it launches anew from live (T1)",
@@ -142,7 +203,7 @@ describe("terminal", () => {
     },
     {
       title: "destroys before it launches anew from exited (T1)",
-      was: [...live, dead],
+      was: [...live, ...dead],
       told: startTerminal(2),
       state: "destroying",
       orders: [DESTROY],
@@ -191,7 +252,7 @@ describe("terminal", () => {
     },
     {
       title: "ends what an exit left",
-      was: [...live, dead],
+      was: [...live, ...dead],
       told: stopChild(1),
       state: "destroying",
       orders: [DESTROY],
@@ -255,8 +316,8 @@ describe("terminal", () => {
     },
     {
       title: "gives back everything when it exits (T2)",
-      was: [...live, deliver("a"), deliver("b")],
-      told: dead,
+      was: [...live, deliver("a"), deliver("b"), claim],
+      told: gone,
       state: "exited",
       orders: ["mail:terminal.undeliverable", "mail:terminal.undeliverable", "mail:child.exited"],
     },
@@ -275,7 +336,8 @@ describe("terminal", () => {
   ])("calls an end with $seen $cause", ({ seen, cause }) => {
     const machine = machineUnderTest(terminal);
     machine.all(...live);
-    const [exit] = machine.send(observed({ process: "dead", ...seen })).orders;
+    machine.send(observed({ process: "dead", ...seen }));
+    const [exit] = machine.send(gone).orders;
     expect(exit).toMatchObject({ to: "session/mer-1", data: { epoch: 1, cause, ...seen } });
   });
 
@@ -299,7 +361,7 @@ describe("terminal", () => {
   it("tells its end again when that could not be told, later each time (T5)", () => {
     const machine = machineUnderTest(terminal);
     const lost = { ...died("session/mer-1", "child.exited"), at: 10_000 };
-    machine.all(...live, dead);
+    machine.all(...live, ...dead);
     expect(machine.send(lost).orders).toMatchObject([{ name: "tell", dueAt: 11_000 }]);
     expect(machine.send({ type: "timer.tell" }).orders).toMatchObject([
       { to: "session/mer-1", name: "child.exited", data: { epoch: 1, cause: "clean" } },

@@ -16,6 +16,8 @@ interface Pane {
   readonly pid: number;
   /** Texts by delivery. */
   readonly typed: Map<string, string>;
+  /** Its program ended by itself; the pane is still there. */
+  readonly hasEnded?: boolean;
 }
 interface Tree {
   readonly branch: string;
@@ -50,6 +52,8 @@ export interface Outside {
   readonly programs: Set<string>;
   /** What each terminal was launched with last. */
   readonly launches: Map<string, EffectData<"launchTerminal">>;
+  /** The program in a terminal ends by itself; nobody tells. */
+  end(terminal: string): void;
   /** From now on no reviewer's worktree is what it was. */
   spoilTrees(): void;
   /** Takes a refusal back. */
@@ -168,6 +172,10 @@ export function outside(): Outside {
     launches,
     programs,
     free: (name) => void holds.delete(name),
+    end(terminal) {
+      const pane = panes.get(terminal);
+      if (pane !== undefined) panes.set(terminal, { ...pane, hasEnded: true });
+    },
     spoilTrees() {
       areSpoiled = true;
     },
@@ -232,9 +240,10 @@ function terminals({
       return { killed: isThere && panes.delete(terminal) ? 1 : 0 };
     },
     inspectTerminal({ terminal, epoch }) {
-      const isThere = panes.get(terminal)?.epoch === epoch;
-      const seen = isThere ? "alive" : "dead";
-      return { epoch, runtime: seen, process: seen, ...(isThere && screens.get(terminal)) };
+      const pane = panes.get(terminal);
+      if (pane?.epoch !== epoch) return { epoch, runtime: "dead", process: "dead" };
+      const process = pane.hasEnded === true ? "dead" : "alive";
+      return { epoch, runtime: "alive", process, ...screens.get(terminal) };
     },
     typeText({ terminal, epoch, deliveryId, text }) {
       const pane = panes.get(terminal);

@@ -195,6 +195,7 @@ export class ReviewWorld {
   /** The process of a reviewer ended by itself. */
   async exits(how: object = { exitCode: 0 }, terminal: string = HANDLE): Promise<void> {
     const epoch = this.outside.panes.get(terminal)?.epoch ?? 1;
+    this.outside.end(terminal);
     await this.observe("terminal", { process: "dead", epoch, ...how }, terminal);
   }
 
