@@ -25,8 +25,9 @@ import type { TmuxCall } from "./tmux.ts";
 //   T4. A dead pane is never pasted into: tmux before 3.4 crashes on it, and with it the whole fleet.
 //   T5. Of the control characters only tab and newline reach the pane: an escape could end the bracketed paste.
 //   T6. What a user does to the view changes nothing: copy mode would swallow Enter and unbracket the paste.
-//   T8. What has more than 8 KiB is put into a file, for its owner alone, and one line that names the file is typed: a TUI
-//       takes a long paste apart, or takes minutes for it.
+//   T8. What has more than 8 KiB, or a line of more than 4,095 bytes, is put into a file, for its owner alone, and one line
+//       that names the file is typed: a TUI takes a long paste apart, or takes minutes for it, and of a longer line the
+//       kernel gives a program that reads lines no more.
 //   T7. The last 64 deliveries of a pane are remembered, in the pane.
 
 const REMEMBERED = 64;
@@ -50,6 +51,8 @@ export function typist(parts: TerminalParts, pauseMs: number): Adapter<"typeText
 }
 
 const TYPED_BYTES = 8_192;
+/** `N_TTY_BUF_SIZE` of Linux less the newline. */
+const LINE_BYTES = 4_095;
 
 /** The text, or the line that is typed in its place (T8). Written again, the file is the same. */
 async function shortened(
@@ -57,9 +60,14 @@ async function shortened(
   { deliveryId, ...of }: Incarnation & { readonly deliveryId: string },
   text: string,
 ): Promise<string> {
-  if (Buffer.byteLength(text) <= TYPED_BYTES) return text;
+  if (Buffer.byteLength(text) <= TYPED_BYTES && longestLine(text) <= LINE_BYTES) return text;
   const path = await records.keepMessage(of, deliveryId, text);
   return `Read all of the file ${path} and do what it says: it is a message to you, too long to be typed.`;
+}
+
+/** Bytes of its longest line. */
+function longestLine(text: string): number {
+  return text.split("\n").reduce((most, line) => Math.max(most, Buffer.byteLength(line)), 0);
 }
 
 /** Text as a pane may be given it: CR LF and CR are newlines, other control characters are dropped. */

@@ -125,9 +125,12 @@ async function prepare(place: Place, isAgain: boolean): Promise<EffectResult<"pr
 }
 
 async function checkBranchName({ spec, signal }: Place): Promise<void> {
-  const ref = `refs/heads/${spec.branch}`;
-  const { exitCode } = await tryGit(["check-ref-format", ref], { cwd: spec.repo, signal });
-  if (exitCode !== 0 || spec.branch.startsWith("-")) {
+  const { branch, repo } = spec;
+  // Beyond its form git refuses HEAD; what it would read as another thing than a branch is refused here.
+  const asked = ["check-ref-format", "--branch", branch];
+  const { exitCode, stdout } = await tryGit(asked, { cwd: repo, signal });
+  const isOther = branch === "@" || branch.startsWith("refs/") || stdout.trim() !== branch;
+  if (exitCode !== 0 || isOther) {
     throw new Failure(
       "BRANCH_INVALID",
       `prepare a worktree: ${JSON.stringify(spec.branch)} cannot name a branch`,

@@ -1,9 +1,14 @@
+import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { argument } from "../machines/argument.ts";
 import type { App, Edge } from "./edge.ts";
 
 /** A copy of the store while the daemon runs. */
 export function backupRoute(app: App, edge: Edge): void {
-  const Folder = z.strictObject({ folder: z.string().min(1).max(4_096) });
+  // Nobody who asks knows in which folder the daemon was started.
+  const Folder = z.strictObject({
+    folder: argument(4_096).refine(isAbsolute, "the path must begin at the root"),
+  });
   app.post(
     "/backup",
     {

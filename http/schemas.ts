@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { argument } from "../machines/argument.ts";
 import { KINDS, Token } from "../machines/ids.ts";
 import { said } from "../machines/objective-protocol.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
@@ -31,7 +32,7 @@ export const SpawnBody = z.strictObject({
   prompt: said(900_000),
   harness: z.string().min(1).max(64).optional(),
   command: Command.optional(),
-  branch: z.string().min(1).max(256).optional(),
+  branch: argument(256).optional(),
   title: z.string().max(1_000).optional(),
   objectiveId: Token.optional(),
 });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { argument } from "./argument.ts";
 import { AREAS } from "./collection.ts";
 import { RestScreen, LaunchFile, TypedPrompt } from "./harness.ts";
 import { Token } from "./ids.ts";
@@ -20,8 +21,8 @@ const Host = z.string().default("local");
 
 /** A check that a project runs on every head of a pull request; `command` goes to `sh -c`. */
 export const Check = z.object({
-  name: z.string().min(1).max(64),
-  command: z.string().min(1).max(4_096),
+  name: argument(64),
+  command: argument(4_096),
 });
 export type Check = z.infer<typeof Check>;
 

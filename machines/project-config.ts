@@ -1,12 +1,10 @@
 import { z } from "zod";
+import { argument } from "./argument.ts";
 import { Check } from "./effects.ts";
 import { Permissions } from "./harness.ts";
 
 /** The argv of a program; a single text is given to the shell. */
-export const Command = z.union([
-  z.array(z.string().min(1)).min(1).max(256),
-  z.string().min(1).max(16_384),
-]);
+export const Command = z.union([z.array(argument(1_048_576)).min(1).max(256), argument(16_384)]);
 export type Command = z.infer<typeof Command>;
 
 const Agent = z.strictObject({
@@ -34,7 +32,7 @@ export const ProjectConfig = z.strictObject({
   manager: Agent.optional(),
   reviewers: z.array(Agent).max(16).default([]),
   checks: z.array(Check).max(64).default([]),
-  env: z.record(z.string().max(256), z.string().max(32_768)).default({}),
+  env: z.record(argument(256), argument(32_768, 0)).default({}),
   autoReview: z.boolean().optional(),
   mergeOnGreen: z.boolean().optional(),
   /** Whether a session rests at a limit of its harness and goes on by itself when that is over; true unless said. */

@@ -1,5 +1,6 @@
 import { reviewingOf } from "./project-reviewing.ts";
 import { z } from "zod";
+import { argument } from "./argument.ts";
 import { MailUndeliverable } from "./children.ts";
 import type { FailureCode } from "./failures.ts";
 import { launchOf } from "./harnesses.ts";
@@ -38,7 +39,7 @@ export const accepts = {
     prompt: z.string().max(1_048_576),
     harness: z.string().min(1).max(64).optional(),
     command: Command.optional(),
-    branch: z.string().min(1).max(256).optional(),
+    branch: argument(256).optional(),
     title: z.string().max(1_000).optional(),
     objectiveId: Token.optional(),
     /** An objective names its sessions itself, and cuts one that depends on another from the branch of that. */

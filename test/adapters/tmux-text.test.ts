@@ -57,6 +57,15 @@ it("T8: types one line that names a file where a text is longer, for its owner a
   expect(await readdir(join(home, "messages"))).toEqual([]);
 });
 
+it("T8: types a line as long as a program that reads lines is given whole, and no longer one", async () => {
+  const { type, typedText, home } = await recording();
+  const longest = "ü".repeat(2_047) + "x";
+  await type(longest, { id: "1" });
+  await expect.poll(typedText, { timeout: 20_000 }).toBe(typed(longest));
+  await type(`short\n${longest}x\n`, { id: "2" });
+  await expect.poll(async () => readdir(join(home, "messages"))).toHaveLength(1);
+});
+
 it("T5: lets no control character through but tab and newline", async () => {
   const { type, typedText } = await recording();
   await type("a\u001b[201~\u0003b\u0000\u009bc\u007f\r\nd\re\tf", { id: "1" });

@@ -121,6 +121,14 @@ describe("preparing a workspace", () => {
     },
     { title: "a name that looks like a flag", branch: "-d", code: "BRANCH_INVALID", mess: nothing },
     {
+      title: "the name of what is checked out",
+      branch: "HEAD",
+      code: "BRANCH_INVALID",
+      mess: nothing,
+    },
+    { title: "its short form", branch: "@", code: "BRANCH_INVALID", mess: nothing },
+    { title: "a whole ref", branch: "refs/heads/x", code: "BRANCH_INVALID", mess: nothing },
+    {
       title: "a name below an existing branch",
       branch: "main/x",
       code: "BRANCH_INVALID",

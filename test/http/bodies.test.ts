@@ -104,3 +104,34 @@ it("a body that is too large is refused with the limit", async () => {
     "the request body is over limits.bodyBytes, which is 1000 bytes",
   ]);
 });
+
+it.each([
+  { path: "/sessions", body: { projectId: "demo", prompt: "x", branch: "a\u0000b" }, at: "branch" },
+  {
+    path: "/sessions",
+    body: { projectId: "demo", prompt: "x", command: ["a\u0000"] },
+    at: "command",
+  },
+  { path: "/backup", body: { folder: "/x\u0000" }, at: "folder" },
+  { path: "/backup", body: { folder: "x" }, at: "folder" },
+])("what no program can be given is refused: $at of POST $path", async ({ path, body, at }) => {
+  const server = await served();
+  const answer = await server.request("POST", path, body);
+  expect([...coded(answer), answer.body.message]).toEqual([
+    400,
+    "MALFORMED",
+    expect.stringContaining(at),
+  ]);
+});
+
+it.each([
+  { checks: [{ name: "a\u0000", command: "true" }] },
+  { checks: [{ name: "a", command: "true\u0000" }] },
+  { env: { A: "\u0000" } },
+  { worker: { harness: "command", command: "a\u0000" } },
+])("a configuration that no program can be given is refused: %j", async (config) => {
+  const server = await served();
+  await withProject(server);
+  const { status } = await server.request("PUT", "/projects/demo/config", config);
+  expect(status).toBe(400);
+});
