@@ -15,6 +15,8 @@ import type { StateAt } from "./system.ts";
 // An actor as it was: the newest checkpoint before, and the steps since, taken again. Effects are not: a step only
 // records (R4).
 //
+//   W2. Steps that the program of today takes another way than they were taken are told: the first state that is not the
+//       journal's. What was noted of the context alone cannot be compared.
 //   W1. What-if steps a copy: nothing of it is committed, sent or carried out, and the actor does not learn of it.
 
 const PAGE = 256;
@@ -31,6 +33,8 @@ export interface Replayed {
   readonly actor: LiveActor;
   /** Undefined for its first step, and where what was before is pruned. */
   readonly before: MachineState | undefined;
+  /** The first step that led elsewhere than the journal says (W2). */
+  readonly divergedAt?: number;
 }
 
 /** Undefined for an unknown actor, a seq that was never reached, or one whose checkpoint was pruned. */
@@ -44,6 +48,7 @@ export function stateAt(store: Store, past: Past): StateAt | undefined {
     value: state.value,
     // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
     context: state.context,
+    ...(replayed.divergedAt !== undefined && { divergedAt: replayed.divergedAt }),
   };
 }
 
@@ -57,13 +62,25 @@ export function replay(store: Store, past: Past): Replayed | undefined {
   if (start?.checkpoint === undefined) return undefined;
   const actor = wakeActor(kind, upgraded(kind, rowAt(row, start)));
   // A checkpoint is what was kept, whatever the steps before it would come to today.
-  let before =
+  const before =
     start.seq === seq ? replay(store, { ...past, seq: seq - 1 })?.actor.state() : undefined;
-  for (const entry of stepsBetween(store, address, { after: start.seq, last: seq })) {
-    before = actor.state();
+  const steps = stepsBetween(store, address, { after: start.seq, last: seq });
+  return { kind, actor, before, ...repeated(kind, actor, steps) };
+}
+
+/** Takes the steps again: the state before the last of them, and the first that led elsewhere. */
+function repeated(
+  kind: Kind,
+  actor: LiveActor,
+  steps: Iterable<JournalEntry>,
+): Partial<Pick<Replayed, "before" | "divergedAt">> {
+  const told: { before?: MachineState; divergedAt?: number } = {};
+  for (const entry of steps) {
+    told.before = actor.state();
     repeat(kind, actor, entry);
+    if (!isAsNoted(actor, entry)) told.divergedAt ??= entry.seq;
   }
-  return { kind, actor, before };
+  return told;
 }
 
 /** What a message would do to an actor as it was after a step. */
@@ -153,4 +170,9 @@ function repeat(kind: Kind, actor: LiveActor, entry: JournalEntry): void {
   const schema = kind.accepts[entry.message.type];
   if (schema === undefined) return;
   actor.step({ ...entry.message, to: entry.address }, schema.parse(entry.message.data));
+}
+
+/** Whether the step led where it led then; one that stayed where it was noted no state. */
+function isAsNoted(actor: LiveActor, { value }: JournalEntry): boolean {
+  return value === undefined || JSON.stringify(actor.state().value) === JSON.stringify(value);
 }

@@ -50,6 +50,8 @@ export interface StateAt {
   readonly seq: number;
   readonly value: Json;
   readonly context: Json;
+  /** The first step on the way that the program of today takes elsewhere than it was taken; absent when none is. */
+  readonly divergedAt?: number;
 }
 
 /** An event type that the actor's present states listen for; its guards may still let it change nothing. */

@@ -212,6 +212,12 @@ function pastRoutes(app: App, edge: Edge): void {
             seq: z.number(),
             value: Anything,
             context: Anything,
+            divergedAt: z
+              .number()
+              .optional()
+              .describe(
+                "The first step that the program of today takes elsewhere than it was taken",
+              ),
           }),
         },
       },

@@ -52,6 +52,7 @@ const FrameView = z.object({
   last: z.number(),
   /** The step that led here; null where the journal was pruned. */
   step: StepView.nullable(),
+  divergedAt: z.number().optional(),
   value: Anything,
   context: Anything,
   /** Before the step; null for the first, and where that is pruned. */
@@ -205,7 +206,7 @@ function frameOf(edge: Edge, address: Address, seq: number): z.infer<typeof Fram
   const { seq: last } = knownActor(edge, address);
   const replayed = replay(store, { kinds, address, seq });
   if (replayed === undefined) throw unknownSeq(address, seq);
-  const { kind, actor, before } = replayed;
+  const { kind, actor, before, divergedAt } = replayed;
   const state = actor.state();
   const paths = pathsOf(state.value);
   const types = [...new Set(actor.listensFor())];
@@ -218,6 +219,7 @@ function frameOf(edge: Edge, address: Address, seq: number): z.infer<typeof Fram
     seq,
     last,
     step: entry === undefined ? null : stepView(entry),
+    ...(divergedAt !== undefined && { divergedAt }),
     value: state.value,
     // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
     context: state.context,

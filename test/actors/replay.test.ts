@@ -1,5 +1,6 @@
 import { array, assert, asyncProperty, constant, integer, oneof, record } from "fast-check";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { Address } from "../../machines/ids.ts";
 import type { JsonObject } from "../../machines/json.ts";
 import type { StateAt } from "../../actors/system.ts";
@@ -89,6 +90,27 @@ describe("the state of an actor after any of its steps", () => {
     const sums = [3, 4].map((seq) => world.system.stateAt(A, seq)?.context);
     expect(sums).toMatchObject([{ sum: 7 }, { sum: 8 }]);
     expect(world.store.checkpoint(A, 4)).toMatchObject({ seq: 3, checkpointVersion: 2 });
+  });
+
+  it("says which step the program of today takes elsewhere than it was taken (W2)", async () => {
+    const world = new World();
+    await world.open("a");
+    for (const n of [3, 9, 1]) await world.ask(A, "tally.add", { n });
+    const before = [2, 3, 4].map((seq) => world.system.stateAt(A, seq)?.divergedAt);
+    await world.crash();
+    const kind = tallyKind();
+    // The same chart; but what one of its messages may say is read in another way today.
+    const accepts = {
+      ...kind.accepts,
+      "tally.add": z.object({ n: z.number() }).transform(() => ({ n: 1 })),
+    };
+    world.kinds = new Map([["session", { ...kind, accepts }]]);
+    world.start();
+    const after = [2, 3, 4].map((seq) => world.system.stateAt(A, seq)?.divergedAt);
+    expect([before, after]).toEqual([
+      [undefined, undefined, undefined],
+      [undefined, 3, 3],
+    ]);
   });
 
   it("asks for nothing: no effect and no mail goes out again", async () => {

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { attempt, tmuxWorld } from "./tmux-world.ts";
+import { freeze } from "../support/freeze.ts";
 
 // One look at one terminal, in the real tmux.
 
@@ -54,7 +55,7 @@ it("fails when the screen cannot be read, instead of calling anybody dead", asyn
   await launch({});
   const asked = await tmux.run(["display-message", "-p", "#{pid}"]);
   const pid = Number(asked.type === "done" ? asked.stdout : Number.NaN);
-  process.kill(pid, "SIGSTOP");
+  await freeze(pid);
   onTestFinished(() => void process.kill(pid, "SIGCONT"));
   const { terminals } = tmuxWorld({ home, timeoutMs: 200 });
   await expect(terminals.inspectTerminal(of(), attempt())).rejects.toMatchObject({

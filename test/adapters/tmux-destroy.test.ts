@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { LAUNCHER, attempt, isAlive, tmuxWorld } from "./tmux-world.ts";
 import type { TmuxWorld } from "./tmux-world.ts";
+import { freeze } from "../support/freeze.ts";
 
 /** Pids that a script has written into files of the world's folder, once all are there. */
 async function pidsIn({ home }: TmuxWorld, ...names: string[]): Promise<number[]> {
@@ -144,7 +145,7 @@ it("D4: ends processes whose tmux server is stuck, and says that the pane is not
   const { pid } = await world.launch({});
   const { stdout } = await execa("tmux", ["-S", world.socket, "display-message", "-p", "#{pid}"]);
   const server = Number(stdout);
-  process.kill(server, "SIGSTOP");
+  await freeze(server);
   onTestFinished(() => void process.kill(server, "SIGCONT"));
   const impatient = tmuxWorld({ home: world.home, timeoutMs: 200 });
   await expect(impatient.destroy()).rejects.toMatchObject({ code: "TMUX_UNREACHABLE" });

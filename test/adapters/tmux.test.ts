@@ -6,6 +6,7 @@ import { terminals } from "../../adapters/terminals.ts";
 import { tmuxClient } from "../../adapters/tmux.ts";
 import { tempFolder } from "../support/folder.ts";
 import { LAUNCHER, recorder, tmuxWorld } from "./tmux-world.ts";
+import { freeze } from "../support/freeze.ts";
 
 async function serverPid(socket: string): Promise<number> {
   const { stdout } = await execa("tmux", ["-S", socket, "display-message", "-p", "#{pid}"]);
@@ -33,7 +34,7 @@ it("X3: calls a server that does not answer unreachable, not gone", async () => 
   const { socket, launch, home } = tmuxWorld();
   await launch({});
   const pid = await serverPid(socket);
-  process.kill(pid, "SIGSTOP");
+  await freeze(pid);
   onTestFinished(() => void process.kill(pid, "SIGCONT"));
   const impatient = tmuxWorld({ home, timeoutMs: 200 });
   await expect(impatient.terminals.listPanes()).rejects.toMatchObject({ code: "TMUX_UNREACHABLE" });
@@ -59,7 +60,7 @@ it("stops waiting for tmux when the signal aborts", async () => {
   const { socket, launch, home } = tmuxWorld();
   await launch({});
   const pid = await serverPid(socket);
-  process.kill(pid, "SIGSTOP");
+  await freeze(pid);
   onTestFinished(() => void process.kill(pid, "SIGCONT"));
   const call = tmuxClient({ socket, cwd: home }).run(["list-panes", "-a"], {
     signal: AbortSignal.timeout(50),

@@ -1,4 +1,4 @@
-import { cp, readFile, rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -8,6 +8,7 @@ import { lossyProxy } from "./lossy-proxy.ts";
 import type { Loses } from "./lossy-proxy.ts";
 import { rawClient, squat } from "./raw-client.ts";
 import { bytes, collect, natsWorld, numbered, observation, streamOf, texts } from "./world.ts";
+import { freeze } from "../support/freeze.ts";
 
 const WAIT = { timeout: 20_000, interval: 20 };
 
@@ -51,12 +52,6 @@ function drain(intake: Intake): RawMessage[] {
     await done;
   });
   return got;
-}
-
-/** Stops a process where it stands; the system says when it does. */
-async function freeze(pid: number): Promise<void> {
-  process.kill(pid, "SIGSTOP");
-  await expect.poll(() => readFile(`/proc/${pid}/stat`, "utf8"), WAIT).toContain(") T ");
 }
 
 /** A bus whose server is heard through a proxy that loses messages. */

@@ -11,6 +11,7 @@ import type { NatsServer, NatsServerOptions } from "../../bus/nats-server.ts";
 import { tempFolder } from "../support/folder.ts";
 import { rawClient, squat } from "./raw-client.ts";
 import { collect, observation, texts } from "./world.ts";
+import { freeze } from "../support/freeze.ts";
 
 const WAIT = { timeout: 15_000, interval: 20 };
 
@@ -138,7 +139,7 @@ describe("a started nats-server", () => {
 
   it("is gone when stop resolves, even if it was frozen", async () => {
     const server = await start(tempFolder());
-    process.kill(server.pid, "SIGSTOP");
+    await freeze(server.pid);
     await server.stop(50);
     expect(await server.exited).toEqual({ code: null, signal: "SIGKILL" });
     expect(() => process.kill(server.pid, 0)).toThrow("ESRCH");
@@ -186,7 +187,7 @@ describe("a nats-server that a killed daemon left running", () => {
   it("is killed and replaced when it does not answer (D1)", async () => {
     const home = tempFolder();
     const pid = await leave(home);
-    process.kill(pid, "SIGSTOP");
+    await freeze(pid);
     const server = await start(home);
     expect([server.isAdopted, server.pid === pid]).toEqual([false, false]);
     expect(await isRunning(pid)).toBe(false);

@@ -8,6 +8,7 @@ import { daemonWorld, observe, type DaemonWorld } from "../support/daemon.ts";
 import { appliedTo, keepReporting } from "../support/kills.ts";
 import { isAlive } from "../adapters/tmux-world.ts";
 import { tempFolder } from "../support/folder.ts";
+import { freeze } from "../support/freeze.ts";
 
 // What becomes of a daemon whose NATS is killed, wiped, frozen, or somebody else's.
 
@@ -74,7 +75,7 @@ describe("the daemon's own nats-server, killed", () => {
     const running = world.run().pid;
     const server = world.natsPid();
     await world.post(`/sessions/${id}/send`, { text: "once more" });
-    process.kill(server, "SIGSTOP");
+    await freeze(server);
     rmSync(join(world.home, "nats/store"), { recursive: true, force: true });
     process.kill(server, "SIGKILL");
     await expect.poll(() => world.natsPid()).not.toBe(server);
@@ -98,7 +99,7 @@ describe("the daemon's own nats-server, killed", () => {
     const { pid } = world.run();
     const server = world.natsPid();
     const key = randomUUID();
-    process.kill(server, "SIGSTOP");
+    await freeze(server);
     const asked = await world.request("POST", `/sessions/${id}/report`, { summary: "x" }, { key });
     process.kill(server, "SIGCONT");
     expect(asked).toMatchObject({ status: 503, body: { code: "BUS_DOWN" } });

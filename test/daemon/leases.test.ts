@@ -1,6 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { expect, it } from "vitest";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
+import { freeze } from "../support/freeze.ts";
 
 // An agent that falls silent in its turn, while the listing of the fleet tells nothing: its screen is looked at.
 
@@ -23,7 +24,7 @@ it("a silent agent is looked at, doubted while its screen cannot be read, and fo
     .toBeGreaterThan(0);
   expect(await world.session(id)).toMatchObject({ status: "working" });
   const server = Number(await world.tmux("display-message", "-p", "#{pid}"));
-  process.kill(server, "SIGSTOP");
+  await freeze(server);
   try {
     await expect
       .poll(lifecycle, { timeout: 2 * PATIENCE_MS })

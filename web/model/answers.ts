@@ -124,6 +124,8 @@ export interface Frame {
   readonly seq: number;
   readonly last: number;
   readonly step: Step | null;
+  /** The first step that the program of today takes elsewhere than it was taken. */
+  readonly divergedAt?: number;
   readonly value: Json;
   readonly context: Json;
   readonly before: { readonly value: Json; readonly context: Json } | null;

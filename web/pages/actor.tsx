@@ -101,6 +101,8 @@ function LiveChart({
         {!isLive && (
           <p className="past">
             As it was after step {frame?.seq}
+            {frame?.divergedAt !== undefined &&
+              `, as far as can be told: today's program took step ${frame.divergedAt} elsewhere`}
             <button type="button" onClick={() => onSeq("live")}>
               Back to now
             </button>
