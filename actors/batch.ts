@@ -236,10 +236,10 @@ export class Batch {
 
   #collect(): Commit {
     const { armed, cancelled } = this.#timerChanges();
-    for (const { address, kind, live } of this.changed()) {
+    const residents = this.changed();
+    for (const { address, kind, live } of residents) {
       if (kind.epochOf !== undefined) this.#epochs.set(address, kind.epochOf(live.state()));
     }
-    const residents = this.changed();
     return {
       after: this.base.books.received,
       ...(this.#position !== undefined && { position: this.#position }),

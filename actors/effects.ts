@@ -8,9 +8,6 @@ import type { OutboxRow } from "../storage/store.ts";
 import { pause, type Clock } from "./clock.ts";
 import { lanes, type Turn } from "./lanes.ts";
 
-/** So long an aborted adapter may take to leave things as they are to stay. */
-const GRACE_MS = 2_000;
-
 // Effects
 //
 // Carries out effects after their flush. Owns lanes, deadlines, attempts and back-off; the adapters own the work.
@@ -19,11 +16,14 @@ const GRACE_MS = 2_000;
 //       is committed (R5).
 //   X2. An effect given for an older epoch than its actor's is not begun (R6).
 //   X3. Every effect ends in one result: done, or failed with a code; a retry keeps its lane and rests meanwhile.
+//   X4. One that preempts others, as the end of a terminal its launch, does not wait for those of its actor before it,
+//       whatever their lane: they are aborted.
 //   X5. A result that the bus could never carry is a failed effect, not one that never ends.
 //   X6. Its lane waits for an adapter that was aborted to be done with what it had begun, for some time; what it then
 //       comes to is its result.
-//   X4. One that preempts others, as the end of a terminal its launch, does not wait for those of its actor before it,
-//       whatever their lane: they are aborted.
+
+/** So long an aborted adapter may take to leave things as they are to stay. */
+const GRACE_MS = 2_000;
 
 export interface EffectEnd {
   readonly id: OrderId;

@@ -76,7 +76,7 @@ export function isMark(id: string): boolean {
 
 /** The order that a message with this id is the delivery of, or the result of. */
 export function orderAnswered(messageId: string): OrderId | undefined {
-  const id = messageId.startsWith(RESULT) ? messageId.slice(RESULT.length) : messageId;
+  const id = isResult(messageId) ? messageId.slice(RESULT.length) : messageId;
   return isOrderId(id) ? id : undefined;
 }
 

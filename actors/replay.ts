@@ -15,9 +15,9 @@ import type { StateAt } from "./system.ts";
 // An actor as it was: the newest checkpoint before, and the steps since, taken again. Effects are not: a step only
 // records (R4).
 //
+//   W1. What-if steps a copy: nothing of it is committed, sent or carried out, and the actor does not learn of it.
 //   W2. Steps that the program of today takes another way than they were taken are told: the first state that is not the
 //       journal's. What was noted of the context alone cannot be compared.
-//   W1. What-if steps a copy: nothing of it is committed, sent or carried out, and the actor does not learn of it.
 
 const PAGE = 256;
 

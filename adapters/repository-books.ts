@@ -1,4 +1,5 @@
 import { git } from "./git.ts";
+import { turns } from "./turns.ts";
 
 // Repository books
 //
@@ -8,7 +9,7 @@ import { git } from "./git.ts";
 //   B1. Of this program one command at a time has the books of a repository, whatever the lane it was ordered in.
 //   B2. Nobody has them for long: no files are checked out and none removed meanwhile.
 
-const last = new Map<string, Promise<unknown>>();
+const inTurn = turns();
 
 /** Runs something that reads or changes the books of the repository that a folder belongs to. Fails as it and `git` do. */
 export async function withBooks<Result>(
@@ -20,11 +21,5 @@ export async function withBooks<Result>(
     cwd,
     signal,
   });
-  const mine = Promise.allSettled([last.get(books)]).then(run);
-  last.set(books, mine);
-  try {
-    return await mine;
-  } finally {
-    if (last.get(books) === mine) last.delete(books);
-  }
+  return inTurn(books, run);
 }

@@ -160,8 +160,10 @@ export async function putMark(gitDir: string, mark: Mark): Promise<Mark> {
   return mark;
 }
 
-/** Names in a folder that belong to a workspace: `<prefix>.<nonce>`. A workspace's name has no dot. */
-/** Names in a folder that begin with `<prefix>.`. Fails where there is no such folder. */
+/**
+ * Names in a folder that belong to a workspace: `<prefix>.<nonce>`; a workspace's name has no dot. Fails where there is
+ * no such folder.
+ */
 export async function namesIn(folder: string, prefix: string): Promise<string[]> {
   const names = await readdir(folder);
   return names.filter((name) => name.startsWith(`${prefix}.`));

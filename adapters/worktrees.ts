@@ -22,6 +22,7 @@ import {
 } from "./worktree-place.ts";
 import { forgetPreserved, preservedParent, putBack } from "./worktree-preserve.ts";
 import { reclaim } from "./worktree-removal.ts";
+import { turns } from "./turns.ts";
 
 // Worktrees
 //
@@ -51,6 +52,7 @@ export function worktrees(options: {
 } {
   const nonce = options.nonce ?? (() => randomBytes(6).toString("hex"));
   const now = options.now ?? Date.now;
+  // An attempt that is given up by its caller still runs until its git has ended, which takes a second at most (W7).
   const inTurn = turns();
   return {
     prepareWorkspace: async (data, { signal }) =>
@@ -64,22 +66,6 @@ export function worktrees(options: {
         const place = await findPlace(options.home, data, { signal, nonce, now });
         return reclaim(place, data.path);
       }),
-  };
-}
-
-/** Runs what is done for one workspace in the order in which it is asked for (W7). An attempt that is given up by its
- *  caller still runs until its git has ended, which takes a second at most. */
-function turns(): <Result>(workspace: string, run: () => Promise<Result>) => Promise<Result> {
-  const last = new Map<string, Promise<unknown>>();
-  return async (workspace, run) => {
-    const before = last.get(workspace);
-    const mine = Promise.allSettled([before]).then(run);
-    last.set(workspace, mine);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(workspace) === mine) last.delete(workspace);
-    }
   };
 }
 

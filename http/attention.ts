@@ -9,6 +9,7 @@ import type { Json } from "../machines/json.ts";
 //   A2. Whoever is asked for by an open notice is needed, also when all else is over.
 //   A3. What is over needs nobody, and what moves by itself is waited for before anybody is.
 
+/** In the order in which a person wants to see them. */
 export const ATTENTIONS = ["needs", "moving", "resting", "ended"] as const;
 /** `needs`: a person's; `moving`: its own; `resting`: somebody else's, or no one's; `ended`: it is over. */
 export type Attention = (typeof ATTENTIONS)[number];

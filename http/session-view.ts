@@ -191,7 +191,7 @@ export function stateOf({ snapshot }: SnapshotRow): {
 /** A session as the outside sees it. */
 export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}): SessionView {
   const { id } = splitAddress(row.address);
-  const { stored, region } = readSession(row);
+  const { stored, region, value, context } = readSession(row);
   const axis = (name: "lifecycle" | "runtime" | "activity" | "pr", rest: string): StoredAxis => ({
     ...stored[name],
     state: region(name) ?? stored[name].state ?? rest,
@@ -226,7 +226,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     report,
     trouble,
     ...present({ objectiveId: stored.objectiveId, branch: stored.branch, limit: stored.limit }),
-    attention: attentionOfSession(row),
+    attention: turnWith(row, { value, context }),
     status: shown.status,
     statusReason: shown.reason,
     statusSince: (PULL_STATUSES.has(shown.status) && stored.pr.since) || axes.lifecycle.since,
@@ -234,9 +234,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     prs: prs.flatMap((facts) => PullRequestFacts.safeParse(facts).data ?? []),
     wanted: region("wanted") ?? stored.wanted,
     terminal: terminalOf(id, stored, options.attach),
-    notices: noticeViews(row.address, stateOf(row).context).filter(
-      ({ state }) => state !== "resolved",
-    ),
+    notices: noticeViews(row.address, context).filter(({ state }) => state !== "resolved"),
     revision: row.seq,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
@@ -248,11 +246,13 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
   };
 }
 
-function attentionOfSession(row: SnapshotRow): SessionView["attention"] {
-  const { value, context } = stateOf(row);
-  const { isQuarantined } = row;
-  const notices = context["notices"];
+/** Whose turn it is with a session. */
+function turnWith(
+  { isQuarantined }: SnapshotRow,
+  { value, context }: ReturnType<typeof stateOf>,
+): SessionView["attention"] {
   const states = statePaths(value);
+  const notices = context["notices"];
   return attentionOf({ kind: "session", states, notices, isDone: false, isQuarantined });
 }
 
@@ -317,13 +317,14 @@ export function epochOf(system: System, row: SnapshotRow): number {
     : ask({ status: "active", value, context });
 }
 
-function readSession(row: SnapshotRow): {
+function readSession(row: SnapshotRow): ReturnType<typeof stateOf> & {
   stored: z.infer<typeof Stored>;
   region: (name: string) => string | undefined;
 } {
   const { value, context } = stateOf(row);
   const axes = Context.parse(context["axes"]);
-  return { stored: Stored.parse({ ...context, ...axes }), region: regionsOf(value) };
+  const stored = Stored.parse({ ...context, ...axes });
+  return { value, context, stored, region: regionsOf(value) };
 }
 
 /** The state of each region of a parallel state, by its name. */

@@ -15,7 +15,7 @@ import { knownProject } from "./projects.ts";
 import { Empty, Id, page, SpawnBody, StateName } from "./schemas.ts";
 import { Explanation, explanationOf } from "./session-explanation.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
-import { terminalRoutes } from "./terminals.ts";
+import { screenOf, terminalRoutes } from "./terminals.ts";
 import { messageViews, MessageView, SessionView, stateOf, statusOf } from "./session-view.ts";
 
 const tags = ["sessions"];
@@ -306,13 +306,7 @@ function terminalRoute(app: App, edge: Edge): void {
     async ({ params: { id }, query: { lines } }) => {
       const { terminal } = viewOf(edge, addressOf("session", id));
       if (lines === undefined) return terminal;
-      if (edge.capture === undefined) {
-        throw new Failure(
-          "TMUX_UNREACHABLE",
-          `read the screen of ${id}: this daemon has no terminals`,
-        );
-      }
-      return { ...terminal, screen: await edge.capture(terminal.id, lines) };
+      return { ...terminal, screen: await screenOf(edge, terminal.id, lines) };
     },
   );
 }

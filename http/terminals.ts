@@ -40,11 +40,14 @@ export function terminalRoutes(app: App, edge: Edge): void {
       const attach = state === "live" ? [...(edge.attach?.(id) ?? [])] : [];
       const terminal = { id, epoch, state, attach };
       if (lines === undefined) return terminal;
-      if (edge.capture === undefined) {
-        const tried = `read the screen of ${id}`;
-        throw new Failure("TMUX_UNREACHABLE", `${tried}: this daemon has no terminals`);
-      }
-      return { ...terminal, screen: await edge.capture(id, lines) };
+      return { ...terminal, screen: await screenOf(edge, id, lines) };
     },
   );
+}
+
+/** The last lines of a terminal's screen. Fails with TMUX_UNREACHABLE where there are no terminals, and as capturing does. */
+export async function screenOf({ capture }: Edge, id: string, lines: number): Promise<string> {
+  if (capture !== undefined) return capture(id, lines);
+  const tried = `read the screen of ${id}`;
+  throw new Failure("TMUX_UNREACHABLE", `${tried}: this daemon has no terminals`);
 }

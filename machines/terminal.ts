@@ -44,6 +44,16 @@ import { typed } from "./typed.ts";
 //       may publish as one. A probe that failed says nothing.
 //   T5. That its process exited is told again when it could not be told: nobody else may ever ask.
 
+/** What is known of an incarnation before its launch. */
+const NOT_LAUNCHED = {
+  pid: null,
+  exit: null,
+  claim: null,
+  quietSince: null,
+  launchFailure: null,
+  untold: 0,
+} as const;
+
 const machine = setup({
   types: {
     context: typed<TerminalContext>(),
@@ -70,25 +80,15 @@ const machine = setup({
   actions: {
     begin: assign((seen) => ({
       ...incarnationOf(seen),
-      pid: null,
-      exit: null,
-      claim: null,
-      quietSince: null,
-      launchFailure: null,
-      untold: 0,
+      ...NOT_LAUNCHED,
     })),
     noteSuccessor: assign((seen) => ({ successor: incarnationOf(seen) })),
     takeSuccessor: assign(({ context: { successor } }) => ({
       ...successor,
       successor: null,
       stop: null,
-      pid: null,
-      exit: null,
-      claim: null,
-      quietSince: null,
-      launchFailure: null,
       destroyFailure: null,
-      untold: 0,
+      ...NOT_LAUNCHED,
     })),
     noteStop: assign(({ event }) => {
       assertEvent(event, "child.stop");
@@ -189,17 +189,12 @@ const machine = setup({
     host: "local",
     epoch: 0,
     launch: null,
-    pid: null,
-    exit: null,
-    claim: null,
-    quietSince: null,
+    ...NOT_LAUNCHED,
     typing: null,
     waiting: [],
     successor: null,
     stop: null,
     graceMs: 3_000,
-    untold: 0,
-    launchFailure: null,
     destroyFailure: null,
   }),
   initial: "absent",

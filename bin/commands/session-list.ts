@@ -1,3 +1,4 @@
+import { ATTENTIONS } from "../../http/attention.ts";
 import { clipped } from "../../http/clipped.ts";
 import type { LastWords } from "../../http/last-words.ts";
 import type { SessionView } from "../../http/session-view.ts";
@@ -107,8 +108,7 @@ function byUrgency(a: Listed, b: Listed): number {
 const ORDER = new Intl.Collator("en", { numeric: true });
 
 const MARKS = ["!", "*", ""];
-const TURNS: readonly Listed["attention"][] = ["needs", "moving", "resting", "ended"];
 
 function ranks(session: Listed): number {
-  return MARKS.indexOf(markOf(session)) * TURNS.length + TURNS.indexOf(session.attention);
+  return MARKS.indexOf(markOf(session)) * ATTENTIONS.length + ATTENTIONS.indexOf(session.attention);
 }

@@ -1,3 +1,4 @@
+import { ATTENTIONS } from "../../http/attention.ts";
 import type { BoardLine } from "../../http/board.ts";
 import { clipped } from "../../http/clipped.ts";
 import { Failure } from "../../machines/failures.ts";
@@ -130,11 +131,9 @@ function sectionOf(
   return ["", table(output, [`${kind}s`, "status", "since", "next", "why", "title"], rows)];
 }
 
-const TURNS: readonly BoardLine["attention"][] = ["needs", "moving", "resting", "ended"];
-
 /** What needs a person first, then what moves. */
 function turnOf({ attention }: BoardLine): number {
-  return TURNS.indexOf(attention);
+  return ATTENTIONS.indexOf(attention);
 }
 
 async function pause(ms: number): Promise<void> {

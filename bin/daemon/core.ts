@@ -13,7 +13,8 @@ import { inspectRepository } from "../../adapters/git-repository.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
 import { Failure } from "../../machines/failures.ts";
-import { addressOf } from "../../machines/ids.ts";
+import { addressOf, type KindName } from "../../machines/ids.ts";
+import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
 import type { Settings } from "../../machines/settings.ts";
 import { openLmdbStore } from "../../storage/lmdb-store.ts";
@@ -27,6 +28,7 @@ const ORIGIN_MS = 20_000;
 
 /** What is up of the core. */
 interface Core {
+  readonly kinds: ReadonlyMap<KindName, Kind>;
   store?: Store;
   bus?: Bus;
   system?: ActorSystem;
@@ -36,7 +38,7 @@ interface Core {
 
 /** Store, bus, system, probes and http: each stands on the ones before it. */
 export function coreParts(workshop: Workshop): Part[] {
-  const core: Core = {};
+  const core: Core = { kinds: kinds(workshop.settings) };
   return [
     storePart(workshop, core),
     busPart(workshop, core),
@@ -50,14 +52,14 @@ export function coreParts(workshop: Workshop): Part[] {
 const LOCAL = "local";
 const NEVER = new Promise<never>(() => {});
 
-function storePart({ home, outside, settings }: Workshop, core: Core): Part {
+function storePart({ home, outside }: Workshop, core: Core): Part {
   return {
     id: "store",
     startMs: 110_000,
     async start() {
       const store = openLmdbStore(join(home, "lmdb"));
       try {
-        await admitCharts(store, kinds(settings).values());
+        await admitCharts(store, core.kinds.values());
       } catch (error) {
         await store.close();
         throw error;
@@ -97,7 +99,7 @@ function systemPart(workshop: Workshop, core: Core): Part {
         bus: up(core.bus),
         adapters: outside.adapters,
         directories: outside.directories,
-        kinds: kinds(settings),
+        kinds: core.kinds,
         settings,
         clock,
         newId: randomUUID,

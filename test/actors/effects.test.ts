@@ -61,6 +61,13 @@ function typeText(changes: Partial<EffectOrder>): EffectOrder {
   return { type: "effect", name: "typeText", lane: "terminal:a", data, ...changes };
 }
 
+const end: EffectOrder = {
+  type: "effect",
+  name: "destroyTerminal",
+  lane: "terminal:a",
+  data: { terminal: "a", host: "local", epoch: 0, graceMs: 1 },
+};
+
 describe("R5: an effect", () => {
   it("X1: is begun only after the flush of the step that ordered it", async () => {
     const world = await worldWith(async () => Promise.resolve(DONE));
@@ -323,13 +330,6 @@ describe("X2: the fence of an effect", () => {
 });
 
 describe("X6: an adapter that was aborted", () => {
-  const end: EffectOrder = {
-    type: "effect",
-    name: "destroyTerminal",
-    lane: "terminal:a",
-    data: { terminal: "a", host: "local", epoch: 0, graceMs: 1 },
-  };
-
   it("is waited for by its lane, and what it comes to is its result", async () => {
     const gate = Promise.withResolvers<void>();
     const world = await worldWith(async ({ name }) => {
@@ -375,13 +375,6 @@ describe("lanes over a restart", () => {
 });
 
 describe("X4: the end of a terminal", () => {
-  const end: EffectOrder = {
-    type: "effect",
-    name: "destroyTerminal",
-    lane: "terminal:a",
-    data: { terminal: "a", host: "local", epoch: 0, graceMs: 1 },
-  };
-
   it("does not wait for what hangs before it, nor for what waits there", async () => {
     const world = await worldWith(async ({ name }) =>
       name === "destroyTerminal"

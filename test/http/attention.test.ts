@@ -8,6 +8,7 @@ import { KINDS, type KindName } from "../../machines/ids.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { SnapshotRow } from "../../storage/store.ts";
+import { snapshotRow } from "../storage/rows.ts";
 
 const all = kinds(Settings.parse({}));
 
@@ -76,19 +77,8 @@ const PLAIN = { notices: [], isDone: false, isQuarantined: false };
 
 function rowIn(lifecycle: string): SnapshotRow {
   const value = { lifecycle, wanted: "running" };
-  return {
-    address: "session/demo-1",
-    machine: "session",
-    version: 1,
-    definitionHash: "x",
-    seq: 4,
-    createdAt: 1,
-    updatedAt: 2,
-    snapshot: { status: "active", value, context: {} },
-    timers: {},
-    strikes: 0,
-    isQuarantined: false,
-  };
+  const snapshot = { status: "active", value, context: {} };
+  return { ...snapshotRow("session/demo-1", 4), snapshot };
 }
 
 describe("what a person may do", () => {
