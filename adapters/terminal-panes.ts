@@ -1,6 +1,6 @@
 import { Failure } from "../machines/failures.ts";
 import { livenessOf } from "./terminal-processes.ts";
-import { exitFacts, signalName } from "./terminal-records.ts";
+import { exitFacts } from "./terminal-records.ts";
 import type { Incarnation, RecordName, RecordSuffix, TerminalRecords } from "./terminal-records.ts";
 import type { Tmux } from "./tmux.ts";
 
@@ -11,7 +11,8 @@ import type { Tmux } from "./tmux.ts";
 //   N1. A pane is ours by its own options @ao_terminal, @ao_epoch and @ao_store, never by a session's name alone. One of
 //       another generation of the store is not: a backup that was restored gives its name and epoch again.
 //   N2. Dead is said only with proof: an exit record, or the pid with its start time is no more.
-//   N3. The exit record decides before tmux, which learns of an end later, and calls a launcher that was killed its program.
+//   N3. How it ended is told by the exit record alone: tmux learns of an end later, and what it knows is the end of the
+//       launcher, of which 3.3a misses one in 150.
 
 /** A pane as tmux lists it. */
 export interface Pane extends Incarnation {
@@ -22,8 +23,6 @@ export interface Pane extends Incarnation {
   /** The launcher. */
   readonly pid: number;
   readonly isDead: boolean;
-  readonly exitCode?: number;
-  readonly signal?: string;
   /** When it printed last, milliseconds since 1970, whole seconds. */
   readonly lastActivityAt: number;
   /** The generation of the store that it was made for. */
@@ -55,8 +54,6 @@ const FIELDS = [
   "session_id",
   "pane_pid",
   "pane_dead",
-  "pane_dead_status",
-  "pane_dead_signal",
   "window_activity",
 ].map((name) => `#{${name}}`);
 
@@ -122,8 +119,7 @@ function same(option: string, value: string | number): string {
 }
 
 function pane(line: string): Pane | undefined {
-  const [terminal, epoch, store = "", id, session, pid, dead, status, signal, activity] =
-    line.split("|");
+  const [terminal, epoch, store = "", id, session, pid, dead, activity] = line.split("|");
   if (!terminal || !epoch || !id || !session) return undefined;
   return {
     terminal,
@@ -133,8 +129,6 @@ function pane(line: string): Pane | undefined {
     session,
     pid: Number(pid),
     isDead: dead === "1",
-    ...(status && { exitCode: Number(status) }),
-    ...(signal && { signal: signalName(Number(signal)) }),
     lastActivityAt: Number(activity) * 1_000,
   };
 }
@@ -199,13 +193,7 @@ async function endedRow(records: TerminalRecords, seen: Pane): Promise<PaneRow> 
   ) {
     return { ...row, process: "indeterminate" };
   }
-  const { exitCode, signal } = seen;
-  return {
-    ...row,
-    process: "dead",
-    ...(exitCode !== undefined && { exitCode }),
-    ...(signal && { signal }),
-  };
+  return { ...row, process: "dead" };
 }
 
 async function lostRow(records: TerminalRecords, of: Incarnation): Promise<PaneRow> {

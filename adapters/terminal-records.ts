@@ -200,6 +200,6 @@ export function exitFacts(exit: ExitRecord): { exitCode?: number; signal?: strin
 }
 
 /** `SIGTERM` for 15. */
-export function signalName(number: number): string {
+function signalName(number: number): string {
   return SIGNAL_NAMES.get(number) ?? `SIG${number}`;
 }
