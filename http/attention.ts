@@ -5,9 +5,10 @@ import type { Json } from "../machines/json.ts";
 //
 // Whose turn it is with an actor: a person's, its own, nobody's. Pages, lists and boards all ask here.
 //
-//   A1. It follows from the committed row alone, so whoever asks, and whenever, is told the same.
+//   A1. It follows from the committed row, and silence from the time of asking: whoever asks is told the same.
 //   A2. Whoever is asked for by an open notice is needed, also when all else is over.
 //   A3. What is over needs nobody, and what moves by itself is waited for before anybody is.
+//   A4. An agent that never gave a sign does not move as far as anybody knows: a person has to look.
 
 /** In the order in which a person wants to see them. */
 export const ATTENTIONS = ["needs", "moving", "resting", "ended"] as const;
@@ -22,6 +23,8 @@ export interface Facts {
   readonly notices: unknown;
   readonly isDone: boolean;
   readonly isQuarantined: boolean;
+  /** It is shown as `no_signal`. */
+  readonly isSilent?: boolean;
 }
 
 type Told = Readonly<Partial<Record<Exclude<Attention, "resting">, readonly string[]>>>;
@@ -70,12 +73,13 @@ export const STATES: Readonly<Record<KindName, Told>> = {
 };
 
 /** Whose turn it is. */
-export function attentionOf({ kind, states, notices, isDone, isQuarantined }: Facts): Attention {
-  if (isQuarantined || asksSomebody(notices)) return "needs";
+export function attentionOf(facts: Facts): Attention {
+  const { kind, states, isDone, isSilent = false } = facts;
+  if (facts.isQuarantined || asksSomebody(facts.notices)) return "needs";
   const isIn = (attention: keyof Told): boolean =>
     STATES[kind][attention]?.some((path) => states.some((state) => isWithin(state, path))) === true;
   if (isDone || isIn("ended")) return "ended";
-  if (isIn("moving")) return "moving";
+  if (isIn("moving")) return isSilent ? "needs" : "moving";
   return isIn("needs") ? "needs" : "resting";
 }
 

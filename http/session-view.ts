@@ -226,7 +226,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
     report,
     trouble,
     ...present({ objectiveId: stored.objectiveId, branch: stored.branch, limit: stored.limit }),
-    attention: turnWith(row, { value, context }),
+    attention: turnWith(row, { value, context }, shown.status),
     status: shown.status,
     statusReason: shown.reason,
     statusSince: (PULL_STATUSES.has(shown.status) && stored.pr.since) || axes.lifecycle.since,
@@ -250,10 +250,16 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
 function turnWith(
   { isQuarantined }: SnapshotRow,
   { value, context }: ReturnType<typeof stateOf>,
+  status: Status,
 ): SessionView["attention"] {
-  const states = statePaths(value);
-  const notices = context["notices"];
-  return attentionOf({ kind: "session", states, notices, isDone: false, isQuarantined });
+  return attentionOf({
+    kind: "session",
+    states: statePaths(value),
+    notices: context["notices"],
+    isDone: false,
+    isQuarantined,
+    isSilent: status === "no_signal",
+  });
 }
 
 const StoredNotice = NoticeView.omit({ sessionId: true, projectId: true, state: true }).extend({

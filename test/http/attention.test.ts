@@ -57,6 +57,25 @@ describe("whose turn it is", () => {
     expect(attentionOf({ kind: "session", states, ...PLAIN, ...facts })).toBe(turn);
   });
 
+  it("is a person's where an agent that should speak never did (A4)", () => {
+    const axes = { lifecycle: { reason: "spawn_requested", since: 1_000 } };
+    const turnAt = (lifecycle: string, updatedAt: number): Attention[] => {
+      const value = { lifecycle, runtime: "alive", wanted: "running" };
+      const context = { harness: "claude-code", axes };
+      const row = {
+        ...rowIn(lifecycle),
+        snapshot: { status: "active", value, context },
+        updatedAt,
+      };
+      return [boardLine(row, {}).attention, sessionView(row).attention];
+    };
+    expect([turnAt("working", 91_000), turnAt("working", 91_001)]).toEqual([
+      ["moving", "moving"],
+      ["needs", "needs"],
+    ]);
+    expect(turnAt("terminated", 91_001)).toEqual(["ended", "ended"]);
+  });
+
   it.each(KINDS)("knows only states that the chart of a %s has", (name) => {
     const kind = all.get(name);
     if (kind === undefined) throw new Error(`no kind ${name}`);

@@ -290,6 +290,8 @@ describe("every page", () => {
       // oxlint-disable-next-line no-await-in-loop -- one page after the other
       const width = Number(await page.evaluate("document.documentElement.scrollWidth"));
       if (width > viewport.width) wide.push(`${path} is ${width} wide`);
+      // oxlint-disable-next-line no-await-in-loop -- one page after the other
+      for (const cover of await covered(page)) wide.push(`${path}: ${cover}`);
     }
     expect(wide).toEqual([]);
   }, 60_000);
@@ -327,6 +329,19 @@ describe("every page", () => {
     expect(new URL(page.url()).pathname).toBe("/health");
   });
 });
+
+/** Controls of which another thing lies on the middle, and links of the masthead that stick out of it. */
+async function covered(page: Page): Promise<string[]> {
+  const found: unknown =
+    await page.evaluate(`[...document.querySelectorAll(".pages a, .chart-detail, .past button")]
+    .filter((control) => {
+      const { left, top, width, height } = control.getBoundingClientRect();
+      const there = document.elementFromPoint(left + width / 2, top + height / 2);
+      return !control.contains(there) || left < 0 || left + width > innerWidth;
+    })
+    .map((control) => control.textContent + " cannot be reached")`);
+  return Array.isArray(found) ? found.map(String) : [String(found)];
+}
 
 async function settled(page: Page): Promise<void> {
   if (page.url().includes("/terminals")) await page.locator(".term .xterm-rows").waitFor();

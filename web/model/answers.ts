@@ -320,6 +320,9 @@ export interface ReviewRun {
   readonly prUrl: string;
   readonly targetSha: string;
   readonly harness: string;
+  /** The terminal that it was given to; empty before that. */
+  readonly reviewerHandleId: string;
+  readonly epoch: number | null;
   readonly status: string;
   readonly failReason?: string;
   readonly detail?: string;

@@ -33,7 +33,7 @@ export function jumpTo(strip: Strip, seq: number, text: string): Jump {
   const found =
     time === undefined
       ? next(strip.ticks, seq, ({ type }) => type.toLowerCase().includes(wanted.toLowerCase()))
-      : strip.ticks.find(({ at }) => at >= time)?.seq;
+      : stepAt(strip.ticks, time);
   if (found !== undefined) return { type: "to", seq: found };
   if (!strip.isComplete) return { type: "later" };
   if (time !== undefined) return { type: "nowhere", why: `${NEWER}${strip.last}.` };
@@ -44,6 +44,11 @@ function jumpToStep({ ticks, last }: Strip, step: number): Jump {
   const first = ticks[0]?.seq ?? 1;
   if (step >= first && step <= last) return { type: "to", seq: step };
   return { type: "nowhere", why: `There is no step ${step}: they go from ${first} to ${last}.` };
+}
+
+/** The first step that was committed at a time or after it. */
+export function stepAt(ticks: readonly Tick[], time: number): number | undefined {
+  return ticks.find(({ at }) => at >= time)?.seq;
 }
 
 /** The next step of which something holds, and after the last the first. */

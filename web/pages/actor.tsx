@@ -3,7 +3,8 @@ import { useActor, type ActorState } from "../model/actor.ts";
 import type { Frame, Layout } from "../model/answers.ts";
 import type { ChartLight, Trace } from "../model/chart-light.ts";
 import { diff } from "../model/diff.ts";
-import { useFrame, useLayout } from "../model/frame.ts";
+import { useFrame, useLayout, type Loaded } from "../model/frame.ts";
+import { stepAt } from "../model/jumps.ts";
 import { setQuery, type Route } from "../model/route.ts";
 import { arrowsOf, pathsOf, readyArrows, type Taken } from "../model/states.ts";
 import { ActorHead } from "../parts/actor-head.tsx";
@@ -39,7 +40,7 @@ export function ActorPage({ route }: { readonly route: Route }): ReactNode {
   return (
     <div className="actor">
       <ActorHead address={`${kind}/${id}`} actor={actor} frame={frame.value} isLive={isLive} />
-      <LiveChart kind={kind} actor={actor} frame={frame.value} isLive={isLive} onSeq={onSeq} />
+      <LiveChart kind={kind} actor={actor} frame={frame} isLive={isLive} onSeq={onSeq} />
       <aside className="actor-side" aria-label="Facts">
         {frame.value === undefined ? (
           <p className="tab-panel dim">{frame.failure?.message ?? "Reading …"}</p>
@@ -68,13 +69,13 @@ export function ActorPage({ route }: { readonly route: Route }): ReactNode {
 function LiveChart({
   kind,
   actor,
-  frame,
+  frame: { value: frame, failure },
   isLive,
   onSeq,
 }: {
   readonly kind: string;
   readonly actor: ActorState;
-  readonly frame: Frame | undefined;
+  readonly frame: Loaded<Frame>;
   readonly isLive: boolean;
   readonly onSeq: (seq: number | "live") => void;
 }): ReactNode {
@@ -90,6 +91,8 @@ function LiveChart({
   );
   const taken = isLive ? actor.taken : undefined;
   const value = isLive ? actor.value : frame?.value;
+  // What is shown first of a large chart is where the actor is.
+  const isUnknown = value === undefined && failure === undefined;
   const light = useMemo(
     () => lightOf(layout.value, { value, taken, frame }),
     [layout.value, value, taken, frame],
@@ -98,17 +101,8 @@ function LiveChart({
     <section className="actor-chart" aria-label="Statechart">
       <Trail frame={frame} onSeq={onSeq} />
       <div className="actor-drawing">
-        {!isLive && (
-          <p className="past">
-            As it was after step {frame?.seq}
-            {frame?.divergedAt !== undefined &&
-              `, as far as can be told: today's program took step ${frame.divergedAt} elsewhere`}
-            <button type="button" onClick={() => onSeq("live")}>
-              Back to now
-            </button>
-          </p>
-        )}
-        {layout.value === undefined ? (
+        {!isLive && <Past frame={frame} onSeq={onSeq} />}
+        {layout.value === undefined || isUnknown ? (
           <Notice title={layout.failure?.message ?? "Laying out the chart …"} />
         ) : (
           <Chart
@@ -121,6 +115,25 @@ function LiveChart({
         )}
       </div>
     </section>
+  );
+}
+
+function Past({
+  frame,
+  onSeq,
+}: {
+  readonly frame: Frame | undefined;
+  readonly onSeq: (seq: "live") => void;
+}): ReactNode {
+  return (
+    <p className="past">
+      As it was after step {frame?.seq}
+      {frame?.divergedAt !== undefined &&
+        `, as far as can be told: today's program took step ${frame.divergedAt} elsewhere`}
+      <button type="button" onClick={() => onSeq("live")}>
+        Back to now
+      </button>
+    </p>
   );
 }
 
@@ -198,10 +211,13 @@ function Side({
       draw: () => <WhatIfForm path={path} frame={frame} event={event} onEvent={setEvent} />,
     },
   ];
+  const toTime = path.startsWith("/actors/review/")
+    ? (time: number) => onSeq(stepAt(actor.ticks, time) ?? frame.last)
+    : undefined;
   const runs: Tab = {
     id: "runs",
     name: "Reviews",
-    draw: () => <Runs id={review ?? ""} stamp={actor.last} />,
+    draw: () => <Runs id={review ?? ""} stamp={actor.last} onTime={toTime} />,
   };
   const shown = review === undefined ? tabs : [runs, ...tabs];
   return <Tabs tabs={shown} chosen={tab} onChoose={setTab} />;

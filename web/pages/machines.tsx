@@ -29,6 +29,7 @@ export function MachinesPage({ route }: { readonly route: Route }): ReactNode {
         {answer?.machines.map((machine) => (
           <a
             key={machine.kind}
+            ref={machine.kind === kind ? intoView : undefined}
             className="kind"
             href={`/machines/${machine.kind}`}
             aria-current={machine.kind === kind ? "page" : undefined}
@@ -47,6 +48,10 @@ export function MachinesPage({ route }: { readonly route: Route }): ReactNode {
       )}
     </div>
   );
+}
+
+function intoView(link: HTMLElement | null): void {
+  link?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function FleetView({ kind, route }: { readonly kind: string; readonly route: Route }): ReactNode {

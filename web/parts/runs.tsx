@@ -1,11 +1,23 @@
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import type { ReviewRun } from "../model/answers.ts";
 import { usePolled } from "../model/polled.ts";
+import { actorHref } from "../model/route.ts";
 import { brief, clockTime, plain } from "../model/words.ts";
 import { Badge } from "./badge.tsx";
 
-/** The reviews of a session, run by run, newest first: what became of each, when and why. */
-export function Runs({ id, stamp }: { readonly id: string; readonly stamp: number }): ReactNode {
+/**
+ * The reviews of a session, run by run, newest first: what became of each, when and why. `onTime` leads to how the chart
+ * stood at a time.
+ */
+export function Runs({
+  id,
+  stamp,
+  onTime,
+}: {
+  readonly id: string;
+  readonly stamp: number;
+  readonly onTime: ((at: number) => void) | undefined;
+}): ReactNode {
   const { answer, failure } = usePolled<{ runs: readonly ReviewRun[] }>(
     `/sessions/${encodeURIComponent(id)}/reviews`,
     10_000,
@@ -20,23 +32,30 @@ export function Runs({ id, stamp }: { readonly id: string; readonly stamp: numbe
         .toSorted((a, b) => b.createdAt - a.createdAt)
         .map((run) => (
           <li key={run.id}>
-            <Run run={run} />
+            <Run run={run} onTime={onTime} />
           </li>
         ))}
     </ul>
   );
 }
 
-function Run({ run }: { readonly run: ReviewRun }): ReactNode {
+function Run({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "onTime">): ReactNode {
   const word = run.failReason ?? (run.verdict || run.status);
+  // To the outside a run that a newer commit made void has failed; nothing went wrong.
+  const words = word === "superseded" ? [word] : [...new Set([run.status, word])];
   return (
     <>
       <p>
-        <Badge word={run.status} /> {word !== run.status && <Badge word={word} />}{" "}
-        <span className="mono">{run.targetSha.slice(0, 9)}</span>{" "}
-        <span className="dim">by {run.harness}</span>
+        {words.map((each) => (
+          <Fragment key={each}>
+            <Badge word={each} />{" "}
+          </Fragment>
+        ))}
+        <span className="mono">{run.targetSha.slice(0, 9)}</span> <Reviewer run={run} />
       </p>
-      <p>{storyOf(run)}</p>
+      <p>
+        <Story run={run} onTime={onTime} />
+      </p>
       {run.detail !== undefined && <p className="dim">{run.detail}</p>}
       <p className="dim">
         {run.prUrl} · {run.id}
@@ -52,17 +71,56 @@ function Run({ run }: { readonly run: ReviewRun }): ReactNode {
   );
 }
 
-function storyOf({ createdAt, startedAt, submittedAt, endedAt, deliveredAt, ...run }: ReviewRun) {
-  const parts = [`Asked for at ${clockTime(createdAt)}`];
-  if (startedAt !== undefined) parts.push(`begun ${brief(startedAt - createdAt)} later`);
-  if (submittedAt !== undefined)
-    parts.push(`answered ${plain(run.verdict)} at ${clockTime(submittedAt)}`);
-  if (run.failReason !== undefined) {
-    const when = endedAt === undefined ? "" : ` at ${clockTime(endedAt)}`;
-    parts.push(`ended${when}, ${REASONS[run.failReason] ?? plain(run.failReason)}`);
-  }
-  if (deliveredAt !== undefined) parts.push(`told to the worker at ${clockTime(deliveredAt)}`);
-  return `${parts.join("; ")}.`;
+function Reviewer({ run: { reviewerHandleId, harness, epoch } }: { readonly run: ReviewRun }) {
+  if (reviewerHandleId === "" || epoch === null) return <span className="dim">by {harness}</span>;
+  return (
+    <span className="dim">
+      by <a href={actorHref(`terminal/${reviewerHandleId}`)}>{reviewerHandleId}</a>, epoch {epoch}
+    </span>
+  );
+}
+
+function Story({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "onTime">) {
+  const { createdAt, startedAt, submittedAt, endedAt, deliveredAt, failReason } = run;
+  const time = (at: number): ReactNode => <Time at={at} onTime={onTime} />;
+  return (
+    <>
+      Asked for at {time(createdAt)}
+      {startedAt !== undefined && `; begun ${brief(startedAt - createdAt)} later`}
+      {submittedAt !== undefined && (
+        <>
+          ; answered {plain(run.verdict)} at {time(submittedAt)}
+        </>
+      )}
+      {failReason !== undefined && (
+        <>
+          ; ended
+          {endedAt !== undefined && <> at {time(endedAt)}</>},{" "}
+          {REASONS[failReason] ?? plain(failReason)}
+        </>
+      )}
+      {deliveredAt !== undefined && <>; told to the worker at {time(deliveredAt)}</>}.
+    </>
+  );
+}
+
+interface TimeProps {
+  readonly at: number;
+  readonly onTime: ((at: number) => void) | undefined;
+}
+
+function Time({ at, onTime }: TimeProps): ReactNode {
+  if (onTime === undefined) return clockTime(at);
+  return (
+    <button
+      type="button"
+      className="time"
+      title="The chart as it was then"
+      onClick={() => onTime(at)}
+    >
+      {clockTime(at)}
+    </button>
+  );
 }
 
 const REASONS: Readonly<Record<string, string>> = {
