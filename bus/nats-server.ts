@@ -1,9 +1,8 @@
-import { connect } from "@nats-io/transport-node";
-import type { NatsConnection } from "@nats-io/transport-node";
 import { mkdir, readFile, realpath } from "node:fs/promises";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { Failure } from "../machines/failures.ts";
+import { endWhenStuck, knock, untilNextLook, waitForAnswer } from "./nats-answer.ts";
 import { atPort, keepOneOldLog, natsFiles, recallIdentity, rememberIdentity } from "./nats-home.ts";
 import type { Credential, NatsFiles, NatsIdentity, ServerLimits } from "./nats-home.ts";
 import { endLife, findProcess, launchProcess, noteProcess, watchProcess } from "./nats-process.ts";
@@ -19,11 +18,14 @@ import type { Life, NatsExit } from "./nats-process.ts";
 //       our password.
 //   D3. The port stays the same as long as nobody else has taken it.
 //   D4. The server outlives a daemon that is killed.
+//   D5. One that runs and answers nobody any more is killed: its end is what whoever asked for it acts upon.
 
 export interface NatsServerOptions extends Partial<ServerLimits> {
   /** The data directory; the server keeps its own under `nats/`. */
   readonly home: string;
   readonly binary?: string;
+  /** How long a server that runs may answer nobody (D5), milliseconds; 10,000 unless given. */
+  readonly stuckMs?: number;
 }
 
 export interface NatsServer {
@@ -47,7 +49,8 @@ const LIMITS: ServerLimits = {
 const START_MS = 30_000;
 // A server that was stopped for a moment, or reads a large store, answers within this; after it, it is killed.
 const ANSWER_MS = 3_000;
-const POLL_MS = 25;
+// A machine that swaps makes a server slow; this one is stuck.
+const STUCK_MS = 10_000;
 const STOP_MS = 3_000;
 const PORT_ATTEMPTS = 5;
 const PORT_PAUSE_MS = 50;
@@ -62,7 +65,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const files = natsFiles(await realpath(options.home));
   const identity = await recallIdentity(files);
   const binary = options.binary ?? "nats-server";
-  const adopted = await adopt(files, identity, binary);
+  const stuckMs = options.stuckMs ?? STUCK_MS;
+  const adopted = await adopt({ files, identity, binary, stuckMs });
   if (adopted !== undefined) return adopted;
   const limits: ServerLimits = { ...LIMITS, ...options };
   for (let attempt = 1; ; attempt += 1) {
@@ -70,10 +74,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     if (placed.port !== identity.port) await refuseTwin(identity);
     await rememberIdentity(files, placed, limits);
     const life = await launchProcess(binary, files);
-    const answer = await waitForAnswer(placed, START_MS, life);
+    const answer = await waitForAnswer(placed, { life, patienceMs: START_MS });
     if (answer !== undefined) {
       await answer.close();
-      return present({ files, identity: placed, life, isAdopted: false });
+      return present({ files, identity: placed, life, stuckMs, isAdopted: false });
     }
     await endLife(life, 0);
     const { output, log } = await readOutput(files);
@@ -87,23 +91,26 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
 }
 
 /** The server that a daemon before us left running, if it answers (D1, D2). */
-async function adopt(
-  files: NatsFiles,
-  identity: NatsIdentity,
-  binary: string,
-): Promise<NatsServer | undefined> {
+async function adopt({
+  files,
+  identity,
+  binary,
+  stuckMs,
+}: {
+  files: NatsFiles;
+  identity: NatsIdentity;
+  binary: string;
+  stuckMs: number;
+}): Promise<NatsServer | undefined> {
   const found = await findProcess(files, binary);
   if (found === undefined) return undefined;
   // It is not our child: the end of a connection to it says when to look.
-  const life = watchProcess(found, async () => {
-    const nc = await knock(identity);
-    await (nc === undefined ? delay(POLL_MS) : nc.closed());
-  });
-  const answer = await waitForAnswer(identity, ANSWER_MS, life);
+  const life = watchProcess(found, () => untilNextLook(identity));
+  const answer = await waitForAnswer(identity, { life, patienceMs: ANSWER_MS });
   if (answer !== undefined) {
     await answer.close();
     if (!found.isKnown) await noteProcess(files, found);
-    return present({ files, identity, life, isAdopted: true });
+    return present({ files, identity, life, stuckMs, isAdopted: true });
   }
   if (!found.isKnown && !life.over.aborted) {
     throw new Failure(
@@ -119,9 +126,11 @@ function present(parts: {
   files: NatsFiles;
   identity: NatsIdentity;
   life: Life;
+  stuckMs: number;
   isAdopted: boolean;
 }): NatsServer {
-  const { files, identity, life, isAdopted } = parts;
+  const { files, identity, life, stuckMs, isAdopted } = parts;
+  void endWhenStuck(identity, life, stuckMs);
   life.over.addEventListener("abort", keepOneOldLog(files));
   return {
     url: identity.ao.url,
@@ -142,36 +151,6 @@ async function refuseTwin(identity: NatsIdentity): Promise<void> {
     "BUS_DOWN",
     `start nats-server: one of this home runs at ${identity.ao.url}, but neither its pid file nor our note names it; end it by hand`,
   );
-}
-
-/** A connection to our server once it lets us in; undefined when it does not in time, or ended before. */
-async function waitForAnswer(
-  identity: NatsIdentity,
-  patienceMs: number,
-  { over }: Life,
-): Promise<NatsConnection | undefined> {
-  const patience = AbortSignal.timeout(patienceMs);
-  while (!patience.aborted && !over.aborted) {
-    const nc = await knock(identity);
-    if (nc !== undefined) return nc;
-    await delay(POLL_MS);
-  }
-  return undefined;
-}
-
-async function knock({ name, port, ao }: NatsIdentity): Promise<NatsConnection | undefined> {
-  const nc = await connect({
-    servers: `127.0.0.1:${port}`,
-    user: ao.user,
-    pass: ao.pass,
-    name: "ao-keeper",
-    timeout: 1_000,
-    reconnect: false,
-  }).catch(() => undefined);
-  if (nc === undefined) return undefined;
-  if (nc.info?.server_name === name && nc.info.auth_required === true) return nc;
-  await nc.close();
-  return undefined;
 }
 
 /** The wanted port if it is free, else any that is (D3). */

@@ -163,6 +163,21 @@ async function leave(home: string): Promise<number> {
   return Number(said);
 }
 
+describe("a nats-server that runs and answers nobody", () => {
+  it.each([{ how: "of our own" }, { how: "that was adopted" }])(
+    "is killed when it is one $how, so that it can be started again (D5)",
+    async ({ how }) => {
+      const home = tempFolder();
+      const first = await start(home, { stuckMs: 400 });
+      const server = how === "of our own" ? first : await start(home, { stuckMs: 400 });
+      await freeze(server.pid);
+      await server.exited;
+      expect(await isRunning(server.pid)).toBe(false);
+      expect(portOf(await start(home))).toBe(portOf(first));
+    },
+  );
+});
+
 describe("a nats-server that a killed daemon left running", () => {
   it("is adopted with all it holds, and can be stopped (D1, D4)", async () => {
     const home = tempFolder();
