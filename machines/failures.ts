@@ -37,6 +37,7 @@ export const FAILURES = {
   PROJECT_PAUSED: { status: 409, retry: false },
   PROJECT_BUSY: { status: 409, retry: false },
   SESSION_TERMINATED: { status: 409, retry: false },
+  SESSION_INCOMPLETE_HANDLE: { status: 409, retry: false },
   NOTICE_UNKNOWN: { status: 404, retry: false },
   SESSION_NOT_RESTORABLE: { status: 409, retry: false },
   SESSION_NOT_RESUMABLE: { status: 422, retry: false },

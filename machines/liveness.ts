@@ -88,17 +88,8 @@ function undecided(
 ): Verdict {
   const { runtime, process, prior, at, evidence } = facts;
   const told = evidence === undefined ? "" : ` ${evidence}`;
-  const text = `${reason} runtime=${runtime} process=${process}${failuresOf(facts)}${told}`;
+  const text = `${reason} runtime=${runtime} process=${process}${told}`;
   return quarantine({ evidence: text, reason, prior, at }, limits);
-}
-
-function failuresOf({ runtimeProbeFailed, processProbeFailed }: LivenessFacts): string {
-  const failed = [
-    runtimeProbeFailed === true && "runtime",
-    processProbeFailed === true && "process",
-  ];
-  const names = failed.filter((name) => name !== false);
-  return names.length === 0 ? "" : ` failed=${names.join("+")}`;
 }
 
 /** One more undecided probe: waits on, or gives up and asks a person (A3). */

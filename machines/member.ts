@@ -173,8 +173,7 @@ function isEmpty({
   axes: { runtime },
   terminal,
 }: Pick<SessionContext, "axes" | "terminal">): boolean {
-  const isLost = runtime.reason === "runtime_lost";
-  return isLost || terminal.state === "exited" || terminal.state === "stopped";
+  return runtime.state === "exited" || terminal.state === "exited" || terminal.state === "stopped";
 }
 
 const SETTLED: ReadonlySet<string> = new Set(["delivered", "expired", "undeliverable"]);

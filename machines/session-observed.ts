@@ -27,7 +27,7 @@ import { flown } from "./tool-flight.ts";
 //   O-4. A verdict that was given up on (`stuck`) stays until other evidence, a sign of life or a death.
 //   O-5. A merge parks the session, once; it never ends it.
 //   O-6. A pull request that another session claimed is no longer its own, nor what was to be said about it.
-//   O-7. One that is done and lost, program and pane, stays done, and its objective learns that nobody is there any more.
+//   O-7. One that is done and whose pane is gone stays done; its runtime says that nobody is there any more.
 
 type RuntimeObserved = EventNamed<"runtime.observed">;
 type ActivityObserved = EventNamed<"activity.observed">;
@@ -39,8 +39,6 @@ const RUNTIME = {
   failed: { state: "probe_failed", reason: "probe_error" },
   indeterminate: { state: "unknown", reason: "" },
 } as const satisfies Record<string, { state: RuntimeState; reason: string }>;
-
-const LOST = { state: "exited", reason: "runtime_lost" } as const;
 
 const OWNED_BY_LIVENESS: ReadonlySet<string> = new Set([
   "runtime_lost",
@@ -57,7 +55,7 @@ export function runtimeObserved(
   // Before the launch is answered nothing is there to be seen, and after the exit its record is the better witness.
   if (context.terminal.state !== "live") return context;
   const { axes } = context;
-  const runtime = movedAxis(axes.runtime, runtimeOf(context, data), at);
+  const runtime = movedAxis(axes.runtime, RUNTIME[data.runtime], at);
   const seen = withAxes(context, { runtime });
   if (isOver(context)) return seen;
   const verdict = decideLiveness(
@@ -72,12 +70,6 @@ export function runtimeObserved(
     limits,
   );
   return withVerdict(seen, verdict, at);
-}
-
-/** One that gave its result is lost when pane and program are gone (O-7); whether others are is decided with their past. */
-function runtimeOf({ axes }: SessionContext, { runtime, process }: RuntimeObserved["data"]) {
-  const isLost = axes.lifecycle.state === "done" && runtime === "dead" && process === "dead";
-  return isLost ? LOST : RUNTIME[runtime];
 }
 
 function withVerdict(context: SessionContext, verdict: Verdict, at: number): SessionContext {

@@ -233,8 +233,15 @@ const KILLS = {
   error: { lifecycle: "error_in_process", runtime: "probe_error" },
 } as const;
 
-/** Intent first: the record says so at once, the processes and the worktree follow. */
+/**
+ * Intent first: the record says so at once, the processes and the worktree follow. A record that says it goes on and
+ * has no worktree, as none is made here, names nothing to end: refused, and all of it stays as it is.
+ */
 function killed(context: SessionContext, event: EventNamed<"session.kill">): SessionStep {
+  if (context.wanted === "running" && !isOver(context) && context.workspace.state === "absent") {
+    const why = `kill session ${context.id}: its record has no worktree, so what to end is not known`;
+    return refused(context, "SESSION_INCOMPLETE_HANDLE", why);
+  }
   const reply: Order = { type: "reply", data: { sessionId: context.id } };
   const { at } = event;
   if (context.wanted !== "running") {

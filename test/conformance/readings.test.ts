@@ -98,6 +98,45 @@ const ROWS: readonly Row[] = [
     expect: { error: true, recordExists: false, workspaceDestroyed: 1 },
   },
   {
+    title: "a kill of a row without worktree and pane refuses everything",
+    suite: "seed2-sessions",
+    given: { do: "kill:manual", record: WORKING },
+    expect: {
+      error: true,
+      session: "working",
+      killIntentRecorded: false,
+      lifecycleCalled: false,
+      runtimeDestroyCalled: false,
+      workspaceTouched: false,
+    },
+  },
+  {
+    title: "what failed is told by its reason alone, so the evidence is the same",
+    suite: "seed-probe-full",
+    kind: "table",
+    given: {
+      runtime: "missing",
+      process: "dead",
+      runtimeProbeFailed: true,
+      nowSec: 5,
+      prior: {
+        attempts: 1,
+        startedAtSec: 0,
+        evidence: "probe_failure runtime=missing process=dead",
+      },
+    },
+    expect: { display: "detecting", memory: { attempts: 2, startedAtSec: 0 } },
+  },
+  {
+    title: "the runtime of one that is done is told as of any other",
+    suite: "seed-apply-runtime",
+    given: {
+      record: { session: "done", reason: "research_complete", runtime: "alive" },
+      steps: [probe("dead", 0)],
+    },
+    expect: { session: "done", runtime: "exited", runtimeReason: "tmux_missing" },
+  },
+  {
     title: "one that is done is cleaned up as one that was ended",
     suite: "seed2-sessions",
     given: {

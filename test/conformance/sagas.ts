@@ -439,9 +439,9 @@ function refusalOf(what: string): Failure {
 }
 
 /** The ports of the model that an entry of the journal stands for (G1). */
-function portsOf({ address, message: { type, from } }: JournalEntry): string[] {
+function portsOf({ address, orders, message: { type, from } }: JournalEntry): string[] {
   if (type === "prepareWorkspace.done") return ["workspace.create"];
-  if (type === "session.kill") return ["lifecycle.killRequested"];
+  if (type === "session.kill") return orders.length === 0 ? [] : ["lifecycle.killRequested"];
   if (type === "destroyTerminal.done") return ["runtime.destroy"];
   if (type === "reclaimWorkspace.done") return ["workspace.destroy"];
   if (type === "launchTerminal.done") return ["runtime.create", "lifecycle.spawnInitiated"];
