@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { Settings } from "../machines/settings.ts";
+import { wordingOf } from "../machines/wording.ts";
 import { readIfThere, writePrivate } from "./run-file.ts";
 
 // Home
@@ -39,7 +40,9 @@ function makeFolder(path: string): void {
 export function readSettings(home: string): Settings {
   const file = join(home, "config.json");
   const text = readIfThere(file);
-  const parsed = Settings.safeParse(text === undefined ? {} : parseJson(file, text));
+  const parsed = Settings.safeParse(text === undefined ? {} : parseJson(file, text), {
+    error: wordingOf,
+  });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const key = [

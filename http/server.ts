@@ -7,6 +7,7 @@ import {
 } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { System } from "../actors/system.ts";
+import { wordingOf } from "../machines/wording.ts";
 import { actorRoutes } from "./actors.ts";
 import { backupRoute } from "./backup.ts";
 import { ANSWER_WITHIN_MS } from "./commands.ts";
@@ -95,6 +96,8 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     frameworkErrors: (error, request, reply) =>
       void answerFailure(request, reply, failureOf(error)),
   }).withTypeProvider<ZodTypeProvider>();
+  // Zod has one place for it in a process; fastify gives none.
+  z.config({ customError: wordingOf });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerFailures(app, report);

@@ -22,7 +22,7 @@ export type KindName = (typeof KINDS)[number];
 
 /** Names one actor for its whole life: `kind/id`. */
 export const Address = z
-  .templateLiteral([z.enum(KINDS), "/", Token])
+  .templateLiteral([z.enum(KINDS), "/", Token], "expected kind/id, for example session/app-1")
   .describe("kind/id, for example session/mer-1");
 export type Address = `${KindName}/${string}`;
 

@@ -25,21 +25,48 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   PROGRAM_MISSING: "see what is missing: ao doctor",
   NOTICE_UNKNOWN: "see what there is: ao notices --all",
   SESSION_TERMINATED: "see what became of it: ao show <session>",
+  SESSION_NOT_RESTORABLE: "see what it does: ao show <session>",
+  SESSION_NOT_RESUMABLE: "start another: ao spawn <project> <prompt>",
+  TERMINAL_NOT_LIVE: "see why: ao show <session>",
+  QUEUE_FULL: "see what it waits for: ao show <session>",
   REVIEW_INVALID: "see what there is: ao review ls <session>",
   REVIEW_NOT_FOUND: "see what there is: ao ls, and ao review ls <session> --json",
   SUBMIT_TOKEN_INVALID: "give the --token that stands in the reviewer's task",
   EPOCH_STALE: "it is over for this process: a newer one has what it had",
+  HARNESS_UNKNOWN: "name one of these with --harness",
+  AGENT_BINARY_NOT_FOUND: "or give a command of your own after --",
   REVIEWER_BINARY_NOT_FOUND: "install it, or name another with --harness",
   PULL_REQUEST_ENDED: "see them with: ao pr ls <project>",
-  ACTOR_UNKNOWN: "see what there is: ao actors",
-  CAUSE_UNKNOWN: "see ids with: ao actor <address> --journal",
   PULL_REQUEST_UNKNOWN: "see them with: ao pr ls <project>",
+  NOT_MERGEABLE: "see what it lacks: ao pr show <project> <number>",
+  OBJECTIVE_ENDED: "see how: ao objective show <objective>",
+  WORK_IS_OPEN: "see it with: ao objective show <objective>",
+  DEPENDENCY_UNKNOWN: "see its workers: ao objective show <objective>",
+  QUESTION_ENDED: "see how: ao question ls --all",
+  LIMIT_REACHED: "see what there is: ao objective show <objective>",
+  ACTOR_QUARANTINED: "see why: ao actor <address> --journal; then: ao release <address>",
+  NOT_QUARANTINED: "see it with: ao actor <address>",
+  LETTER_UNKNOWN: "see what there is: ao dead ls",
+  CAUSE_UNKNOWN: "see ids with: ao actor <address> --journal",
+  SEQ_UNKNOWN: "see its steps: ao actor <address> --journal",
   SCM_UNSUPPORTED: "register the project with: --scm local",
   ALREADY_EXISTS: "give another name with: --id",
   FOLDER_INVALID: "name a new folder, whose parent is there",
   REPOSITORY_INVALID: "name the folder of a git repository",
   REPOSITORY_EMPTY: "make a first commit",
+  BRANCH_UNKNOWN: "or name another branch",
+  BRANCH_INVALID: "name another branch",
+  BRANCH_CHECKED_OUT: "name another branch",
+  PORT_TAKEN: "name another port",
   PROJECT_PAUSED: "let it go on with: ao project resume <project>",
+};
+
+/** What lists the actors of a kind, for who named one that is not there. */
+const LISTS: Readonly<Record<string, string>> = {
+  project: "ao project ls",
+  objective: "ao objective ls --all",
+  question: "ao question ls --all",
+  session: "ao ls --all",
 };
 
 /** The one line that says why a command (`ao pr open`) failed and what to do next. */
@@ -47,9 +74,21 @@ export function failureLine(error: unknown, command: string): string {
   if (!(error instanceof Failure)) {
     return `ao: ${printable(error instanceof Error ? error.message : String(error)).trim()}`;
   }
-  const help = error.code === "MALFORMED" ? `see: ${command} --help` : undefined;
-  const next = help ?? NEXT[error.code] ?? `see ${error.code} in docs/failures.md`;
-  return `ao: ${printable(error.message).trim()} (${error.code}); ${next}`;
+  const next = nextOf(error, command) ?? `see ${error.code} in docs/failures.md`;
+  return `ao: ${printable(asTyped(error)).trim()} (${error.code}); ${next}`;
+}
+
+function nextOf({ code, message }: Failure, command: string): string | undefined {
+  if (code === "MALFORMED") return `see: ${command} --help`;
+  if (code !== "ACTOR_UNKNOWN") return NEXT[code];
+  const [, kind = ""] = /\bno (\w+)\//.exec(message) ?? [];
+  return `see what there is: ${LISTS[kind] ?? "ao actors"}`;
+}
+
+/** The message, with the parts of a request called what they are called on the command line. */
+function asTyped({ code, message }: Failure): string {
+  if (code !== "MALFORMED") return message;
+  return message.replaceAll(/\bquerystring\/(?=\w)/g, "--").replaceAll(/\b(?:body|params)\//g, "");
 }
 
 /** The exit code of a failure: what was asked could not be understood, or could not be done. */

@@ -7,6 +7,7 @@ import { projectCommands } from "../tree/projects.ts";
 import { pullCommands } from "../tree/pulls.ts";
 import { reviewCommands } from "../tree/reviews.ts";
 import { sessionCommands } from "../tree/sessions.ts";
+import { printable } from "./output.ts";
 import { EXIT, exitCodeOf, failureLine } from "./exit.ts";
 
 // Program
@@ -47,16 +48,16 @@ export async function runProgram(argv: readonly string[], version: string): Prom
     await root.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = usageExit(error, namedBy(root, argv));
+      process.exitCode = usageExit(error, namedBy(root, argv), argv);
       return;
     }
-    process.stderr.write(`${failureLine(error, namedBy(root, argv))}\n`);
+    process.stderr.write(`${failureLine(error, namedBy(root, argv).join(" "))}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }
 
-/** The command that a command line names: `ao pr open`. */
-function namedBy(root: Command, argv: readonly string[]): string {
+/** The command that a command line names, word by word: `ao pr open`. */
+function namedBy(root: Command, argv: readonly string[]): readonly string[] {
   const path = [root.name()];
   let command = root;
   for (const word of argv) {
@@ -67,14 +68,24 @@ function namedBy(root: Command, argv: readonly string[]): string {
     path.push(child.name());
     command = child;
   }
-  return path.join(" ");
+  return path;
 }
 
-function usageExit({ code, exitCode, message }: CommanderError, command: string): number {
+function usageExit(
+  { code, exitCode, message }: CommanderError,
+  path: readonly string[],
+  argv: readonly string[],
+): number {
   if (exitCode === 0) return EXIT.done;
-  const said =
-    code === "commander.help" ? "which command? none was given" : message.replace(/^error: /, "");
-  const line = said.replaceAll(/\s*\n\s*/g, " ").trim();
+  const command = path.join(" ");
+  // After `help`, and only there, commander says nothing of a command that it does not know.
+  const [word, asked] = argv.slice(path.length - 1);
+  const none =
+    word === "help" && asked !== undefined
+      ? `unknown command '${asked}'`
+      : "which command? none was given";
+  const said = code === "commander.help" ? none : message.replace(/^error: /, "");
+  const line = printable(said).trim().replace(/\.$/, "");
   process.stderr.write(`ao: ${line}; see: ${command} --help\n`);
   return EXIT.usage;
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { inspectionServer, type InspectedActor, type Inspection } from "../../http/inspection.ts";
+import { Failure } from "../../machines/failures.ts";
 import type { Json } from "../../machines/json.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
@@ -8,6 +9,8 @@ import { print, type Output } from "../cli/output.ts";
 import { events } from "./event-stream.ts";
 
 type Step = z.infer<typeof StepView>;
+
+const MOST_PORT = 65_535;
 
 export interface InspectOptions {
   readonly port: number;
@@ -26,7 +29,7 @@ interface ActorLine {
 export async function inspect(output: Output, options: InspectOptions): Promise<void> {
   const { port, allow = [], kind } = options;
   const { globalSeq } = await ask<{ globalSeq: number }>("GET", "/intake");
-  const inspection = await inspectionServer({ port, origins: allow });
+  const inspection = await listening(port, allow);
   print(output, { url: inspection.url }, ({ url }) => `tools attach at ${url}; Ctrl-C ends it`);
   try {
     await tellAll(inspection, kind);
@@ -37,6 +40,21 @@ export async function inspect(output: Output, options: InspectOptions): Promise<
     }
   } finally {
     await inspection.close();
+  }
+}
+
+/** Fails with MALFORMED for a number that no port has, PORT_TAKEN where another program is. */
+async function listening(port: number, origins: readonly string[]): Promise<Inspection> {
+  if (port > MOST_PORT) {
+    throw new Failure("MALFORMED", `listen on port ${port}: the last one is ${MOST_PORT}`);
+  }
+  try {
+    return await inspectionServer({ port, origins });
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code !== "EADDRINUSE" && code !== "EACCES") throw cause;
+    const seen = code === "EACCES" ? "this user may not" : "another program is there";
+    throw new Failure("PORT_TAKEN", `listen on port ${port}: ${seen}`, { cause });
   }
 }
 

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import type { ObjectiveLine, ObjectiveView, WorkerView } from "../../http/objective-view.ts";
 import type { QuestionView } from "../../http/questions.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
+import { textOfFile } from "../cli/text-file.ts";
 import { age, listing, print, table, type Output } from "../cli/output.ts";
 
 type Line = z.infer<typeof ObjectiveLine>;
@@ -163,7 +163,7 @@ export async function planWorker(
   const worker = await ask<Worker>("POST", `/objectives/${part(id)}/workers`, {
     body: {
       title,
-      prompt: options.prompt === "-" ? readFileSync(0, "utf8") : options.prompt,
+      prompt: options.prompt === "-" ? textOfFile("-") : options.prompt,
       harness,
       dependsOn: after ?? [],
       ...(command.length > 0 && { command }),

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { folderOf } from "../cli/folder.ts";
 import { ask, part } from "../cli/api.ts";
+import { textOfFile } from "../cli/text-file.ts";
 import { listing, print, table, type Output } from "../cli/output.ts";
 
 type Project = z.infer<typeof ProjectView>;
@@ -109,8 +109,9 @@ function pair(text: string, option: string): [string, string] {
 }
 
 function readJson(file: string): unknown {
+  const text = textOfFile(file);
   try {
-    return JSON.parse(readFileSync(file === "-" ? 0 : file, "utf8"));
+    return JSON.parse(text);
   } catch (cause) {
     throw new Failure("MALFORMED", `read ${file}: it is not a JSON file`, { cause });
   }

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
 import type { PullView } from "../../http/schemas.ts";
 import { ask, part } from "../cli/api.ts";
+import { textOfFile } from "../cli/text-file.ts";
 import { listing, paint, print, printable, table, type Output } from "../cli/output.ts";
 
 type Pull = z.infer<typeof PullView>;
@@ -151,5 +151,5 @@ function pulls(project: string): string {
 
 /** `-` is standard input. */
 function textOf(given: string | undefined): string | undefined {
-  return given === "-" ? readFileSync(0, "utf8") : given;
+  return given === "-" ? textOfFile("-") : given;
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part } from "../cli/api.ts";
 import { EXIT } from "../cli/exit.ts";
 import { offerOrSpool } from "../cli/offer.ts";
+import { textOfFile } from "../cli/text-file.ts";
 import { age, print, table, type Output } from "../cli/output.ts";
 
 type Triggered = ReviewsView & {
@@ -169,7 +169,7 @@ function resultsOf(options: SubmitOptions): Result[] {
         "submit reviews: --reviews stands alone, without --run, --verdict, --body, --provider-id",
       );
     }
-    return listOf(textOf(file));
+    return listOf(textOfFile(file === "_" ? "-" : file));
   }
   if (run === undefined) throw usage("submit a review of no run: give --run");
   if (verdict === undefined) throw usage("submit a review without a verdict: give --verdict");
@@ -177,7 +177,7 @@ function resultsOf(options: SubmitOptions): Result[] {
     {
       runId: run,
       verdict,
-      ...(body !== undefined && { body: textOf(body) }),
+      ...(body !== undefined && { body: textOfFile(body === "_" ? "-" : body) }),
       ...(providerId !== undefined && { providerReviewId: providerId }),
     },
   ];
@@ -206,16 +206,6 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     throw usage("submit reviews: what --reviews names is not JSON", cause);
-  }
-}
-
-/** A file, or standard input for `-`. */
-function textOf(file: string): string {
-  if (file === "-" || file === "_") return readFileSync(0, "utf8");
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw usage(`submit a review: ${file} cannot be read`, cause);
   }
 }
 

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part } from "../cli/api.ts";
 import { EXIT } from "../cli/exit.ts";
+import { textOfFile } from "../cli/text-file.ts";
 import { print, printable, type Output } from "../cli/output.ts";
 
 // Send
@@ -89,10 +89,5 @@ function textOf(text: string | undefined, file: string | undefined): string {
   }
   const source = file ?? (text === "-" ? "-" : undefined);
   if (source === undefined) return text ?? "";
-  try {
-    return readFileSync(source === "-" ? 0 : source, "utf8");
-  } catch (cause) {
-    const seen = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure("MALFORMED", `send ${source}: ${seen}`, { cause });
-  }
+  return textOfFile(source);
 }

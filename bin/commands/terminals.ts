@@ -22,8 +22,16 @@ export async function attach(output: Output, id: string): Promise<number> {
   if (program === undefined || terminal.state !== "live") {
     throw new Failure("TERMINAL_NOT_LIVE", `attach to ${id}: its terminal is ${terminal.state}`);
   }
-  const child = spawnProgram(program, args, { stdio: "inherit" });
+  // Where nobody sits, what it says of that is ours to say, in one line.
+  const isSeat = process.stdin.isTTY && process.stdout.isTTY;
+  const child = spawnProgram(program, args, {
+    stdio: ["inherit", "inherit", isSeat ? "inherit" : "ignore"],
+  });
   await once(child, "exit");
+  if (child.exitCode !== 0 && !isSeat) {
+    const instead = `read it with: ao logs ${id}, or write to it with: ao send ${id}`;
+    throw new Failure("MALFORMED", `attach to ${id}: this is no terminal; ${instead}`);
+  }
   return child.exitCode ?? EXIT.failed;
 }
 

@@ -122,7 +122,7 @@ describe("an observation that is none", () => {
     }
     expect(await world.ao("send", "nobody-1", "x")).toMatchObject({
       exitCode: 1,
-      stderr: "ao: there is no session/nobody-1 (ACTOR_UNKNOWN); see what there is: ao actors",
+      stderr: "ao: there is no session/nobody-1 (ACTOR_UNKNOWN); see what there is: ao ls --all",
     });
     const asked = await nc.request("ao.api.get.sessions.nobody-1", "", { timeout: 5_000 });
     expect(asked.json()).toMatchObject({ status: 404, body: { code: "ACTOR_UNKNOWN" } });

@@ -1,0 +1,129 @@
+import { expect, it } from "vitest";
+import { connected } from "../support/command-line.ts";
+import { withProject, withSession } from "../support/http.ts";
+
+// What a person reads who asked for something that cannot be: one line, of what was wrong in their own words, and of what
+// to do next.
+
+it("names what was typed, what was expected, and what to do next", async () => {
+  const { ao, server, home } = await connected({ attach: () => ["false"] });
+  await withProject(server);
+  await withSession(server);
+  const rows: readonly (readonly [code: number, line: string, ...args: string[]])[] = [
+    [
+      2,
+      "--limit: expected at least 1 (MALFORMED); see: ao actors --help",
+      "actors",
+      "--limit",
+      "0",
+    ],
+    [
+      2,
+      "--limit: expected at most 1000 (MALFORMED); see: ao actors --help",
+      "actors",
+      "--limit",
+      "9999",
+    ],
+    [2, "number: expected a number (MALFORMED); see: ao pr show --help", "pr", "show", "demo", "x"],
+    [
+      2,
+      "state: expected one of active, ready, idle, waiting_input, blocked, exited (MALFORMED); see: ao observe --help",
+      "observe",
+      "activity",
+      "demo-1",
+      "{}",
+    ],
+    [
+      2,
+      "--address: expected kind/id, for example session/app-1 (MALFORMED); see: ao watch --help",
+      "watch",
+      "--address",
+      "nobody",
+    ],
+    [
+      2,
+      "title: expected at most 1000 characters (MALFORMED); see: ao spawn --help",
+      "spawn",
+      "demo",
+      "x",
+      "--title",
+      "x".repeat(1_001),
+    ],
+    [
+      1,
+      "there is no session/nobody (ACTOR_UNKNOWN); see what there is: ao ls --all",
+      "show",
+      "nobody",
+    ],
+    [
+      1,
+      "there is no project/nobody (ACTOR_UNKNOWN); see what there is: ao project ls",
+      "pr",
+      "ls",
+      "nobody",
+    ],
+    [
+      1,
+      "there is no objective/nobody (ACTOR_UNKNOWN); see what there is: ao objective ls --all",
+      "objective",
+      "show",
+      "nobody",
+    ],
+    [
+      1,
+      "there is no question/nobody (ACTOR_UNKNOWN); see what there is: ao question ls --all",
+      "question",
+      "dismiss",
+      "nobody",
+    ],
+    [
+      1,
+      "there is no forge/nobody (ACTOR_UNKNOWN); see what there is: ao actors",
+      "actor",
+      "forge/nobody",
+    ],
+    [2, "unknown command 'nobody'; see: ao --help", "help", "nobody"],
+    [2, "unknown command 'nobody'; see: ao pr --help", "pr", "help", "nobody"],
+    [2, "which command? none was given; see: ao pr --help", "pr"],
+    [
+      2,
+      "option '-n, --lines <n>' argument 'x' is invalid. Expected a number; see: ao logs --help",
+      "logs",
+      "demo-1",
+      "--lines",
+      "x",
+    ],
+    [
+      2,
+      "attach to demo-1: this is no terminal; read it with: ao logs demo-1, or write to it with: ao send demo-1 (MALFORMED); see: ao attach --help",
+      "attach",
+      "demo-1",
+    ],
+    [
+      2,
+      "listen on port 65536: the last one is 65535 (MALFORMED); see: ao inspect --help",
+      "inspect",
+      "--port",
+      "65536",
+    ],
+    [
+      2,
+      `read ${home}: it is a folder (MALFORMED); see: ao send --help`,
+      "send",
+      "demo-1",
+      "--file",
+      home,
+    ],
+    [
+      2,
+      `read ${home}/none: there is no such file (MALFORMED); see: ao project config --help`,
+      "project",
+      "config",
+      "demo",
+      "--set",
+      `${home}/none`,
+    ],
+  ];
+  const said = await Promise.all(rows.map(async ([, , ...args]) => ao(args)));
+  expect(said).toEqual(rows.map(([code, line]) => ({ code, out: "", err: `ao: ${line}` })));
+});
