@@ -21,6 +21,7 @@ export function loadRoute(app: App, edge: Edge): void {
             lanes: z.array(z.object({ lane: z.string(), open: z.number(), oldestAt: z.number() })),
             rows: z.record(z.string(), z.number()),
             bytes: z.number(),
+            journalBytes: z.number(),
             bus: z.string(),
           }),
         },
@@ -29,7 +30,7 @@ export function loadRoute(app: App, edge: Edge): void {
     () => {
       const { isReady, parts } = edge.health();
       const { store, bus } = edge.system;
-      const { rows, bytes } = store.stats();
+      const { rows, bytes, journalBytes } = store.stats();
       const state = bus.state();
       return {
         isReady,
@@ -38,6 +39,7 @@ export function loadRoute(app: App, edge: Edge): void {
         lanes: lanesOf(edge),
         rows: { ...rows },
         bytes,
+        journalBytes,
         bus: state.type === "down" ? `down: ${state.reason}` : state.type,
       };
     },

@@ -154,6 +154,11 @@ export const Settings = z.strictObject({
       callers: z.number().int().positive().default(1_024),
     })
     .prefault({}),
-  journal: z.strictObject({ keepDays: z.number().positive().default(30) }).prefault({}),
+  journal: z
+    .strictObject({
+      keepDays: z.number().positive().default(30),
+      maxBytes: z.number().int().min(16_777_216).default(4_294_967_296),
+    })
+    .prefault({}),
 });
 export type Settings = z.infer<typeof Settings>;

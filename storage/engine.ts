@@ -54,6 +54,9 @@ export interface Engine {
   /** Writes at once, for opening. */
   writeNow(ops: readonly Op[]): void;
   count(table: TableName): number;
+  /** Bytes that the rows of a table take; what was removed is room for others and does not count. */
+  size(table: TableName): number;
+  /** Of everything, with the room for rows to come. */
   bytes(): number;
   /** Lets other work of the process go on between two slices of a long task. */
   breathe(): Promise<void>;

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { open, type Database } from "lmdb";
+import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { TABLES, type Engine, type Op, type Range, type TableName } from "./engine.ts";
 import { copyInto } from "./lmdb-backup.ts";
@@ -96,7 +97,7 @@ function readsOf(
   tables: Tables,
   file: string,
   attempt: <Result>(tried: string, act: () => Result) => Result,
-): Pick<Engine, "get" | "range" | "count"> {
+): Pick<Engine, "get" | "range" | "count" | "size"> {
   function textOf(key: Buffer, value: Buffer): string {
     const text = unseal(key, value);
     if (text === undefined) throw damaged(file, "a row does not match its checksum");
@@ -125,7 +126,8 @@ function readsOf(
         rows.return?.();
       }
     },
-    count: (table) => attempt("read", () => entryCount(tables[table].getStats())),
+    count: (table) => attempt("read", () => statsOf(tables[table]).entryCount),
+    size: (table) => attempt("read", () => sizeOf(statsOf(tables[table]))),
   };
 }
 
@@ -193,6 +195,21 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
   }
 }
 
-function entryCount(stats: object): number {
-  return "entryCount" in stats && typeof stats.entryCount === "number" ? stats.entryCount : 0;
+/** What lmdb tells of one table; its own types call it an object. */
+const TableStats = z.object({
+  entryCount: z.number(),
+  pageSize: z.number(),
+  treeBranchPageCount: z.number(),
+  treeLeafPageCount: z.number(),
+  overflowPages: z.number(),
+});
+type TableStats = z.infer<typeof TableStats>;
+
+function statsOf(table: Database<Buffer, Buffer>): TableStats {
+  return TableStats.parse(table.getStats());
+}
+
+function sizeOf(stats: TableStats): number {
+  const { treeBranchPageCount, treeLeafPageCount, overflowPages, pageSize } = stats;
+  return (treeBranchPageCount + treeLeafPageCount + overflowPages) * pageSize;
 }

@@ -107,6 +107,7 @@ function memoryEngine(disk: DiskState, place: string): Engine {
     },
     writeNow,
     count: (table) => rowsOf(table).length,
+    size: (table) => rowsOf(table).reduce((sum, row) => sum + row.value.length, 0),
     bytes: () => TABLES.flatMap(rowsOf).reduce((sum, row) => sum + row.value.length, 0),
     breathe: async () => Promise.resolve(),
     backup: async (folder) => {

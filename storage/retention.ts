@@ -15,12 +15,16 @@ import type { WriteQueue } from "./write-queue.ts";
 
 // Retention
 //
-// Removes what is older than the cut. Walks the log once, from where the last slice stopped: when the walk comes to a
-// checkpoint, the entries of that actor before it are no longer needed to rebuild any state that is kept.
+// Removes what is older than the cut, and what is too much. Walks the log once, from where the last slice stopped: when
+// the walk comes to a checkpoint, the entries of that actor before it are no longer needed to rebuild any state that is
+// kept.
 //
 //   P1. An actor keeps its newest checkpoint before the cut and every entry after that checkpoint.
 //   P2. An entry leaves together with its seen row and its place in a run, in one transaction with the mark of how far the walk is.
-//   P3. A slice removes at most `limit` entries, letters and marks of stale messages; fewer only when none is left.
+//   P3. A slice removes at most `limit` entries, letters and marks of stale messages; fewer only when none is left that
+//       is too old.
+//   P4. Over `maxBytes` each of the log, the letters and the marks gives up its oldest rows in proportion, but for what
+//       P1 keeps.
 
 /** How far a slice came: the log up to here, so many entries, and for each actor the seq before which all go. */
 interface Walk {
@@ -29,6 +33,7 @@ interface Walk {
   readonly cleared: Map<Address, number>;
 }
 
+const PRUNED = ["log", "runs", "seen", "stale", "dead"] as const;
 // Entries read between two breaths: about 2 ms of work.
 const CHUNK = 500;
 
@@ -42,12 +47,18 @@ interface Shelf {
 /** Prunes one slice; how many entries, letters and marks of stale messages were removed. */
 export async function pruneSlice(
   { engine, queue, index }: Shelf,
-  { before, limit }: Retention,
+  { before: asked, maxBytes, limit }: Retention,
 ): Promise<number> {
   const reader = readerOf(engine);
   const ops: Op[] = [];
-  let count = pruneLetters(reader, ops, { before, limit });
-  count += pruneStale(reader, ops, { before, limit: limit - count });
+  const share = maxBytes === undefined ? 0 : shareOver(engine, maxBytes);
+  const all = engine.count("log") + engine.count("stale") + engine.count("dead");
+  // Of a slice, too, each gives its part: else the first kind would be gone before the next one gave anything.
+  const over = (table: "dead" | "stale"): number =>
+    Math.ceil(engine.count(table) * Math.min(share, limit / all));
+  let count = pruneLetters(reader, ops, { before: asked, over: over("dead"), limit });
+  count += pruneStale(reader, ops, { before: asked, over: over("stale"), limit: limit - count });
+  const before = Math.max(asked, endOfShare(reader, share));
   const pruned = reader.get("meta", ["pruned"])?.pruned ?? { upTo: 0, removed: 0 };
   const walk: Walk = { upTo: pruned.upTo, removed: 0, cleared: new Map() };
   // What is not indexed yet has no row to remove.
@@ -68,22 +79,55 @@ export async function pruneSlice(
   return count + walk.removed;
 }
 
-function pruneLetters(reader: Reader, ops: Op[], { before, limit }: Retention): number {
+/** What the rows take of which old ones are removed here. */
+export function prunableBytes(engine: Engine): number {
+  return PRUNED.reduce((sum, table) => sum + engine.size(table), 0);
+}
+
+/** The part of all that can be pruned which is more than `maxBytes` (P4), 0 to 1. */
+function shareOver(engine: Engine, maxBytes: number): number {
+  const used = prunableBytes(engine);
+  return used <= maxBytes ? 0 : 1 - maxBytes / used;
+}
+
+/** The time before which this share of the log was committed. */
+function endOfShare(reader: Reader, share: number): number {
+  if (share === 0) return 0;
+  const [oldest] = reader.list("log", { limit: 1 });
+  const [newest] = reader.list("log", { isReverse: true, limit: 1 });
+  if (oldest === undefined || newest === undefined) return 0;
+  const [first, last] = [oldest[0].globalSeq, newest[0].globalSeq];
+  const at = first + Math.ceil((last - first) * share);
+  const [end] = reader.list("log", { start: [at], limit: 1 });
+  // All that came with it goes too, else one large commit could hold everything up.
+  return (end?.[0].committedAt ?? 0) + 1;
+}
+
+interface Cut {
+  readonly before: number;
+  /** So many go however young they are. */
+  readonly over: number;
+  readonly limit: number;
+}
+
+function pruneLetters(reader: Reader, ops: Op[], { before, over, limit }: Cut): number {
   let count = 0;
   for (const letter of reader.each("dead", { limit })) {
-    if (letter.at >= before) break;
+    if (letter.at >= before && count >= over) break;
     ops.push(...removalOfLetter(reader, letter));
     count += 1;
   }
   return count;
 }
 
-function pruneStale(reader: Reader, ops: Op[], { before, limit }: Retention): number {
-  const rows = reader.list("stale", { end: [before], limit });
-  for (const [at, id] of rows) {
+function pruneStale(reader: Reader, ops: Op[], { before, over, limit }: Cut): number {
+  let count = 0;
+  for (const [at, id] of reader.list("stale", { limit })) {
+    if (at >= before && count >= over) break;
     ops.push(...removalOfStale(reader, at, id));
+    count += 1;
   }
-  return rows.length;
+  return count;
 }
 
 function isOlder(reader: Reader, upTo: number, before: number): boolean {
@@ -96,7 +140,7 @@ function walkLog(
   { reader, index }: { reader: Reader; index: JournalIndex },
   ops: Op[],
   walk: Walk,
-  { before, limit }: Retention,
+  { before, limit }: { before: number; limit: number },
 ): boolean {
   for (const [entry] of reader.each("log", { start: [walk.upTo + 1], limit: CHUNK })) {
     const { address, seq, globalSeq, committedAt, checkpoint } = entry;

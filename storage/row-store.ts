@@ -2,7 +2,7 @@ import { Failure } from "../machines/failures.ts";
 import type { Address, KindName } from "../machines/ids.ts";
 import { TABLES, type Engine, type Range } from "./engine.ts";
 import { unmark } from "./generation.ts";
-import { pruneSlice } from "./retention.ts";
+import { prunableBytes, pruneSlice } from "./retention.ts";
 import { journalIndex, type JournalIndex } from "./journal-index.ts";
 import {
   headAfter,
@@ -66,6 +66,7 @@ export function rowStore(engine: Engine, options: { place: string; newCluster: s
         seen: engine.count("seen") + index.unwrittenIds,
       },
       bytes: engine.bytes(),
+      journalBytes: prunableBytes(engine),
     }),
     close: async () => {
       closing ??= closeAfter(queue, engine, index);

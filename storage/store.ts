@@ -204,6 +204,8 @@ export interface Head {
 export interface Retention {
   /** Entries committed before this are pruned, with their log and seen rows; an actor's newest checkpoint stays. */
   readonly before: number;
+  /** What all that can be pruned may take; the oldest of each kind that is over goes as well. No bound when absent. */
+  readonly maxBytes?: number;
   /** At most so many entries in one slice. */
   readonly limit: number;
 }
@@ -249,7 +251,11 @@ export interface Store {
   prune(retention: Retention): Promise<number>;
   /** A consistent copy into an empty folder, while commits go on. */
   backup(folder: string): Promise<void>;
-  /** Rows per table and bytes used. */
-  stats(): { readonly rows: Readonly<Record<string, number>>; readonly bytes: number };
+  /** Rows per table, the bytes of all with the room for rows to come, and those of what `prune` bounds. */
+  stats(): {
+    readonly rows: Readonly<Record<string, number>>;
+    readonly bytes: number;
+    readonly journalBytes: number;
+  };
   close(): Promise<void>;
 }

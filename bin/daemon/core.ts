@@ -117,7 +117,8 @@ function systemPart(workshop: Workshop, core: Core): Part {
       const collector = addressOf("collector", LOCAL);
       const woken = system.ask({ to: collector, type: "collector.wake", data: {} });
       woken.catch((error: unknown) => log(`trouble: wake the collector: ${String(error)}`));
-      const pruning = retention({ store, clock, keepMs: settings.journal.keepDays * 86_400_000 });
+      const { keepDays, maxBytes } = settings.journal;
+      const pruning = retention({ store, clock, keepMs: keepDays * 86_400_000, maxBytes });
       return Promise.resolve({
         exited: system.finished.then(
           () => ({ cause: "clean" as const }),

@@ -1,11 +1,22 @@
 import { describe, expect, it } from "vitest";
 import type { Address } from "../../machines/ids.ts";
+import type { Store } from "../../storage/store.ts";
 import { failureOf } from "./failure-of.ts";
 import { PLACES } from "./places.ts";
 import { commitOf, DAY, deadLetter, history, seenRow, seqsOf, snapshotRow } from "./rows.ts";
 
 const a: Address = "session/a";
 const b: Address = "session/b";
+
+/** Prunes slice by slice to a size, whatever the age; how many were removed. */
+async function prunedTo(store: Store, maxBytes: number): Promise<number> {
+  let removed = 0;
+  for (let slice = 1; slice > 0; removed += slice) {
+    // oxlint-disable-next-line no-await-in-loop -- slice by slice
+    slice = await store.prune({ before: 0, maxBytes, limit: 100 });
+  }
+  return removed;
+}
 
 describe.each(PLACES)("$name store", ({ makePlace }) => {
   describe("prune", () => {
@@ -51,6 +62,31 @@ describe.each(PLACES)("$name store", ({ makePlace }) => {
       await store.prune({ before: 5 * DAY, limit: 100 });
       expect(store.deadLetter(1)).toBeUndefined();
       expect(store.seen("again")?.outcome).toMatchObject({ type: "applied" });
+    });
+
+    it("P4: gives up the oldest of each kind in proportion when all takes more than it may", async () => {
+      const store = makePlace().open();
+      const journal = Array.from({ length: 20 }, (_, n) => history(`session/s${n}`, 100, 5))
+        .flat()
+        .toSorted((x, y) => x.committedAt - y.committedAt)
+        .map((entry, n) => ({ ...entry, globalSeq: n + 1 }));
+      const dead = Array.from({ length: 400 }, (_, n) => ({ ...deadLetter(n + 1), at: 5 * DAY }));
+      await store.commit(commitOf({ journal, dead }));
+      const kept = () => [store.stats().rows["log"] ?? 0, store.stats().rows["dead"] ?? 0];
+      await prunedTo(store, 1e12);
+      expect(kept()).toEqual([2_000, 400]);
+      expect(store.stats().journalBytes).toBeGreaterThan(600_000);
+      const halves = await prunedTo(store, 200_000);
+      expect(halves).toBeGreaterThan(500);
+      const [entries = 0, letters = 0] = kept();
+      // P1 keeps up to five entries of each actor that the proportion would take.
+      expect(store.stats().journalBytes).toBeLessThan(240_000);
+      expect(Math.abs(entries / 2_000 - letters / 400)).toBeLessThan(0.25);
+      expect(store.log({ after: 0, limit: 1 })[0]?.globalSeq).toBeGreaterThan(1);
+      expect(store.log({ after: 1_999, limit: 1 })).toHaveLength(1);
+      await prunedTo(store, 1);
+      // Each actor keeps its newest checkpoint and what came after it (P1).
+      expect(kept()).toEqual([20 * 5, 0]);
     });
 
     it("P3: goes on where the last slice stopped, over restarts, until nothing is left", async () => {

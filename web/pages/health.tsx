@@ -37,6 +37,7 @@ interface Load extends Ready {
   }[];
   readonly rows: Readonly<Record<string, number>>;
   readonly bytes: number;
+  readonly journalBytes: number;
   readonly bus: string;
 }
 
@@ -121,6 +122,8 @@ function Lanes({ load }: { readonly load: Load | undefined }): ReactNode {
       <dl className="facts">
         <dt>size</dt>
         <dd>{((load?.bytes ?? 0) / 1e6).toFixed(1)} MB</dd>
+        <dt>journal, seen ids, dead letters</dt>
+        <dd>{((load?.journalBytes ?? 0) / 1e6).toFixed(1)} MB</dd>
         {Object.entries(load?.rows ?? {}).map(([name, rows]) => (
           <div key={name} style={{ display: "contents" }}>
             <dt>{plain(name)}</dt>
