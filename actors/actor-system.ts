@@ -256,6 +256,10 @@ export class ActorSystem implements System {
     };
   }
 
+  get liveActors(): number {
+    return this.#host.liveActors;
+  }
+
   stateAt(address: Address, seq: number): StateAt | undefined {
     return stateAt(this.store, { kinds: this.kinds, address, seq });
   }

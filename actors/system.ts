@@ -90,6 +90,8 @@ export interface System {
   /** Lets a quarantined actor take messages again. */
   release(address: Address): Promise<void>;
   report(): IntakeReport;
+  /** Actors in memory now; `limits.liveActors` at most, the others are in the store. */
+  readonly liveActors: number;
   /** Undefined for an unknown actor, or a seq that was pruned or not reached. */
   stateAt(address: Address, seq: number): StateAt | undefined;
   enabled(address: Address): Enabled[];

@@ -75,6 +75,7 @@ export function metricsOf(app: App, edge: Edge): Registry {
     "Orders that have not had their effect yet",
     () => edge.system.report().outbox,
   );
+  gauge("ao_live_actors", "Actors in memory", () => edge.system.liveActors);
   gauge("ao_timers", "Armed timers", () => edge.system.report().timers);
   gauge("ao_ready", "1 when every part works", () => Number(edge.health().isReady));
   gauge("ao_resident_bytes", "Resident memory", () => process.memoryUsage.rss());

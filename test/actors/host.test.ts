@@ -268,10 +268,12 @@ describe("R8: contained", () => {
     await world.open("parent");
     await world.open("a", { parent: "parent" });
     await world.open("b");
-    for (let n = 0; n < 3; n += 1) await world.ask("session/a", "tally.throw");
+    const thrown: unknown[] = [];
+    for (let n = 0; n < 3; n += 1) thrown.push(await world.ask("session/a", "tally.throw"));
     const refused = await world.ask("session/a", "tally.add", { n: 1 });
     await world.ask("session/b", "tally.add", { n: 1 });
     await settle();
+    expect(thrown).toMatchObject(thrown.map(() => ({ type: "dead", code: "STEP_THREW" })));
     expect(refused).toMatchObject({ type: "dead", code: "ACTOR_QUARANTINED" });
     expect(world.tally("parent").quarantined).toBe(1);
     expect(world.tally("b").sum).toBe(1);
@@ -326,10 +328,15 @@ describe("R10: bounded", () => {
   it("keeps few actors live, and nobody can tell from outside", async () => {
     const world = new World({ settings: { limits: { liveActors: 2 } } });
     const names = ["a", "b", "c", "d", "e"];
+    const live: number[] = [];
     for (const name of names) await world.open(name);
     for (const n of [1, 2, 3]) {
-      for (const name of names) await world.ask(`session/${name}`, "tally.add", { n });
+      for (const name of names) {
+        await world.ask(`session/${name}`, "tally.add", { n });
+        live.push(world.system.liveActors);
+      }
     }
+    expect(new Set(live)).toEqual(new Set([2]));
     expect(names.map((name) => world.tally(name).sum)).toEqual([6, 6, 6, 6, 6]);
   });
 

@@ -66,4 +66,19 @@ describe("a write that fails", () => {
     await store.commit(batch(2));
     expect([store.snapshot(a)?.seq, store.head().position?.seq]).toEqual([2, 2]);
   });
+
+  it("Q2: fails those that wait for the next transaction too", async () => {
+    const disk = memoryDisk();
+    const store = memoryStore({ disk });
+    await store.commit(batch(1));
+    disk.hold();
+    disk.failNextWrite();
+    const underWay = store.commit(batch(2));
+    await Promise.resolve();
+    await Promise.resolve();
+    const results = Promise.allSettled([underWay, store.commit(batch(3)), store.commit(batch(4))]);
+    disk.release();
+    expect((await results).map(({ status }) => status)).toEqual(Array(3).fill("rejected"));
+    expect([store.snapshot(a)?.seq, store.head().position?.seq]).toEqual([1, 1]);
+  });
 });
