@@ -1,4 +1,11 @@
-import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
+import {
+  createElement,
+  useEffect,
+  useMemo,
+  useState,
+  type ComponentType,
+  type ReactNode,
+} from "react";
 import { keptToken, onSignedOut } from "./model/client.ts";
 import { useKeys } from "./model/keys.ts";
 import { go, useRoute, type Route } from "./model/route.ts";
@@ -10,25 +17,31 @@ import { KeyList } from "./parts/key-list.tsx";
 import { Shell } from "./parts/shell.tsx";
 import { Notice } from "./parts/notice.tsx";
 
+type PageOf = ComponentType<{ readonly route: Route }>;
+
 // Loaded when one is looked at: the chart is most of what there is to load.
-const ActorPage = lazy(async () =>
-  import("./pages/actor.tsx").then((page) => ({ default: page.ActorPage })),
+const LATER: ReadonlyMap<string, () => Promise<PageOf>> = new Map(
+  Object.entries({
+    actors: async () => import("./pages/actor.tsx").then((page) => page.ActorPage),
+    terminals: async () => import("./pages/terminals.tsx").then((page) => page.TerminalsPage),
+    machines: async () => import("./pages/machines.tsx").then((page) => page.MachinesPage),
+    causes: async () => import("./pages/causes.tsx").then((page) => page.CausesPage),
+    supervision: async () => import("./pages/supervision.tsx").then((page) => page.SupervisionPage),
+    health: async () => import("./pages/health.tsx").then((page) => page.HealthPage),
+  }),
 );
-const TerminalsPage = lazy(async () =>
-  import("./pages/terminals.tsx").then((page) => ({ default: page.TerminalsPage })),
-);
-const MachinesPage = lazy(async () =>
-  import("./pages/machines.tsx").then((page) => ({ default: page.MachinesPage })),
-);
-const CausesPage = lazy(async () =>
-  import("./pages/causes.tsx").then((page) => ({ default: page.CausesPage })),
-);
-const SupervisionPage = lazy(async () =>
-  import("./pages/supervision.tsx").then((page) => ({ default: page.SupervisionPage })),
-);
-const HealthPage = lazy(async () =>
-  import("./pages/health.tsx").then((page) => ({ default: page.HealthPage })),
-);
+/** What is there of these, or why it is not. */
+const loaded = new Map<string, PageOf | Error>();
+
+/** Loads what draws the page of a route; undefined when it is there. */
+export function loadPage({ parts: [first = ""] }: Route): Promise<void> | undefined {
+  const load = LATER.get(first);
+  if (load === undefined || typeof loaded.get(first) === "function") return undefined;
+  return load().then(
+    (page) => void loaded.set(first, page),
+    (error: unknown) => void loaded.set(first, new Error(String(error))),
+  );
+}
 
 /** The pages: which one the address names, or the way in. */
 export function App({ refusal }: { readonly refusal: string | undefined }): ReactNode {
@@ -58,9 +71,7 @@ function Pages(): ReactNode {
   return (
     <Shell route={route} onKeys={() => showKeys(true)}>
       <Failing key={route.path}>
-        <Suspense fallback={<Notice title="Loading …" />}>
-          <Page route={route} />
-        </Suspense>
+        <Page route={route} />
       </Failing>
       <KeyList isOpen={areKeysShown} onClose={() => showKeys(false)} />
     </Shell>
@@ -70,12 +81,11 @@ function Pages(): ReactNode {
 function Page({ route }: { readonly route: Route }): ReactNode {
   const [first = ""] = route.parts;
   if (first === "") return <Board route={route} />;
-  if (first === "machines") return <MachinesPage route={route} />;
-  if (first === "causes") return <CausesPage route={route} />;
-  if (first === "supervision") return <SupervisionPage />;
-  if (first === "health") return <HealthPage />;
-  if (first === "terminals") return <TerminalsPage route={route} />;
-  if (first === "actors" && route.parts.length === 3) return <ActorPage route={route} />;
+  const page = loaded.get(first);
+  if (page instanceof Error) throw page;
+  if (page !== undefined && (first !== "actors" || route.parts.length === 3)) {
+    return createElement(page, { route });
+  }
   return (
     <Notice title="There is no such page">
       <p>

@@ -43,13 +43,37 @@ export interface Watched {
   readonly strangers: string[];
 }
 
-/** A signed-in page of its own context, at a path; closed with the test, which fails when it complained. */
+/** The daemon that the pages are of. */
+interface Served {
+  run(): { url: string };
+  post(path: string, body?: object): Promise<Record<string, unknown>>;
+}
+
+/**
+ * A page of its own context, at a path, in a browser that was signed in before; closed with the test, which fails when
+ * it complained.
+ */
 export async function signedIn(
   browser: Browser,
-  world: { run(): { url: string }; post(path: string): Promise<{ code: string }> },
+  world: Served,
   { path = "/", ...options }: BrowserContextOptions & { readonly path?: string } = {},
 ): Promise<Watched> {
   const { url } = world.run();
+  const { code } = await world.post("/web/codes");
+  const { token } = await world.post("/web/tokens", { code });
+  const localStorage = [{ name: "ao.token", value: String(token) }];
+  const storageState = { cookies: [], origins: [{ origin: url, localStorage }] };
+  const watched = await watchedPage(browser, url, { storageState, ...options });
+  await watched.page.goto(`${url}${path}`);
+  return watched;
+}
+
+/** A page of its own context that nobody signed in, at no address yet; closed with the test as `signedIn` says. */
+export async function watchedPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
@@ -68,10 +92,6 @@ export async function signedIn(
     await context.close();
     expect({ complaints, strangers }).toEqual({ complaints: [], strangers: [] });
   });
-  const { code } = await world.post("/web/codes");
-  await page.goto(`${url}/#code=${code}`);
-  await page.locator(".link-state[data-state=live]").waitFor();
-  if (path !== "/") await page.goto(`${url}${path}`);
   return { page, complaints, strangers };
 }
 

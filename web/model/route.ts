@@ -3,6 +3,9 @@ import { useSyncExternalStore } from "react";
 // Route
 //
 // Where the reader is: the address, no more. Links are plain anchors; a click on one of ours does not load the page anew.
+//
+//   A1. The page before stays until the next one can be drawn: a word that something is loading would stand for a third of
+//       a second, which is longer than the loading.
 
 export interface Route {
   readonly path: string;
@@ -13,6 +16,16 @@ export interface Route {
 
 const listeners = new Set<() => void>();
 let current = read();
+let prepare: Prepare = () => undefined;
+
+/** Gets ready what draws a route, and never fails; undefined when that is there. */
+export type Prepare = (route: Route) => Promise<void> | undefined;
+
+/** Asked before each change of the route; resolves once the first route can be drawn. */
+export async function prepareBy(by: Prepare): Promise<void> {
+  prepare = by;
+  await prepare(current);
+}
 
 export function useRoute(): Route {
   return useSyncExternalStore(subscribe, () => current);
@@ -22,8 +35,9 @@ export function useRoute(): Route {
 export function go(href: string, options: { replace?: boolean } = {}): void {
   if (options.replace === true) history.replaceState(null, "", href);
   else history.pushState(null, "", href);
-  changed();
-  if (options.replace !== true) window.scrollTo(0, 0);
+  changed(() => {
+    if (options.replace !== true) window.scrollTo(0, 0);
+  });
 }
 
 /** Sets members of the query in place; null takes one out. */
@@ -39,7 +53,7 @@ export function setQuery(members: Readonly<Record<string, string | null>>): void
 
 /** Makes clicks on our own links, and the browser's way back, change the route. */
 export function followLinks(): void {
-  window.addEventListener("popstate", changed);
+  window.addEventListener("popstate", () => changed());
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || isModified(event)) return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
@@ -65,9 +79,18 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-function changed(): void {
-  current = read();
-  for (const listener of listeners) listener();
+function changed(then: () => void = () => {}): void {
+  const { href } = location;
+  const change = (): void => {
+    // Another one was gone to meanwhile.
+    if (location.href !== href) return;
+    current = read();
+    for (const listener of listeners) listener();
+    then();
+  };
+  const preparing = prepare(read());
+  if (preparing === undefined) change();
+  else void preparing.then(change);
 }
 
 function read(): Route {
