@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Failure } from "../machines/failures.ts";
 
 // Run file
@@ -18,10 +18,10 @@ export interface RunFile {
   readonly version: string;
 }
 
-/** The data directory: AO_HOME, else `~/.ao`. */
+/** The absolute path of the data directory: AO_HOME, else `~/.ao`. */
 export function homeOf(env: NodeJS.ProcessEnv): string {
   const given = env["AO_HOME"];
-  return given === undefined || given === "" ? join(homedir(), ".ao") : given;
+  return given === undefined || given === "" ? join(homedir(), ".ao") : resolve(given);
 }
 
 /** What `run.json` says, whether its daemon is still there or not; undefined without one that makes sense. */

@@ -65,8 +65,16 @@ export interface Edge {
   readonly health: () => Health;
   /** The daemon's parts, and what it took to keep them up. */
   readonly trees?: () => readonly PartsTree[];
-  /** Fails with REPOSITORY_INVALID, REPOSITORY_EMPTY or GIT_FAILED. */
-  readonly inspectRepository: (path: string) => Promise<Repository>;
+  /** Fails with REPOSITORY_INVALID, REPOSITORY_EMPTY, GIT_FAILED, or BRANCH_UNKNOWN for the branch that was named. */
+  readonly inspectRepository: (
+    path: string,
+    options?: { readonly defaultBranch?: string | undefined },
+  ) => Promise<Repository>;
+  /** The highest numbers of sessions and objectives of a project that a repository has seen. Fails with GIT_FAILED. */
+  readonly usedNumbers?: (
+    root: string,
+    projectId: string,
+  ) => Promise<{ readonly lastSession: number; readonly lastObjective: number }>;
   /** Fails with BRANCH_UNKNOWN when one of the branches is not published, REMOTE_UNREACHABLE when nobody can say. */
   readonly checkPublished?: (root: string, branches: readonly string[]) => Promise<void>;
   /** The last lines of a terminal. Fails with TMUX_UNREACHABLE or PANE_GONE. */

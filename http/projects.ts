@@ -66,6 +66,8 @@ const Registered = z.object({
   root: z.string(),
   defaultBranch: z.string(),
   origin: z.string().optional(),
+  lastSession: z.number().optional(),
+  lastObjective: z.number().optional(),
 });
 
 function registerRoute(app: App, edge: Edge): void {
@@ -84,9 +86,13 @@ function registerRoute(app: App, edge: Edge): void {
       const path = resolve(body.path);
       // A repeat is answered with the first outcome, though the repository may be gone by now (D2).
       const first = Registered.safeParse(firstDataOf(edge, request)).data;
-      const repository = first?.root === path ? first : await edge.inspectRepository(path);
-      const to = addressOf("project", body.id ?? nameOf(repository.root));
+      const isRepeat = first?.root === path;
+      const { defaultBranch } = body;
+      const repository = isRepeat ? first : await edge.inspectRepository(path, { defaultBranch });
+      const id = body.id ?? nameOf(repository.root);
+      const to = addressOf("project", id);
       const data = toJson({
+        ...(isRepeat ? {} : await edge.usedNumbers?.(repository.root, id)),
         ...repository,
         scm: body.scm,
         defaultBranch: body.defaultBranch ?? repository.defaultBranch,

@@ -59,6 +59,7 @@ export interface ServerOptions extends Pick<
   | "trees"
   | "screens"
   | "isDirty"
+  | "usedNumbers"
   | "survey"
   | "attach"
   | "toldOf"

@@ -17,6 +17,7 @@ import type { Seen } from "./recording.ts";
 
 // `<project>-<n>` must still be a token.
 const LONGEST_ID = 48;
+const MOST_NUMBER = 999_999_999;
 const ACTIVE_LIMIT = 1_000;
 
 const Empty = z.object({});
@@ -26,6 +27,9 @@ const Registration = z.object({
   defaultBranch: z.string().min(1).max(256),
   origin: z.string().max(4_096).nullish(),
   config: ProjectConfig,
+  /** The highest n that the repository has seen of each, from any data directory: the next is above it. */
+  lastSession: z.number().int().nonnegative().max(MOST_NUMBER).optional(),
+  lastObjective: z.number().int().nonnegative().max(MOST_NUMBER).optional(),
 });
 
 export const accepts = {

@@ -108,9 +108,15 @@ const machine = setup({
     hasPredecessors: (seen) => isClean(seen) && seen.context.orchestrators.length > 0,
   },
   actions: {
-    noteRegistration: assign(({ event }) => {
+    noteRegistration: assign(({ context, event }) => {
       assertEvent(event, "project.register");
-      return { ...event.data, origin: event.data.origin ?? null };
+      const { lastSession = 0, lastObjective = 0, ...registered } = event.data;
+      return {
+        ...registered,
+        origin: registered.origin ?? null,
+        nextSession: Math.max(context.nextSession, lastSession + 1),
+        nextObjective: Math.max(context.nextObjective, lastObjective + 1),
+      };
     }),
     noteConfig: assign(({ event }) => {
       assertEvent(event, "project.configure");

@@ -29,6 +29,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   SESSION_NOT_RESUMABLE: "start another: ao spawn <project> <prompt>",
   TERMINAL_NOT_LIVE: "see why: ao show <session>",
   QUEUE_FULL: "see what it waits for: ao show <session>",
+  PANE_GONE: "see what became of it: ao show <session>",
   REVIEW_INVALID: "see what there is: ao review ls <session>",
   REVIEW_NOT_FOUND: "see what there is: ao ls, and ao review ls <session> --json",
   SUBMIT_TOKEN_INVALID: "give the --token that stands in the reviewer's task",

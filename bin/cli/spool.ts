@@ -20,6 +20,9 @@ export function spool(home: string, message: SpooledMessage): string {
   try {
     return written(home, message);
   } catch (cause) {
+    if (!existsSync(home)) {
+      throw new Failure("DAEMON_DOWN", `no daemon has ever run for ${home}`, { cause });
+    }
     const isFull = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
     const seen = cause instanceof Error ? cause.message : String(cause);
     const tried = `keep it in ${home} until a daemon runs`;

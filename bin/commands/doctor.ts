@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { z } from "zod";
 import { inspectRepository } from "../../adapters/git-repository.ts";
@@ -37,7 +37,7 @@ const INSTALL = process.platform === "darwin" ? "brew install" : "sudo apt-get i
 
 /** Looks at everything the daemon needs and says how to mend what is wrong. The answer is 0 when nothing is. */
 export async function doctor(output: Output): Promise<number> {
-  const home = resolve(homeOf(process.env));
+  const home = homeOf(process.env);
   const folder = homeFinding(home);
   const findings = [
     nodeFinding(),

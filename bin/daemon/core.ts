@@ -10,6 +10,7 @@ import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import { checkPublished } from "../../adapters/forge-local.ts";
 import { git } from "../../adapters/git.ts";
 import { inspectRepository } from "../../adapters/git-repository.ts";
+import { usedNumbers } from "../../adapters/used-names.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
 import { Failure } from "../../machines/failures.ts";
@@ -151,7 +152,8 @@ function httpPart(workshop: Workshop, core: Core): Part {
         hasProgram: outside.hasProgram,
         version,
         health: () => healthOf(workshop, core),
-        inspectRepository: async (path) => inspectRepository(path),
+        inspectRepository,
+        usedNumbers: async (root, projectId) => usedNumbers(root, projectId),
         checkPublished: async (cwd, branches) =>
           checkPublished(branches, { cwd, timeoutMs: ORIGIN_MS }),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),

@@ -14,6 +14,7 @@ import type { Settings } from "../../machines/settings.ts";
 import type { SupervisorSpec } from "../../machines/supervision.ts";
 import { takeWriterLock, type WriterLock } from "../../storage/writer-lock.ts";
 import { coreParts } from "./core.ts";
+import { sweepDrafts } from "./drafts.ts";
 import { fileNotes } from "./notes.ts";
 import { outsideOf } from "./outside.ts";
 import { makeHome, readSettings, secretsOf } from "../home.ts";
@@ -52,6 +53,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     // One that is there now is of a daemon that was killed.
     removeRunFile(home);
+    sweepDrafts(home, Date.now());
     const settings = readSettings(home);
     const secrets = secretsOf(home);
     writeShim(home, options.entry);

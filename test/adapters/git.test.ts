@@ -5,6 +5,7 @@ import { git, tryGit } from "../../adapters/git.ts";
 import { gitFailure, withoutPasswords } from "../../adapters/git-failures.ts";
 import { workspaceFacts } from "../../adapters/git-facts.ts";
 import { inspectRepository } from "../../adapters/git-repository.ts";
+import { usedNumbers } from "../../adapters/used-names.ts";
 import type { FailureCode } from "../../machines/failures.ts";
 import { tempFolder } from "../support/folder.ts";
 import {
@@ -176,6 +177,19 @@ describe("inspecting a repository", () => {
       root: join(outer.path, "lib"),
     });
     expect(await inspectRepository(outer.path)).toMatchObject({ root: outer.path });
+  });
+
+  it("tells the numbers that sessions of a project have used in it, and of no other", async () => {
+    const { path } = await repositoryWithOrigin();
+    expect(await usedNumbers(path, "app")).toEqual({ lastSession: 0, lastObjective: 0 });
+    const head = await run(path, "rev-parse", "HEAD");
+    const refs = ["heads/ao/app-2", "heads/ao/app-11/fix", "heads/ao/app-90-1", "heads/app-90"];
+    const kept = ["ao/preserved/app-o3-w12", "remotes/origin/ao/app-o4-m1", "heads/ao/app-x-80"];
+    for (const ref of [...refs, ...kept]) await run(path, "update-ref", `refs/${ref}`, head);
+    expect(await usedNumbers(path, "app")).toEqual({ lastSession: 11, lastObjective: 4 });
+    expect(await usedNumbers(path, "app-x")).toEqual({ lastSession: 80, lastObjective: 0 });
+    await run(path, "update-ref", "refs/ao/preserved/app-12", head);
+    expect(await usedNumbers(path, "app")).toMatchObject({ lastSession: 12 });
   });
 
   it("takes a shallow clone", async () => {

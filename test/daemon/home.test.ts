@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { sweepDrafts } from "../../bin/daemon/drafts.ts";
 import { fileNotes } from "../../bin/daemon/notes.ts";
 import { makeHome, readSettings, secretsOf } from "../../bin/home.ts";
-import { readRunFile, removeRunFile, writeRunFile } from "../../bin/run-file.ts";
+import { homeOf, readRunFile, removeRunFile, writeRunFile } from "../../bin/run-file.ts";
 import { Settings } from "../../machines/settings.ts";
 import { supervise, supervisor } from "../../machines/supervision.ts";
 import { failureOf } from "../storage/failure-of.ts";
@@ -132,4 +133,30 @@ describe("the notes of a supervisor", () => {
       expect(fileNotes(file).load()).toBeUndefined();
     },
   );
+});
+
+it("is one folder wherever it is named from: agents and tmux work elsewhere", () => {
+  expect(homeOf({ AO_HOME: "some home" })).toBe(join(process.cwd(), "some home"));
+  expect(homeOf({ AO_HOME: "/data" })).toBe("/data");
+});
+
+it("is freed of what its writers left half done long ago, and of nothing else", () => {
+  const home = tempFolder();
+  for (const folder of ["spool", "terminals/g1"])
+    mkdirSync(join(home, folder), { recursive: true });
+  const old = [
+    "run.json.12",
+    "spool/1-a.draft",
+    "spool/hook.a.1.2.draft",
+    "terminals/g1/a.1.start.9",
+  ];
+  const kept = ["config.json", "spool/1-a.json", "spool/hook.a.1.2.said", "terminals/g1/a.1.start"];
+  const young = ["spool/2-b.draft", "terminals/g1/a.2.exit.7"];
+  for (const name of [...old, ...kept, ...young]) writeFileSync(join(home, name), "x");
+  for (const name of [...old, ...kept]) utimesSync(join(home, name), 1, 1);
+  sweepDrafts(home, Date.now());
+  const left = readdirSync(home, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(home.length + 1));
+  expect(left.toSorted()).toEqual([...kept, ...young].toSorted());
 });

@@ -27,6 +27,18 @@ const configure: Told = { type: "project.configure", data: { config } };
 const ended: Told = { type: "session.ended", from: "session/mer-1" };
 
 describe("project", () => {
+  it("counts on from what the repository has seen of it, and never back", () => {
+    const machine = machineUnderTest<{ nextSession: number; nextObjective: number }>(
+      project,
+      "mer",
+    );
+    machine.send(register({ lastSession: 7, lastObjective: 2 }));
+    const { context } = machine.send(spawn());
+    expect([context.nextSession, context.nextObjective]).toEqual([9, 3]);
+    const again = machine.all({ ...ended, from: "session/mer-8" }, remove, register());
+    expect([again.value, again.context.nextSession]).toEqual(["registered", 9]);
+  });
+
   it.each([
     { title: "is registered", was: [], told: register(), state: "registered", orders: ["reply"] },
     {
