@@ -84,8 +84,14 @@ function subjectsOf(worker: WorkerFacts): Target[] {
 }
 
 /** How a branch without a pull request is named where one would have its address. */
-function branchUrl({ projectId, workspace }: Pick<WorkerFacts, "projectId" | "workspace">): string {
-  return `ao://${projectId}/branch/${workspace.branch ?? ""}`;
+export function branchUrl({
+  projectId,
+  workspace: { branch },
+}: {
+  readonly projectId: string;
+  readonly workspace: { readonly branch: string | null };
+}): string {
+  return `ao://${projectId}/branch/${branch ?? ""}`;
 }
 
 function obstacleOf(pr: { url: string; headSha: string; state: string }): string | null {
@@ -166,9 +172,13 @@ export function earlierFindings(run: Run, runs: readonly Run[]): Run | undefined
   );
 }
 
-/** The newest commit of a subject; undefined when it is gone, merged or closed. */
-export function headOf(worker: WorkerFacts, subject: Subject): string | undefined {
+/**
+ * The newest commit of a subject; undefined when it is gone, merged or closed. What began as a review of the branch goes
+ * on as one of the pull request that was made of it meanwhile.
+ */
+export function headOf(worker: WorkerFacts, { url, number, headRef }: Subject): string | undefined {
   return subjectsOf(worker).find(
-    (target) => target.obstacle === null && target.subject.url === subject.url,
+    ({ obstacle, subject }) =>
+      obstacle === null && (subject.url === url || (number === 0 && subject.headRef === headRef)),
   )?.targetSha;
 }

@@ -2,6 +2,8 @@ import { HARNESSES } from "./harnesses.ts";
 import { addressOf } from "./ids.ts";
 import type { Order } from "./order.ts";
 import type { Undeliverable } from "./children.ts";
+import { isOpen } from "./pull-requests.ts";
+import { branchUrl } from "./review-plan.ts";
 import type {
   MessageKind,
   ReviewedHead,
@@ -107,14 +109,17 @@ export function expired(
   return gone.reduce(withRefund, gone.length === 0 ? context : { ...context, messages });
 }
 
-/** Whether a reviewed commit still is what it was. */
+/** Whether a reviewed commit still is what it was: of its pull request, or of the branch, until that has one. */
 function isReviewCurrent(context: SessionContext, heads: readonly ReviewedHead[]): boolean {
-  return heads.some(({ url, headSha }) => {
-    const pr = context.prs.find((each) => each.url === url);
-    if (pr !== undefined)
-      return pr.headSha === headSha && (pr.state === "open" || pr.state === "draft");
-    return context.prs.length === 0 && context.workspace.headSha === headSha;
-  });
+  const { prs, workspace } = context;
+  if (prs.length === 0) return heads.some(({ headSha }) => headSha === workspace.headSha);
+  const branch = branchUrl(context);
+  return heads.some(({ url, headSha }) =>
+    prs.some((pr) => {
+      const isIt = pr.url === url || (url === branch && pr.headRef === workspace.branch);
+      return isIt && isOpen(pr) && pr.headSha === headSha;
+    }),
+  );
 }
 
 /** The receipt: it was not, or may not have been, typed (M4). */

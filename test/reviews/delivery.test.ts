@@ -5,6 +5,7 @@ import { ReviewWorld } from "../support/review-world.ts";
 
 const R1 = "demo-1-r1";
 const R2 = "demo-1-r2";
+const WORKED = { headSha: sha(9), branch: "ao/demo-1", dirty: false, unpushed: 1 };
 const asks = { verdict: "changes_requested", body: "Mend the loop." };
 
 async function reviewed(pulls: readonly number[] = [1]): Promise<ReviewWorld> {
@@ -78,6 +79,23 @@ describe("feedback", () => {
       state: "skipped",
       reason: "stale_head",
     });
+  });
+
+  it.each([
+    { title: "reaches the worker when its branch has become a pull request", inbox: 1, head: 9 },
+    { title: "is not typed when that pull request has moved on", inbox: 0, head: 10 },
+  ])("of a branch $title", async ({ inbox, head }) => {
+    const world = await reviewed([]);
+    await world.observe("workspace", WORKED);
+    await world.trigger();
+    await world.settle();
+    await world.says("waiting_input");
+    world.pull(1, { headRef: "ao/demo-1", headSha: sha(9) });
+    await world.tellPulls();
+    await world.submit({ runId: R1, ...asks });
+    await world.push(1, sha(head));
+    await world.says("idle");
+    expect(world.inbox).toHaveLength(inbox);
   });
 
   it("R203 is not typed while a person does not want that, though it was sent on already", async () => {
