@@ -17,7 +17,7 @@ export function standardOutput(options: { json?: boolean | undefined }): Output 
   const isPlain = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
   return {
     isJson: options.json === true,
-    width: stdout.isTTY ? stdout.columns : undefined,
+    width: stdout.isTTY ? screenSize(stdout).columns : undefined,
     hasColour: stdout.isTTY && !isPlain,
     write: (text) => {
       stdout.write(text);
@@ -26,6 +26,16 @@ export function standardOutput(options: { json?: boolean | undefined }): Output 
       process.stderr.write(`${line}\n`);
     },
   };
+}
+
+interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** How large a terminal is. One that was not told, as over a bare serial line or `docker exec`, says 0. */
+export function screenSize({ columns, rows }: Size): Size {
+  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
 }
 
 /** Facts as JSON, or as the text that `render` makes of them. */

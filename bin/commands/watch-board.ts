@@ -4,7 +4,7 @@ import { clipped } from "../../http/clipped.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
-import { age, table, type Output } from "../cli/output.ts";
+import { age, screenSize, table, type Output } from "../cli/output.ts";
 import { events } from "./event-stream.ts";
 
 // Watch board
@@ -37,7 +37,7 @@ export async function watchBoard(output: Output): Promise<void> {
   const state: State = { lines: new Map(), lostAt: undefined };
   const stopped = new AbortController();
   const draw = (): void => {
-    output.write(screenOf(output, state, { columns: stdout.columns, rows: stdout.rows }));
+    output.write(screenOf(output, state, screenSize(stdout)));
   };
   output.write(ENTER);
   stdin.setRawMode(true);
@@ -125,7 +125,7 @@ function sectionOf(
       status,
       age(since, now),
       next === null ? "" : `${next.name} in ${age(now, next.at)}`,
-      clipped(reason, 40),
+      clipped(reason.replaceAll("_", " "), 40),
       title,
     ]);
   return ["", table(output, [`${kind}s`, "status", "since", "next", "why", "title"], rows)];

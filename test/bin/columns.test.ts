@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { columns, widthOf, type Column } from "../../bin/cli/columns.ts";
-import type { Output } from "../../bin/cli/output.ts";
+import { screenSize, type Output } from "../../bin/cli/output.ts";
 
 interface Row {
   readonly id: string;
@@ -89,4 +89,9 @@ describe("a table", () => {
   it("without rows is its headings", () => {
     expect(shown(80, [])).toEqual(["ID  WHY  WORDS"]);
   });
+});
+
+it("a terminal that does not know its size is taken for one of the usual size", () => {
+  expect(screenSize({ columns: 0, rows: 0 })).toEqual({ columns: 80, rows: 24 });
+  expect(screenSize({ columns: 132, rows: 50 })).toEqual({ columns: 132, rows: 50 });
 });
