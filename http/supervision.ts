@@ -122,33 +122,42 @@ function treeOf(edge: Edge, address: Address): z.infer<typeof Tree> | undefined 
   const found = Supervisor.safeParse(context["supervisor"]);
   if (!found.success) return undefined;
   const { spec, phase, children, dueAt } = found.data;
+  // An objective that came to its end ends its members itself, and asks its supervisor no more.
+  const isOver = (context["end"] ?? null) !== null;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the shape was checked as far as it is read
   const recent = recentRestarts(context["supervisor"] as SupervisorState, edge.now());
   const pokes = Pokes.safeParse(context["pokes"]).data;
   return {
     name: address,
-    phase,
+    phase: isOver ? "stopped" : phase,
     strategy: spec.strategy,
     intensity: spec.intensity,
     periodMs: spec.periodMs,
     restarts: countsOf(recent),
     dueAt,
-    parts: children.map((child) => withAddress(edge, Child.parse(child), address)),
+    parts: children.map((child) => {
+      const { id, ...rest } = Child.parse(child);
+      const own = childAddress(id, address, context);
+      const isThere = own !== undefined && edge.system.store.snapshot(own) !== undefined;
+      return { id, ...rest, ...(isThere && { address: own }), ...(isOver && { state: "ended" }) };
+    }),
     ...(pokes !== undefined && pokes.length > 0 && { pokes: pokes.slice(-10) }),
   };
 }
 
-/** A child named by its kind has its parent's id. */
-function withAddress(
-  { system }: Edge,
-  child: z.infer<typeof Child>,
+/** A child named by its kind has its parent's id; a manager is a session with an id of its own. */
+function childAddress(
+  id: string,
   parent: Address,
-): z.infer<typeof Child> {
-  const kind = KINDS.find((name) => name === child.id);
-  if (kind === undefined) return child;
-  const address = addressOf(kind, splitAddress(parent).id);
-  return system.store.snapshot(address) === undefined ? child : { ...child, address };
+  context: Record<string, unknown>,
+): Address | undefined {
+  const { sessionId } = Manager.parse(id === "manager" ? context["manager"] : null) ?? {};
+  if (sessionId !== undefined) return addressOf("session", sessionId);
+  const kind = KINDS.find((name) => name === id);
+  return kind === undefined ? undefined : addressOf(kind, splitAddress(parent).id);
 }
+
+const Manager = z.looseObject({ sessionId: z.string() }).nullable().catch(null);
 
 function tickOf({ system }: Edge): z.infer<typeof Tick> | null {
   const address = addressOf("supervisor", "root");

@@ -110,6 +110,24 @@ it("tells who keeps whom up: epochs, budgets and the daemon's own parts", async 
     .toMatchObject({ address: "supervisor/root", repairs: {}, queue: [] });
 });
 
+it("tells of an objective who its manager is, and at its end that nobody is kept up", async () => {
+  const server = await served();
+  await withProject(server);
+  const wanted = { projectId: "demo", title: "Ship", prompt: "Ship it." };
+  const { id } = (await server.request("POST", "/objectives", wanted)).body;
+  const tree = async (): Promise<object> => {
+    const { actors } = (await server.request("GET", "/supervision")).body;
+    return actors.find(({ address }: { address: string }) => address === `objective/${id}`);
+  };
+  const manager = { id: "manager", epoch: 1, address: `session/${id}-m1` };
+  await expect.poll(tree).toMatchObject({ phase: "running", parts: [manager] });
+  await server.request("POST", `/objectives/${id}/cancel`, {});
+  await expect.poll(tree).toMatchObject({
+    phase: "stopped",
+    parts: [{ ...manager, state: "ended" }],
+  });
+});
+
 it("tells what the daemon stands on and has to do", async () => {
   const server = await served();
   const { body } = await server.request("GET", "/load");

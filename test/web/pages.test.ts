@@ -229,6 +229,23 @@ describe("an actor's page", () => {
     await expect.poll(() => world.typed(id)).toContain("from the page");
   });
 
+  it("shows what is asked, and answers it", async () => {
+    const wanted = { projectId: "demo", title: "Greet", prompt: "Greet.", command: ["cat"] };
+    const { id: objective } = await world.post("/objectives", wanted);
+    const asking = { question: "In <b>which</b> tone?", options: ["formal", "plain"] };
+    const { questionId } = await world.post(`/objectives/${objective}/ask`, asking);
+    const { page } = await signedIn(browser, world, { path: `/actors/question/${questionId}` });
+    await page.getByRole("button", { name: "Answer …" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText(asking.question).waitFor();
+    await dialog.getByRole("button", { name: "plain" }).click();
+    await dialog.getByRole("button", { name: "Answer" }).click();
+    await page.locator('.state[data-active="true"][data-path="delivered"]').waitFor();
+    const { context } = await world.get(`/actors/question/${questionId}`);
+    expect(context.answer).toBe("plain");
+    await world.post(`/objectives/${objective}/cancel`, {});
+  });
+
   it("offers only what can be done with it as it stands", async () => {
     const doomed = await world.addSession();
     const { page } = await signedIn(browser, world, { path: `/actors/session/${doomed}` });

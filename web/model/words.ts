@@ -14,6 +14,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   waiting_input: "needs",
   blocked: "needs",
   dirty: "needs",
+  escalated: "needs",
+  waiting_for_user: "needs",
   open: "active",
   errored: "bad",
   failed: "bad",
@@ -39,6 +41,11 @@ const TONES: Readonly<Record<string, Tone>> = {
   detecting: "active",
   launching: "active",
   registered: "active",
+  starting: "active",
+  turn_running: "active",
+  waiting_for_workers: "active",
+  poked: "active",
+  recovering: "active",
 };
 
 /** The tone of a status, or of the first state of several that asks for something. */
@@ -57,6 +64,18 @@ export const SIGNS: Readonly<Record<Tone, string>> = {
   active: "●",
   quiet: "○",
 };
+
+/** What a timer will bring, for whoever does not know its name. */
+const TIMERS: Readonly<Record<string, string>> = {
+  watch: "looked at",
+  next: "looked at",
+  look: "looked at",
+};
+
+/** A timer and when it is due, counted from now in milliseconds. */
+export function comes(name: string, ms: number): string {
+  return `${TIMERS[name] ?? plain(name)} in ${brief(ms)}`;
+}
 
 /** `needs_input` as people read it. */
 export function plain(word: string): string {

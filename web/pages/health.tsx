@@ -1,7 +1,7 @@
 import { useState, type ReactNode } from "react";
 import type { Books, Letter, Ready } from "../model/answers.ts";
 import { usePolled, type Polled } from "../model/polled.ts";
-import { clockTime, plain } from "../model/words.ts";
+import { clockTime, count, plain } from "../model/words.ts";
 import { Confirmation, type Action } from "../parts/actions.tsx";
 import { Badge } from "../parts/badge.tsx";
 import "../style/causes.css";
@@ -19,10 +19,11 @@ export function HealthPage(): ReactNode {
       {intake.failure !== undefined && (
         <p className="problem">{intake.failure.message} What you see is how it was.</p>
       )}
-      <div className="cards">
+      <div className="cards flowing">
         <Parts load={load.answer} />
         <BooksCard books={intake.answer} />
         <Lanes load={load.answer} />
+        <StoreCard load={load.answer} />
       </div>
       <Letters letters={letters} />
     </div>
@@ -118,6 +119,13 @@ function Lanes({ load }: { readonly load: Load | undefined }): ReactNode {
           </li>
         ))}
       </ul>
+    </article>
+  );
+}
+
+function StoreCard({ load }: { readonly load: Load | undefined }): ReactNode {
+  return (
+    <article className="card">
       <h2>Store</h2>
       <dl className="facts">
         <dt>size</dt>
@@ -149,7 +157,7 @@ function Letters({
       </h2>
       {found.length === 0 && <p className="dim">Everything that came in could be applied.</p>}
       {found.length > 0 && (
-        <table className="plain-table">
+        <table className="plain-table letters">
           <thead>
             <tr>
               <th scope="col">when</th>
@@ -161,23 +169,7 @@ function Letters({
           </thead>
           <tbody>
             {found.map((letter) => (
-              <tr key={letter.id}>
-                <td>{clockTime(letter.at)}</td>
-                <td>{letter.code}</td>
-                <td className="mono">{letter.subject}</td>
-                <td>
-                  {letter.message}
-                  <details>
-                    <summary className="dim">its body</summary>
-                    <pre>{letter.body}</pre>
-                  </details>
-                </td>
-                <td>
-                  <button type="button" onClick={() => setOpen(retryOf(letter))}>
-                    Retry …<span className="hidden"> letter {letter.id}</span>
-                  </button>
-                </td>
-              </tr>
+              <LetterRow key={letter.id} letter={letter} onRetry={setOpen} />
             ))}
           </tbody>
         </table>
@@ -192,6 +184,37 @@ function Letters({
         />
       )}
     </section>
+  );
+}
+
+function LetterRow({
+  letter,
+  onRetry,
+}: {
+  readonly letter: Letter;
+  readonly onRetry: (action: Action) => void;
+}): ReactNode {
+  return (
+    <tr>
+      <td>{clockTime(letter.at)}</td>
+      <td>{letter.code}</td>
+      <td className="mono">{letter.subject}</td>
+      <td>
+        {letter.message}
+        <details>
+          <summary className="dim">its body</summary>
+          <pre>{letter.body}</pre>
+        </details>
+      </td>
+      <td>
+        <button type="button" onClick={() => onRetry(retryOf(letter))}>
+          Retry …<span className="hidden"> letter {letter.id}</span>
+        </button>
+        {letter.retries > 0 && (
+          <small className="dim">retried {count(letter.retries, "time")}</small>
+        )}
+      </td>
+    </tr>
   );
 }
 

@@ -12,6 +12,7 @@ interface Answer {
   readonly parts: readonly Supervisor[];
   readonly tick: SupervisorTick | null;
   readonly actors: readonly Supervisor[];
+  readonly next: string | null;
 }
 
 /** Who keeps whom up, and what that took. */
@@ -26,24 +27,53 @@ export function SupervisionPage(): ReactNode {
       )}
       <section className="stack" aria-label="The daemon">
         <h2>The daemon's own parts</h2>
-        <div className="cards">
-          {answer.parts.map((tree) => (
-            <Tree key={tree.name} tree={tree} />
-          ))}
-        </div>
+        <Trees trees={answer.parts} />
       </section>
       {answer.tick !== null && <TickFacts tick={answer.tick} />}
-      <section className="stack" aria-label="Actors">
-        <h2>
-          Actors with children <span className="number">{answer.actors.length}</span>
-        </h2>
-        {answer.actors.length === 0 && <p className="dim">No actor keeps another one up now.</p>}
-        <div className="cards">
-          {answer.actors.map((tree) => (
-            <Tree key={tree.address} tree={tree} />
-          ))}
-        </div>
-      </section>
+      <Actors actors={answer.actors} hasMore={answer.next !== null} />
+    </div>
+  );
+}
+
+function Actors({
+  actors,
+  hasMore,
+}: {
+  readonly actors: readonly Supervisor[];
+  readonly hasMore: boolean;
+}): ReactNode {
+  const over = actors.filter(({ phase }) => phase === "stopped");
+  const busy = actors.filter((tree) => !over.includes(tree));
+  return (
+    <section className="stack" aria-label="Actors">
+      <h2>
+        Actors with children <span className="number">{busy.length}</span>
+      </h2>
+      {busy.length === 0 && <p className="dim">No actor keeps another one up now.</p>}
+      <Trees trees={busy} />
+      {over.length > 0 && (
+        <details className="stack">
+          <summary>
+            Their children have ended <span className="number">{over.length}</span>
+          </summary>
+          <Trees trees={over} />
+        </details>
+      )}
+      {hasMore && (
+        <p className="dim">
+          There are more; <code>/api/v1/supervision</code> tells them all, page by page.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Trees({ trees }: { readonly trees: readonly Supervisor[] }): ReactNode {
+  return (
+    <div className="cards">
+      {trees.map((tree) => (
+        <Tree key={tree.name} tree={tree} />
+      ))}
     </div>
   );
 }
@@ -82,7 +112,7 @@ function Tree({ tree }: { readonly tree: Supervisor }): ReactNode {
                 <Badge word={state} />
               </td>
               <td>{epoch}</td>
-              <td>{[lastCause, error].filter(Boolean).join(": ") || "–"}</td>
+              <td>{plain([lastCause, error].filter(Boolean).join(": ") || "–")}</td>
             </tr>
           ))}
         </tbody>
@@ -138,7 +168,7 @@ function Budget(props: {
   return (
     <p className="budget">
       <span>
-        {used} of {intensity} restarts for {cause}
+        {used} of {intensity} restarts for {plain(cause)}
       </span>
       {places.map((place) => (
         <i key={place} data-used={place < used} aria-hidden="true" />

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
 import { ask } from "../model/client.ts";
+import type { Said } from "../model/said.ts";
 
 // Actions
 //
@@ -15,6 +16,8 @@ export interface Action {
   readonly body: (text: string) => object;
   /** What the person is asked to write. */
   readonly field?: string;
+  /** What it is an answer to. */
+  readonly asked?: Said;
 }
 
 /** Buttons for what can be done with an actor. */
@@ -22,13 +25,15 @@ export function Actions({
   kind,
   id,
   offers,
+  said,
 }: {
   readonly kind: string;
   readonly id: string;
   readonly offers: readonly string[];
+  readonly said: Said;
 }): ReactNode {
   const [open, setOpen] = useState<Action>();
-  const actions = offers.flatMap((offer) => ACTIONS[offer]?.(kind, id) ?? []);
+  const actions = offers.flatMap((offer) => ACTIONS[offer]?.(kind, id, said) ?? []);
   if (actions.length === 0) return null;
   return (
     <div className="actor-actions">
@@ -47,7 +52,7 @@ export function Actions({
   );
 }
 
-const ACTIONS: Readonly<Record<string, (kind: string, id: string) => Action>> = {
+const ACTIONS: Readonly<Record<string, (kind: string, id: string, said: Said) => Action>> = {
   send: (kind, id) => ({
     name: "Send",
     question:
@@ -77,8 +82,9 @@ const ACTIONS: Readonly<Record<string, (kind: string, id: string) => Action>> = 
     path: `/sessions/${id}/reviews/trigger`,
     body: () => ({}),
   }),
-  answer: (_, id) => ({
+  answer: (_, id, said) => ({
     name: "Answer",
+    asked: said,
     question: "The answer reaches the terminal of whoever asked.",
     path: `/questions/${id}/answer`,
     body: (text) => ({ answer: text }),
@@ -110,28 +116,32 @@ export function Confirmation({
   const dialog = useRef<HTMLDialogElement>(null);
   const [problem, setProblem] = useState<string>();
   const [isBusy, setBusy] = useState(false);
+  const [text, setText] = useState("");
   useEffect(() => dialog.current?.showModal(), []);
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
+  const submit = (event: FormEvent): void => {
     event.preventDefault();
-    const text = new FormData(event.currentTarget).get("text");
     setBusy(true);
-    ask("POST", action.path, action.body(typeof text === "string" ? text : "")).then(
-      onClose,
-      (error: unknown) => {
-        setBusy(false);
-        setProblem(error instanceof Error ? error.message : String(error));
-      },
-    );
+    ask("POST", action.path, action.body(text)).then(onClose, (error: unknown) => {
+      setBusy(false);
+      setProblem(error instanceof Error ? error.message : String(error));
+    });
   };
   return (
     <dialog ref={dialog} className="dialog" aria-labelledby="action-title" onClose={onClose}>
       <h2 id="action-title">{action.name}</h2>
       <p>{action.question}</p>
       <form onSubmit={submit} className="confirm">
+        {action.asked !== undefined && <Question asked={action.asked} onChoose={setText} />}
         {action.field !== undefined && (
           <label>
             {action.field}
-            <textarea name="text" required rows={4} />
+            <textarea
+              name="text"
+              required
+              rows={4}
+              value={text}
+              onChange={({ target }) => setText(target.value)}
+            />
           </label>
         )}
         {problem !== undefined && (
@@ -153,5 +163,28 @@ export function Confirmation({
         </div>
       </form>
     </dialog>
+  );
+}
+
+function Question({
+  asked: { question, options },
+  onChoose,
+}: {
+  readonly asked: Said;
+  readonly onChoose: (answer: string) => void;
+}): ReactNode {
+  return (
+    <>
+      <blockquote className="said">{question}</blockquote>
+      {options.length > 0 && (
+        <div className="confirm-buttons" role="group" aria-label="Answers">
+          {options.map((option) => (
+            <button key={option} type="button" onClick={() => onChoose(option)}>
+              {option}
+            </button>
+          ))}
+        </div>
+      )}
+    </>
   );
 }

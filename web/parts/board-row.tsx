@@ -3,7 +3,7 @@ import type { Json, Line } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { actorHref } from "../model/route.ts";
 import { toneOfLine } from "../model/sections.ts";
-import { brief, plain } from "../model/words.ts";
+import { brief, comes, plain } from "../model/words.ts";
 import { Badge } from "./badge.tsx";
 
 /** Pixels; the list reckons with them before anything is drawn. */
@@ -15,23 +15,30 @@ export function BoardRow({ line }: { readonly line: Line }): ReactNode {
   const { address, id, title, status, reason, since, next, facts } = line;
   const branch = textOf(facts["branch"]);
   const number = facts["number"];
+  const hasMore = next !== null || branch !== "";
+  // What is there has the room of what is not.
+  const lacks = [reason === "" && "why", !hasMore && "more"].filter(Boolean).join(" ");
   return (
-    <a className="row" href={actorHref(address)} data-address={address}>
+    <a className="row" href={actorHref(address)} data-address={address} data-lacks={lacks}>
       <span className="row-status">
         <Badge word={line.isQuarantined ? "quarantined" : status} tone={toneOfLine(line)} />
       </span>
       <span className="row-title">
         <strong>{title}</strong> {title !== id && <span className="dim">{id}</span>}
       </span>
-      <span className="row-why" title={reason}>
-        {plain(reason)}
-      </span>
-      <span className="row-next">
-        {next !== null && `${plain(next.name)} in ${brief(next.at - now)}`}
-      </span>
-      <span className="row-where mono" title={branch}>
-        {typeof number === "number" && <span className="pull">#{number}</span>} {branch}
-      </span>
+      {reason !== "" && (
+        <span className="row-why" title={reason}>
+          {plain(reason)}
+        </span>
+      )}
+      {hasMore && (
+        <>
+          <span className="row-next">{next !== null && comes(next.name, next.at - now)}</span>
+          <span className="row-where mono" title={branch}>
+            {typeof number === "number" && <span className="pull">#{number}</span>} {branch}
+          </span>
+        </>
+      )}
       <span className="row-since" title={new Date(since).toISOString()}>
         {brief(now - since)}
       </span>
