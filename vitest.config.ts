@@ -19,7 +19,7 @@ export default defineConfig({
     expect: {
       requireAssertions: true,
       // For a machine that also does other work; a condition that holds is seen at once.
-      poll: { timeout: 10_000, interval: 20 },
+      poll: { timeout: 20_000, interval: 20 },
     },
     unstubEnvs: true,
   },

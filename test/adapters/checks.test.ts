@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from "vitest";
 import { checks } from "../../adapters/checks.ts";
 import type { EffectData } from "../../machines/effects.ts";
 import { commitFile, repositoryAlone, repositoryWithOrigin, run } from "../support/repository.ts";
+import { eventually } from "../support/eventually.ts";
 
 interface Scene {
   readonly home: string;
@@ -138,7 +139,7 @@ describe("checks", () => {
     const first = here.run([
       `touch '${file("begun")}'; until test -e '${file("go")}'; do :; done; cat README`,
     ]);
-    await vi.waitFor(async () => readFile(file("begun")));
+    await eventually(async () => readFile(file("begun")));
     const { checks: second } = await here.run(["rm README"]);
     await writeFile(file("go"), "");
     expect(second).toMatchObject([{ passed: true }]);
@@ -161,7 +162,7 @@ describe("the processes of checks", () => {
        until test -s '${pid("gone")}'; do :; done; echo done`,
     ]);
     expect(results).toMatchObject([{ passed: true, logTail: "done\n" }]);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect([await isAlive(pid("child")), await isAlive(pid("gone"))]).toEqual([false, false]);
     });
   });
@@ -171,10 +172,10 @@ describe("the processes of checks", () => {
     const pid = join(here.home, "pid");
     const stop = new AbortController();
     const running = here.run([`sleep 60 & echo $! > '${pid}'; wait`], stop.signal);
-    await vi.waitFor(async () => expect(await readFile(pid, "utf8")).not.toBe(""));
+    await eventually(async () => expect(await readFile(pid, "utf8")).not.toBe(""));
     stop.abort();
     await expect(running).rejects.toMatchObject({ code: "DEADLINE_PASSED" });
-    await vi.waitFor(async () => expect(await isAlive(pid)).toBe(false));
+    await eventually(async () => expect(await isAlive(pid)).toBe(false));
     await expectTidy(here);
   });
 
@@ -190,7 +191,7 @@ describe("the processes of checks", () => {
       detached: true,
       reject: false,
     });
-    await vi.waitFor(async () => expect(await readFile(pid, "utf8")).not.toBe(""));
+    await eventually(async () => expect(await readFile(pid, "utf8")).not.toBe(""));
     await here.run(["true"]);
     expect(await orphan).toMatchObject({ signal: "SIGKILL" });
     await expectTidy(here);

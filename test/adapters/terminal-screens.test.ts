@@ -1,12 +1,13 @@
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { tmuxWorld, type TmuxWorld } from "./tmux-world.ts";
+import { eventually } from "../support/eventually.ts";
 
 async function says(world: TmuxWorld, terminal: string, text: string): Promise<void> {
   await world.launch(
     { argv: ["sh", "-c", `printf '%s' '${text}'; printf '\\n'; exec cat`] },
     { terminal },
   );
-  await vi.waitFor(async () => expect(await world.terminals.capture(terminal, 5)).not.toBe(""));
+  await eventually(async () => expect(await world.terminals.capture(terminal, 5)).not.toBe(""));
 }
 
 it("shows what many terminals show, each its own, and nothing of one that is not there", async () => {

@@ -1,24 +1,23 @@
 import { execa } from "execa";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { LAUNCHER, attempt, isAlive, tmuxWorld } from "./tmux-world.ts";
 import type { TmuxWorld } from "./tmux-world.ts";
 import { freeze } from "../support/freeze.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** Pids that a script has written into files of the world's folder, once all are there. */
 async function pidsIn({ home }: TmuxWorld, ...names: string[]): Promise<number[]> {
-  return vi.waitFor(
-    () =>
-      Promise.all(
-        names.map(async (name) => {
-          // The file is there a moment before its line is.
-          const [line] = /\d+\n/.exec(await readFile(join(home, name), "utf8")) ?? [];
-          if (line === undefined) throw new Error(`${name} is not written yet`);
-          return Number(line);
-        }),
-      ),
-    5_000,
+  return eventually(() =>
+    Promise.all(
+      names.map(async (name) => {
+        // The file is there a moment before its line is.
+        const [line] = /\d+\n/.exec(await readFile(join(home, name), "utf8")) ?? [];
+        if (line === undefined) throw new Error(`${name} is not written yet`);
+        return Number(line);
+      }),
+    ),
   );
 }
 

@@ -2,9 +2,10 @@ import { execa } from "execa";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import type { DriverOrder, DriverPlan } from "./tmux-driver.ts";
 import { isAlive, launchSpec, recorder, slowTmux, tmuxWorld, typed } from "./tmux-world.ts";
+import { eventually } from "../support/eventually.ts";
 
 // A process carries out effects through the adapter and is killed with SIGKILL at random moments, then another
 // one goes on behind the last effect that was reported done, as a daemon does at boot.
@@ -59,10 +60,7 @@ it("T1, T2: types every text once, in order, though the daemon is killed again a
   }));
   const kills = await carryOutKilling({ home, orders });
   const expected = texts.map((text) => typed(text)).join("");
-  await vi.waitFor(
-    async () => expect((await readFile(file, "utf8")).length).toBe(expected.length),
-    5_000,
-  );
+  await eventually(async () => expect((await readFile(file, "utf8")).length).toBe(expected.length));
   expect((await readFile(file, "utf8")) === expected).toBe(true);
   expect(kills).toBeGreaterThanOrEqual(3);
 }, 120_000);
@@ -111,10 +109,7 @@ it("T3: a daemon killed while it hands a text over leaves no half of it in the p
   await driver;
   await slow.goOn();
   const pasted = typed(text, false).length;
-  await vi.waitFor(async () => expect((await readFile(file, "utf8")).length).toBe(pasted), 10_000);
+  await eventually(async () => expect((await readFile(file, "utf8")).length).toBe(pasted));
   await type(text, { id: "long" });
-  await vi.waitFor(
-    async () => expect((await readFile(file, "utf8")) === typed(text)).toBe(true),
-    5_000,
-  );
+  await eventually(async () => expect((await readFile(file, "utf8")) === typed(text)).toBe(true));
 }, 60_000);

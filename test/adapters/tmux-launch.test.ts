@@ -1,8 +1,9 @@
 import { execa } from "execa";
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { LAUNCHER, attempt, isAlive, launchSpec, tmuxWorld } from "./tmux-world.ts";
+import { eventually } from "../support/eventually.ts";
 
 const HARD = [
   "two words",
@@ -31,7 +32,7 @@ describe("what the program gets", () => {
       [...HARD.entries(), ["dotted.name", "x"]].map(([n, v]) => [`V${n}`, v]),
     );
     await launch({ argv: [process.execPath, "-e", script, "--", ...HARD], env });
-    const got = await vi.waitFor(() => json(out), 5_000);
+    const got = await eventually(() => json(out));
     expect(got).toEqual([HARD, expect.objectContaining(env)]);
   });
 
@@ -50,7 +51,7 @@ describe("what the program gets", () => {
       },
       { epoch: 4 },
     );
-    const text = await vi.waitFor(() => readFile(out, "utf8"), 5_000);
+    const text = await eventually(() => readFile(out, "utf8"));
     const prompt = join(home, "prompts/mer.4.md");
     for (const line of [
       "AO_TERMINAL_ID=mer",
@@ -79,11 +80,11 @@ describe("what the program gets", () => {
         "trap 'echo interrupted; exit 3' INT; ps -o pgid=,tpgid= -p $$; while :; do sleep 0.05; done",
       ],
     });
-    const screen = await vi.waitFor(async () => {
+    const screen = await eventually(async () => {
       const text = await terminals.capture("mer", 5);
       expect(text).toMatch(/\d+ +\d+/);
       return text;
-    }, 5_000);
+    });
     const [group, foreground] = screen.trim().split(/\s+/);
     expect(group).toBe(foreground);
     await tmux.run(["send-keys", "-t", "=mer:", "C-c"]);

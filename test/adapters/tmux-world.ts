@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import type { Attempt } from "../../adapters/adapter.ts";
 import { terminals } from "../../adapters/terminals.ts";
 import type { Terminals, TerminalsOptions } from "../../adapters/terminals.ts";
@@ -10,6 +10,7 @@ import type { Tmux } from "../../adapters/tmux.ts";
 import type { LaunchSpec } from "../../machines/effects.ts";
 import { endLeftovers } from "../support/leftovers.ts";
 import { tempFolder } from "../support/folder.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** A home of its own with the real tmux, and short ways to use it. Ends with the test, and everything in it too. */
 export interface TmuxWorld {
@@ -120,7 +121,7 @@ export async function slowTmux(home: string): Promise<SlowTmux> {
   await writeFile(join(bin, "tmux"), script, { mode: 0o700 });
   return {
     path: `${bin}:${process.env["PATH"]}`,
-    holds: () => vi.waitFor(() => access(join(home, "held")), 10_000),
+    holds: () => eventually(() => access(join(home, "held"))),
     goOn: () => writeFile(join(home, "go"), ""),
   };
 }

@@ -7,6 +7,7 @@ import { tmuxClient } from "../../adapters/tmux.ts";
 import { tempFolder } from "../support/folder.ts";
 import { LAUNCHER, recorder, tmuxWorld } from "./tmux-world.ts";
 import { freeze } from "../support/freeze.ts";
+import { eventually } from "../support/eventually.ts";
 
 async function serverPid(socket: string): Promise<number> {
   const { stdout } = await execa("tmux", ["-S", socket, "display-message", "-p", "#{pid}"]);
@@ -18,7 +19,7 @@ it("X3: answers that there is no server, before the first one and after it was k
   expect(await tmux.run(["list-panes", "-a"])).toEqual({ type: "no-server" });
   await launch({});
   process.kill(await serverPid(socket), "SIGKILL");
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await tmux.run(["list-panes", "-a"])).toEqual({ type: "no-server" }),
   );
 });

@@ -1,9 +1,10 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { worktrees } from "../../adapters/worktrees.ts";
 import { repositoryWithOrigin, run } from "../support/repository.ts";
+import { eventually } from "../support/eventually.ts";
 
 // W3 of worktrees.ts: another process carries the effect out and is killed on the way; then it is carried out here.
 
@@ -80,10 +81,7 @@ async function here(
   const attempt = { effectId: "e", attempt: 2, signal: new AbortController().signal };
   const adapter = worktrees({ home: world.home })[effect];
   const data = { ...dataOf(world, workspace), isAgain };
-  return vi.waitFor(async () => adapter(data, attempt), {
-    timeout: 20_000,
-    interval: 100,
-  });
+  return eventually(async () => adapter(data, attempt));
 }
 
 async function expectWhole(world: World, workspace: string): Promise<void> {

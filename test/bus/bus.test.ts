@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { BusState } from "../../bus/bus.ts";
 import { Failure } from "../../machines/failures.ts";
 import {
@@ -12,9 +12,9 @@ import {
   text,
   texts,
 } from "./world.ts";
+import { eventually } from "../support/eventually.ts";
 
 const never = new AbortController().signal;
-const WAIT = { timeout: 15_000, interval: 10 };
 
 // The same promises hold for every bus, so the same tests run on each.
 describe.each([
@@ -100,7 +100,7 @@ describe.each([
     for (const body of numbered("m", 10)) await bus.publish(observation(body));
     const intake = await bus.read(undefined);
     expect(texts(await intake.take(1, never))).toEqual(["m0"]);
-    await vi.waitFor(() => expect(intake.lag()).toBe(9), WAIT);
+    await eventually(() => expect(intake.lag()).toBe(9));
     expect((await intake.take(4, never)).length).toBeLessThanOrEqual(4);
   });
 
@@ -140,7 +140,7 @@ describe.each([
     await world.fail();
     await world.wipe();
     await world.restore();
-    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await expect.poll(() => bus.state().type).toBe("up");
     await bus.publish(observation("new0"));
     await bus.publish(observation("new1"));
     const after = await collect(intake, 2);
@@ -181,11 +181,11 @@ describe.each([
     });
     const taking = collect(intake, 2);
     await world.fail();
-    await expect.poll(() => bus.state().type, WAIT).toBe("down");
+    await expect.poll(() => bus.state().type).toBe("down");
     bus.emit("ao.evt.session.mer-1.lost", bytes("forgotten"));
     await expect(bus.publish(observation("during"))).rejects.toMatchObject({ code: "BUS_DOWN" });
     await world.restore();
-    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await expect.poll(() => bus.state().type).toBe("up");
     await bus.publish(observation("after0"));
     await bus.publish(observation("after1"));
     expect(texts(await taking)).toEqual(["after0", "after1"]);
@@ -214,7 +214,7 @@ describe.each([
     bus.emit("ao.evt.session.mer-1.session.spawned", bytes("one"));
     bus.emit("ao.dead", bytes("letter"));
     bus.emit("ao.evt.session.mer-2.session.spawned", bytes("two"));
-    await vi.waitFor(() => expect(heard).toEqual(["one", "two"]), WAIT);
+    await eventually(() => expect(heard).toEqual(["one", "two"]));
     await bus.publish(observation("kept"));
     expect(texts(await collect(await bus.read(undefined), 1))).toEqual(["kept"]);
   });
@@ -230,7 +230,7 @@ describe.each([
     await expect(world.request("ao.api.sessions", "bad")).rejects.toThrow("there is none");
     await world.fail();
     await world.restore();
-    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await expect.poll(() => bus.state().type).toBe("up");
     expect(await world.request("ao.api.sessions", "two")).toBe("ao.api.sessions two");
     stop();
     await expect(world.request("ao.api.sessions", "three")).rejects.toThrow("");

@@ -1,7 +1,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { Bus, Intake, RawMessage } from "../../bus/bus.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
 import { lossyProxy } from "./lossy-proxy.ts";
@@ -9,8 +9,7 @@ import type { Loses } from "./lossy-proxy.ts";
 import { rawClient, squat } from "./raw-client.ts";
 import { bytes, collect, natsWorld, numbered, observation, streamOf, texts } from "./world.ts";
 import { freeze } from "../support/freeze.ts";
-
-const WAIT = { timeout: 20_000, interval: 20 };
+import { eventually } from "../support/eventually.ts";
 
 /** Publishes without a pause, each body until it is stored; stopping gives the bodies that were. */
 function publishOn(bus: Bus): { stored: string[]; stop: () => Promise<string[]> } {
@@ -72,14 +71,14 @@ describe("a NATS bus whose server is harmed", () => {
     const publishing = publishOn(bus);
     for (let kill = 1; kill <= 3; kill += 1) {
       const before = publishing.stored.length;
-      await expect.poll(() => publishing.stored.length, WAIT).toBeGreaterThan(before + 500);
+      await expect.poll(() => publishing.stored.length).toBeGreaterThan(before + 500);
       await world.fail();
       await world.restore();
     }
     const before = publishing.stored.length;
-    await expect.poll(() => publishing.stored.length, WAIT).toBeGreaterThan(before + 500);
+    await expect.poll(() => publishing.stored.length).toBeGreaterThan(before + 500);
     const stored = await publishing.stop();
-    await vi.waitFor(() => expect(new Set(texts(got))).toEqual(new Set(stored)), WAIT);
+    await eventually(() => expect(new Set(texts(got))).toEqual(new Set(stored)));
     expect(got.map(({ seq }) => seq)).toEqual(got.map((_, n) => n + 1));
     expect(new Set(got.map(({ stream }) => stream)).size).toBe(1);
   });
@@ -93,7 +92,7 @@ describe("a NATS bus whose server is harmed", () => {
     await bus.purge({ stream: last?.stream ?? "", seq: 20 });
     await world.fail();
     await world.restore();
-    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await expect.poll(() => bus.state().type).toBe("up");
     await bus.publish(observation("m20"));
     const [next] = await collect(intake, 1);
     expect([next?.stream, next?.seq, texts(next === undefined ? [] : [next])]).toEqual([
@@ -133,7 +132,7 @@ describe("a NATS bus whose server is harmed", () => {
     const before = streamOf(bus);
     const jsm = await world.jsm();
     await jsm.streams.delete("AO_MAIL");
-    await expect.poll(() => streamOf(bus), WAIT).not.toBe(before);
+    await expect.poll(() => streamOf(bus)).not.toBe(before);
     const { url, user, pass } = world.server().credentials.probe;
     await (await rawClient(url, user, pass)).say("PUB ao.obs.activity.mer-1 5", "probe");
     expect(texts(await collect(intake, 1))).toEqual(["probe"]);
@@ -152,7 +151,7 @@ describe("a NATS bus whose server is harmed", () => {
     expect(streamOf(bus)).not.toBe(before);
     const stored = numbered("new", 100);
     for (const body of stored) await bus.publish(observation(body));
-    await vi.waitFor(() => expect(texts(got.slice(-100))).toEqual(stored), WAIT);
+    await eventually(() => expect(texts(got.slice(-100))).toEqual(stored));
     const fresh = got.filter(({ stream }) => stream === streamOf(bus));
     expect(fresh.map(({ seq }) => seq)).toEqual(fresh.map((_, n) => n + 1));
   });
@@ -166,7 +165,7 @@ describe("a NATS bus whose server is harmed", () => {
     await world.server().stop();
     await cp(store, `${store}.copy`, { recursive: true });
     await world.restore();
-    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await expect.poll(() => bus.state().type).toBe("up");
     for (const body of numbered("lost", 3)) await bus.publish(observation(body));
     const before = await collect(intake, 6);
     await world.server().stop();
@@ -214,10 +213,10 @@ describe("a NATS bus whose server is harmed", () => {
     await bus.publish(observation("before"));
     await freeze(world.server().pid);
     const frozen = bus.publish(observation("frozen", "id-1")).catch((error: unknown) => error);
-    await expect.poll(() => bus.state().type, WAIT).toBe("down");
+    await expect.poll(() => bus.state().type).toBe("down");
     expect(await frozen).toMatchObject({ code: "BUS_DOWN" });
     process.kill(world.server().pid, "SIGCONT");
-    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await expect.poll(() => bus.state().type).toBe("up");
     await bus.publish(observation("frozen", "id-1"));
     await bus.publish(observation("after"));
     expect(texts(await collect(intake, 3))).toEqual(["before", "frozen", "after"]);
@@ -232,7 +231,7 @@ describe("a NATS bus whose server is harmed", () => {
     await world.fail();
     const squatter = await squat(Number(new URL(before).port));
     await world.restore();
-    await expect.poll(() => bus.state().type, WAIT).toBe("up");
+    await expect.poll(() => bus.state().type).toBe("up");
     await bus.publish(observation("there"));
     expect(world.server().url).not.toBe(before);
     expect(texts(await collect(intake, 2))).toEqual(["here", "there"]);
@@ -283,10 +282,7 @@ describe("a NATS bus and its stream", () => {
     const during = await jsm.consumers.list("AO_MAIL").next();
     expect(during.map(({ config }) => config.durable_name)).toEqual([undefined]);
     await intake.close();
-    await vi.waitFor(
-      async () => expect(await jsm.consumers.list("AO_MAIL").next()).toEqual([]),
-      WAIT,
-    );
+    await eventually(async () => expect(await jsm.consumers.list("AO_MAIL").next()).toEqual([]));
   });
 
   it.each([
@@ -300,18 +296,18 @@ describe("a NATS bus and its stream", () => {
       Array.from({ length: count }, () => bus.publish({ subject: "ao.obs.scm.mer-1", body })),
     );
     const intake = await bus.read(undefined);
-    await vi.waitFor(() => expect(intake.lag()).toBe(count), WAIT);
+    await eventually(() => expect(intake.lag()).toBe(count));
     const jsm = await world.jsm();
     let delivered = 0;
     let looks = 0;
     // Until the server has sent nothing more for a while, and nothing is asked of it.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const [consumer] = await jsm.consumers.list("AO_MAIL").next();
       const isQuiet = consumer?.num_waiting === 0 && consumer.delivered.stream_seq === delivered;
       looks = isQuiet ? looks + 1 : 0;
       delivered = consumer?.delivered.stream_seq ?? 0;
       expect(looks).toBeGreaterThan(10);
-    }, WAIT);
+    });
     expect(delivered).toBeLessThanOrEqual(atMost);
     expect(await collect(intake, count)).toHaveLength(count);
   });

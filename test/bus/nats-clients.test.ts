@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { orderBytesOf } from "../../actors/placing.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
 import { parseEndpoint } from "../../bus/nats-endpoint.ts";
 import { tempFolder } from "../support/folder.ts";
 import { freePort, rawClient } from "./raw-client.ts";
 import { collect, natsWorld, observation, text, texts } from "./world.ts";
+import { eventually } from "../support/eventually.ts";
 
-const WAIT = { timeout: 20_000, interval: 20 };
 const never = new AbortController().signal;
 
 /** One that somebody runs without passwords. */
@@ -22,7 +22,7 @@ async function foreignServer(...more: string[]): Promise<string> {
     child.kill("SIGKILL");
     await gone;
   });
-  await vi.waitFor(() => rawClient(`nats://127.0.0.1:${port}`, "", ""), WAIT);
+  await eventually(() => rawClient(`nats://127.0.0.1:${port}`, "", ""));
   return `nats://127.0.0.1:${port}`;
 }
 
@@ -79,7 +79,7 @@ describe("other programs on the server", () => {
     const { url, user, pass } = world.server().credentials.probe;
     const client = await rawClient(url, user, pass);
     await client.say("SUB _INBOX.me 1", "PUB ao.obs.activity.mer-1 _INBOX.me 2", "{}");
-    await vi.waitFor(() => expect(client.heard()).toContain('"stream":"AO_MAIL"'), WAIT);
+    await eventually(() => expect(client.heard()).toContain('"stream":"AO_MAIL"'));
     expect(texts(await collect(await bus.read(undefined), 1))).toEqual(["{}"]);
   });
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
 import { parseEndpoint } from "../../bus/nats-endpoint.ts";
 import { startNatsServer } from "../../bus/nats-server.ts";
@@ -12,8 +12,7 @@ import { tempFolder } from "../support/folder.ts";
 import { rawClient, squat } from "./raw-client.ts";
 import { collect, observation, texts } from "./world.ts";
 import { freeze } from "../support/freeze.ts";
-
-const WAIT = { timeout: 15_000, interval: 20 };
+import { eventually } from "../support/eventually.ts";
 
 async function start(
   home: string,
@@ -130,7 +129,7 @@ describe("a started nats-server", () => {
     const server = await start(home, { logBytes: 2_048 });
     for (let n = 0; n < 100; n += 1) await rawClient(server.url, "ao", "guessed");
     const logs = join(home, "nats", "logs");
-    await vi.waitFor(async () => expect((await readdir(logs)).length).toBe(2), WAIT);
+    await eventually(async () => expect((await readdir(logs)).length).toBe(2));
     const sizes = await Promise.all(
       (await readdir(logs)).map(async (name) => (await stat(join(logs, name))).size),
     );
@@ -156,7 +155,7 @@ async function leave(home: string): Promise<number> {
   });
   let said = "";
   daemon.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
-  await expect.poll(() => said, WAIT).toContain("\n");
+  await expect.poll(() => said).toContain("\n");
   const gone = once(daemon, "exit");
   process.kill(-(daemon.pid ?? 0), "SIGKILL");
   await gone;
@@ -252,7 +251,7 @@ describe("a nats-server that a killed daemon left running", () => {
     const config = join(await realpath(home), "nats", "server.conf");
     const stranger = spawn(impostor, ["-c", config], { stdio: "ignore", detached: true });
     onTestFinished(() => void process.kill(-(stranger.pid ?? 0), "SIGKILL"));
-    await vi.waitFor(async () => expect(await isRunning(stranger.pid ?? 0)).toBe(true), WAIT);
+    await eventually(async () => expect(await isRunning(stranger.pid ?? 0)).toBe(true));
     await writeFile(join(home, "nats", "server.pid"), String(stranger.pid));
     await expect(startNatsServer({ home })).rejects.toMatchObject({
       code: "BUS_DOWN",

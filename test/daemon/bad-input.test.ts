@@ -1,9 +1,10 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { renameSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { pullFacts } from "../support/pulls.ts";
 import { daemonWorld, observe, PATIENCE_MS } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 
 // What nobody should send, over each way in, and what the world does that nobody should do. The daemon runs through all
 // of it: it is the same process at the end.
@@ -124,7 +125,7 @@ describe("an observation that is none", () => {
       exitCode: 1,
       stderr: "ao: there is no session/nobody-1 (ACTOR_UNKNOWN); see what there is: ao ls --all",
     });
-    const asked = await nc.request("ao.api.get.sessions.nobody-1", "", { timeout: 5_000 });
+    const asked = await nc.request("ao.api.get.sessions.nobody-1", "", { timeout: PATIENCE_MS });
     expect(asked.json()).toMatchObject({ status: 404, body: { code: "ACTOR_UNKNOWN" } });
   });
 
@@ -179,7 +180,7 @@ describe("text that a terminal would obey", () => {
     const id = await world.addSession();
     await world.post(`/sessions/${id}/send`, { text: text("http") });
     const body = JSON.stringify({ text: text("nats") });
-    await nc.request(`ao.api.post.sessions.${id}.send`, body, { timeout: 5_000 });
+    await nc.request(`ao.api.post.sessions.${id}.send`, body, { timeout: PATIENCE_MS });
     await world.ao("send", id, text("line"));
     await expect
       .poll(() => world.typed(id), { timeout: PATIENCE_MS })
@@ -276,7 +277,7 @@ describe("what the world does", () => {
 });
 
 it("the daemon that took all this is the one that was started, and it is ready", async () => {
-  await vi.waitFor(async () => expect((await world.ao("status")).exitCode).toBe(0));
+  await eventually(async () => expect((await world.ao("status")).exitCode).toBe(0));
   expect(world.run().pid).toBe(pid);
   expect((await world.get("/intake")).isBalanced).toBe(true);
 });

@@ -1,8 +1,9 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rawClient, type RawClient } from "../bus/raw-client.ts";
-import { credentialsOf, daemonWorld, observe, PATIENCE_MS } from "../support/daemon.ts";
+import { credentialsOf, daemonWorld, observe } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 
 // What comes in over the real NATS: repeated, out of order, all at once, while nobody listens, and with bad intent.
 
@@ -14,11 +15,11 @@ beforeAll(async () => {
   await world.up();
   await world.addProject();
   id = await world.addSession();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const seen = await Promise.all(["terminal", "session"].map(typesOf));
     if (!seen.flat().includes("terminal.observed") || !seen.flat().includes("workspace.observed"))
       throw new Error("the probes have not looked yet");
-  }, PATIENCE_MS);
+  });
   await world.settled();
 });
 afterAll(async () => world.end());

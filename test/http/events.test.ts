@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import type { System } from "../../actors/system.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { JournalEntry } from "../../storage/store.ts";
@@ -11,6 +11,7 @@ import {
   withSession,
   type Served,
 } from "../support/http.ts";
+import { eventually } from "../support/eventually.ts";
 
 interface Stream {
   readonly response: IncomingMessage;
@@ -208,7 +209,7 @@ it("cuts a reader off that stops reading, between two events, and lets it resume
   expect(seen).toEqual(upTo(3 + seen.length, 4));
   await change(server, 1);
   sent += 1;
-  const resumed = await vi.waitFor(async () => {
+  const resumed = await eventually(async () => {
     const stream = await follow(url, { "last-event-id": String(seen.at(-1)) });
     expect(stream.response.statusCode).toBe(200);
     return stream;

@@ -1,15 +1,16 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { LANES } from "../../machines/observations.ts";
 import type { Wait } from "../../probes/folder-watch.ts";
 import { refsProbe } from "../../probes/refs.ts";
 import { probeScene } from "../support/probe.ts";
 import { commitFile, repositoryAlone, repositoryWithOrigin, run } from "../support/repository.ts";
+import { eventually } from "../support/eventually.ts";
 
 async function watching(repo: string, scene = probeScene()) {
   const ended = refsProbe({ ...scene.options, project: "mer", repo });
-  await vi.waitFor(() => expect(scene.looks()).toBe(1), 10_000);
+  await eventually(() => expect(scene.looks()).toBe(1));
   return { ...scene, ended };
 }
 
@@ -130,12 +131,12 @@ it("looks once for a burst (R2)", async () => {
   const { newest, looks, held } = await watchingHeld(path);
   const names = Array.from({ length: 40 }, (_, n) => `b${n}`);
   await run(path, "fetch", "--quiet", ".", ...names.map((name) => `main:refs/heads/${name}`));
-  await vi.waitFor(() => expect(held).toHaveLength(1), 10_000);
+  await eventually(() => expect(held).toHaveLength(1));
   expect(looks()).toBe(1);
   held.pop()?.();
   const sha = await run(path, "rev-parse", "main");
   expect(await newest(2)).toEqual({ heads: Object.fromEntries(names.map((name) => [name, sha])) });
-  await vi.waitFor(() => expect(looks()).toBe(2), 10_000);
+  await eventually(() => expect(looks()).toBe(2));
 });
 
 it("sees what happens in a folder that was put in the place of another at once", async () => {
@@ -146,7 +147,7 @@ it("sees what happens in a folder that was put in the place of another at once",
   await rename(join(path, ".git/refs/heads/deep"), join(home, "away"));
   await run(path, "branch", "deep/down/y");
   for (const count of [2, 3]) {
-    await vi.waitFor(() => expect(held).toHaveLength(1), 10_000);
+    await eventually(() => expect(held).toHaveLength(1));
     held.pop()?.();
     await newest(count);
     if (count === 2) await run(path, "branch", "deep/down/z");
@@ -160,7 +161,7 @@ it("does not look for what is no ref (R2)", async () => {
   for (let n = 0; n < 40; n += 1) await writeFile(join(path, ".git", `FETCH_HEAD_${n}`), "");
   await writeFile(join(path, ".git/refs/heads/x.lock"), "");
   elapse();
-  await vi.waitFor(() => expect(looks()).toBe(2), 10_000);
+  await eventually(() => expect(looks()).toBe(2));
   expect(changes()).toBe(0);
 });
 
@@ -168,7 +169,7 @@ it("looks when its interval is over, though nothing was seen", async () => {
   const { path } = await repositoryAlone();
   const { looks, elapse, published } = await watching(path);
   elapse();
-  await vi.waitFor(() => expect(looks()).toBe(2), 10_000);
+  await eventually(() => expect(looks()).toBe(2));
   expect(published).toHaveLength(1);
 });
 
@@ -177,7 +178,7 @@ it("reports a repository that is away, and goes on when it is back", async () =>
   const { newest, failures, elapse } = await watching(path);
   await rename(path, join(home, "away"));
   elapse();
-  await vi.waitFor(() => expect(failures[0]).toMatchObject({ code: "REPOSITORY_INVALID" }), 10_000);
+  await eventually(() => expect(failures[0]).toMatchObject({ code: "REPOSITORY_INVALID" }));
   await run(join(home, "away"), "branch", "x");
   await rename(join(home, "away"), path);
   expect(await newest(2)).toMatchObject({ heads: { x: expect.anything() as unknown } });

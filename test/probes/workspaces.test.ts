@@ -1,10 +1,11 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { LANES } from "../../machines/observations.ts";
 import { workspaceProbe } from "../../probes/workspaces.ts";
 import { probeScene } from "../support/probe.ts";
 import { commitFile, repositoryAlone, repositoryWithOrigin, run } from "../support/repository.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** A worktree of a repository, on branch ao/w-1, and a probe that has looked at it once. */
 async function watching({ path: repo, home }: { path: string; home: string }) {
@@ -12,7 +13,7 @@ async function watching({ path: repo, home }: { path: string; home: string }) {
   await run(repo, "worktree", "add", "--quiet", "-b", "ao/w-1", path);
   const scene = probeScene();
   const ended = workspaceProbe({ ...scene.options, session: "mer-1", path });
-  await vi.waitFor(() => expect(scene.looks()).toBe(1), 10_000);
+  await eventually(() => expect(scene.looks()).toBe(1));
   return { ...scene, ended, path, repo };
 }
 
@@ -33,7 +34,7 @@ it("tells at first where the worktree stands", async () => {
 it("tells a commit, a push, a staged file and another branch as they happen", async () => {
   const { newest, path } = await watching(await repositoryWithOrigin());
   const tells = (facts: object) =>
-    vi.waitFor(async () => expect(await newest(1)).toMatchObject(facts), 10_000);
+    eventually(async () => expect(await newest(1)).toMatchObject(facts));
   const headSha = await commitFile(path, "a", "1");
   await tells({ headSha, dirty: false, unpushed: 1 });
   await run(path, "push", "--quiet", "origin", "HEAD");
@@ -55,9 +56,8 @@ it("tells that commits on no branch are not published", async () => {
   await run(path, "checkout", "--quiet", "--detach");
   await newest(2);
   await commitFile(path, "a", "1");
-  await vi.waitFor(
-    async () => expect(await newest(3)).toMatchObject({ branch: null, unpushed: 1 }),
-    10_000,
+  await eventually(async () =>
+    expect(await newest(3)).toMatchObject({ branch: null, unpushed: 1 }),
   );
 });
 
@@ -72,7 +72,7 @@ it("tells an edit at the next anti-entropy look", async () => {
 it("says nothing when git wrote but no fact has changed (W1)", async () => {
   const { published, looks, path } = await watching(await repositoryAlone());
   await run(path, "read-tree", "HEAD");
-  await vi.waitFor(() => expect(looks()).toBeGreaterThan(1), 10_000);
+  await eventually(() => expect(looks()).toBeGreaterThan(1));
   expect(published).toHaveLength(1);
 });
 
@@ -81,7 +81,7 @@ it("does not wake itself by looking (W2)", async () => {
   // A status that may write would now write the index, which is what is watched.
   await writeFile(join(path, "README"), "first\n");
   elapse();
-  await vi.waitFor(() => expect(looks()).toBe(2), 10_000);
+  await eventually(() => expect(looks()).toBe(2));
   expect(changes()).toBe(0);
 });
 
@@ -89,7 +89,7 @@ it("does not look when another branch is pushed (W2)", async () => {
   const { looks, changes, elapse, repo } = await watching(await repositoryWithOrigin());
   for (let n = 0; n < 5; n += 1) await run(repo, "push", "--quiet", "origin", `main:b${n}`);
   elapse();
-  await vi.waitFor(() => expect(looks()).toBe(2), 10_000);
+  await eventually(() => expect(looks()).toBe(2));
   expect(changes()).toBe(0);
 });
 
@@ -97,7 +97,7 @@ it("reports a worktree that is gone, and ends with its signal", async () => {
   const { failures, path, stop, ended, elapse } = await watching(await repositoryAlone());
   await rm(path, { recursive: true });
   elapse();
-  await vi.waitFor(() => expect(failures[0]).toMatchObject({ code: "REPOSITORY_INVALID" }), 10_000);
+  await eventually(() => expect(failures[0]).toMatchObject({ code: "REPOSITORY_INVALID" }));
   stop();
   await expect(ended).resolves.toBeUndefined();
 });
@@ -106,14 +106,14 @@ it("tells once that the repository went away, with git's words, and what it read
   const { newest, path, repo, published } = await watching(await repositoryAlone());
   const [first] = published;
   await rename(repo, `${repo}.away`);
-  await vi.waitFor(async () => expect(await newest(2)).toHaveProperty("unreadable"), 10_000);
+  await eventually(async () => expect(await newest(2)).toHaveProperty("unreadable"));
   const gone = published[1]?.data;
   expect(LANES.workspace.body.parse(gone)).toEqual(gone);
   expect(gone).toHaveProperty("branch", "ao/w-1");
   expect(gone).toHaveProperty("unreadable", expect.stringMatching(/repository .*repo/));
   await rename(`${repo}.away`, repo);
-  await vi.waitFor(async () => expect(await newest(3)).toEqual(first?.data), 10_000);
+  await eventually(async () => expect(await newest(3)).toEqual(first?.data));
   const headSha = await commitFile(path, "a", "1");
-  await vi.waitFor(async () => expect(await newest(4)).toMatchObject({ headSha }), 10_000);
+  await eventually(async () => expect(await newest(4)).toMatchObject({ headSha }));
   expect(published).toHaveLength(4);
 });

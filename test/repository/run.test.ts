@@ -8,9 +8,10 @@ import {
 } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { execa } from "execa";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { z } from "zod";
 import { tempFolder } from "../support/folder.ts";
+import { eventually } from "../support/eventually.ts";
 
 const PROGRAMS = [dirname(process.execPath), resolve("node_modules/.bin"), process.env["PATH"]];
 
@@ -107,9 +108,8 @@ it("ends everything it started and still gives the numbers when it is interrupte
   const folder = tempFolder();
   const checks = startChecks(folder, { ...GOOD, test: "node hang.cjs" });
   const file = join(folder, "pid");
-  const pid = await vi.waitFor(
-    () => z.coerce.number().int().min(2).parse(readFileSync(file, "utf8")),
-    10_000,
+  const pid = await eventually(() =>
+    z.coerce.number().int().min(2).parse(readFileSync(file, "utf8")),
   );
   checks.kill("SIGINT");
   const { exitCode, stdout } = await checks;

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { tempFolder } from "../support/folder.ts";
 import { isAsShown, tourShell, tourSteps, type TourShell, type TourStep } from "../support/tour.ts";
+import { eventually } from "../support/eventually.ts";
 
 /**
  * What only looks may be asked again: a person would, until the agent has come so far. So may `up`: it refuses while the
@@ -51,6 +52,6 @@ async function take(shell: TourShell, { command, shown }: TourStep): Promise<voi
     const seen = [`$ ${command}`, printed, `${remarks}(exit code ${code}) but shown is`, ...shown];
     expect(isGood ? "as shown" : seen.join("\n")).toBe("as shown");
   };
-  if (AGAIN.test(command)) await vi.waitFor(look, { timeout: 20_000, interval: 200 });
+  if (AGAIN.test(command)) await eventually(look);
   else await look();
 }

@@ -21,6 +21,7 @@ import type { Doom } from "./doom.ts";
 import { tempFolder } from "./folder.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { repositoryAlone } from "./repository.ts";
+import { eventually } from "./eventually.ts";
 
 const ENTRY = join(import.meta.dirname, "../../bin/entry.js");
 const MORTAL = join(import.meta.dirname, "../daemon/programs/mortal-daemon.ts");
@@ -198,13 +199,10 @@ function worldIn(folder: string, home: string): DaemonWorld {
       writeFileSync(order, JSON.stringify(where));
     },
     async doomed() {
-      await vi.waitFor(
-        () => {
-          if (!existsSync(met))
-            throw new Error(`the doom was not met: ${readFileSync(order, "utf8")}`);
-        },
-        { timeout: PATIENCE_MS, interval: 10 },
-      );
+      await eventually(() => {
+        if (!existsSync(met))
+          throw new Error(`the doom was not met: ${readFileSync(order, "utf8")}`);
+      });
       await current?.exited;
     },
     async addProject() {
@@ -215,24 +213,18 @@ function worldIn(folder: string, home: string): DaemonWorld {
     },
     async addSession() {
       const { id } = await post("/sessions", { projectId: "demo", prompt: "wait" });
-      await vi.waitFor(
-        async () => {
-          const { terminal } = await world.session(id);
-          if (terminal.state !== "live") throw new Error(`its terminal is ${terminal.state}`);
-        },
-        { timeout: PATIENCE_MS, interval: 20 },
-      );
+      await eventually(async () => {
+        const { terminal } = await world.session(id);
+        if (terminal.state !== "live") throw new Error(`its terminal is ${terminal.state}`);
+      });
       return id;
     },
     async settled() {
-      await vi.waitFor(
-        async () => {
-          const books: Record<string, unknown> = await get("/intake");
-          const isSettled = books["outbox"] === 0 && books["lag"] === 0 && books["isBalanced"];
-          if (isSettled !== true) throw new Error(`not settled: ${JSON.stringify(books)}`);
-        },
-        { timeout: PATIENCE_MS, interval: 20 },
-      );
+      await eventually(async () => {
+        const books: Record<string, unknown> = await get("/intake");
+        const isSettled = books["outbox"] === 0 && books["lag"] === 0 && books["isBalanced"];
+        if (isSettled !== true) throw new Error(`not settled: ${JSON.stringify(books)}`);
+      });
     },
     async end() {
       await Promise.all(clients.map(async (nc) => nc.close().catch(() => {})));
@@ -372,7 +364,7 @@ export async function observe(
   const made = headers();
   if (id !== undefined) made.set("Nats-Msg-Id", id);
   if (at !== undefined) made.set("Ao-At", String(at));
-  const options = { timeout: 5_000, headers: made };
+  const options = { timeout: PATIENCE_MS, headers: made };
   const answer = await nc.request(`ao.obs.${subject}`, JSON.stringify(body), options);
   const { error } = answer.json<{ error?: unknown }>();
   if (error !== undefined) throw new Error(`publish to ${subject}: ${JSON.stringify(error)}`);

@@ -1,6 +1,7 @@
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import type { ProbeOptions, Publish } from "../../probes/folder-probe.ts";
 import type { Wait } from "../../probes/folder-watch.ts";
+import { eventually } from "./eventually.ts";
 
 /** What one probe published, and the hand that moves its time. */
 export interface ProbeScene {
@@ -53,11 +54,11 @@ export function probeScene(publish: Publish = async () => undefined): ProbeScene
     elapse: () => elapse?.(),
     stop: () => stop.abort(),
     newest: async (count) =>
-      vi.waitFor(() => {
+      eventually(() => {
         if (published.length < count)
           throw new Error(`${published.length} observations, not ${count}`);
         return published.at(-1)?.data;
-      }, 10_000),
+      }),
     options: {
       everyMs,
       settleMs,
