@@ -322,7 +322,6 @@ export class ActorSystem implements System {
       retryMs: settings.effects.retryMs,
       openOrders: (address) => this.#release.openOrders(address),
       onFlushed: (batch) => this.#onFlushed(batch),
-      onStreamReplaced: () => this.#postbox.repost(),
       onCommitFailed: onTrouble,
       onBoundary,
     });

@@ -50,7 +50,6 @@ export interface HostParts {
   readonly openOrders: (address: Address) => number;
   /** Called after each flush: answers first, then release. */
   readonly onFlushed: (batch: Batch) => void;
-  readonly onStreamReplaced: () => void;
   readonly onCommitFailed: (failure: Failure) => void;
   readonly onBoundary?: ((boundary: Boundary) => void) | undefined;
 }
@@ -72,7 +71,6 @@ export class Host {
   readonly #rules: IntakeRules;
   readonly #flying: Flight[] = [];
   #base: Base;
-  #stream: string | undefined;
   #next: { raws: RawMessage[]; offered: Offered[] } = { raws: [], offered: [] };
   /** What the last batch had no time for (H5). */
   #left: Work = NO_WORK;
@@ -100,7 +98,6 @@ export class Host {
     });
     this.#rules = { maxBytes: limits.bodyBytes, cluster: head.cluster };
     this.#base = head;
-    this.#stream = head.position?.stream;
   }
 
   /** Runs until stopped. Rejects when the store is lost for good; the caller starts another host. */
@@ -353,12 +350,6 @@ export class Host {
     for (const mark of batch.marks) {
       this.#marks.get(mark)?.();
       this.forget(mark);
-    }
-    const { position } = batch;
-    if (position !== undefined && position.stream !== this.#stream) {
-      const isFirst = this.#stream === undefined;
-      this.#stream = position.stream;
-      if (!isFirst) this.#parts.onStreamReplaced();
     }
     this.#parts.onBoundary?.("released");
   }

@@ -37,7 +37,7 @@ export class Postbox {
     this.#clock = options.clock;
     this.#republishMs = options.republishMs;
     this.#stopListening = options.bus.onState((state) => {
-      if (state.type === "up") this.repost();
+      if (state.type === "up") this.#repost();
     });
   }
 
@@ -71,8 +71,8 @@ export class Postbox {
     if (wasHead && rest[0] !== undefined) this.#publish(rest[0]);
   }
 
-  /** Publishes everything under way again: the stream lost what it held. */
-  repost(): void {
+  /** Publishes everything under way again: there was an outage, or the stream is another and lost what it held. */
+  #repost(): void {
     for (const [head] of this.#lines.values()) if (head !== undefined) this.#publish(head);
   }
 

@@ -77,7 +77,7 @@ export interface Bus {
     answer: (request: { subject: string; body: Uint8Array }) => Promise<Uint8Array>,
   ): () => void;
   state(): BusState;
-  /** Called with every change of state. Returns how to stop. */
+  /** Called with every change of state, also when the stream is another (B3). Returns how to stop. */
   onState(listener: (state: BusState, failure?: Failure) => void): () => void;
   close(): Promise<void>;
 }

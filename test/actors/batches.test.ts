@@ -43,6 +43,32 @@ function sizes(world: World): number[] {
   return seen;
 }
 
+describe("H4: batches", () => {
+  it("are stepped while those before are on their way to the disk, four at most", async () => {
+    const world = new World({ settings: { limits: { batch: 1 } } });
+    await world.open("a");
+    const seen: string[] = [];
+    world.onBoundary = (boundary) => seen.push(boundary);
+    world.disk.hold();
+    for (const state of ["idle", "active", "idle", "active", "idle", "active"]) {
+      await world.publish("ao.obs.activity.a", { state });
+    }
+    await settle();
+    expect(seen).toEqual(["stepped", "stepped", "stepped", "stepped"]);
+    world.disk.release();
+    await settle();
+    expect(seen.filter((boundary) => boundary === "released")).toHaveLength(6);
+    expect(world.tally("a").activity).toEqual([
+      "idle",
+      "active",
+      "idle",
+      "active",
+      "idle",
+      "active",
+    ]);
+  });
+});
+
 describe("H5: a batch", () => {
   it.each([
     {

@@ -1,6 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, nat, record } from "fast-check";
 import { expect, it } from "vitest";
 import type { Books } from "../../storage/store.ts";
+import { commitOf } from "../storage/rows.ts";
 import { settle } from "../support/clock.ts";
 import { World } from "../support/world.ts";
 
@@ -75,4 +76,13 @@ it("B2: a batch that failed is counted once, when it is done again", async () =>
     { received: 1 },
     { received: 3, applied: 2, dead: 1, duplicate: 0 },
   ]);
+});
+
+it("books that do not balance are said not to", async () => {
+  const world = new World();
+  await world.store.commit(
+    commitOf({ books: { received: 5, applied: 2, duplicate: 1, stale: 0, dead: 1 } }),
+  );
+  await world.restart();
+  expect(world.system.report()).toMatchObject({ received: 5, isBalanced: false });
 });

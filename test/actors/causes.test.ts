@@ -88,6 +88,43 @@ describe("R11: the chain of causes", () => {
     expect(told(world, "result:session/a#2.0")).toEqual(before);
   });
 
+  it.each([
+    {
+      title: "mail, the message whose step wrote it",
+      does: { type: "tally.tell", data: { to: "session/b", n: 1 } },
+      at: "session/b",
+      is: { type: "tally.add", cause: "cmd:first" },
+    },
+    {
+      title: "an observation of our own, its order",
+      does: {
+        type: "tally.order",
+        data: {
+          order: { type: "observation", lane: "activity", id: "b", data: { state: "idle" } },
+        },
+      },
+      at: "session/b",
+      is: { type: "activity.observed", cause: "session/a#2.0" },
+    },
+    {
+      title: "a result, the order of its effect",
+      does: { type: "tally.work", data: { text: "x" } },
+      at: "session/a",
+      is: { type: "typeText.done", cause: "session/a#2.0" },
+    },
+    {
+      title: "a firing, the message that armed its timer",
+      does: { type: "tally.arm", data: { name: "wake", dueAt: 1_700_000_000_500 } },
+      at: "session/a",
+      is: { type: "timer.wake", cause: "cmd:first" },
+    },
+  ] as const)("is named in the journal by $title", async ({ does, at, is }) => {
+    const world = await worldWithPair();
+    await world.ask(A, does.type, does.data, "cmd:first");
+    await world.clock.advance(2_000);
+    expect(world.store.journal(at, { after: 1, limit: 9 }).at(-1)?.message).toMatchObject(is);
+  });
+
   it("ends at a message that names itself as its cause", async () => {
     const world = await worldWithPair();
     await world.publish("ao.cmd.session.a", { id: "x", cause: "x", type: "tally.nothing" });

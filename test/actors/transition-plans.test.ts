@@ -1,5 +1,5 @@
 import { assert, property } from "fast-check";
-import { createActor, setup, type AnyActor, type AnyStateMachine } from "xstate";
+import { createActor, createMachine, setup, type AnyActor, type AnyStateMachine } from "xstate";
 import { describe, expect, it } from "vitest";
 import { bearActor } from "../../actors/live-actor.ts";
 import { planned } from "../../actors/transition-plans.ts";
@@ -24,6 +24,7 @@ import { machineUnderTest } from "../support/step.ts";
 interface Context {
   readonly n: number;
 }
+type MachineConfig = Parameters<typeof createMachine>[0];
 type Event = { readonly type: "on" | "off" | "leave" | "fail" };
 
 const base = setup({
@@ -159,6 +160,42 @@ describe("a chart", () => {
     });
     expect(planned(busy)).toBe(busy);
   });
+
+  it("one of whose regions leaves itself for another is what XState makes of it (T3)", () => {
+    // To enter `left` anew, XState leaves `right` as well: of the two transitions one is preempted.
+    const chart = base.createMachine({
+      context: { n: 0 },
+      type: "parallel",
+      states: {
+        left: { ...region, on: { leave: { target: ".on", actions: "count", reenter: true } } },
+        right: { ...region, on: { leave: { target: ".on", actions: "count" } } },
+      },
+    });
+    const plain = createActor(chart).start();
+    const { actor } = running(chart);
+    for (let round = 0; round < 3; round += 1) {
+      for (const one of [actor, plain]) one.send({ type: "leave" });
+      const { value, context } = plain.getSnapshot();
+      expect(actor.getSnapshot()).toMatchObject({ value, context });
+    }
+  });
+
+  it.each([
+    { title: "an entry", odd: { entry: "count" } },
+    { title: "an exit", odd: { exit: "count" } },
+    { title: "`always`", odd: { always: [{ guard: () => false, target: "on" }] } },
+    { title: "`after`", odd: { after: { 1_000: "on" } } },
+    { title: "an invocation", odd: { invoke: { src: "never" } } },
+    { title: "an end", odd: { type: "final" } },
+    { title: "history", odd: { type: "history" } },
+  ] satisfies { title: string; odd: NonNullable<MachineConfig["states"]>[string] }[])(
+    "that has $title is stepped by XState every time (T2)",
+    ({ odd }) => {
+      const states = { off: { on: { on: "on" } }, on: {}, odd };
+      const chart = createMachine({ initial: "off", states });
+      expect(planned(chart)).toBe(chart);
+    },
+  );
 
   it("whose regions meddle is stepped by XState every time (T3)", () => {
     const chart = base.createMachine({

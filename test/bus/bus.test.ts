@@ -162,9 +162,13 @@ describe.each([
     for (const body of numbered("m", 3)) await bus.publish(observation(body));
     const [first] = await collect(await bus.read(undefined), 3);
     const stream = first?.stream ?? "";
+    const told: BusState[] = [];
+    bus.onState((state) => told.push(state));
     const got = await collect(await bus.read({ stream, seq: 9 }), 3);
     expect(texts(got)).toEqual(["m0", "m1", "m2"]);
     expect(new Set([stream, ...got.map((message) => message.stream)]).size).toBe(2);
+    // So that what was on its way is published again.
+    expect(told).toMatchObject([{ type: "up", stream: got[0]?.stream }]);
   });
 
   it("fails to publish during an outage, waits with taking, and goes on by itself (B4)", async () => {

@@ -1,3 +1,4 @@
+import { array, assert, boolean, constantFrom, property, record } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Committed } from "../../actors/system.ts";
 import { actorViews, statePaths, type ActorViews } from "../../http/views.ts";
@@ -40,7 +41,43 @@ function* many(): Iterable<SummaryRow> {
   }
 }
 
+const changed = record({
+  address: constantFrom<Address>("session/a", "session/b", "project/a", "terminal/t", "session/c"),
+  value: constantFrom<Json>("working", "idle", { lifecycle: "working", pr: { open: "green" } }),
+  isDone: boolean(),
+});
+
+/** Summaries that say the same of nothing twice: their numbers are their own. */
+const history = array(array(changed, { maxLength: 3 }), { maxLength: 12 }).map((commits) => {
+  let seq = 0;
+  return commits.map((rows) =>
+    rows.map(({ address, value, isDone }): SummaryRow => {
+      seq += 1;
+      return { ...summary(address, value, seq), isDone, facts: { seq } };
+    }),
+  );
+});
+
 describe("the views", () => {
+  it("are the store's summaries after each commit, whatever comes (P1)", () => {
+    expect.hasAssertions();
+    const isCopy = property(history, ([boot = [], ...commits]) => {
+      const newest = new Map(boot.map((row) => [row.address, row]));
+      const { views, feed } = fed([...newest.values()]);
+      for (const rows of [[], ...commits]) {
+        for (const row of rows) newest.set(row.address, row);
+        feed(...rows);
+        const kept = [...newest.values()].toSorted((a, b) => (a.address < b.address ? -1 : 1));
+        const shown = views.list({ limit: 9 });
+        expect(shown).toEqual(kept.map((row) => ({ ...row, states: statePaths(row.value) })));
+        expect([...views.counts()].reduce((sum, { count }) => sum + count, 0)).toBe(
+          shown.reduce((sum, { states }) => sum + states.length, 0),
+        );
+      }
+    });
+    assert(isCopy, { numRuns: 200 });
+  });
+
   it("are those of the store at boot and those of the commits after it (P1)", () => {
     const { views, feed } = fed([summary("session/b"), summary("session/d")]);
     feed(summary("session/c"), summary("project/z"), summary("session/b", "idle", 2));
