@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import type { EffectData, EffectResult } from "../machines/effects.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
+import { checkBranchName } from "./branch-name.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "./git.ts";
 import { addWorktree, fillSubmodules } from "./git-worktrees.ts";
 import { withBooks } from "./repository-books.ts";
@@ -92,7 +93,7 @@ async function isGone(path: string): Promise<boolean> {
 }
 
 async function prepare(place: Place, isAgain: boolean): Promise<EffectResult<"prepareWorkspace">> {
-  await checkBranchName(place);
+  await checkBranchName(place.spec.repo, place.spec.branch, place.signal);
   await settleTrash(place);
   await sweepMaking(place);
   const found = await look(place);
@@ -108,20 +109,6 @@ async function prepare(place: Place, isAgain: boolean): Promise<EffectResult<"pr
   const mark =
     found.type === "absent" ? await make(place, baseSha, isAgain) : await remember(place, baseSha);
   return result(place, mark, found.type === "forgotten");
-}
-
-async function checkBranchName({ spec, signal }: Place): Promise<void> {
-  const { branch, repo } = spec;
-  // Beyond its form git refuses HEAD; what it would read as another thing than a branch is refused here.
-  const asked = ["check-ref-format", "--branch", branch];
-  const { exitCode, stdout } = await tryGit(asked, { cwd: repo, signal });
-  const isOther = branch === "@" || branch.startsWith("refs/") || stdout.trim() !== branch;
-  if (exitCode !== 0 || isOther) {
-    throw new Failure(
-      "BRANCH_INVALID",
-      `prepare a worktree: ${JSON.stringify(spec.branch)} cannot name a branch`,
-    );
-  }
 }
 
 /** Makes the worktree beside its place, whole, and renames it there (W1). */

@@ -70,6 +70,8 @@ export interface Edge {
     path: string,
     options?: { readonly defaultBranch?: string | undefined },
   ) => Promise<Repository>;
+  /** Fails with BRANCH_INVALID or BRANCH_CHECKED_OUT when a worktree cannot be made on a branch. */
+  readonly checkBranch?: (root: string, branch: string) => Promise<void>;
   /** The highest numbers of sessions and objectives of a project that a repository has seen. Fails with GIT_FAILED. */
   readonly usedNumbers?: (
     root: string,

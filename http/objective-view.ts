@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { claimOn } from "../machines/claims.ts";
 import { splitAddress } from "../machines/ids.ts";
-import type { ObjectiveContext } from "../machines/objective-record.ts";
+import type { Item, ObjectiveContext } from "../machines/objective-record.ts";
 import { pullsOf } from "../machines/objective-pulls.ts";
 import { recentRestarts } from "../machines/supervision.ts";
 import type { SnapshotRow } from "../storage/store.ts";
@@ -185,24 +185,36 @@ function wordsOf({
   plan,
   notes,
   inbox,
+  end,
+  manager,
 }: ObjectiveContext): Pick<ObjectiveView, "questions" | "plan" | "notes" | "messages"> {
+  const isDeaf = end !== null && manager.facts?.ended !== null;
+  const isLost = ({ state }: Item): boolean => isDeaf && state !== "delivered";
   return {
     questions: questions.map((question) => ({ ...question, options: [...question.options] })),
     plan: [...plan],
     notes: [...notes],
-    messages: [...inbox],
+    messages: inbox.map((item) => ({
+      ...item,
+      state: isLost(item) ? "undeliverable" : item.state,
+    })),
   };
 }
 
-function budgetOf({ supervisor, useless }: ObjectiveContext, at: number): ObjectiveView["budget"] {
-  const spent = Object.entries(recentRestarts(supervisor, at)).map(([cause, times]) => [
-    cause,
-    times.length,
-  ]);
+function budgetOf(
+  { supervisor, useless, lives }: ObjectiveContext,
+  at: number,
+): ObjectiveView["budget"] {
+  const spent = new Map<string, number>();
+  for (const [cause, times] of Object.entries(recentRestarts(supervisor, at))) {
+    spent.set(cause, times.length);
+  }
+  // The death that was one too many was nobody's restart.
+  const last = supervisor.phase === "escalated" ? lives.at(-1)?.cause : undefined;
+  if (last !== undefined) spent.set(last, (spent.get(last) ?? 0) + 1);
   return {
     managers: supervisor.spec.intensity + 1,
     windowMs: supervisor.spec.periodMs,
-    // oxlint-disable-next-line typescript/no-unsafe-assignment -- names and numbers
     spent: Object.fromEntries(spent),
     uselessPokes: useless,
   };

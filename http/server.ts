@@ -60,6 +60,7 @@ export interface ServerOptions extends Pick<
   | "screens"
   | "isDirty"
   | "usedNumbers"
+  | "checkBranch"
   | "survey"
   | "attach"
   | "toldOf"

@@ -7,7 +7,7 @@ import { ActivityObservation, PullRequestFacts } from "../machines/observations.
 import { said as readable } from "../machines/objective-protocol.ts";
 import { STATUSES } from "../machines/status.ts";
 import { checkAgentOf } from "./agents.ts";
-import { askActor, knownActor, settleMail, tellActor, toJson } from "./commands.ts";
+import { askActor, firstDataOf, knownActor, settleMail, tellActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { Cleaned, CleanupBody, cleanUp } from "./session-cleanup.ts";
@@ -323,6 +323,11 @@ async function spawn(
   const isBare = rest.command !== undefined && rest.harness === undefined;
   const asked = { ...rest, ...(isBare && { harness: "command" }) };
   await checkAgentOf(edge, project, asked);
+  // A repeat of an old request finds its own session there.
+  if (rest.branch !== undefined && firstDataOf(edge, request) === undefined) {
+    const { root } = z.object({ root: z.string() }).parse(stateOf(project).context);
+    await edge.checkBranch?.(root, rest.branch);
+  }
   const data = toJson(asked);
   const outcome = await askActor(edge, request, { to, type: "project.spawn", data });
   const { sessionId } = z.object({ sessionId: Token }).parse(outcome.reply);

@@ -285,7 +285,9 @@ function ended(
   context: ObjectiveContext,
   { state, summary, at }: { state: "done" | "canceled" | "failed"; summary: string; at: number },
 ): ObjectiveStep {
-  const over: ObjectiveContext = { ...context, end: { state, at, summary }, sendings: [] };
+  // A manager that read its last news and finished at once is quicker than the receipt of that.
+  const sendings = context.sendings.filter(({ what }) => what === "items");
+  const over: ObjectiveContext = { ...context, end: { state, at, summary }, sendings };
   const open = over.workers.filter((worker) => !isEnded(worker));
   const reason = `the objective is ${state}`;
   const workers = open.reduce<ObjectiveStep>(

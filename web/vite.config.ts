@@ -4,7 +4,8 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "/",
   publicDir: false,
-  logLevel: "warn",
+  // A build that went well says nothing: its warnings are about packages of others.
+  logLevel: "error",
   build: {
     outDir: "bundle",
     emptyOutDir: true,

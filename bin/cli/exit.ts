@@ -82,6 +82,8 @@ export function failureLine(error: unknown, command: string): string {
 function nextOf({ code, message }: Failure, command: string): string | undefined {
   if (code === "MALFORMED") return `see: ${command} --help`;
   if (code !== "ACTOR_UNKNOWN") return NEXT[code];
+  const [, objective] = / of objective (\S+): it is not one of its workers/.exec(message) ?? [];
+  if (objective !== undefined) return `see its workers: ao objective show ${objective}`;
   const [, kind = ""] = /\bno (\w+)\//.exec(message) ?? [];
   return `see what there is: ${LISTS[kind] ?? "ao actors"}`;
 }

@@ -21,7 +21,9 @@ export function spool(home: string, message: SpooledMessage): string {
     return written(home, message);
   } catch (cause) {
     if (!existsSync(home)) {
-      throw new Failure("DAEMON_DOWN", `no daemon has ever run for ${home}`, { cause });
+      throw new Failure("DAEMON_DOWN", `no daemon ever ran for ${home}, which AO_HOME names`, {
+        cause,
+      });
     }
     const isFull = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
     const seen = cause instanceof Error ? cause.message : String(cause);

@@ -29,9 +29,10 @@ export async function listNotices(output: Output, options: NoticeOptions): Promi
   const { all, ...filter } = options;
   const path = `/notices${query({ state: all === true ? "all" : "open", ...filter })}`;
   const answer = await ask<{ notices: Notice[]; total: number }>("GET", path);
+  const asked = output.isJson ? "" : await askedOf(filter);
   const now = Date.now();
   print(output, answer, ({ notices, total }) => {
-    if (total === 0) return paint(output, "dim", "nothing that you should know");
+    if (total === 0) return `${paint(output, "dim", "nothing that you should know")}${asked}`;
     const rows = notices.map((notice) => [
       notice.id,
       notice.priority,
@@ -41,8 +42,18 @@ export async function listNotices(output: Output, options: NoticeOptions): Promi
       notice.text === "" ? notice.title : `${notice.title}: ${notice.text}`,
     ]);
     const more = total > notices.length ? `\n${total - notices.length} more: --limit ${total}` : "";
-    return `${table(output, ["id", "priority", "state", "since", "told", "what"], rows)}${more}`;
+    return `${table(output, ["id", "priority", "state", "since", "told", "what"], rows)}${more}${asked}`;
   });
+}
+
+/** What objectives ask is listed by itself, with what may be answered. */
+async function askedOf({ project, session }: Omit<NoticeOptions, "all">): Promise<string> {
+  if (session !== undefined) return "";
+  const path = `/questions${query({ project, limit: 1_000 })}`;
+  const { questions } = await ask<{ questions: { id: string }[] }>("GET", path);
+  const count = questions.length;
+  if (count === 0) return "";
+  return `\n${count} open ${count === 1 ? "question" : "questions"} of objectives: ao question ls`;
 }
 
 /** Takes note of notices; one that was taken note of before stays so. */

@@ -101,13 +101,13 @@ function sections(output: Output, view: ObjectiveView, now: number): string[] {
       ]),
     ],
     [
-      ["question", "state", "asked by", "text", "answer"],
+      ["question", "state", "asked by", "answer", "text"],
       view.questions.map((each) => [
         each.id,
         each.state,
         each.asker ?? "the objective",
-        each.text,
         each.answer ?? "",
+        each.text,
       ]),
     ],
     [
@@ -253,15 +253,15 @@ export async function listQuestions(
   print(output, answer, ({ questions }) =>
     table(
       output,
-      ["question", "state", "ago", "asked by", "options", "text", "answer"],
+      ["question", "state", "ago", "asked by", "options", "answer", "text"],
       questions.map((each) => [
         each.id,
         each.state,
         age(each.askedAt, now),
         each.asker ?? each.objectiveId,
         each.options.join(" | "),
-        each.text,
         each.answer ?? "",
+        each.text,
       ]),
     ),
   );

@@ -9,6 +9,7 @@ import { connectNatsBus } from "../../bus/nats-bus.ts";
 import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import { checkPublished } from "../../adapters/forge-local.ts";
 import { git } from "../../adapters/git.ts";
+import { checkBranchIsFree } from "../../adapters/branch-name.ts";
 import { inspectRepository } from "../../adapters/git-repository.ts";
 import { usedNumbers } from "../../adapters/used-names.ts";
 import { natsApi } from "../../http/nats-api.ts";
@@ -153,6 +154,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         version,
         health: () => healthOf(workshop, core),
         inspectRepository,
+        checkBranch: checkBranchIsFree,
         usedNumbers: async (root, projectId) => usedNumbers(root, projectId),
         checkPublished: async (cwd, branches) =>
           checkPublished(branches, { cwd, timeoutMs: ORIGIN_MS }),

@@ -8,7 +8,11 @@ const body = async () => import("../commands/notices.ts");
 
 /** What people should know. */
 export function noticeCommands(root: Command): void {
-  const notices = group(root, "notices", "What you should know: questions, ends, merges");
+  const notices = group(
+    root,
+    "notices",
+    "What you should know of sessions: what needs you, ends, merges",
+  );
   declare<NoticeOptions>(notices, {
     usage: "ls",
     summary: "List what is open, the most urgent first",

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { objectiveView } from "../../http/objective-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { COOLDOWN_MS, IDLE_MS, MINUTE, Objectives, pull } from "../support/objectives.ts";
 
@@ -194,6 +195,11 @@ describe("the budget of managers", () => {
     expect(w.question(question).context).toContain("No workers were spawned yet");
     expect(w.question(question).options).toEqual(["grant", "re-scope", "cancel"]);
     expect([...w.outside.notices.keys()]).toContain(question);
+    const row = w.system.store.snapshot(`objective/${id}`);
+    expect(row && objectiveView(row, w.clock.now()).budget).toMatchObject({
+      managers: 4,
+      spent: { crash: 4 },
+    });
   });
 
   it("orcha-018: is asked about once, however often it is looked at", async () => {

@@ -1,6 +1,7 @@
 import { mkdir, realpath, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { checkBranchIsFree } from "../../adapters/branch-name.ts";
 import { git, tryGit } from "../../adapters/git.ts";
 import { gitFailure, withoutPasswords } from "../../adapters/git-failures.ts";
 import { workspaceFacts } from "../../adapters/git-facts.ts";
@@ -190,6 +191,27 @@ describe("inspecting a repository", () => {
     expect(await usedNumbers(path, "app-x")).toEqual({ lastSession: 80, lastObjective: 0 });
     await run(path, "update-ref", "refs/ao/preserved/app-12", head);
     expect(await usedNumbers(path, "app")).toMatchObject({ lastSession: 12 });
+  });
+
+  it("says who works on a branch, and what cannot be one", async () => {
+    const { path, home } = await repositoryAlone();
+    await run(path, "worktree", "add", "--quiet", "-b", "side", join(home, "other tree"));
+    await run(path, "branch", "free");
+    for (const branch of ["free", "new"]) await checkBranchIsFree(path, branch);
+    for (const [branch, at] of [
+      ["main", path],
+      ["side", join(home, "other tree")],
+    ]) {
+      await expect(checkBranchIsFree(path, branch ?? "")).rejects.toMatchObject({
+        code: "BRANCH_CHECKED_OUT",
+        message: containing(`checked out at ${at}`),
+      });
+    }
+    for (const branch of ["bad..name", "-x", "HEAD", "@", "refs/heads/x", "a b"]) {
+      await expect(checkBranchIsFree(path, branch)).rejects.toMatchObject({
+        code: "BRANCH_INVALID",
+      });
+    }
   });
 
   it("takes a shallow clone", async () => {

@@ -356,7 +356,9 @@ describe("what goes wrong", () => {
     expect(started.err).toMatch(
       /^ao: .+ AO_HOME \(CONFIG_INVALID\); see what is wrong: ao doctor$/,
     );
-    expect(kept.err).toMatch(/^ao: .+ \((CONFIG_INVALID|STORE_READ_ONLY)\); see .+: ao doctor$/);
+    expect(kept.err).toMatch(
+      /^ao: .+ AO_HOME( names)? \((CONFIG_INVALID|DAEMON_DOWN)\); s.+: ao (doctor|up --detach)$/,
+    );
   });
 
   it("has the doctor say that the home is a file, and look no further", async () => {

@@ -5,6 +5,15 @@ import { withProject, withSession } from "../support/http.ts";
 // What a person reads who asked for something that cannot be: one line, of what was wrong in their own words, and of what
 // to do next.
 
+it("lists with notices that there are questions, listed elsewhere", async () => {
+  const { ao, server } = await connected();
+  await withProject(server);
+  await server.request("POST", "/objectives", { projectId: "demo", prompt: "Build it." });
+  expect((await ao(["notices"])).out).toBe("nothing that you should know");
+  await server.request("POST", "/objectives/demo-o1/ask", { question: "Which colour?" });
+  expect((await ao(["notices"])).out).toMatch(/\n1 open question of objectives: ao question ls$/);
+});
+
 it("names what was typed, what was expected, and what to do next", async () => {
   const { ao, server, home } = await connected({ attach: () => ["false"] });
   await withProject(server);

@@ -97,6 +97,34 @@ it("answers a repeated registration though the repository is gone by now (D2)", 
   ]);
 });
 
+it("starts no session on a branch that cannot be worked on, and answers a repeat of one that was", async () => {
+  const asked: string[] = [];
+  const server = await served({
+    checkBranch: async (root, branch) => {
+      asked.push(`${root} ${branch}`);
+      if (asked.length > 1)
+        throw new Failure("BRANCH_CHECKED_OUT", `work on ${branch}: it is taken`);
+      return Promise.resolve();
+    },
+  });
+  await withProject(server);
+  const order = { projectId: "demo", prompt: "Do it.", branch: "topic" };
+  const headers = { "idempotency-key": "spawn-1" };
+  const first = await server.request("POST", "/sessions", order, headers);
+  const answers = [
+    await server.request("POST", "/sessions", order, headers),
+    await server.request("POST", "/sessions", order),
+    await server.request("POST", "/sessions", { ...order, branch: undefined }),
+  ];
+  expect([first, ...answers].map(({ status, body }) => [status, body.code ?? body.id])).toEqual([
+    [201, "demo-1"],
+    [201, "demo-1"],
+    [409, "BRANCH_CHECKED_OUT"],
+    [201, "demo-2"],
+  ]);
+  expect(asked).toEqual(Array.from({ length: 2 }, () => "/repositories/demo topic"));
+});
+
 it("keeps the keys of an agent apart from those of the owner (D2)", async () => {
   const server = await served();
   await withProject(server);
