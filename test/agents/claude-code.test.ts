@@ -71,9 +71,12 @@ it("runs, says what it does, is spoken to, asks, and goes on with its conversati
   await expect
     .poll(async () => heard(world, id))
     .toContainEqual(expect.objectContaining({ event: "permission-request", toolName: "Bash" }));
-  await expect
-    .poll(async () => world.tmux("capture-pane", "-p", "-t", `=${id}:`), PATIENCE)
-    .toMatch(/1\. Yes/);
+  // The hook comes before the menu is drawn.
+  const showsMenu = async () =>
+    expect
+      .poll(async () => world.tmux("capture-pane", "-p", "-t", `=${id}:`), PATIENCE)
+      .toMatch(/1\. Yes/);
+  await showsMenu();
   await world.tmux("send-keys", "-t", `=${id}:`, "Enter");
   await expect.poll(events, PATIENCE).toContain("post-tool-use");
   await expect.poll(async () => world.session(id), PATIENCE).toMatchObject({ status: "idle" });
@@ -85,6 +88,7 @@ it("runs, says what it does, is spoken to, asks, and goes on with its conversati
     .poll(async () => world.session(id), PATIENCE)
     .toMatchObject({ activity: { state: "blocked" } });
   await world.post(`/sessions/${id}/send`, { text: "never mind" });
+  await showsMenu();
   await world.tmux("send-keys", "-t", `=${id}:`, "Escape");
   await expect
     .poll(async () => heard(world, id), PATIENCE)
