@@ -351,6 +351,15 @@ describe("every page", () => {
     await page.locator(".scrubber").waitFor();
     await page.keyboard.press("ArrowLeft");
     await page.getByText("As it was after step").waitFor();
+    // It plays to the end and stops there; on a button a space presses that.
+    await page.keyboard.press(" ");
+    await page.getByText("As it was after step").waitFor({ state: "hidden" });
+    const play = page.getByRole("button", { name: "Play" });
+    expect(await play.getAttribute("aria-pressed")).toBe("false");
+    await page.getByRole("button", { name: "Step back" }).focus();
+    await page.keyboard.press(" ");
+    await page.getByText("As it was after step").waitFor();
+    expect(await play.getAttribute("aria-pressed")).toBe("false");
     await page.getByRole("tab", { name: "Journal" }).focus();
     await page.keyboard.press("l");
     await page.getByText("As it was after step").waitFor({ state: "hidden" });

@@ -2,7 +2,8 @@ import { useEffect } from "react";
 
 // Keys
 //
-// What the keyboard does, and the list of it that `?` shows. A key acts only when nobody types.
+// What the keyboard does, and the list of it that `?` shows. A key acts only when nobody types, and a space only where
+// it presses nothing.
 
 export interface Shortcut {
   /** As `event.key`, or two after each other: `g b`. */
@@ -52,6 +53,7 @@ function isTyping(event: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.closest("[data-keys=own]") !== null) return true;
   if (document.querySelector("dialog[open]") !== null) return true;
+  if (key === " " && target.closest("button, summary, a") !== null) return true;
   const isField = target.matches("input:not([type=range]), textarea, select");
   if (isField && key === "Escape") {
     // Leaves the field and what stands in it: a browser would empty a search.

@@ -68,14 +68,18 @@ export function Rewind(props: RewindProps): ReactNode {
 }
 
 function useMoves(props: RewindProps, first: number): { move: Moves; isPlaying: boolean } {
-  const { ticks, last, seq, onSeq } = props;
+  const { ticks, last, seq, isLive, onSeq } = props;
   const [isPlaying, setPlaying] = useState(false);
   usePlaying(isPlaying, props, () => setPlaying(false));
   const move = useMemo(
     () => ({
       back: () => onSeq(Math.max(first, seq - 1)),
       on: () => onSeq(seq + 1 >= last ? "live" : seq + 1),
-      play: () => setPlaying((is) => !is),
+      play: () => {
+        // From the beginning, when all of it was seen.
+        if (!isPlaying && isLive) onSeq(first);
+        setPlaying(!isPlaying);
+      },
       live: () => onSeq("live"),
       trouble: () =>
         to(
@@ -93,7 +97,7 @@ function useMoves(props: RewindProps, first: number): { move: Moves; isPlaying: 
           onSeq,
         ),
     }),
-    [ticks, seq, first, last, onSeq],
+    [ticks, seq, first, last, isLive, isPlaying, onSeq],
   );
   return { move, isPlaying };
 }
@@ -104,22 +108,18 @@ function to(seq: number | undefined, onSeq: RewindProps["onSeq"]): void {
 
 function usePlaying(
   isPlaying: boolean,
-  { seq, last, isLive, ticks, onSeq }: RewindProps,
+  { seq, last, onSeq }: RewindProps,
   onEnd: () => void,
 ): void {
   useEffect(() => {
     if (!isPlaying) return undefined;
-    if (isLive && last > 1) {
-      onSeq(ticks[0]?.seq ?? 1);
-      return undefined;
-    }
     if (seq >= last) {
       onEnd();
       return undefined;
     }
-    const timer = setTimeout(() => onSeq(seq + 1), PLAY_MS);
+    const timer = setTimeout(() => onSeq(seq + 1 >= last ? "live" : seq + 1), PLAY_MS);
     return () => clearTimeout(timer);
-  }, [isPlaying, seq, last, isLive]);
+  }, [isPlaying, seq, last]);
 }
 
 interface Moves {
