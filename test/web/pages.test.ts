@@ -170,6 +170,11 @@ describe("an actor's page", () => {
     await page.keyboard.press("]");
     await page.locator('.state[data-active="true"][data-path="live.ready"]').waitFor();
     await page.getByRole("tab", { name: "What if" }).click();
+    // What was said before is where one begins.
+    await page.getByLabel("Message").selectOption("child.start");
+    await expect
+      .poll(async () => page.getByLabel("Data, as JSON").inputValue())
+      .toMatch(/"epoch": 1/);
     await page.getByLabel("Message").selectOption("child.stop");
     await page.getByLabel("Data, as JSON").fill('{ "epoch": 1, "shutdownMs": 1 }');
     await page.getByRole("button", { name: "See what would happen" }).click();

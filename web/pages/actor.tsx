@@ -191,6 +191,7 @@ function Side({
     setEvent(type);
     setTab("what-if");
   };
+  const { ticks, last } = actor;
   const tabs: readonly Tab[] = [
     { id: "now", name: "Next", draw: () => <Moves moves={frame.moves} onTry={tryEvent} /> },
     { id: "step", name: "Step", draw: () => <StepFacts frame={frame} /> },
@@ -198,26 +199,27 @@ function Side({
     {
       id: "waits",
       name: "Waits",
-      draw: () => actor.facts !== undefined && <WaitingFacts facts={actor.facts} />,
+      draw: () =>
+        actor.facts !== undefined && <WaitingFacts facts={actor.facts} isPast={frame.seq < last} />,
     },
     {
       id: "journal",
       name: "Journal",
-      draw: () => <Journal ticks={actor.ticks} seq={frame.seq} onSeq={onSeq} />,
+      draw: () => <Journal ticks={ticks} seq={frame.seq} onSeq={onSeq} />,
     },
     {
       id: "what-if",
       name: "What if",
-      draw: () => <WhatIfForm path={path} frame={frame} event={event} onEvent={setEvent} />,
+      draw: () => <WhatIfForm {...{ path, frame, ticks, event }} onEvent={setEvent} />,
     },
   ];
   const toTime = path.startsWith("/actors/review/")
-    ? (time: number) => onSeq(stepAt(actor.ticks, time) ?? frame.last)
+    ? (time: number) => onSeq(stepAt(ticks, time) ?? frame.last)
     : undefined;
   const runs: Tab = {
     id: "runs",
     name: "Reviews",
-    draw: () => <Runs id={review ?? ""} stamp={actor.last} onTime={toTime} />,
+    draw: () => <Runs id={review ?? ""} stamp={last} onTime={toTime} />,
   };
   const shown = review === undefined ? tabs : [runs, ...tabs];
   return <Tabs tabs={shown} chosen={tab} onChoose={setTab} />;

@@ -22,7 +22,7 @@ export function KeyList({
           boundKeys().map(({ keys, what }) => (
             <div key={keys}>
               <dt>
-                {keys.split(" ").map((key) => (
+                {(keys === " " ? ["space"] : keys.split(" ")).map((key) => (
                   <kbd key={key}>{KEY_NAMES[key] ?? key}</kbd>
                 ))}
               </dt>

@@ -5,10 +5,18 @@ import { actorHref } from "../model/route.ts";
 import { brief, clockTime, count, plain, span } from "../model/words.ts";
 
 /** What the actor waits for now: timers, counting down, mail under way to it, and orders without effect yet. */
-export function WaitingFacts({ facts }: { readonly facts: ActorFacts }): ReactNode {
+export function WaitingFacts({
+  facts,
+  isPast,
+}: {
+  readonly facts: ActorFacts;
+  /** Whether the rest of the page tells of an older step. */
+  readonly isPast: boolean;
+}): ReactNode {
   const now = useNow();
   return (
     <>
+      {isPast && <p className="dim">This is how it stands now, not as it was then.</p>}
       <h3>Timers</h3>
       {facts.timers.length === 0 ? (
         <p className="dim">None is armed.</p>

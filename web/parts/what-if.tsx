@@ -1,5 +1,5 @@
 import { useEffect, useState, type FormEvent, type ReactNode } from "react";
-import type { Frame, WhatIf } from "../model/answers.ts";
+import type { Frame, Step, Tick, WhatIf } from "../model/answers.ts";
 import { ask } from "../model/client.ts";
 import { diff, short } from "../model/diff.ts";
 import { leavesOf } from "../model/states.ts";
@@ -10,17 +10,24 @@ import { Changes } from "./context.tsx";
 export function WhatIfForm({
   path,
   frame,
+  ticks,
   event,
   onEvent,
 }: {
   readonly path: string;
   readonly frame: Frame;
+  /** Where messages of each type stand: what one of them said is a beginning for the next. */
+  readonly ticks: readonly Tick[];
   readonly event: string;
   readonly onEvent: (event: string) => void;
 }): ReactNode {
   const types = [...new Set(frame.moves.map((move) => move.event))].toSorted();
   const chosen = event || types[0] || "";
-  const { text, setText, answer, problem, submit } = useTrial(path, frame, chosen);
+  const sample = sampleOf(ticks, frame.seq, chosen);
+  const { text, setText, origin, answer, problem, submit } = useTrial(path, frame.seq, {
+    type: chosen,
+    sample,
+  });
   return (
     <form className="what-if" onSubmit={submit}>
       <p className="dim">
@@ -36,7 +43,10 @@ export function WhatIfForm({
         </select>
       </div>
       <div>
-        <label htmlFor="what-if-data">Data, as JSON</label>
+        <label htmlFor="what-if-data">
+          Data, as JSON{sample !== undefined && `; first that of step ${sample}`}
+          {origin.from !== undefined && `, from ${origin.from}`}
+        </label>
         <textarea
           id="what-if-data"
           spellCheck={false}
@@ -57,46 +67,84 @@ export function WhatIfForm({
   );
 }
 
+type Origin = Pick<Step["message"], "from" | "epoch">;
+
 interface Trial {
   readonly text: string;
   readonly setText: (text: string) => void;
+  /** Who sent the message that the text was first taken of. */
+  readonly origin: Origin;
   readonly answer: WhatIf | undefined;
   readonly problem: string | undefined;
   readonly submit: (event: FormEvent) => void;
 }
 
-function useTrial(path: string, frame: Frame, type: string): Trial {
+function useTrial(
+  path: string,
+  seq: number,
+  { type, sample }: { readonly type: string; readonly sample: number | undefined },
+): Trial {
   const [text, setText] = useState("{}");
+  const [origin, setOrigin] = useState<Origin>({});
   const [answer, setAnswer] = useState<WhatIf>();
   const [problem, setProblem] = useState<string>();
   useEffect(() => {
     setAnswer(undefined);
     setProblem(undefined);
-    setText(sampleOf(frame, type));
-  }, [type, frame.seq]);
+    setText("{}");
+    setOrigin({});
+    if (sample === undefined) return undefined;
+    const stopped = new AbortController();
+    messageAt(path, sample, stopped.signal).then(
+      ({ data, from, epoch }) => {
+        setText(JSON.stringify(data, undefined, 2));
+        setOrigin({ ...(from !== undefined && { from }), ...(epoch !== undefined && { epoch }) });
+        return undefined;
+      },
+      () => {},
+    );
+    return () => stopped.abort();
+  }, [type, seq, sample]);
   const submit = (submitted: FormEvent): void => {
     submitted.preventDefault();
     setProblem(undefined);
-    tryIt(path, frame.seq, { type, text }).then(setAnswer, (error: unknown) => {
+    tryIt(path, seq, { type, text, origin }).then(setAnswer, (error: unknown) => {
       setAnswer(undefined);
       setProblem(error instanceof Error ? error.message : String(error));
     });
   };
-  return { text, setText, answer, problem, submit };
+  return { text, setText, origin, answer, problem, submit };
 }
 
 async function tryIt(
   path: string,
   seq: number,
-  { type, text }: { type: string; text: string },
+  { type, text, origin }: { type: string; text: string; origin: Origin },
 ): Promise<WhatIf> {
   const data: unknown = JSON.parse(text);
-  return ask<WhatIf>("POST", `${path}/at/${seq}/what-if`, { type, data });
+  return ask<WhatIf>("POST", `${path}/at/${seq}/what-if`, { type, data, ...origin });
 }
 
-/** What the last message of the type said, when it is the one shown. */
-function sampleOf({ step }: Frame, type: string): string {
-  return step?.message.type === type ? JSON.stringify(step.message.data, undefined, 2) : "{}";
+/** The step whose message of a type is nearest: the last one so far, else the first after it. */
+function sampleOf(ticks: readonly Tick[], seq: number, type: string): number | undefined {
+  const alike = ticks.filter((tick) => tick.type === type);
+  return (alike.findLast((tick) => tick.seq <= seq) ?? alike[0])?.seq;
+}
+
+async function messageAt(
+  path: string,
+  seq: number,
+  stopped: AbortSignal,
+): Promise<Step["message"]> {
+  const { entries }: { entries: readonly Step[] } = await ask(
+    "GET",
+    `${path}/journal?limit=1&after=${seq - 1}`,
+    undefined,
+    stopped,
+  );
+  const [entry] = entries;
+  if (entry === undefined) throw new Error(`step ${seq} was pruned`);
+  return entry.message;
 }
 
 function Outcome({ answer }: { readonly answer: WhatIf }): ReactNode {
