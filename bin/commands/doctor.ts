@@ -6,6 +6,7 @@ import type { z } from "zod";
 import { inspectRepository } from "../../adapters/git-repository.ts";
 import { foreignPanes } from "../../adapters/terminal-panes.ts";
 import { tmuxClient } from "../../adapters/tmux.ts";
+import { tmuxServers } from "../../adapters/tmux-servers.ts";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { lastGenerationIn } from "../../storage/generation.ts";
@@ -59,6 +60,7 @@ async function insideFindings(home: string): Promise<Finding[]> {
     configFinding(home),
     runFileFinding(home),
     await daemonFinding(home),
+    await socketFinding(home),
     await panesFinding(home),
     ...(await projectFindings(home)),
   ];
@@ -152,7 +154,10 @@ function homeFinding(home: string): Finding {
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     return { name: "home", isFine: true, found: folder === home ? home : `${home} (will be made)` };
   } catch {
-    const mend = `sudo chown -R "$(id -un)" '${folder.replaceAll("'", `'\\''`)}'`;
+    // Only of the data directory itself: what it would be made in is not ours to take.
+    const isHome = folder === home;
+    const taken = `sudo chown -R "$(id -un)" '${folder.replaceAll("'", `'\\''`)}'`;
+    const mend = isHome ? taken : 'export AO_HOME="$HOME/.ao"';
     return { name: "home", isFine: false, found: `${folder} is not writable`, mend };
   }
 }
@@ -205,6 +210,30 @@ async function daemonFinding(home: string): Promise<Finding> {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return { name, isFine: false, found: error.message, mend: RESTART };
+  }
+}
+
+/** A tmux server that runs on while its socket leads elsewhere: all agents under it seem to be gone. */
+async function socketFinding(home: string): Promise<Finding> {
+  const name = "tmux.sock";
+  const socket = join(home, name);
+  try {
+    const { answering, lost } = await tmuxServers(socket, tmuxClient({ socket, cwd: home }));
+    const [first] = lost;
+    if (first === undefined) {
+      const found = answering === undefined ? "no server" : `leads to process ${answering}`;
+      return { name, isFine: true, found };
+    }
+    const found = `does not lead to the agents under tmux, process ${lost.join(", ")}`;
+    // tmux makes its socket again when it is told so; one that took its place would be lost by that.
+    const isFree = answering === undefined;
+    const mend = isFree ? `kill -USR1 ${first}` : `kill ${lost.join(" ")} # ends these agents`;
+    return { name, isFine: false, found, mend };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const isMissing = error.code === "PROGRAM_MISSING";
+    const mend = isMissing ? `${INSTALL} tmux` : 'export AO_HOME="$HOME/.ao"';
+    return { name, isFine: false, found: error.message, mend };
   }
 }
 

@@ -34,6 +34,10 @@ interface Machine {
   readonly code: () => Promise<number | undefined>;
 }
 
+/** A tmux of the test's own, at a socket. */
+const tmux = async (socket: string, ...args: string[]) =>
+  execa("tmux", ["-S", socket, "-f", "/dev/null", ...args], { reject: false });
+
 function machine(): Machine {
   const folder = tempFolder();
   const home = join(folder, "home");
@@ -162,15 +166,13 @@ describe("the doctor", () => {
     const noted = JSON.stringify({ name: "today", marks: ["x"] });
     writeFileSync(join(here.home, "lmdb/created"), noted);
     const socket = join(here.home, "tmux.sock");
-    const tmux = async (...args: string[]) =>
-      execa("tmux", ["-S", socket, "-f", "/dev/null", ...args], { reject: false });
-    onTestFinished(async () => void (await tmux("kill-server")));
+    onTestFinished(async () => void (await tmux(socket, "kill-server")));
     for (const [name, store] of [
       ["mine", "today"],
       ["lost", "before"],
     ] as const) {
       // oxlint-disable-next-line no-await-in-loop -- the first one starts the server
-      await tmux("new-session", "-d", "-s", name, "--", "cat");
+      await tmux(socket, "new-session", "-d", "-s", name, "--", "cat");
       const marks = [
         ["@ao_terminal", name],
         ["@ao_epoch", "1"],
@@ -178,12 +180,34 @@ describe("the doctor", () => {
       ] as const;
       // oxlint-disable-next-line no-await-in-loop -- one pane after the other
       for (const [key, value] of marks)
-        await tmux("set-option", "-p", "-t", `=${name}:`, key, value);
+        await tmux(socket, "set-option", "-p", "-t", `=${name}:`, key, value);
     }
     const wrong = await here.finding("panes");
     expect(wrong).toMatchObject({ isFine: false, found: "of before the store was replaced: lost" });
     await execa("sh", ["-c", wrong.mend ?? "false"]);
     expect(await here.finding("panes")).toMatchObject({ isFine: true, found: "all of this store" });
-    expect((await tmux("list-sessions", "-F", "#{session_name}")).stdout).toBe("mine");
+    expect((await tmux(socket, "list-sessions", "-F", "#{session_name}")).stdout).toBe("mine");
+  });
+
+  it("names the tmux server that its socket does not lead to, with what brings it back", async () => {
+    const here = machine();
+    const socket = join(here.home, "tmux.sock");
+    onTestFinished(async () => {
+      for (const at of [socket, `${socket}.away`]) await tmux(at, "kill-server");
+    });
+    expect(await here.finding("tmux.sock")).toMatchObject({ isFine: true, found: "no server" });
+    await tmux(socket, "new-session", "-d", "-s", "mine", "--", "cat");
+    const { stdout: pid } = await tmux(socket, "display-message", "-p", "#{pid}");
+    const found = `leads to process ${pid}`;
+    expect(await here.finding("tmux.sock")).toMatchObject({ isFine: true, found });
+    renameSync(socket, `${socket}.away`);
+    const wrong = await here.finding("tmux.sock");
+    expect(wrong).toMatchObject({ isFine: false, mend: `kill -USR1 ${pid}` });
+    await tmux(socket, "new-session", "-d", "-s", "other", "--", "cat");
+    const replaced = await here.finding("tmux.sock");
+    expect(replaced).toMatchObject({ isFine: false, mend: `kill ${pid} # ends these agents` });
+    await tmux(socket, "kill-server");
+    await execa("sh", ["-c", wrong.mend ?? "false"]);
+    await expect.poll(async () => here.finding("tmux.sock")).toMatchObject({ found });
   });
 });
