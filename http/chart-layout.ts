@@ -10,6 +10,7 @@ import {
   type ChartNode,
   type ChartTransition,
 } from "./chart-graph.ts";
+import { pathOf, type Corner } from "./chart-way.ts";
 import { outlineOf } from "./chart-outline.ts";
 
 // Chart layout
@@ -28,7 +29,9 @@ export interface PlacedNode extends ChartNode {
 
 export interface PlacedEdge extends ChartEdge {
   /** Corners of the arrow, from its tail to its head. */
-  readonly points: readonly (readonly [number, number])[];
+  readonly points: readonly Corner[];
+  /** The same as a path of SVG. */
+  readonly way: string;
   readonly label: {
     readonly x: number;
     readonly y: number;
@@ -91,7 +94,7 @@ async function layOut(kind: Kind, graph: ChartGraph, hasLabels = true): Promise<
 async function layOutOutline(kind: Kind, whole: ChartGraph): Promise<Layout> {
   const { graph, loose } = outlineOf(whole);
   const layout = await layOut(kind, graph, false);
-  const wayless = loose.map((edge) => ({ ...edge, points: [], label: null }));
+  const wayless = loose.map((edge) => ({ ...edge, points: [], way: "", label: null }));
   return { ...layout, edges: [...layout.edges, ...wayless] };
 }
 
@@ -169,13 +172,14 @@ function frameOf(box: Placed | undefined): z.infer<typeof Frame> {
 function wayOf(
   arrow: z.infer<typeof Arrow> | undefined,
   { transitions }: ChartEdge,
-): Pick<PlacedEdge, "points" | "label"> {
+): Pick<PlacedEdge, "points" | "way" | "label"> {
   const points = (arrow?.sections ?? []).flatMap(({ startPoint, bendPoints, endPoint }) =>
     [startPoint, ...bendPoints, endPoint].map(({ x, y }) => [x, y] as const),
   );
   const [label] = arrow?.labels ?? [];
   const lines = linesOf(transitions);
-  return { points, label: label === undefined || lines.length === 0 ? null : { ...label, lines } };
+  const isSilent = label === undefined || lines.length === 0;
+  return { points, way: pathOf(points), label: isSilent ? null : { ...label, lines } };
 }
 
 /** What an arrow says: a line for each transition, and how many more there are. */

@@ -11,9 +11,11 @@ import { TEXT } from "./chart-layout.ts";
 export function chartSvg(layout: Layout, active: ReadonlySet<string> = new Set()): string {
   const { width, height, nodes, edges } = layout;
   const boxes = nodes.filter(({ id }) => id !== "").toSorted((a, b) => depthOf(a) - depthOf(b));
+  const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN];
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(layout.kind)}, version ${layout.version}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-MARGIN} ${-MARGIN} ${wide} ${high}" width="${wide}" height="${high}" role="img" aria-label="${escaped(layout.kind)}, version ${layout.version}">`,
     `<style>${STYLE}</style>`,
+    `<rect class="ground" x="${-MARGIN}" y="${-MARGIN}" width="${wide}" height="${high}"/>`,
     `<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="head" d="M0 0L8 4L0 8z"/></marker></defs>`,
     ...boxes.map((node) => boxSvg(node, active.has(node.id))),
     ...edges.map(arrowSvg),
@@ -22,12 +24,15 @@ export function chartSvg(layout: Layout, active: ReadonlySet<string> = new Set()
   ].join("\n");
 }
 
+/** Pixels around all, so that no line is cut. */
+const MARGIN = 12;
+
 const STYLE = [
   `text{font:600 ${TEXT.name}px system-ui,sans-serif;fill:#161b22}`,
   `.small{font:${TEXT.small}px ui-monospace,"DejaVu Sans Mono",monospace;fill:#566172}`,
-  ".box{fill:#fff;stroke:#8b96a5}.outer{fill:#f7f8fa;stroke:#c3cad3}.any{fill:none;stroke:#8b96a5;stroke-dasharray:3 3}",
-  ".on{fill:#e3ecff;stroke:#1d4ed8;stroke-width:2}.way{fill:none;stroke:#8b96a5}.head,.dot{fill:#8b96a5}.label{fill:#fff;opacity:.86}",
-  "@media(prefers-color-scheme:dark){text{fill:#e6eaf0}.small{fill:#98a4b3}.box{fill:#151a21}.outer{fill:#0e1116;stroke:#3a4552}.on{fill:#152a52;stroke:#8ab4ff}.label{fill:#0e1116}}",
+  ".ground{fill:#f7f8fa}.box{fill:#fff;stroke:#8b96a5}.outer{fill:#fff;fill-opacity:.55;stroke:#c3cad3}.any{fill:none;stroke:#8b96a5;stroke-dasharray:3 3}",
+  ".on{fill:#e3ecff;stroke:#1d4ed8;stroke-width:2}.outer.on{fill-opacity:.4;stroke-width:1}.way{fill:none;stroke:#8b96a5}.head,.dot{fill:#8b96a5}.label{fill:#fff;opacity:.86}",
+  "@media(prefers-color-scheme:dark){text{fill:#e6eaf0}.small{fill:#98a4b3}.ground{fill:#0e1116}.box{fill:#151a21}.outer{fill:#151a21;stroke:#3a4552}.on{fill:#152a52;stroke:#8ab4ff}.label{fill:#0e1116}}",
 ].join("");
 
 function depthOf({ id }: PlacedNode): number {
@@ -55,13 +60,13 @@ function boxSvg({ x, y, width, height, ...node }: PlacedNode, isActive: boolean)
   return `<g>${tip}${frame}${inner}${name}${entry.join("")}</g>`;
 }
 
-function arrowSvg({ points, transitions }: PlacedEdge): string {
+function arrowSvg({ way, transitions }: PlacedEdge): string {
   const tip = transitions.map(({ event, guard, actions }) =>
     [event, guard !== null && `[${guard}]`, actions.length > 0 && `/ ${actions.join(", ")}`]
       .filter(Boolean)
       .join(" "),
   );
-  return `<path class="way" marker-end="url(#head)" d="${pathOf(points)}"><title>${escaped(tip.join("\n"))}</title></path>`;
+  return `<path class="way" marker-end="url(#head)" d="${way}"><title>${escaped(tip.join("\n"))}</title></path>`;
 }
 
 function labelSvg({ label }: PlacedEdge): string {
@@ -72,34 +77,6 @@ function labelSvg({ label }: PlacedEdge): string {
       `<text class="small" x="${label.x + 6}" y="${label.y + 13 + index * TEXT.lineHeight}">${escaped(line)}</text>`,
   );
   return back + lines.join("");
-}
-
-// Corners are rounded, so that an eye can follow an arrow through a crossing.
-const CORNER = 7;
-
-/** The way of an arrow through its corners. */
-function pathOf(points: PlacedEdge["points"]): string {
-  return points
-    .map(([x, y], index) => {
-      const before = points[index - 1];
-      const after = points[index + 1];
-      if (before === undefined) return `M${x} ${y}`;
-      if (after === undefined) return `L${x} ${y}`;
-      const from = near([x, y], before);
-      const to = near([x, y], after);
-      return `L${from[0]} ${from[1]}Q${x} ${y} ${to[0]} ${to[1]}`;
-    })
-    .join("");
-}
-
-function near(
-  [x, y]: readonly [number, number],
-  towards: readonly [number, number],
-): readonly [number, number] {
-  const [dx, dy] = [towards[0] - x, towards[1] - y];
-  const length = Math.hypot(dx, dy) || 1;
-  const step = Math.min(CORNER, length / 2) / length;
-  return [x + dx * step, y + dy * step];
 }
 
 function escaped(text: string): string {

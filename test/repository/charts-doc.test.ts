@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { describeKind, mermaid, type ChartState } from "../../http/chart.ts";
+import { chartLayout } from "../../http/chart-layout.ts";
+import { chartSvg } from "../../http/chart-svg.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { Settings } from "../../machines/settings.ts";
@@ -38,6 +40,13 @@ describe("the architecture page", () => {
     expect(page.match(/<!-- charts: (?:generated|end) -->/g)).toHaveLength(2);
     // Made anew by: vitest run test/repository/charts-doc.test.ts --update
     await expect(withCharts(page)).toMatchFileSnapshot(`../../${PAGE}`);
+  });
+
+  it("shows a chart as ao machine and ao actor draw it", async () => {
+    const question = kinds(Settings.parse({})).get("question");
+    if (question === undefined) throw new Error("there are no questions");
+    const picture = chartSvg(await chartLayout(question, new Set()), new Set(["open"]));
+    await expect(picture).toMatchFileSnapshot("../../docs/pictures/question.svg");
   });
 
   it("names only files that are there", () => {

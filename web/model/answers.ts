@@ -192,7 +192,9 @@ export interface ChartEdge {
   readonly from: string;
   readonly to: string;
   readonly transitions: readonly ChartTransition[];
+  /** Where it was given a way: its corners, and the path through them; else empty. */
   readonly points: readonly (readonly [number, number])[];
+  readonly way: string;
   readonly label: {
     readonly x: number;
     readonly y: number;

@@ -1,5 +1,6 @@
 import type { ChartEdge, Layout } from "./answers.ts";
 import {
+  lineOf,
   linesOf,
   markPlace,
   placeWords,
@@ -53,6 +54,8 @@ export interface DrawnArrow extends Record<string, unknown> {
   /** The box it leads to. */
   readonly to: string;
   readonly points: Points;
+  /** Along the points, as a path of SVG. */
+  readonly way: string;
   readonly look: Look;
   readonly words: Words | undefined;
   /** The step that took it. */
@@ -82,6 +85,7 @@ export function drawnArrows(layout: Layout, light: ChartLight, lookedAt: LookedA
     id: edge.id,
     to: edge.to,
     points,
+    way: edge.way || lineOf(points),
     look,
     words: edge.label ?? words.get(edge.id),
     step: stepOf(light, { id: edge.id, points, leaves }),

@@ -22,7 +22,6 @@ export interface Words extends Box {
   readonly lines: readonly string[];
 }
 
-const CORNER = 7;
 /** Pixels of a letter and of a line, as the styles have them. */
 const LETTER = 6.7;
 const LINE = 15;
@@ -63,19 +62,9 @@ function border(box: Box, towards: Point): Point {
   return [cx + dx * Math.min(1, scale), cy + dy * Math.min(1, scale)];
 }
 
-/** The path of an arrow, its corners rounded so that an eye can follow it through a crossing. */
-export function pathOf(points: Points): string {
-  return points
-    .map(([x, y], index) => {
-      const before = points[index - 1];
-      const after = points[index + 1];
-      if (before === undefined) return `M${x} ${y}`;
-      if (after === undefined) return `L${x} ${y}`;
-      const [fx, fy] = near([x, y], before);
-      const [tx, ty] = near([x, y], after);
-      return `L${fx} ${fy}Q${x} ${y} ${tx} ${ty}`;
-    })
-    .join("");
+/** A way from point to point, as SVG says it. */
+export function lineOf(points: Points): string {
+  return points.map(([x, y], index) => `${index === 0 ? "M" : "L"}${x} ${y}`).join("");
 }
 
 /** A triangle at the end of the way, pointing as its last stretch does. */
@@ -87,13 +76,6 @@ export function headOf(points: Points): string {
   const [dx, dy] = [(end[0] - before[0]) / length, (end[1] - before[1]) / length];
   const [bx, by] = [end[0] - dx * 8, end[1] - dy * 8];
   return `M${end[0]} ${end[1]}L${bx - dy * 4} ${by + dx * 4}L${bx + dy * 4} ${by - dx * 4}Z`;
-}
-
-function near([x, y]: Point, towards: Point): Point {
-  const [dx, dy] = [towards[0] - x, towards[1] - y];
-  const length = Math.hypot(dx, dy) || 1;
-  const step = Math.min(CORNER, length / 2) / length;
-  return [x + dx * step, y + dy * step];
 }
 
 /** The middle of the longest stretch of a way. */

@@ -1,15 +1,14 @@
 import type { Edge, EdgeProps } from "@xyflow/react";
 import { memo, type ReactNode } from "react";
 import type { DrawnArrow } from "../model/chart-light.ts";
-import { headOf, pathOf, type Words } from "../model/ways.ts";
+import { headOf, type Words } from "../model/ways.ts";
 
 export type ArrowEdge = Edge<DrawnArrow>;
 
 /** An arrow with what it says; the one that was taken last is run along once. */
 export const Arrow = memo(function Arrow({ data }: EdgeProps<ArrowEdge>): ReactNode {
   if (data === undefined) return null;
-  const { id, points, look, words, step, heat, mark } = data;
-  const way = pathOf(points);
+  const { id, points, way, look, words, step, heat, mark } = data;
   return (
     <g className="arrow" data-look={look} data-mark={mark} data-id={id}>
       <path className="arrow-reach" d={way} />
