@@ -1,3 +1,6 @@
+import { randomUUID } from "node:crypto";
+import { maxHeaderSize, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { issuesOf } from "../actors/intake.ts";
@@ -72,6 +75,31 @@ export function answerFailure(
     .header("content-type", "application/json; charset=utf-8")
     .serializer(String)
     .send(JSON.stringify(body));
+}
+
+/** Answers what never became a request, in the shape of all failures, and ends its connection. */
+export function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const { code, message } = brokenBy(error);
+  const { status } = FAILURES[code];
+  const body = JSON.stringify({ code, message, requestId: randomUUID() } satisfies FailureBody);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function brokenBy({ code }: NodeJS.ErrnoException): Failure {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return new Failure("REQUEST_SLOW", "the whole request did not come within http.requestMs");
+  }
+  if (code === "HPE_HEADER_OVERFLOW") {
+    return new Failure("HEADERS_TOO_LARGE", `the headers are over ${maxHeaderSize} bytes`);
+  }
+  return new Failure("MALFORMED", "the request is not HTTP/1.1");
 }
 
 /** What an error of fastify, or of a route, is to the caller; `bodyLimit`, in bytes, is that of the route. */

@@ -13,7 +13,7 @@ import { backupRoute } from "./backup.ts";
 import { ANSWER_WITHIN_MS } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
-import { answerFailure, answerFailures, failureOf } from "./failures.ts";
+import { answerBroken, answerFailure, answerFailures, failureOf } from "./failures.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { hindsightRoutes } from "./hindsight.ts";
@@ -85,10 +85,18 @@ export interface ServerOptions extends Pick<
 /** The HTTP side of a running system, ready to listen or to be injected; close it before the system. */
 export async function httpServer(options: ServerOptions): Promise<App> {
   const { system, token, sessionTokens, report = () => {} } = options;
+  const { requestMs } = system.settings.http;
   const app = Fastify({
     logger: false,
     genReqId: () => randomUUID(),
     bodyLimit: system.settings.limits.bodyBytes,
+    requestTimeout: requestMs,
+    http: {
+      // Node swaps the two when this one is larger.
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: Math.ceil(requestMs / 2),
+    },
+    clientErrorHandler: answerBroken,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },

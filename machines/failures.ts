@@ -7,6 +7,8 @@ export const FAILURES = {
   HOST_REFUSED: { status: 403, retry: false },
   ROUTE_UNKNOWN: { status: 404, retry: false },
   BODY_TOO_LARGE: { status: 413, retry: false },
+  HEADERS_TOO_LARGE: { status: 431, retry: false },
+  REQUEST_SLOW: { status: 408, retry: true },
   KEY_REUSED: { status: 422, retry: false },
   SEQ_UNKNOWN: { status: 404, retry: false },
   CAUSE_UNKNOWN: { status: 404, retry: false },

@@ -22,6 +22,7 @@ export const Settings = z.strictObject({
     .strictObject({
       port: z.number().int().min(0).max(65_535).default(4500),
       host: z.string().default("127.0.0.1"),
+      requestMs: z.number().int().positive().default(30_000),
     })
     .prefault({}),
   nats: z.strictObject({ url: z.string().optional() }).prefault({}),

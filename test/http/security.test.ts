@@ -1,5 +1,6 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { connect } from "node:net";
+import { text as wholeOf } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AGENT, OPEN } from "../../http/security.ts";
 import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
@@ -314,18 +315,32 @@ describe("input", () => {
     ]);
   });
 
-  it("that is not even HTTP ends in a 400 and leaves the daemon running", async () => {
-    const server = await served();
+  it.each([
+    { title: "is not even HTTP", sent: "\0\0 nonsense\r\n\r\n", is: [400, "MALFORMED"] },
+    {
+      title: "has endless headers",
+      sent: `GET / HTTP/1.1\r\nx: ${"x".repeat(70_000)}\r\n\r\n`,
+      is: [431, "HEADERS_TOO_LARGE"],
+    },
+    {
+      title: "never comes whole",
+      sent: `POST /api/v1/sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${OWNER}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`,
+      is: [408, "REQUEST_SLOW"],
+    },
+    { title: "has headers that never end", sent: "GET / HTTP/1.1\r\n", is: [408, "REQUEST_SLOW"] },
+  ])("that $title is refused in the same shape, and the daemon goes on", async ({ sent, is }) => {
+    const server = await served({ settings: { http: { requestMs: 300 } } });
     const url = new URL(await server.app.listen({ port: 0, host: "127.0.0.1" }));
     const socket = connect(Number(url.port), url.hostname);
     onTestFinished(() => {
       socket.destroy();
     });
-    socket.write("\0\0 nonsense\r\n\r\n");
-    const answer = await new Promise<string>((resolve) => {
-      socket.once("data", (data) => resolve(data.toString()));
-    });
-    expect(answer).toMatch(/^HTTP\/1\.1 400/);
+    socket.write(sent);
+    const [head = "", body = ""] = (await wholeOf(socket)).split("\r\n\r\n");
+    expect([Number(head.split(" ")[1]), JSON.parse(body)]).toEqual([
+      is[0],
+      { code: is[1], message: expect.any(String), requestId: expect.any(String) },
+    ]);
     expect((await fetch(new URL("/healthz", url))).status).toBe(200);
   });
 });
