@@ -8,13 +8,13 @@ import type { Kind, MachineState } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
 import type { ObservationLane } from "../machines/observations.ts";
 import type { Settings } from "../machines/settings.ts";
-import type { DeadLetter, OutboxRow, Outcome, Store } from "../storage/store.ts";
+import type { DeadLetter, OutboxRow, Outcome, SnapshotRow, Store } from "../storage/store.ts";
 import { auditor } from "./audit.ts";
 import { surveyor, surveyOver, type DirectoryLister, type Survey } from "./survey.ts";
 import type { Batch } from "./batch.ts";
 import { callers, type Callers } from "./callers.ts";
 import { causesOf } from "./causes.ts";
-import { upgraded } from "./charts.ts";
+import { currentRow, upgraded } from "./charts.ts";
 import type { Clock } from "./clock.ts";
 import { effects, type Effects } from "./effects.ts";
 import { Host, type Boundary } from "./host.ts";
@@ -241,6 +241,12 @@ export class ActorSystem implements System {
       throw new Failure("ACTOR_UNKNOWN", `release ${address}: there is no such actor`);
     }
     await this.#host.offer([{ type: "release", address }]);
+  }
+
+  snapshot(address: Address): SnapshotRow | undefined {
+    const row = this.store.snapshot(address);
+    const kind = this.kinds.get(splitAddress(address).kind);
+    return row === undefined || kind === undefined ? row : currentRow(kind, row);
   }
 
   report(): IntakeReport {

@@ -52,6 +52,20 @@ export async function admitCharts(
   if (JSON.stringify(now) !== JSON.stringify(noted)) await store.putNote(NOTE, now);
 }
 
+/**
+ * The row as its actor will read it: in today's shape. One that has no way to it stays as it is stored; its actor is
+ * refused, and whoever looks should see why.
+ */
+export function currentRow(kind: Kind, row: SnapshotRow): SnapshotRow {
+  if (row.machine === kind.name && row.version === kind.version) return row;
+  try {
+    const snapshot = upgraded(kind, row);
+    return { ...row, snapshot, version: kind.version, definitionHash: definitionHashOf(kind) };
+  } catch {
+    return row;
+  }
+}
+
 /** The row's snapshot in today's shape. Fails with SNAPSHOT_REFUSED when there is no named way to it. */
 export function upgraded(kind: Kind, row: SnapshotRow): Json {
   const refuse = (seen: string): never => {

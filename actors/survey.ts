@@ -51,8 +51,8 @@ interface Source {
   readonly settings: Settings;
   readonly store: {
     summaries(kind: KindName): Iterable<SummaryRow>;
-    snapshot(address: Address): SnapshotRow | undefined;
   };
+  snapshot(address: Address): SnapshotRow | undefined;
   onCommitted(
     listener: (committed: { readonly summaries: readonly SummaryRow[] }) => void,
   ): () => void;
@@ -205,10 +205,10 @@ const Stored = z.object({ value: z.json(), context: z.record(z.string(), z.unkno
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what the kind keeps
 function contextOf<Context>(
-  { store }: Source,
+  source: Source,
   address: Address,
 ): { readonly value: string; readonly context: Context } | null {
-  const row = store.snapshot(address);
+  const row = source.snapshot(address);
   const stored = row && Stored.safeParse(row.snapshot).data;
   if (stored === undefined) return null;
   const value = typeof stored.value === "string" ? stored.value : "";

@@ -89,6 +89,8 @@ export interface System {
   retry(letter: number): Promise<Outcome>;
   /** Lets a quarantined actor take messages again. */
   release(address: Address): Promise<void>;
+  /** The committed row of an actor, in the shape of today's chart; undefined for an unknown one. */
+  snapshot(address: Address): SnapshotRow | undefined;
   report(): IntakeReport;
   /** Actors in memory now; `limits.liveActors` at most, the others are in the store. */
   readonly liveActors: number;

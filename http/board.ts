@@ -63,7 +63,7 @@ export function boardRoutes(app: App, edge: Edge): void {
       const { globalSeq: head } = edge.system.store.head();
       const rows = edge.views.list({ kind, after, limit: limit + 1 });
       const lines = rows.slice(0, limit).flatMap(({ address, facts }) => {
-        const row = edge.system.store.snapshot(address);
+        const row = edge.system.snapshot(address);
         return row === undefined ? [] : [boardLine(row, facts)];
       });
       const next = rows.length > limit ? (lines.at(-1)?.address ?? null) : null;

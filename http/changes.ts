@@ -172,7 +172,7 @@ class ChangeFeed {
     );
     const lines = [...addresses].flatMap((address) => {
       const { kind: own } = splitAddress(address);
-      const row = (kind ?? own) === own ? store.snapshot(address) : undefined;
+      const row = (kind ?? own) === own ? this.#system.snapshot(address) : undefined;
       return row === undefined ? [] : [boardLine(row, factsOf(this.#system, row))];
     });
     return frameOf(globalSeq, lines) || ": follow\n\n";

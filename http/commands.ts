@@ -136,7 +136,7 @@ export function messageIdOf(edge: Edge, request: FastifyRequest): string | undef
 
 /** The committed row of an actor. Fails with ACTOR_UNKNOWN. */
 export function knownActor(edge: Edge, address: Address): SnapshotRow {
-  const row = edge.system.store.snapshot(address);
+  const row = edge.system.snapshot(address);
   if (row === undefined) throw new Failure("ACTOR_UNKNOWN", `there is no ${address}`);
   return row;
 }

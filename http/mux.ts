@@ -164,7 +164,7 @@ class Connection {
   }
 
   #whyEnded(id: string): string {
-    const row = this.#edge.system.store.snapshot(addressOf("terminal", id));
+    const row = this.#edge.system.snapshot(addressOf("terminal", id));
     const state = this.#edge.views
       .list({ kind: "terminal", limit: 1, where: ({ address }) => address === row?.address })
       .at(0)?.states;

@@ -121,7 +121,7 @@ function createRoute(app: App, edge: Edge): void {
       const outcome = await askActor(edge, request, { to, type: "project.objective", data });
       const { objectiveId } = z.object({ objectiveId: Token }).parse(outcome.reply);
       // A repeat of an old request finds the objective there, and its mail long forgotten.
-      if (edge.system.store.snapshot(addressOf("objective", objectiveId)) === undefined)
+      if (edge.system.snapshot(addressOf("objective", objectiveId)) === undefined)
         await settleMail(edge, outcome);
       return reply.code(201).send(viewOf(edge, objectiveId));
     },

@@ -83,7 +83,7 @@ function startRoute(app: App, edge: Edge): void {
       const { sessionId } = z.object({ sessionId: Token }).parse(outcome.reply);
       const session = addressOf("session", sessionId);
       const isMailed = outcome.orders.some(({ to: addressee }) => addressee === session);
-      if (isMailed && edge.system.store.snapshot(session) === undefined) {
+      if (isMailed && edge.system.snapshot(session) === undefined) {
         await settleMail(edge, outcome);
       }
       if (await isBorn(edge, session)) return reply.code(201).send(edge.sessions.one(session));
@@ -94,7 +94,7 @@ function startRoute(app: App, edge: Edge): void {
 
 /** Waits for a session to begin; false when it takes longer than a caller should hang on. */
 async function isBorn(edge: Edge, session: Address): Promise<boolean> {
-  const isThere = (): boolean => edge.system.store.snapshot(session) !== undefined;
+  const isThere = (): boolean => edge.system.snapshot(session) !== undefined;
   if (isThere()) return true;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, edge.patienceMs);

@@ -217,7 +217,7 @@ function turnRoutes(app: App, edge: Edge): void {
 function forgeOf(edge: Edge, projectId: string): Address {
   knownActor(edge, addressOf("project", projectId));
   const address = addressOf("forge", projectId);
-  if (edge.system.store.snapshot(address) === undefined) {
+  if (edge.system.snapshot(address) === undefined) {
     throw new Failure(
       "SCM_UNSUPPORTED",
       `project ${projectId} has no forge of its own (scm: local)`,

@@ -30,7 +30,7 @@ export async function passedOn(
 /** How the project wants it now: newer than what the session was told when it began. */
 export function reviewingOf(edge: Edge, id: string): z.infer<typeof Reviewing> {
   const { projectId } = viewed(edge, sessionOf(edge, id), SessionFacts);
-  const project = edge.system.store.snapshot(addressOf("project", projectId));
+  const project = edge.system.snapshot(addressOf("project", projectId));
   if (project === undefined) return { reviewers: [], autoReview: false };
   const { config } = viewed(edge, project.address, ProjectFacts);
   const { reviewers, autoReview } = config ?? { reviewers: [], autoReview: undefined };
@@ -73,7 +73,7 @@ export function sessionOf(edge: Edge, id: string): Address {
 }
 
 function rowOf(edge: Edge, id: string): SnapshotRow {
-  const row = edge.system.store.snapshot(addressOf("session", id));
+  const row = edge.system.snapshot(addressOf("session", id));
   if (row === undefined) throw new Failure("REVIEW_NOT_FOUND", `there is no session ${id}`);
   return row;
 }

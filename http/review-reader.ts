@@ -20,7 +20,7 @@ export interface ReviewReader {
 }
 
 /** Reads reviews of a system. */
-export function reviewReader(system: Pick<System, "store" | "onCommitted">): ReviewReader {
+export function reviewReader(system: Pick<System, "snapshot" | "onCommitted">): ReviewReader {
   const kept = new LRUCache<Address, SnapshotRow>({ max: ROWS });
   const close = system.onCommitted(({ snapshots }) => {
     for (const row of snapshots) if (kept.has(row.address)) kept.set(row.address, row);
@@ -28,7 +28,7 @@ export function reviewReader(system: Pick<System, "store" | "onCommitted">): Rev
   return {
     of(session) {
       const address = addressOf("review", session);
-      const row = kept.get(address) ?? system.store.snapshot(address);
+      const row = kept.get(address) ?? system.snapshot(address);
       if (row !== undefined) kept.set(address, row);
       return row;
     },

@@ -4,7 +4,6 @@ import { planReviews, type Planned } from "../machines/review-plan.ts";
 import { newbornReview, type ReviewContext, type Seat } from "../machines/review-record.ts";
 import { isInHand, isOpenRun, statusOf, type Run } from "../machines/review-run.ts";
 import { reviewerFor } from "../machines/review-trigger.ts";
-import { upgradedContext } from "../machines/review-upgrade.ts";
 import type { SessionContext } from "../machines/session-record.ts";
 import { workerFacts } from "../machines/session-reviews.ts";
 import type { SnapshotRow } from "../storage/store.ts";
@@ -200,11 +199,7 @@ function sessionContext({ snapshot }: SnapshotRow): SessionContext {
   return (snapshot as unknown as { context: SessionContext }).context;
 }
 
-/** A row that an older version wrote is read as the actor will read it. */
-function reviewContext({ snapshot, version }: SnapshotRow): ReviewContext {
+function reviewContext({ snapshot }: SnapshotRow): ReviewContext {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row of a review
-  const { context } = snapshot as unknown as { context: ReviewContext };
-  return version < VERSION_OF_TODAY ? upgradedContext(context) : context;
+  return (snapshot as unknown as { context: ReviewContext }).context;
 }
-
-const VERSION_OF_TODAY = 2;

@@ -145,7 +145,7 @@ function authorize(request: FastifyRequest, principal: Principal, system: System
     return;
   }
   const scope = AGENT[route];
-  const row = system.store.snapshot(addressOf("session", principal.sessionId));
+  const row = system.snapshot(addressOf("session", principal.sessionId));
   if (scope === undefined || row === undefined) {
     throw new Failure(
       "FORBIDDEN",
@@ -168,7 +168,7 @@ function ownOf({ id, projectId, objectiveId }: SessionView, scope: Scope): strin
 /** Whether a session belongs to the objective that another one manages. */
 function isOfManager({ kind, objectiveId }: SessionView, id: string, system: System): boolean {
   if (kind !== "manager" || objectiveId === undefined) return false;
-  const row = system.store.snapshot(addressOf("session", id));
+  const row = system.snapshot(addressOf("session", id));
   return row !== undefined && sessionView(row).objectiveId === objectiveId;
 }
 

@@ -151,7 +151,7 @@ function unused(): never {
 
 function sessionsOf({ system, attach }: ServerOptions, now: () => number): SessionReader {
   const limit = system.settings.limits.liveActors;
-  return sessionReader({ store: system.store, now, attach, limit });
+  return sessionReader({ system, now, attach, limit });
 }
 
 async function registerRoutes(

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
+import type { System } from "../actors/system.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Address } from "../machines/ids.ts";
-import type { Store } from "../storage/store.ts";
 import { sessionView, type SessionView, type SessionViewOptions } from "./session-view.ts";
 import type { ActorSummary } from "./views.ts";
 
@@ -27,14 +27,14 @@ interface Kept {
 
 /** Reads sessions of a store; keeps at most `limit` of them. */
 export function sessionReader(options: {
-  readonly store: Pick<Store, "snapshot">;
+  readonly system: Pick<System, "snapshot">;
   readonly now: () => number;
   readonly attach?: SessionViewOptions["attach"];
   readonly limit: number;
 }): SessionReader {
   const kept = new LRUCache<Address, Kept>({ max: options.limit });
   const read = (address: Address): Kept => {
-    const row = options.store.snapshot(address);
+    const row = options.system.snapshot(address);
     if (row === undefined) throw new Failure("ACTOR_UNKNOWN", `there is no ${address}`);
     const view = sessionView(row, { at: options.now(), attach: options.attach });
     const found = { seq: row.seq, view };

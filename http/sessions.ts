@@ -333,7 +333,7 @@ async function spawn(
   const { sessionId } = z.object({ sessionId: Token }).parse(outcome.reply);
   const session = addressOf("session", sessionId);
   // A repeat of an old request finds the session there, and its mail long forgotten.
-  if (edge.system.store.snapshot(session) === undefined) await settleMail(edge, outcome);
+  if (edge.system.snapshot(session) === undefined) await settleMail(edge, outcome);
   return viewOf(edge, session);
 }
 

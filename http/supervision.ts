@@ -116,7 +116,7 @@ export function supervisionRoutes(app: App, edge: Edge): void {
 }
 
 function treeOf(edge: Edge, address: Address): z.infer<typeof Tree> | undefined {
-  const row = edge.system.store.snapshot(address);
+  const row = edge.system.snapshot(address);
   if (row === undefined) return undefined;
   const { context } = stateOf(row);
   const found = Supervisor.safeParse(context["supervisor"]);
@@ -138,7 +138,7 @@ function treeOf(edge: Edge, address: Address): z.infer<typeof Tree> | undefined 
     parts: children.map((child) => {
       const { id, ...rest } = Child.parse(child);
       const own = childAddress(id, address, context);
-      const isThere = own !== undefined && edge.system.store.snapshot(own) !== undefined;
+      const isThere = own !== undefined && edge.system.snapshot(own) !== undefined;
       return { id, ...rest, ...(isThere && { address: own }), ...(isOver && { state: "ended" }) };
     }),
     ...(pokes !== undefined && pokes.length > 0 && { pokes: pokes.slice(-10) }),
@@ -161,7 +161,7 @@ const Manager = z.looseObject({ sessionId: z.string() }).nullable().catch(null);
 
 function tickOf({ system }: Edge): z.infer<typeof Tick> | null {
   const address = addressOf("supervisor", "root");
-  const row = system.store.snapshot(address);
+  const row = system.snapshot(address);
   if (row === undefined) return null;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind's own context
   const { ticks, lastTick, repairs, held, queue } = stateOf(row).context as RootContext;

@@ -23,7 +23,7 @@ export function upgradedReview(state: MachineState): MachineState {
 type StoredReview = Partial<ReviewContext> & Pick<ReviewContext, "id">;
 
 /** The record of an older version (M1 to M3). */
-export function upgradedContext(stored: StoredReview): ReviewContext {
+function upgradedContext(stored: StoredReview): ReviewContext {
   const context = { ...newbornReview(stored.id), ...stored };
   const newest = new Map(context.runs.filter(isOpenRun).map((run) => [keyOf(run), run.id]));
   const runs = context.runs.map((kept): Run => {

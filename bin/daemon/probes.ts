@@ -170,7 +170,7 @@ function probedSessions(system: ActorSystem): {
     sessionOf(terminal) {
       const address = addressOf("session", terminal);
       if (known.has(address)) return known.get(address);
-      const row = system.store.snapshot(address);
+      const row = system.snapshot(address);
       if (row === undefined) return undefined;
       const session = isProbed({ lifecycle: lifecycleOf(row) }) ? terminal : undefined;
       known.set(address, session);

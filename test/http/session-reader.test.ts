@@ -18,13 +18,13 @@ async function counted(): Promise<Counted> {
   await withProject(server);
   await withSession(server);
   await withSession(server);
-  const { store } = server.system;
+  const { system } = server;
   let reads: Address[] = [];
   const reader = sessionReader({
-    store: {
+    system: {
       snapshot: (address) => {
         reads.push(address);
-        return store.snapshot(address);
+        return system.snapshot(address);
       },
     },
     now: () => Date.now(),
