@@ -18,8 +18,8 @@ export async function copyInto(
     throw new Failure("FOLDER_INVALID", `back up to ${folder}: the folder is not empty`);
   }
   const part = join(folder, "part");
-  mkdirSync(part);
   try {
+    mkdirSync(part);
     await copy(part);
     await sync(join(part, file));
     renameSync(join(part, file), join(folder, file));

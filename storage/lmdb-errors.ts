@@ -31,6 +31,14 @@ const SQLITE_CODES: Readonly<Record<number, FailureCode>> = {
   13: "STORE_FULL",
   14: "STORE_READ_ONLY",
 };
+// What lmdb's own copying says: it gives no code.
+const MESSAGES: Readonly<Record<string, FailureCode>> = {
+  "No space left on device": "STORE_FULL",
+  "Disk quota exceeded": "STORE_FULL",
+  "File too large": "STORE_FULL",
+  "Read-only file system": "STORE_READ_ONLY",
+  "Permission denied": "STORE_READ_ONLY",
+};
 const HELP: Partial<Record<FailureCode, string>> = {
   STORE_FULL: "free some space; nothing that was acknowledged is lost",
   STORE_READ_ONLY: "make the folder writable for this user",
@@ -65,5 +73,5 @@ function codeOf(error: Error): FailureCode | undefined {
   if ("errcode" in error && typeof error.errcode === "number") {
     return SQLITE_CODES[error.errcode & 0xff];
   }
-  return "code" in error ? CODES[String(error.code)] : undefined;
+  return "code" in error ? CODES[String(error.code)] : MESSAGES[error.message];
 }

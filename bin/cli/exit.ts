@@ -70,8 +70,23 @@ const LISTS: Readonly<Record<string, string>> = {
   session: "ao ls --all",
 };
 
+/** What the system says when a file cannot be written. */
+const SYSTEM: Readonly<Record<string, FailureCode>> = {
+  ENOSPC: "STORE_FULL",
+  EDQUOT: "STORE_FULL",
+  EFBIG: "STORE_FULL",
+  EROFS: "STORE_READ_ONLY",
+  EACCES: "STORE_READ_ONLY",
+};
+
+function named(error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? SYSTEM[String(error.code)] : undefined;
+  return error instanceof Error && code !== undefined ? new Failure(code, error.message) : error;
+}
+
 /** The one line that says why a command (`ao pr open`) failed and what to do next. */
-export function failureLine(error: unknown, command: string): string {
+export function failureLine(thrown: unknown, command: string): string {
+  const error = thrown instanceof Failure ? thrown : named(thrown);
   if (!(error instanceof Failure)) {
     return `ao: ${printable(error instanceof Error ? error.message : String(error)).trim()}`;
   }

@@ -1,9 +1,18 @@
 import { expect, it } from "vitest";
+import { failureLine } from "../../bin/cli/exit.ts";
 import { connected } from "../support/command-line.ts";
 import { withProject, withSession } from "../support/http.ts";
 
 // What a person reads who asked for something that cannot be: one line, of what was wrong in their own words, and of what
 // to do next.
+
+it("says of a disk that takes no more what it is, whoever was told of it", () => {
+  const error = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+  expect(failureLine(error, "ao up")).toBe(
+    "ao: ENOSPC: no space left on device (STORE_FULL); make room, then look: ao doctor",
+  );
+  expect(failureLine(new Error("a\nb"), "ao up")).toBe("ao: a b");
+});
 
 it("lists with notices that there are questions, listed elsewhere", async () => {
   const { ao, server } = await connected();

@@ -29,6 +29,10 @@ while (failures.length < 3) {
     if (result.status === "rejected") failures.push(codeOf(result.reason));
   }
 }
+// Under a limit on the size of files a copy is as large as the store may be.
+if (mode === "tmpfs") {
+  failures.push(await store.backup(join(folder, "copy")).then(() => "copied", codeOf));
+}
 const whileFull = { head: store.head().position?.seq, log: countLog() };
 
 if (mode === "tmpfs") rmSync(balloon);
