@@ -35,7 +35,10 @@ export const ActivityObservation = z.object({
   epoch: Epoch,
 });
 
-/** One pull request as any forge tells it. */
+/**
+ * One pull request as any forge tells it. What a forge knows beside this is left out, and is no mistake: the next field
+ * that is added here must not make those who tell it already be refused by an older daemon.
+ */
 export const PullRequestFacts = z.object({
   url: z.string().max(2_000),
   number: z.number().int().positive(),

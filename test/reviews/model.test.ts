@@ -318,6 +318,7 @@ class Story {
     // I2: without a reviewer that submits, leases and budgets have ended every run.
     same(runs.filter(isOpen), []);
     for (const run of runs) this.#checkFeedback(run);
+    this.#checkHeads(runs);
     // A run fails for its head, or once its tries are used up; what only lost its reviewer has another.
     const early = runs.filter(
       (run) => run.status === "failed" && run.failReason !== "superseded" && run.attempt < 3,
@@ -354,6 +355,17 @@ class Story {
     this.#count(`untold: ${delivery.reason}`);
   }
 
+  /** I5: what is handed over speaks of a commit that is a head, as its session knows it then. */
+  #checkHeads(runs: readonly Run[]): void {
+    for (const { text, heads } of this.stage.handedOver()) {
+      const named = runs.filter(({ id }) => text.includes(`(run ${id})`));
+      if (named.length === 0) continue;
+      this.#count("handed over");
+      const current = named.filter(({ prUrl, targetSha }) => heads.get(prUrl) === targetSha);
+      same([text, current.length > 0], [text, true]);
+    }
+  }
+
   #isTrue({ targetSha, prUrl, delivery: { reason } }: Run): boolean {
     const { headSha, state } = this.stage.pulls.get(Number(prUrl.split("/").at(-1))) ?? {};
     if (reason === "stale_head") return headSha !== targetSha || state !== "open";
@@ -374,6 +386,7 @@ const LEAST: Readonly<Record<string, number>> = {
   "late for an ended run": 5,
   "late by an older process": 10,
   delivered: STORIES / 4,
+  "handed over": STORIES / 4,
   "untold: stale_head": 3,
   "untold: auto_inject_off": 1,
   held: 20,

@@ -1,11 +1,14 @@
+import { z } from "zod";
 import type { Boundary } from "../../actors/host.ts";
 import type { Fate } from "../../bus/memory-stream.ts";
 import { reviewsView, type ReviewRunView, type ReviewsView } from "../../http/review-view.ts";
 import type { Address } from "../../machines/ids.ts";
-import type { JsonObject } from "../../machines/json.ts";
+import type { Json, JsonObject } from "../../machines/json.ts";
 import { kinds } from "../../machines/kinds.ts";
+import { ScmObservation } from "../../machines/observations.ts";
+import { isOpen } from "../../machines/pull-requests.ts";
 import { Settings } from "../../machines/settings.ts";
-import type { Outcome, SnapshotRow } from "../../storage/store.ts";
+import type { JournalEntry, Outcome, SnapshotRow } from "../../storage/store.ts";
 import { settle } from "./clock.ts";
 import { outside, sha, type Outside } from "./outside.ts";
 import { pullFacts } from "./pulls.ts";
@@ -22,10 +25,18 @@ const REVIEW: Address = `review/${WORKER}`;
 const SETTINGS = { reviews: { leaseMs: 60_000, backoffMs: 100, idleMs: 1_000 } };
 const KINDS = kinds(Settings.parse(SETTINGS));
 const MOST_TURNS = 40;
+const TextTold = z.object({ text: z.string().default("") });
 
 interface Pull {
   readonly headSha: string;
   readonly state: "open" | "merged" | "closed";
+}
+
+interface Handed {
+  /** Empty when it never got there. */
+  readonly text: string;
+  /** Commits by the addresses of their pull requests. */
+  readonly heads: ReadonlyMap<string, string>;
 }
 
 export class ReviewStage {
@@ -187,6 +198,24 @@ export class ReviewStage {
     return reviewsView(session, row);
   }
 
+  /** Every text that was handed to the worker's terminal, and the open heads that its session knew in that very step. */
+  handedOver(): Handed[] {
+    const { store } = this.world;
+    const journal = (address: Address): JournalEntry[] => [
+      ...store.journal(address, { after: 0, limit: 100_000 }),
+    ];
+    const texts = new Map(
+      journal(`terminal/${WORKER}`).map(({ message: { id, data } }) => [id, textOf(data)]),
+    );
+    let known = { at: 0, heads: new Map<string, string>() };
+    return journal(SESSION).flatMap(({ message: { type, at, data }, orders }) => {
+      if (type === "scm.observed" && at >= known.at) known = { at, heads: headsOf(data) };
+      return orders
+        .filter(({ name }) => name === "terminal.deliver")
+        .map(({ id }) => ({ text: texts.get(id) ?? "", heads: known.heads }));
+    });
+  }
+
   /** Steps that the review took so far. */
   get steps(): number[] {
     const entries = this.world.store.journal(REVIEW, { after: 0, limit: 100_000 });
@@ -268,4 +297,14 @@ export class ReviewStage {
   async end(): Promise<void> {
     await this.world.system.stop();
   }
+}
+
+function textOf(data: Json): string {
+  const { text } = TextTold.parse(data);
+  return text;
+}
+
+function headsOf(data: Json): Map<string, string> {
+  const { prs } = ScmObservation.parse(data);
+  return new Map(prs.filter(isOpen).map(({ url, headSha }) => [url, headSha]));
 }
