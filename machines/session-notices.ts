@@ -9,6 +9,7 @@ import { displayStatus, type Status } from "./status.ts";
 //
 //   T-1. A matter is told with the step that begins it, and ended with the step that ends it.
 //   T-2. A kill tells nobody: whoever ordered it knows.
+//   T-3. That a pull request is ready is told once its agent asks for nothing, and no doubt is left that it lives.
 
 type PullRequest = SessionContext["prs"][number];
 
@@ -27,11 +28,23 @@ export function withNotices(
       ? context.trackers[notice.about]?.escalated !== true
       : !includes(matters, notice);
   let next: SessionStep = { ...step, context: resolved(context, isOver, at) };
-  for (const matter of matters.filter((each) => !includes(former, each))) {
+  const fresh = matters.filter(
+    (each) => !isHeldBack(context, each) && (!includes(former, each) || isHeldBack(before, each)),
+  );
+  for (const matter of fresh) {
     const told = opened(next.context, matter, at);
     next = { context: told.context, orders: [...next.orders, ...told.orders] };
   }
   return next;
+}
+
+/** Whether the lifecycle stands before what the pull requests say (T-3). */
+function isHeldBack({ axes: { lifecycle } }: SessionContext, { type }: Matter): boolean {
+  const stands =
+    lifecycle.state === "needs_input" ||
+    lifecycle.state === "stuck" ||
+    lifecycle.state === "detecting";
+  return stands && type === "approved-and-green";
 }
 
 type Named = Pick<Matter, "type" | "about">;

@@ -56,6 +56,21 @@ describe("a person", () => {
       types: ["approved-and-green"],
     },
     {
+      title: "is not told that it is ready while its agent asks (T-3)",
+      told: [says("waiting_input"), scm(pullRequest(green))],
+      types: [],
+    },
+    {
+      title: "is told that it is ready once its agent asks no more (T-3)",
+      told: [says("waiting_input"), scm(pullRequest(green)), says("active")],
+      types: ["approved-and-green"],
+    },
+    {
+      title: "is not told once more that it is ready when its agent has asked since (T-3)",
+      told: [scm(pullRequest(green)), says("waiting_input"), says("active")],
+      types: [],
+    },
+    {
       title: "is not told that it is ready while checks run",
       told: [scm(pullRequest({ ...green, ci: { state: "pending" } }))],
       types: [],
