@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import type { EffectData, LaunchSpec } from "../machines/effects.ts";
 import { TOKEN_PLACE } from "../machines/review-prompts.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { writeAgentFiles, withRealPath } from "./agent-files.ts";
+import { withFolders } from "./agent-folders.ts";
 import { checkAgentProgram } from "./agent-programs.ts";
 import { trustRepository } from "./agent-trust.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
@@ -82,7 +84,9 @@ export async function writeLaunch(
       );
     return `${name}=${value}`;
   });
-  const argv = launch.argv.map((word) => real(word));
+  const { harness, cwd } = launch;
+  const words = await withFolders(launch.argv, { cwd, spool: join(parts.home, "spool") });
+  const argv = words.map((word) => real(word));
   const fields = [launch.cwd, String(argv.length), ...argv, ...variables];
   if (fields.some((field) => field.includes("\0"))) {
     throw new Failure(
@@ -90,7 +94,6 @@ export async function writeLaunch(
       `launch ${terminal}: an argument or variable contains a NUL character`,
     );
   }
-  const { harness, cwd } = launch;
   await checkAgentProgram({ harness, argv, cwd, path: env["PATH"] ?? "" });
   if (launch.trust !== null) await trustRepository(cwd, env);
   await writeAgentFiles(folder, launch.files);

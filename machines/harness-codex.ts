@@ -1,4 +1,11 @@
-import { flag, hookCommand, promptArgument, type Harness, type Permissions } from "./harness.ts";
+import {
+  flag,
+  hookCommand,
+  promptArgument,
+  SANDBOX_FOLDERS,
+  type Harness,
+  type Permissions,
+} from "./harness.ts";
 
 const HOOK_SECONDS = 5;
 const HOOKS = [
@@ -44,6 +51,7 @@ export const codex: Harness = {
       ...config("notice.hide_rate_limit_model_nudge", "true"),
       "--dangerously-bypass-hook-trust",
       ...MODES[permissions],
+      ...(permissions === "bypass-permissions" ? [] : ["--add-dir", SANDBOX_FOLDERS]),
       ...HOOKS.flatMap((event) => config(`hooks.${event}`, hook(event))),
       ...config("projects", `{${toml(cwd)}={trust_level="trusted"}}`),
       ...flag("--model", model),

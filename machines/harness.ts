@@ -73,6 +73,12 @@ export function limitShown(screen: string, { limited }: RestScreen): string | un
   return words?.replaceAll(/\s+/g, " ").trim().slice(0, NOTICE_CHARS);
 }
 
+/**
+ * Stands, after a flag of `argv`, for the folders that an agent whose commands run in a sandbox has to write beside its
+ * worktree: the flag comes once with each of them.
+ */
+export const SANDBOX_FOLDERS = "@ao/sandbox-folders";
+
 /** What one launch takes. In `argv` and `env`, what begins with `FILES` stands for the path of a file of `files`. */
 export interface AgentLaunch {
   readonly argv: readonly string[];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { FILES, type Agent, type Task } from "../../machines/harness.ts";
+import { FILES, SANDBOX_FOLDERS, type Agent, type Task } from "../../machines/harness.ts";
 import { agentLaunch, HARNESSES, launchOf } from "../../machines/harnesses.ts";
 
 const ID = "0b5c1c2e-0000-8000-8000-000000000000";
@@ -114,21 +114,37 @@ describe("claude-code", () => {
 });
 
 describe("codex", () => {
+  const SANDBOX = ["--add-dir", SANDBOX_FOLDERS];
   const agent: Agent = { harness: "codex", argv: ["codex"] };
   it.each([
     {
       title: "begins with its prompt",
       task: {},
-      argv: ["codex", "--dangerously-bypass-hook-trust", "--", "Do it"],
+      argv: ["codex", "--dangerously-bypass-hook-trust", ...SANDBOX, "--", "Do it"],
+    },
+    {
+      title: "asks for no folders where it has no sandbox",
+      task: {},
+      agent: { permissions: "bypass-permissions" },
+      argv: [
+        "codex",
+        "--dangerously-bypass-hook-trust",
+        "--dangerously-bypass-approvals-and-sandbox",
+        "--",
+        "Do it",
+      ],
     },
     {
       title: "goes on with its conversation",
       task: { conversation: AGAIN, prompt: "" },
-      argv: ["codex", "resume", "--dangerously-bypass-hook-trust", ID],
+      argv: ["codex", "resume", "--dangerously-bypass-hook-trust", ...SANDBOX, ID],
     },
-  ])("$title", ({ task, argv }) => {
-    expect(withoutConfig(argvOf(agent, task))).toEqual(argv);
-  });
+  ] satisfies { title: string; task: object; agent?: Partial<Agent>; argv: string[] }[])(
+    "$title",
+    ({ task, agent: more = {}, argv }) => {
+      expect(withoutConfig(argvOf({ ...agent, ...more }, task))).toEqual(argv);
+    },
+  );
 
   it("is told its hooks, its trusted folder and its rules as TOML", () => {
     const argv = argvOf(agent, { cwd: '/w "x"', rules: 'Say "hi"\nand\u007F go' });
