@@ -53,18 +53,22 @@ export async function untilNextLook(identity: NatsIdentity): Promise<void> {
 }
 
 /**
- * Kills a server that runs and lets nobody in for `stuckMs` (D5); resolves when it is over, however it ended.
+ * Kills a server that runs and lets nobody in for `stuckMs` (D5), `stuck` being told before; resolves when it is over,
+ * however it ended.
  * One connection is kept for it: a server that is frozen is noticed by a ping that stays without an answer.
  */
 export async function endWhenStuck(
   identity: NatsIdentity,
   life: Life,
-  stuckMs: number,
+  { stuckMs, stuck }: { stuckMs: number; stuck: () => void },
 ): Promise<void> {
   while (!life.over.aborted) {
     const patience = { patienceMs: stuckMs, pingMs: stuckMs / 2 };
     const nc = await waitForAnswer(identity, { life, ...patience });
-    if (nc === undefined) return endLife(life, 0);
+    if (nc === undefined) {
+      if (!life.over.aborted) stuck();
+      return endLife(life, 0);
+    }
     await nc.closed();
   }
 }

@@ -34,8 +34,8 @@ export interface NatsServer {
   readonly isAdopted: boolean;
   /** `ao` may do all; `probe` may publish observations and hear the answers to them. */
   readonly credentials: { readonly ao: Credential; readonly probe: Credential };
-  /** Resolves when the process is gone. Code and signal of an adopted one cannot be known and are null. */
-  readonly exited: Promise<NatsExit>;
+  /** Resolves when the process is gone. Code and signal of an adopted one cannot be known and are null (D5: `isStuck`). */
+  readonly exited: Promise<NatsExit & { readonly isStuck: boolean }>;
   /** Ends the process, by force after `graceMs` (3,000 unless given), and waits until it is gone. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -130,14 +130,15 @@ function present(parts: {
   isAdopted: boolean;
 }): NatsServer {
   const { files, identity, life, stuckMs, isAdopted } = parts;
-  void endWhenStuck(identity, life, stuckMs);
+  let isStuck = false;
+  void endWhenStuck(identity, life, { stuckMs, stuck: () => (isStuck = true) });
   life.over.addEventListener("abort", keepOneOldLog(files));
   return {
     url: identity.ao.url,
     pid: life.pid,
     isAdopted,
     credentials: { ao: identity.ao, probe: identity.probe },
-    exited: life.exited,
+    exited: life.exited.then((exit) => ({ ...exit, isStuck })),
     stop: (graceMs = STOP_MS) => endLife(life, graceMs),
   };
 }

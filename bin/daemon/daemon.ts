@@ -236,10 +236,12 @@ function natsPart(workshop: Workshop): Part {
       const { user, pass } = server.credentials.ao;
       workshop.nats.own = { servers: [new URL(server.url).host], user, pass };
       return {
-        exited: server.exited.then(({ code, signal }) => ({
-          cause: "crash" as const,
-          error: new Failure("BUS_DOWN", `nats-server ended: code ${code}, signal ${signal}`),
-        })),
+        exited: server.exited.then(({ code, signal, isStuck }) => {
+          const why = isStuck
+            ? "nats-server answered nobody any more, so it was killed"
+            : `nats-server ended: code ${code}, signal ${signal}`;
+          return { cause: "crash" as const, error: new Failure("BUS_DOWN", why) };
+        }),
         stop: async (graceMs) => server.stop(graceMs),
       };
     },

@@ -87,7 +87,7 @@ describe("a started nats-server", () => {
     const first = await start(home);
     await (await busOn(first)).publish(observation("kept"));
     process.kill(first.pid, "SIGKILL");
-    expect(await first.exited).toEqual({ code: null, signal: "SIGKILL" });
+    expect(await first.exited).toEqual({ code: null, signal: "SIGKILL", isStuck: false });
     const second = await start(home);
     expect([second.isAdopted, second.url, second.credentials]).toEqual([
       false,
@@ -140,7 +140,7 @@ describe("a started nats-server", () => {
     const server = await start(tempFolder());
     await freeze(server.pid);
     await server.stop(50);
-    expect(await server.exited).toEqual({ code: null, signal: "SIGKILL" });
+    expect(await server.exited).toEqual({ code: null, signal: "SIGKILL", isStuck: false });
     expect(() => process.kill(server.pid, 0)).toThrow("ESRCH");
     await server.stop();
   });
@@ -170,7 +170,7 @@ describe("a nats-server that runs and answers nobody", () => {
       const first = await start(home, { stuckMs: 400 });
       const server = how === "of our own" ? first : await start(home, { stuckMs: 400 });
       await freeze(server.pid);
-      await server.exited;
+      expect(await server.exited).toMatchObject({ isStuck: true });
       expect(await isRunning(server.pid)).toBe(false);
       expect(portOf(await start(home))).toBe(portOf(first));
     },
@@ -185,7 +185,7 @@ describe("a nats-server that a killed daemon left running", () => {
     expect([server.pid, server.isAdopted]).toEqual([pid, true]);
     await (await busOn(server)).publish(observation("works"));
     await server.stop();
-    expect(await server.exited).toEqual({ code: null, signal: null });
+    expect(await server.exited).toEqual({ code: null, signal: null, isStuck: false });
     expect(await isRunning(pid)).toBe(false);
   });
 
@@ -194,7 +194,7 @@ describe("a nats-server that a killed daemon left running", () => {
     const pid = await leave(home);
     const server = await start(home);
     process.kill(pid, "SIGKILL");
-    expect(await server.exited).toEqual({ code: null, signal: null });
+    expect(await server.exited).toEqual({ code: null, signal: null, isStuck: false });
     expect((await start(home)).pid).not.toBe(pid);
   });
 
