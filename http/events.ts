@@ -45,7 +45,8 @@ interface Filter {
 }
 interface Frame {
   readonly entry: JournalEntry;
-  readonly text: string;
+  /** Made once for all readers, and not at all when none wants it: most follow one actor. */
+  readonly text: () => string;
 }
 
 /** `GET /events`. Fails with STREAMS_FULL. */
@@ -101,7 +102,7 @@ class Feed {
     this.#options = options;
     this.#stop = system.onCommitted(({ entries }) => {
       if (this.#readers.size === 0) return;
-      const frames = entries.map((entry) => ({ entry, text: frameOf(entry) }));
+      const frames = entries.map(frameOf);
       for (const reader of this.#readers) reader.push(frames);
     });
   }
@@ -187,7 +188,7 @@ class Reader {
       }
       for (const entry of entries) {
         if (this.isOver) return;
-        this.#write({ entry, text: frameOf(entry) });
+        this.#write(frameOf(entry));
         // oxlint-disable-next-line no-await-in-loop -- at the reader's pace
         if (this.#response.writableNeedDrain) await this.#drained();
       }
@@ -225,7 +226,7 @@ class Reader {
 
   #write({ entry, text }: Frame): void {
     this.#at = entry.globalSeq;
-    if (isWanted(entry, this.#filter)) this.#response.write(text);
+    if (isWanted(entry, this.#filter)) this.#response.write(text());
   }
 
   #tellGap(): void {
@@ -252,8 +253,11 @@ class Reader {
   }
 }
 
-function frameOf(entry: JournalEntry): string {
-  return `id: ${entry.globalSeq}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
+function frameOf(entry: JournalEntry): Frame {
+  let made: string | undefined;
+  const make = (): string =>
+    `id: ${entry.globalSeq}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
+  return { entry, text: () => (made ??= make()) };
 }
 
 function isWanted({ address }: JournalEntry, filter: Filter): boolean {

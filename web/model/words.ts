@@ -105,17 +105,27 @@ export function span(ms: number): string {
 /** `14:03:22.123`, and the day before it when that is not today. */
 export function clockTime(at: number): string {
   const date = new Date(at);
-  const time = date.toLocaleTimeString("en-GB", {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    fractionalSecondDigits: 3,
-  });
+  const time = TIME.format(date);
   if (date.toDateString() === new Date().toDateString()) return time;
-  return `${date.toLocaleDateString("en-CA")} ${time}`;
+  return `${DAY.format(date)} ${time}`;
+}
+
+// Made once: to make one takes longer than a thousand times to use it, and a chart that moves says many times.
+const TIME = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+});
+const DAY = new Intl.DateTimeFormat("en-CA");
+const NUMBER = new Intl.NumberFormat("en");
+
+/** "12,345" */
+export function numeral(n: number): string {
+  return NUMBER.format(n);
 }
 
 /** "1 step", "2 steps". */
 export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+  return `${numeral(n)} ${n === 1 ? one : many}`;
 }

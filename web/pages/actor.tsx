@@ -187,10 +187,10 @@ function Side({
   // Of a review people ask first what became of its runs.
   const [tab, setTab] = useState(path.startsWith("/actors/review/") ? "runs" : "now");
   const [event, setEvent] = useState("");
-  const tryEvent = (type: string): void => {
+  const tryEvent = useCallback((type: string): void => {
     setEvent(type);
     setTab("what-if");
-  };
+  }, []);
   const { ticks, last } = actor;
   const tabs: readonly Tab[] = [
     { id: "now", name: "Next", draw: () => <Moves moves={frame.moves} onTry={tryEvent} /> },

@@ -1,7 +1,7 @@
 import { useState, type ReactNode } from "react";
 import type { Books, Letter, Ready } from "../model/answers.ts";
 import { usePolled, type Polled } from "../model/polled.ts";
-import { clockTime, count, plain } from "../model/words.ts";
+import { clockTime, count, numeral, plain } from "../model/words.ts";
 import { Confirmation, type Action } from "../parts/actions.tsx";
 import { Badge } from "../parts/badge.tsx";
 import "../style/causes.css";
@@ -69,7 +69,7 @@ function Parts({ load }: { readonly load: Load | undefined }): ReactNode {
   );
 }
 
-const LINES: readonly (readonly [keyof Books, string])[] = [
+const LINES: readonly (readonly [Exclude<keyof Books, "isBalanced">, string])[] = [
   ["received", "came in"],
   ["applied", "changed an actor, or nothing"],
   ["duplicate", "had been seen before"],
@@ -97,7 +97,7 @@ function BooksCard({ books }: { readonly books: Books | undefined }): ReactNode 
           <div key={name} style={{ display: "contents" }}>
             <dt>{name}</dt>
             <dd>
-              <strong>{books?.[name].toLocaleString("en") ?? "…"}</strong>{" "}
+              <strong>{books === undefined ? "…" : numeral(books[name])}</strong>{" "}
               <span className="dim">{says}</span>
             </dd>
           </div>
@@ -135,7 +135,7 @@ function StoreCard({ load }: { readonly load: Load | undefined }): ReactNode {
         {Object.entries(load?.rows ?? {}).map(([name, rows]) => (
           <div key={name} style={{ display: "contents" }}>
             <dt>{plain(name)}</dt>
-            <dd>{rows.toLocaleString("en")}</dd>
+            <dd>{numeral(rows)}</dd>
           </div>
         ))}
       </dl>

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import type { Move } from "../model/answers.ts";
 import { short } from "../model/diff.ts";
 import type { Tone } from "../model/words.ts";
@@ -17,7 +17,7 @@ const VERDICTS: Readonly<
 };
 
 /** The list, each with its guard's answer and why. */
-export function Moves({
+export const Moves = memo(function Moves({
   moves,
   onTry,
 }: {
@@ -35,7 +35,7 @@ export function Moves({
       ))}
     </ul>
   );
-}
+});
 
 /** Leaving comes before noting. */
 function rankOf({ verdict, targets }: Move): number {

@@ -1,5 +1,6 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, type ReactNode } from "react";
 import type { Tick } from "../model/answers.ts";
+import { useTheme } from "../model/theme.ts";
 
 /** The journal as a strip: every step a stroke, a taller one where it moved, another colour where something failed. */
 export function Scrubber({
@@ -16,20 +17,26 @@ export function Scrubber({
   readonly onSeq: (seq: number) => void;
 }): ReactNode {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const strip = useRef({ ticks, first, last });
+  strip.current = { ticks, first, last };
+  const theme = useTheme();
+  const draw = useCallback(() => {
+    if (canvas.current !== null) drawTicks(canvas.current, strip.current.ticks, strip.current);
+  }, []);
   useEffect(() => {
-    const element = canvas.current;
-    if (element === null) return undefined;
-    const draw = (): void => drawTicks(element, ticks, { first, last });
-    draw();
+    const frame = requestAnimationFrame(draw);
+    return () => cancelAnimationFrame(frame);
+  }, [ticks, first, last, theme]);
+  useEffect(() => {
     const observer = new ResizeObserver(draw);
-    observer.observe(element);
+    if (canvas.current !== null) observer.observe(canvas.current);
     const scheme = window.matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", draw);
     return () => {
       observer.disconnect();
       scheme.removeEventListener("change", draw);
     };
-  }, [ticks, first, last]);
+  }, []);
   return (
     <div className="scrubber">
       <canvas ref={canvas} aria-hidden="true" />

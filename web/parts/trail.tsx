@@ -1,10 +1,10 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { memo, useEffect, useRef, type ReactNode } from "react";
 import type { Frame } from "../model/answers.ts";
 import { changesOf } from "../model/states.ts";
 import { clockTime } from "../model/words.ts";
 
 /** The last changes of state, the newest at the end: what happened, when, and by which message. */
-export function Trail({
+export const Trail = memo(function Trail({
   frame,
   onSeq,
 }: {
@@ -45,4 +45,4 @@ export function Trail({
       ))}
     </ol>
   );
-}
+});
