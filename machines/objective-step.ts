@@ -34,6 +34,7 @@ import {
   endedAs,
   slotGranted,
   slotWaiting,
+  withAskers,
   workersDue,
   workerSeen,
   withStarts,
@@ -316,7 +317,8 @@ function settle(
   { limits, at }: Decide,
 ): ObjectiveStep {
   if (told.context.end !== null) return withTimer(standing(told, { limits, at }), { limits, at });
-  let step = chained(told, (so) => managerDue(so, limits, at));
+  let step = chained(told, (so) => quiet(withAskers(so, at)));
+  step = chained(step, (so) => managerDue(so, limits, at));
   step = chained(step, (so) => workersDue(so, limits, at));
   step = chained(step, (so) => withPullNews(before, so, at));
   step = chained(step, (so) => withoutNeed(so));

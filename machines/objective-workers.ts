@@ -217,7 +217,7 @@ export function workerSeen(
 ): ObjectiveStep {
   const known = context.workers.find((each) => each.id === id);
   if (known === undefined) return guestSeen(context, { id, facts, at });
-  const seen = withFacts(known, facts, at);
+  const seen = withFacts(known, facts, { at, isAsker: isAsker(context, id) });
   const told = withWorker(context, seen);
   if (isEnded(known)) return quiet(told);
   const verdict = verdictOn(seen);
@@ -240,7 +240,29 @@ function guestSeen(
   return workerSeen({ ...context, workers }, { id, facts, at });
 }
 
-function withFacts(worker: Worker, facts: Facts, at: number): Worker {
+/** Whether a question of a worker waits for an answer. */
+function isAsker({ questions }: ObjectiveContext, id: string): boolean {
+  return questions.some(({ state, asker }) => state === "open" && asker === id);
+}
+
+/** Workers as their questions have them: the answer to one is a sign, like any that it gives itself. */
+export function withAskers(context: ObjectiveContext, at: number): ObjectiveContext {
+  return context.workers.reduce((so, worker) => {
+    if (worker.facts === null || isEnded(worker)) return so;
+    const now = stateOf(worker, worker.facts, isAsker(so, worker.id));
+    if (now.state === worker.state || !QUIET.has(now.state) || !QUIET.has(worker.state)) return so;
+    const evidenceAt = now.state === "idle" ? at : worker.evidenceAt;
+    return withWorker(so, { ...worker, ...now, evidenceAt });
+  }, context);
+}
+
+const QUIET: ReadonlySet<WorkerState> = new Set(["idle", "asking"]);
+
+function withFacts(
+  worker: Worker,
+  facts: Facts,
+  { at, isAsker: asks }: { readonly at: number; readonly isAsker: boolean },
+): Worker {
   const isLive = isUp(facts);
   const isNew = isLive && worker.startedAt === null;
   // At the end of a limit its session tells it to go on: it may rest from then.
@@ -252,16 +274,17 @@ function withFacts(worker: Worker, facts: Facts, at: number): Worker {
     baseSha: worker.baseSha ?? facts.workspace.headSha,
     startedAt: isNew ? at : worker.startedAt,
     evidenceAt: Math.max(worker.evidenceAt, facts.evidenceAt ?? 0, sign),
-    ...(isEnded(worker) ? {} : stateOf(worker, facts, isLive)),
+    ...(isEnded(worker) ? {} : stateOf(worker, facts, asks)),
   };
 }
 
 function stateOf(
   worker: Worker,
-  { activity, lifecycle, limitedUntil }: Facts,
-  isLive: boolean,
+  facts: Facts,
+  asks: boolean,
 ): { state: WorkerState; reason: string } {
-  if (!isLive && worker.startedAt === null) {
+  const { activity, lifecycle, limitedUntil } = facts;
+  if (!isUp(facts) && worker.startedAt === null) {
     return { state: "starting", reason: lifecycle.reason.replaceAll("_", " ") };
   }
   if (activity.state === "waiting_input" || activity.state === "blocked") {
@@ -271,6 +294,7 @@ function stateOf(
     return { state: "idle", reason: "it has reached a limit of its harness" };
   }
   if (activity.state === "idle" || activity.state === "ready") {
+    if (asks) return { state: "asking", reason: "its question waits for an answer" };
     return { state: "idle", reason: "its turn ended without a result" };
   }
   return { state: "running", reason: lifecycle.reason.replaceAll("_", " ") };

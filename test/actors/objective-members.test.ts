@@ -36,7 +36,7 @@ describe("a worker", () => {
     await w.must(`objective/${id}`, "objective.ask", { question: "Which one?", by });
     await w.says(worker, "idle");
     await w.pass(12 * HOUR);
-    expect(w.worked(id, worker)).toMatchObject({ state: "idle", endedAt: null });
+    expect(w.worked(id, worker)).toMatchObject({ state: "asking", endedAt: null });
     await w.reports(worker);
     expect(w.worked(id, worker).state).toBe("succeeded");
   });

@@ -85,6 +85,26 @@ describe("a question", () => {
     ]);
   });
 
+  it("of a worker is what that worker rests for: its manager is not told of a turn without a result", async () => {
+    const { w, id } = await driven();
+    const worker = await w.worker(id);
+    const rests = (): number =>
+      w.typed(w.managerId(id)).filter((text) => text.includes("without a result")).length;
+    const question = await asked(w, id, { session: worker, epoch: 1 });
+    await w.says(worker, "idle");
+    await w.pass(HOUR);
+    expect([w.worked(id, worker).state, w.phase(id), rests()]).toEqual([
+      "asking",
+      "waiting_for_workers",
+      0,
+    ]);
+    await answer(w, question);
+    await w.pass(2 * IDLE_MS - MINUTE);
+    expect([w.worked(id, worker).state, rests()]).toEqual(["idle", 0]);
+    await w.pass(MINUTE);
+    expect(rests()).toBe(1);
+  });
+
   it("orcha-086, orcha-306, S13: ends with the worker that asked it, and nothing waits for it any more", async () => {
     const { w, id } = await driven();
     const worker = await w.worker(id);
