@@ -15,7 +15,6 @@ import type {
 } from "../storage/store.ts";
 import { definitionHashOf } from "./charts.ts";
 import type { LiveActor } from "./live-actor.ts";
-import { heardTimers } from "./quarantine.ts";
 
 // Batch
 //
@@ -258,6 +257,13 @@ export class Batch {
       dead: [...this.letters, ...this.#marked],
     };
   }
+}
+
+const NONE: Resident["timers"] = {};
+
+/** The timers that are due some time: those of a quarantined actor wait for its release, nobody would hear them. */
+function heardTimers({ isQuarantined, timers }: Resident): Resident["timers"] {
+  return isQuarantined ? NONE : timers;
 }
 
 function snapshotRowOf(resident: Resident): SnapshotRow {

@@ -6,13 +6,6 @@ import type { Batch, Resident } from "./batch.ts";
 /** Throwing steps in a row after which an actor is quarantined. */
 export const STRIKES = 3;
 
-const NONE: Resident["timers"] = {};
-
-/** The timers that are due some time: those of a quarantined actor wait for its release, nobody would hear them. */
-export function heardTimers({ isQuarantined, timers }: Resident): Resident["timers"] {
-  return isQuarantined ? NONE : timers;
-}
-
 /** Counts a step that `thrower` made throw; the third in a row quarantines the actor and tells its parent (R8). */
 export function strike(
   batch: Batch,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { argument } from "./argument.ts";
 import { Check } from "./effects.ts";
 import { Permissions } from "./harness.ts";
+import type { JsonObject } from "./json.ts";
 
 /** The argv of a program; a single text is given to the shell. */
 export const Command = z.union([z.array(argument(1_048_576)).min(1).max(256), argument(16_384)]);
@@ -39,3 +40,18 @@ export const ProjectConfig = z.strictObject({
   quotaPause: z.boolean().optional(),
 });
 export type ProjectConfig = z.infer<typeof ProjectConfig>;
+
+/** How a project wants its work reviewed, as its sessions are told. */
+export function reviewingOf({
+  reviewers,
+  autoReview,
+}: Pick<ProjectConfig, "reviewers" | "autoReview">): JsonObject {
+  return {
+    reviewers: reviewers.map(({ harness, command, model }) => ({
+      harness,
+      ...(command !== undefined && { command }),
+      ...(model !== undefined && { model }),
+    })),
+    autoReview: autoReview ?? false,
+  };
+}

@@ -1,4 +1,3 @@
-import { reviewingOf } from "./project-reviewing.ts";
 import { z } from "zod";
 import { argument } from "./argument.ts";
 import { MailUndeliverable } from "./children.ts";
@@ -8,7 +7,7 @@ import { Token } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { EventOf } from "./message.ts";
 import { Orchestrate, orchestratorPrompt, type Succession } from "./orchestrators.ts";
-import { type AgentConfig, Command, ProjectConfig } from "./project-config.ts";
+import { type AgentConfig, Command, ProjectConfig, reviewingOf } from "./project-config.ts";
 import type { Seen } from "./recording.ts";
 
 // Project record

@@ -1,23 +1,7 @@
 import { addressOf } from "./ids.ts";
-import type { JsonObject } from "./json.ts";
 import type { Order } from "./order.ts";
-import type { ProjectConfig } from "./project-config.ts";
+import { reviewingOf } from "./project-config.ts";
 import type { SeenBy } from "./project-record.ts";
-
-/** How a project wants its work reviewed, as its sessions are told. */
-export function reviewingOf({
-  reviewers,
-  autoReview,
-}: Pick<ProjectConfig, "reviewers" | "autoReview">): JsonObject {
-  return {
-    reviewers: reviewers.map(({ harness, command, model }) => ({
-      harness,
-      ...(command !== undefined && { command }),
-      ...(model !== undefined && { model }),
-    })),
-    autoReview: autoReview ?? false,
-  };
-}
 
 /** Sessions that run learn how their work is reviewed from now on; only what changes is told. */
 export function reviewingOrders({ context, event }: SeenBy): Order[] {

@@ -25,6 +25,21 @@ export const Reviewing = z.object({
 });
 export type Reviewing = z.infer<typeof Reviewing>;
 
+/** What a session keeps of its reviews. */
+export type ReviewLink = {
+  /** Wishes passed on so far. */
+  readonly asked: number;
+  readonly reviewing: Reviewing;
+  /** Ids that forges gave to reviews whose findings were told here, newest last. */
+  readonly told: readonly string[];
+};
+
+export const NO_REVIEWS: ReviewLink = {
+  asked: 0,
+  reviewing: { reviewers: [], autoReview: false },
+  told: [],
+};
+
 /** What a trigger asks for. */
 export const ReviewRequest = z.object({
   /** An explicit reviewer: a second opinion where another has spoken. */

@@ -9,7 +9,7 @@ import type { PrState } from "./pull-requests.ts";
 import type { Tracker } from "./reactions.ts";
 import { GROUNDED, type Flight } from "./tool-flight.ts";
 import type { Decided } from "./recording.ts";
-import { NO_REVIEWS, type ReviewLink } from "./session-reviews.ts";
+import { NO_REVIEWS, type ReviewLink } from "./review-worker.ts";
 import { supervisor, type SupervisorState } from "./supervision.ts";
 
 // Session record

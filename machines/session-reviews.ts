@@ -2,7 +2,7 @@ import { addressOf } from "./ids.ts";
 import type { MailOrder, Order } from "./order.ts";
 import type { PullRequestFacts } from "./observations.ts";
 import { REVIEW_COMMENT } from "./pulls.ts";
-import type { Reviewing, WorkerFacts } from "./review-worker.ts";
+import type { WorkerFacts } from "./review-worker.ts";
 import { queued } from "./session-messages.ts";
 import type { EventNamed, SessionEvent } from "./session-protocol.ts";
 import type { SessionContext, SessionMessage, SessionStep } from "./session-record.ts";
@@ -16,21 +16,6 @@ import type { SessionContext, SessionMessage, SessionStep } from "./session-reco
 //   V-3. Feedback waits with the other messages; one whose commits are all out of date expires untyped.
 //   V-4. Every feedback gets one receipt.
 //   V-5. What a review says reaches the agent as its feedback, and not once more as comments of the forge.
-
-/** What a session keeps of its reviews. */
-export type ReviewLink = {
-  /** Wishes passed on so far. */
-  readonly asked: number;
-  readonly reviewing: Reviewing;
-  /** Ids that forges gave to reviews whose findings were told here, newest last. */
-  readonly told: readonly string[];
-};
-
-export const NO_REVIEWS: ReviewLink = {
-  asked: 0,
-  reviewing: { reviewers: [], autoReview: false },
-  told: [],
-};
 
 const TOLD_KEPT = 200;
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Batch, type Resident } from "../../actors/batch.ts";
 import { bearActor } from "../../actors/live-actor.ts";
-import { heardTimers } from "../../actors/quarantine.ts";
 import { tallyKind } from "../support/tally.ts";
 
 // Which timer rows a batch writes and removes, as a pure function: where it is wrong, a running daemon fires for ever.
@@ -67,7 +66,6 @@ describe("R7: what is due after a batch", () => {
     resident.isQuarantined = was;
     batch.touch(resident);
     resident.isQuarantined = !was;
-    expect(heardTimers(resident)).toEqual(was ? { wake } : {});
     expect(batch.changes()).toMatchObject({ armed, cancelled });
   });
 });

@@ -58,6 +58,16 @@ describe("lint", () => {
     },
   );
 
+  it("refuses circles of imports, also those of types alone", async () => {
+    const tree = {
+      "actors/a.ts": 'import { b } from "./b.ts";\nexport type A = typeof b;',
+      "actors/b.ts": 'import type { A } from "./a.ts";\nexport const b = 1;\nexport type B = A;',
+      "actors/c.ts": 'import type { B } from "./b.ts";\nexport type C = B;',
+    };
+    const seen = await lint(tree, "import(no-cycle)");
+    expect([...seen].toSorted()).toEqual(["actors/a.ts:1", "actors/b.ts:1"]);
+  });
+
   it("refuses time, chance and the world in machines/, and only there", async () => {
     const impure = [
       "export const a = Date.now();",
