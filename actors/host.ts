@@ -363,7 +363,8 @@ function absorb(steps: Stepper, batch: Batch, input: Internal): void {
 }
 
 function receive(steps: Stepper, batch: Batch, raw: RawMessage, rules: IntakeRules): void {
-  batch.moveTo({ stream: raw.stream, seq: raw.seq });
+  const { stream, seq, time } = raw;
+  batch.moveTo({ stream, seq, time });
   const ours = unsealedId(raw.headers["Nats-Msg-Id"], rules.cluster);
   if (ours !== undefined && isMark(ours)) {
     batch.marks.push(ours);

@@ -26,6 +26,8 @@ export interface RawMessage {
 export interface StreamPosition {
   readonly stream: string;
   readonly seq: number;
+  /** When the stream stored that message, milliseconds since 1970: tells it from another that got its number later. */
+  readonly time?: number;
 }
 
 export interface Publication {

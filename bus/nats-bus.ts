@@ -20,6 +20,7 @@ import {
   lookAtStream,
   purgeStream,
   renameStream,
+  storedAt,
   STREAM_LIMITS,
 } from "./nats-stream.ts";
 import type { StreamHead, StreamLimits } from "./nats-stream.ts";
@@ -224,6 +225,10 @@ class NatsBus implements Bus, Link {
 
   rename(): Promise<StreamHead> {
     return this.#inTurn(async () => this.#saw(await renameStream(this.jsm)));
+  }
+
+  storedAt(seq: number): Promise<number | undefined> {
+    return this.ask(() => storedAt(this.jsm, seq));
   }
 
   look(): Promise<StreamHead | undefined> {

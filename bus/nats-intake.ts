@@ -30,6 +30,8 @@ export interface Link {
   /** The stream under another name, because its numbers went back. */
   rename(): Promise<StreamHead>;
   look(): Promise<StreamHead | undefined>;
+  /** When the stream stored the message of this number, milliseconds since 1970; undefined when it has none. */
+  storedAt(seq: number): Promise<number | undefined>;
   /** Fails with BUS_DOWN as soon as the connection breaks. */
   ask<T>(request: () => Promise<T>): Promise<T>;
   /** The intake was closed. */
@@ -47,6 +49,8 @@ const HEARTBEAT_MS = 2_000;
 // A consumer whose daemon was killed is forgotten after this.
 const CONSUMER_IDLE_MS = 30_000;
 const RETRY_MS = 100;
+// The server tells times in nanoseconds, once as a text and once as a number that a double cannot hold.
+const ROUNDING_MS = 1;
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -185,10 +189,19 @@ export class NatsIntake implements Intake {
     const after = this.#after;
     let head = await this.#link.ensure();
     const isSame = after !== undefined && after.stream === head.name;
-    if (isSame && after.seq <= head.lastSeq) return head.name;
+    if (isSame && after.seq <= head.lastSeq && !(await this.#isOther(after))) return head.name;
     if (isSame) head = await this.#link.rename();
     this.#after = { stream: head.name, seq: 0 };
     return head.name;
+  }
+
+  /**
+   * Whether another message has that number now: the stream lost its end, and was given new ones before we looked (T1).
+   * Where nothing has it, it was purged, and the numbers after it are as they were.
+   */
+  async #isOther({ seq, time }: StreamPosition): Promise<boolean> {
+    const storedAt = time === undefined ? undefined : await this.#link.storedAt(seq);
+    return storedAt !== undefined && Math.abs(storedAt - (time ?? 0)) > ROUNDING_MS;
   }
 
   #receive(session: Session, message: Msg): void {
@@ -205,7 +218,7 @@ export class NatsIntake implements Intake {
     }
     session.delivered = delivered;
     session.pulled = Math.max(0, session.pulled - 1);
-    this.#after = { stream: session.stream, seq };
+    this.#after = { stream: session.stream, seq, time };
     this.#behind = pending;
     const body = message.data;
     this.#bufferedBytes += body.length;

@@ -74,6 +74,13 @@ export async function lookAtStream(jsm: JetStreamManager): Promise<StreamHead | 
   return found === undefined ? undefined : headOf(found);
 }
 
+/** When the stream stored the message of this number, milliseconds since 1970; undefined when it has none. */
+export async function storedAt(jsm: JetStreamManager, seq: number): Promise<number | undefined> {
+  if (seq === 0) return undefined;
+  const found = await jsm.streams.getMessage(STREAM, { seq });
+  return found?.time.getTime();
+}
+
 /** Gives the stream another name: its numbers are not what they were (T1). */
 export async function renameStream(jsm: JetStreamManager): Promise<StreamHead> {
   const { config } = await jsm.streams.info(STREAM);

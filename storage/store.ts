@@ -17,6 +17,8 @@ import type { EffectOrder, MailOrder, ObservationOrder } from "../machines/order
 export interface Position {
   readonly stream: string;
   readonly seq: number;
+  /** When the stream stored that message, milliseconds since 1970; absent in rows of before. */
+  readonly time?: number;
 }
 
 /** The conservation law of intake: `received = applied + duplicate + stale + dead`. */

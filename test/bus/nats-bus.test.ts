@@ -1,6 +1,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { jetstream } from "@nats-io/jetstream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Bus, Intake, RawMessage } from "../../bus/bus.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
@@ -179,6 +180,46 @@ describe("a NATS bus whose server is harmed", () => {
     const names = new Set([...before, ...after].map(({ stream, seq }) => `${stream}:${seq}`));
     expect(names.size).toBe(10);
     expect(streamOf(bus)).toBe(after[0]?.stream);
+  });
+
+  it("reads a stream from the beginning that lost its end and was filled again, past the position (B3)", async () => {
+    const world = await natsWorld();
+    const bus = await world.bus();
+    const store = join(world.home, "nats", "store");
+    for (const body of numbered("kept", 2)) await bus.publish(observation(body));
+    await world.server().stop();
+    await cp(store, `${store}.copy`, { recursive: true });
+    await world.restore();
+    await expect.poll(() => bus.state().type).toBe("up");
+    for (const body of numbered("lost", 2)) await bus.publish(observation(body));
+    const [, , , position] = await collect(await bus.read(undefined), 4);
+    await bus.close();
+    await world.server().stop();
+    await rm(store, { recursive: true });
+    await cp(`${store}.copy`, store, { recursive: true });
+    await world.restore();
+    const client = jetstream(await world.client());
+    for (const body of numbered("new", 3)) {
+      const { subject } = observation(body);
+      await client.publish(subject, body);
+    }
+    const after = await collect(await (await world.bus()).read(position), 5);
+    expect(texts(after)).toEqual(["kept0", "kept1", "new0", "new1", "new2"]);
+    expect(after[0]?.stream).not.toBe(position?.stream);
+  });
+
+  it("keeps its place in a stream that lost nothing, purged or not", async () => {
+    const bus = await (await natsWorld()).bus();
+    for (const body of numbered("m", 4)) await bus.publish(observation(body));
+    const read = await collect(await bus.read(undefined), 4);
+    const [, second] = read;
+    const whole = await collect(await bus.read(second), 2);
+    await bus.purge({ stream: streamOf(bus), seq: 2 });
+    const purged = await collect(await bus.read(second), 2);
+    expect([texts(whole), texts(purged)]).toEqual([
+      ["m2", "m3"],
+      ["m2", "m3"],
+    ]);
   });
 
   it("goes on after a server that was frozen for a moment", async () => {
