@@ -71,6 +71,8 @@ export class Host {
   readonly #rules: IntakeRules;
   readonly #flying: Flight[] = [];
   #base: Base;
+  /** What is to be done again, after a commit that failed (H3). */
+  #undone: Work[] = [];
   #next: { raws: RawMessage[]; offered: Offered[] } = { raws: [], offered: [] };
   /** What the last batch had no time for (H5). */
   #left: Work = NO_WORK;
@@ -132,7 +134,8 @@ export class Host {
   /** Who waits for something to become durable learns that it will not, here. */
   #end(): void {
     this.#isOver = true;
-    const works: Work[] = [...this.#flying.map(({ work }) => work), this.#left, this.#next];
+    const flying = this.#flying.map(({ work }) => work);
+    const works: Work[] = [...flying, ...this.#undone, this.#left, this.#next];
     for (const { fail } of works.flatMap(({ offered }) => offered)) fail(overFailure());
   }
 
@@ -159,7 +162,7 @@ export class Host {
 
   /** Everything that came so far is done and let out. */
   get isIdle(): boolean {
-    const waiting = [this.#left, this.#next].some(
+    const waiting = [...this.#undone, this.#left, this.#next].some(
       (work) => work.raws.length + work.offered.length > 0,
     );
     return !waiting && this.#flying.length === 0 && this.lag() === 0;
@@ -237,6 +240,8 @@ export class Host {
 
   /** Steps the work and sends it to the disk, behind what is under way already. */
   #launch(given: Work): void {
+    // Should the step throw, whoever waits for it is told at the end.
+    this.#left = given;
     const { batch, work, left } = this.#step(given, this.#parts.limits.batchMs);
     this.#left = left;
     const before = this.#flying.at(-1)?.landed;
@@ -269,11 +274,17 @@ export class Host {
   async #recover(signal: AbortSignal): Promise<void> {
     await Promise.allSettled(this.#flying.map(async ({ landed }) => landed));
     const failed = this.#flying.splice(0);
+    this.#undone = failed.map(({ work }) => work);
     const error = this.#crash?.error;
     this.#crash = undefined;
     this.#undo(failed.map(({ batch }) => batch));
     this.#survive(error);
-    for (const { work } of failed) await this.#redo(work, signal);
+    for (;;) {
+      const [work] = this.#undone;
+      if (work === undefined || signal.aborted) return;
+      await this.#redo(work, signal);
+      if (!signal.aborted) this.#undone.shift();
+    }
   }
 
   async #redo(work: Work, signal: AbortSignal): Promise<void> {
