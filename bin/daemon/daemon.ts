@@ -257,7 +257,7 @@ function corePart(workshop: Workshop): Part {
       const core = supervised(workshop, {
         name: "core",
         strategy: "rest_for_one",
-        parts: coreParts(workshop),
+        parts: coreParts(workshop).map((part) => workshop.wrapPart?.(part) ?? part),
       });
       const { parts } = core;
       workshop.trees = () => [parts.tree()];

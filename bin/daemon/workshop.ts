@@ -1,5 +1,6 @@
 import type { Clock } from "../../actors/clock.ts";
 import type { Boundary } from "../../actors/host.ts";
+import type { Part } from "../../actors/part-run.ts";
 import type { PartsTree } from "../../actors/parts.ts";
 import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import type { ReviewerTokens, SessionTokens } from "../../http/tokens.ts";
@@ -19,6 +20,8 @@ export interface DaemonOptions {
   readonly onBoundary?: (boundary: Boundary) => void;
   /** Puts something between the daemon and the outside world; for the tests that kill in the middle of an effect. */
   readonly wrapOutside?: (outside: Outside) => Outside;
+  /** Puts something between a part of the core and its supervisor; for the tests that let it fail. */
+  readonly wrapPart?: (part: Part) => Part;
 }
 
 /** What the parts of the core share: what was given, and what each leaves for those after it. */
