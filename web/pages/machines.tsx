@@ -11,6 +11,7 @@ import { BoardRow, ROW_HEIGHT } from "../parts/board-row.tsx";
 import { Chart } from "../parts/chart.tsx";
 import { LongList } from "../parts/long-list.tsx";
 import { Notice } from "../parts/notice.tsx";
+import { VersionDiff } from "../parts/version-diff.tsx";
 import "../style/machines.css";
 
 interface Kinds {
@@ -72,11 +73,13 @@ function FleetView({ kind, route }: { readonly kind: string; readonly route: Rou
       </header>
       {fleet.failure !== undefined && <p className="problem">{fleet.failure.message}</p>}
       {from === undefined ? (
-        <FleetChart kind={kind} fleet={fleet.answer} />
+        <>
+          <FleetChart kind={kind} fleet={fleet.answer} />
+          <Members kind={kind} state={state} />
+        </>
       ) : (
-        <DiffChart kind={kind} from={from} to={versions.answer?.current ?? from} />
+        <VersionDiff kind={kind} from={from} to={versions.answer?.current ?? from} />
       )}
-      <Members kind={kind} state={state} />
     </section>
   );
 }
@@ -165,34 +168,6 @@ const DARK: ChartLight = {
   takenAt: undefined,
   hasSteps: false,
 };
-
-interface Diff {
-  readonly layout: Layout;
-  readonly marks: Readonly<Record<string, "new" | "gone" | "changed">>;
-}
-
-function DiffChart(props: { readonly kind: string; readonly from: number; readonly to: number }) {
-  const { kind, from, to } = props;
-  const { answer, failure } = usePolled<Diff>(
-    `/machines/${kind}/diff?from=${from}&to=${to}`,
-    600_000,
-  );
-  const light = useMemo(
-    () => ({ ...DARK, marks: new Map(Object.entries(answer?.marks ?? {})) }),
-    [answer],
-  );
-  if (answer === undefined) return <Notice title={failure?.message ?? "Comparing …"} />;
-  const { size } = light.marks;
-  return (
-    <div className="fleet-chart">
-      <p className="past">
-        {size === 0 ? "Nothing differs" : `${count(size, "difference")} since version ${from}:`}
-        {size > 0 && " green is new, red is gone, amber says something else"}
-      </p>
-      <Chart layout={answer.layout} light={light} isFull />
-    </div>
-  );
-}
 
 /** The actors of a kind, or those in one state. */
 function Members({ kind, state }: { readonly kind: string; readonly state: string }): ReactNode {
