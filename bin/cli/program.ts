@@ -8,6 +8,8 @@ import { pullCommands } from "../tree/pulls.ts";
 import { reviewCommands } from "../tree/reviews.ts";
 import { sessionCommands } from "../tree/sessions.ts";
 import { printable } from "./output.ts";
+import { Failure } from "../../machines/failures.ts";
+import { homeOf, readRunFile } from "../run-file.ts";
 import { EXIT, exitCodeOf, failureLine } from "./exit.ts";
 
 // Program
@@ -51,8 +53,28 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       process.exitCode = usageExit(error, namedBy(root, argv), argv);
       return;
     }
-    process.stderr.write(`${failureLine(error, namedBy(root, argv).join(" "))}\n`);
+    const line = failureLine(error, namedBy(root, argv).join(" "));
+    process.stderr.write(`${line}${otherDaemon(error, version)}\n`);
     process.exitCode = exitCodeOf(error);
+  }
+}
+
+/** Whether it is what a daemon of another version may say of a request, or what comes of its answer. */
+function isStrange(error: unknown): boolean {
+  if (!(error instanceof Failure)) return true;
+  const isAsked = /^(?:body|params|querystring)\//.test(error.message);
+  return error.code === "ROUTE_UNKNOWN" || (error.code === "MALFORMED" && isAsked);
+}
+
+/** What to do when a command failed because the daemon is of another version. */
+function otherDaemon(error: unknown, version: string): string {
+  if (!isStrange(error)) return "";
+  try {
+    const run = readRunFile(homeOf(process.env));
+    if (run === undefined || run.version === version) return "";
+    return `; the daemon is of version ${run.version}, this of ${version}: ao down && ao up --detach`;
+  } catch {
+    return "";
   }
 }
 

@@ -71,7 +71,12 @@ async function upDetached(output: Output, home: string): Promise<number> {
   // An answer without a daemon to keep: this process must not wait for it.
   child.unref();
   const deadline = Date.now() + READY_WITHIN_MS;
-  for (let shown = from; ;) {
+  // Interrupted, this process goes; what it started does not hear of it.
+  process.once("SIGINT", () => {
+    output.note("ao: the daemon goes on starting; end it with: ao down");
+    process.exit(EXIT.interrupted);
+  });
+  for (let shown: Shown = { end: from, last: "" }; ;) {
     shown = tell(output, file, shown);
     const run = saidBy(home, child.pid);
     if (run !== undefined) {
@@ -79,7 +84,9 @@ async function upDetached(output: Output, home: string): Promise<number> {
       return EXIT.done;
     }
     if (child.exitCode !== null || child.signalCode !== null) {
-      tell(output, file, shown);
+      const { last } = tell(output, file, shown);
+      // It has said itself why, in the one line that there shall be.
+      if (last.startsWith("ao: ")) return EXIT.failed;
       throw new Failure("NOT_READY", `start a daemon in ${home}: it ended; see ${file}`);
     }
     if (Date.now() > deadline) {
@@ -97,13 +104,20 @@ function saidBy(home: string, pid: number | undefined): { url: string; pid: numb
   return run?.pid === pid ? run : undefined;
 }
 
-/** Shows what the log says past `from`; the answer is its new end. */
-function tell(output: Output, file: string, from: number): number {
-  const text = readFileSync(file).subarray(from);
-  const end = text.lastIndexOf("\n") + 1;
-  if (end === 0) return from;
-  for (const line of text.subarray(0, end).toString().trimEnd().split("\n")) output.note(line);
-  return from + end;
+/** How far the log was shown, in bytes, and the last line of that. */
+interface Shown {
+  readonly end: number;
+  readonly last: string;
+}
+
+/** Shows what the log says past what was shown. */
+function tell(output: Output, file: string, shown: Shown): Shown {
+  const text = readFileSync(file).subarray(shown.end);
+  const length = text.lastIndexOf("\n") + 1;
+  if (length === 0) return shown;
+  const lines = text.subarray(0, length).toString().trimEnd().split("\n");
+  for (const line of lines) output.note(line);
+  return { end: shown.end + length, last: lines.at(-1) ?? "" };
 }
 
 /**

@@ -16,6 +16,7 @@ import { ask, query } from "../cli/api.ts";
 import { agentOf } from "../cli/client.ts";
 import { EXIT } from "../cli/exit.ts";
 import { readSettings } from "../home.ts";
+import { versionOf } from "../version.ts";
 import { paint, print, type Output } from "../cli/output.ts";
 import { readiness, running } from "./daemon.ts";
 
@@ -201,7 +202,11 @@ async function daemonFinding(home: string): Promise<Finding> {
   if (run === undefined)
     return { name, isFine: false, found: "not running", mend: "ao up --detach" };
   try {
-    const { isReady, parts } = await readiness(run.url);
+    const { isReady, parts, version } = await readiness(run.url);
+    if (version !== versionOf()) {
+      const found = `of version ${version}, while this ao is of ${versionOf()}`;
+      return { name, isFine: false, found, mend: RESTART };
+    }
     if (isReady) return { name, isFine: true, found: `ready at ${run.url}` };
     const waiting = parts
       .filter(({ state }) => state !== "running")

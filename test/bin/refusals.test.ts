@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { failureLine } from "../../bin/cli/exit.ts";
-import { connected } from "../support/command-line.ts";
-import { withProject, withSession } from "../support/http.ts";
+import { commandLine, connected, pointTo } from "../support/command-line.ts";
+import { served, withProject, withSession } from "../support/http.ts";
 
 // What a person reads who asked for something that cannot be: one line, of what was wrong in their own words, and of what
 // to do next.
@@ -12,6 +12,18 @@ it("says of a disk that takes no more what it is, whoever was told of it", () =>
     "ao: ENOSPC: no space left on device (STORE_FULL); make room, then look: ao doctor",
   );
   expect(failureLine(new Error("a\nb"), "ao up")).toBe("ao: a b");
+});
+
+it("says that the daemon is of another version, of what may come of that", async () => {
+  const server = await served();
+  const { ao, home } = commandLine();
+  pointTo(home, await server.app.listen({ port: 0, host: "127.0.0.1" }), "0.0.1");
+  const line = / \(MALFORMED\); .*; the daemon is of version 0\.0\.1, this of .*: ao down && ao up/;
+  expect((await ao(["actors", "--limit", "0"])).err).toMatch(line);
+  expect((await ao(["show", "nobody"])).err).not.toContain("version");
+  expect((await ao(["doctor"])).out).toMatch(
+    /^wrong daemon +of version 0\.0\.0, while this ao is of/m,
+  );
 });
 
 it("lists with notices that there are questions, listed elsewhere", async () => {

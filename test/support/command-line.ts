@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { onTestFinished } from "vitest";
 import { takeWriterLock } from "../../storage/writer-lock.ts";
+import { versionOf } from "../../bin/version.ts";
 import { tempFolder } from "./folder.ts";
 import { OWNER, served, type Served } from "./http.ts";
 
@@ -62,10 +63,10 @@ export async function connected(
 }
 
 /** Holds a home as a daemon at a URL would; its process is this one. */
-export function pointTo(home: string, url: string): void {
+export function pointTo(home: string, url: string, version = versionOf()): void {
   mkdirSync(home, { recursive: true });
   const lock = takeWriterLock(home);
   onTestFinished(() => lock.release());
-  const run = { pid: process.pid, url, token: OWNER, natsUrl: "", startedAt: 1, version: "0.0.0" };
+  const run = { pid: process.pid, url, token: OWNER, natsUrl: "", startedAt: 1, version };
   writeFileSync(join(home, "run.json"), JSON.stringify(run));
 }
