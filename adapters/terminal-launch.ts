@@ -183,7 +183,7 @@ async function pidOnRecord(
   if (start && ("withdrawn" in start || (await records.isGone(of)))) {
     throw new Failure("EPOCH_STALE", `${tried}: this epoch was destroyed`);
   }
-  return start?.program?.pid;
+  return start && "program" in start ? start.program?.pid : undefined;
 }
 
 /** Fails when nothing is left that could still begin the program; then nothing of it is left at all. */

@@ -1,7 +1,13 @@
 import { Failure } from "../machines/failures.ts";
 import { livenessOf } from "./terminal-processes.ts";
 import { exitFacts } from "./terminal-records.ts";
-import type { Incarnation, RecordName, RecordSuffix, TerminalRecords } from "./terminal-records.ts";
+import type {
+  Incarnation,
+  ProcessName,
+  RecordName,
+  RecordSuffix,
+  TerminalRecords,
+} from "./terminal-records.ts";
 import type { Tmux } from "./tmux.ts";
 
 // Terminal panes
@@ -44,6 +50,8 @@ export interface PaneRow extends Incarnation {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly lastActivityAt?: number;
+  /** Why its process is indeterminate, where a record is to blame. */
+  readonly doubt?: string;
 }
 
 const FIELDS = [
@@ -181,29 +189,31 @@ async function endedRow(records: TerminalRecords, seen: Pane): Promise<PaneRow> 
   const { terminal, epoch, lastActivityAt } = seen;
   const row = { terminal, epoch, hasPane: true, lastActivityAt };
   const exit = await records.exit(seen);
-  if (exit) return { ...row, process: "dead", ...exitFacts(exit) };
-  // The launcher ended without a record, so it was killed; its program may have outlived it.
+  if (exit && !("unreadable" in exit)) return { ...row, process: "dead", ...exitFacts(exit) };
   const start = await records.start(seen);
-  const program = start && "program" in start ? start.program : null;
-  if (
-    start &&
-    "program" in start &&
-    program &&
-    (await livenessOf(program, start.boot)) !== "dead"
-  ) {
-    return { ...row, process: "indeterminate" };
-  }
-  return { ...row, process: "dead" };
+  if (!start || "withdrawn" in start) return { ...row, process: "dead" };
+  if ("unreadable" in start) return { ...row, process: "indeterminate", doubt: start.unreadable };
+  // The launcher ended without a record, so it was killed; its program may have outlived it.
+  const programs = start.program ? [start.program] : [];
+  return { ...row, process: await areDead(programs, start.boot) };
 }
 
 async function lostRow(records: TerminalRecords, of: Incarnation): Promise<PaneRow> {
   const row = { terminal: of.terminal, epoch: of.epoch, hasPane: false };
   const exit = await records.exit(of);
-  if (exit) return { ...row, process: "dead", ...exitFacts(exit) };
+  if (exit && !("unreadable" in exit)) return { ...row, process: "dead", ...exitFacts(exit) };
   const start = await records.start(of);
   if (!start || "withdrawn" in start) return { ...row, process: "dead" };
+  if ("unreadable" in start) return { ...row, process: "indeterminate", doubt: start.unreadable };
   // The launcher still has to write how its program ended.
   const processes = start.program ? [start.leader, start.program] : [start.leader];
-  const liveness = await Promise.all(processes.map((name) => livenessOf(name, start.boot)));
-  return { ...row, process: liveness.every((is) => is === "dead") ? "dead" : "indeterminate" };
+  return { ...row, process: await areDead(processes, start.boot) };
+}
+
+async function areDead(
+  processes: readonly ProcessName[],
+  boot: string,
+): Promise<"dead" | "indeterminate"> {
+  const liveness = await Promise.all(processes.map((name) => livenessOf(name, boot)));
+  return liveness.every((is) => is === "dead") ? "dead" : "indeterminate";
 }

@@ -12,7 +12,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 
 // Terminal records
@@ -26,7 +26,9 @@ import { z } from "zod";
 //   `.gone`    every process of this epoch was ended and verified absent
 //
 //   F1. `.start` is made once per terminal and epoch: whoever makes it decides whether a process may run.
-//   F2. Every file appears whole or not at all.
+//   F2. Every file appears whole or not at all; only a power cut or a broken disk leaves another.
+//   F3. Such a file takes no other's word away. It says that it cannot be read, and stays: a `.start` put aside would let
+//       a process run twice (F1).
 
 /** One incarnation of one terminal. */
 export interface Incarnation {
@@ -53,6 +55,11 @@ const ExitRecord = z.union([
 /** How it ended: exit code, signal number, or why the program could not be run at all. */
 export type ExitRecord = z.infer<typeof ExitRecord>;
 
+/** A record that is there and holds no record, and why. */
+export interface Unreadable {
+  readonly unreadable: string;
+}
+
 const SUFFIXES = ["launch", "start", "exit", "gone"] as const;
 export type RecordSuffix = (typeof SUFFIXES)[number];
 const FILE = new RegExp(`^([A-Za-z0-9_-]{1,64})\\.(\\d+)\\.(${SUFFIXES.join("|")})$`);
@@ -69,8 +76,8 @@ export interface TerminalRecords {
   filesPath(of: Incarnation): string;
   /** Keeps a text that is too long to be typed, until its incarnation is forgotten; where it lies. */
   keepMessage(of: Incarnation, deliveryId: string, text: string): Promise<string>;
-  start(of: Incarnation): Promise<StartRecord | undefined>;
-  exit(of: Incarnation): Promise<ExitRecord | undefined>;
+  start(of: Incarnation): Promise<StartRecord | Unreadable | undefined>;
+  exit(of: Incarnation): Promise<ExitRecord | Unreadable | undefined>;
   /** Names of all records, in one read of the folder. */
   names(): Promise<RecordName[]>;
   /** Lets no process start for an incarnation from now on; changes nothing when one has. */
@@ -166,9 +173,20 @@ function recordName(file: string): RecordName | undefined {
 async function parsed<Shape extends z.ZodType>(
   path: string,
   shape: Shape,
-): Promise<z.infer<Shape> | undefined> {
+): Promise<z.infer<Shape> | Unreadable | undefined> {
   const text = await readFile(path, "utf8").catch(ignore("ENOENT"));
-  return text === undefined ? undefined : shape.parse(JSON.parse(text));
+  if (text === undefined) return undefined;
+  const read = shape.safeParse(fromJson(text));
+  return read.success ? read.data : { unreadable: `${basename(path)} cannot be read` };
+}
+
+/** What a text holds; undefined, which is no record, when it is not JSON. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -46,7 +46,7 @@ export interface Terminals {
   screens(terminals: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** The whole fleet in one tmux call. Fails with TMUX_UNREACHABLE. */
   listPanes(): Promise<PaneRow[]>;
-  /** How an incarnation ended; undefined while it runs, or when nobody could write it. */
+  /** How an incarnation ended; undefined while it runs, or when nobody could write or can read it. */
   exitOf(of: Incarnation): Promise<ExitRecord | undefined>;
   /** The records that appear from now on: `start` when a program began, `exit` when it ended. Ends when aborted. */
   changes(signal: AbortSignal): AsyncGenerator<RecordName>;
@@ -96,7 +96,10 @@ export function terminals(options: TerminalsOptions): Terminals {
     capture: (terminal, lines) => capture(parts, terminal, lines),
     screens: (names) => screensOf(parts, names),
     listPanes: () => fleet(parts, parts.records),
-    exitOf: (of) => parts.records.exit(of),
+    async exitOf(of) {
+      const exit = await parts.records.exit(of);
+      return exit && "unreadable" in exit ? undefined : exit;
+    },
     changes: (signal) => parts.records.changes(signal),
     watch: (terminal, viewer) => views.watch(terminal, viewer),
     // An attach from inside another tmux is meant; tmux refuses it as long as it sees TMUX.

@@ -284,11 +284,12 @@ function lostWithServer(options: TerminalProbeOptions, { terminal, epoch }: Pane
 
 /** What a listing says to the session of a terminal; nothing of an end (O6). */
 function runtimeOf(options: TerminalProbeOptions, row: PaneRow): Fact[] {
-  const { terminal, epoch, hasPane, process } = row;
+  const { terminal, epoch, hasPane, process, doubt } = row;
   if (process === "dead") return [];
   const runtime = hasPane ? "alive" : "dead";
-  const doubt = `${hasPane ? "its pane is there" : "its pane is gone"}, its program may still run`;
-  const evidence = isDoubtful(row) ? { evidence: doubt } : {};
+  const pane = hasPane ? "its pane is there" : "its pane is gone";
+  const why = `${pane}, its program may still run${doubt === undefined ? "" : `: ${doubt}`}`;
+  const evidence = isDoubtful(row) ? { evidence: why } : {};
   return runtimeFact(options, { terminal, epoch, runtime, process, ...evidence });
 }
 

@@ -351,7 +351,8 @@ it("O6: tells a session when its terminal cannot be looked at, and when it can a
 
 it("O7: tells a session that its pane is gone when two looks in a row missed it", async () => {
   const row: PaneRow = { terminal: "mer", epoch: 1, hasPane: true, process: "alive" };
-  const lost: PaneRow = { ...row, hasPane: false, process: "indeterminate" };
+  const doubt = "mer.1.start cannot be read";
+  const lost: PaneRow = { ...row, hasPane: false, process: "indeterminate", doubt };
   let rows = [row];
   const watched = probe(tmuxWorld().terminals, { list: () => Promise.resolve(rows) });
   await expect.poll(() => heard(watched)).toEqual(["1 alive alive"]);
@@ -363,6 +364,8 @@ it("O7: tells a session that its pane is gone when two looks in a row missed it"
   }
   expect(told).toEqual([1, 1, 1, 2, 2]);
   expect(heard(watched)[1]).toBe("1 dead indeterminate");
+  const evidence = `its pane is gone, its program may still run: ${doubt}`;
+  expect(watched.liveness[1]?.data).toMatchObject({ evidence });
 });
 
 it("O8: tells the loss of the tmux server once, as failed, and the ends of its terminals only when they stay gone", async () => {
