@@ -58,3 +58,8 @@ export function parsed<Shape extends z.ZodType>(
 export function isBinding({ id, informative }: Suite): boolean {
   return id.startsWith("seed") && !informative;
 }
+
+/** Whether it speaks of the later model, in words of its own. */
+export function isHead({ id }: Suite): boolean {
+  return id.startsWith("head-");
+}

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { CaseFile, isBinding } from "./cases.ts";
+import { CaseFile, isBinding, isHead } from "./cases.ts";
 import { isRecord } from "./expectation.ts";
+import { HEAD_DIFFERENCES } from "./head-differences.ts";
 import { linesOf, runFile, runSuites, type CaseReport } from "./report.ts";
 
 const FILE = "test/cases/lifecycle.json";
@@ -16,6 +17,16 @@ describe("the conformance run", () => {
     const failing = reports.filter(({ type }) => type !== "passed");
     expect(linesOf(failing)).toEqual(["0 passed, 0 failed"]);
     expect(reports.length).toBe(suite.cases.length);
+  });
+});
+
+describe("the later model", () => {
+  it("is differed from where a reason says so, and nowhere else", async () => {
+    const reports = await runSuites(suites.filter(isHead));
+    const idsOf = (sought: CaseReport["type"]): string[] =>
+      reports.flatMap(({ type, id }) => (type === sought ? [id] : []));
+    expect(idsOf("failed").toSorted()).toEqual(Object.values(HEAD_DIFFERENCES).flat().toSorted());
+    expect([idsOf("passed").length, idsOf("error").length]).toEqual([96, 174]);
   });
 });
 

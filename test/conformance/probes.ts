@@ -187,7 +187,8 @@ function isUnseen({ probe }: Session): boolean {
   return probe === "failed" || probe === "error";
 }
 
-async function looked(sessions: readonly Session[]): Promise<ReadonlyMap<string, string>> {
+/** What a probe that looks at these terminals of one server says, by session. */
+export async function looked(sessions: readonly Session[]): Promise<ReadonlyMap<string, string>> {
   const said = new Map<string, string>();
   let looks = 0;
   const ended = new AbortController();
@@ -212,12 +213,13 @@ async function looked(sessions: readonly Session[]): Promise<ReadonlyMap<string,
       return Promise.resolve();
     },
     sessionOf: (terminal) => terminal,
+    ran: sessions.filter(hasHandle).map(({ id }) => ({ terminal: id, epoch: 1 })),
     everyMs: TICK_MS,
     clock: { now: () => 0, after: (_ms, run) => (waits.push(run), () => {}) },
     signal: ended.signal,
   });
-  // A doubt is told at the second look.
-  for (let look = 0; look < 4; look += 1) {
+  // A doubt is told at the second look, two that fail at the third; at the fourth a lost server is given up.
+  for (let look = 0; look < 2; look += 1) {
     // oxlint-disable-next-line no-await-in-loop -- one look after the other
     await wait(0);
     for (const run of waits.splice(0)) run();
@@ -237,8 +239,12 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function rowOf({ id, handle, probe = "alive" }: Session): PaneRow[] {
-  if (handle === null || handle === "") return [];
+function hasHandle({ handle }: Session): boolean {
+  return handle !== null && handle !== "";
+}
+
+function rowOf({ id, probe = "alive", ...session }: Session): PaneRow[] {
+  if (!hasHandle({ id, ...session })) return [];
   const isDead = probe === "dead";
   return [{ terminal: id, epoch: 1, hasPane: !isDead, process: isDead ? "dead" : "alive" }];
 }

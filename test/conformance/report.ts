@@ -1,7 +1,11 @@
 import { readFileSync } from "node:fs";
 import { bindingExpectation } from "./better.ts";
-import { CaseFile, isBinding, parseCase, parsed, type Case, type Suite } from "./cases.ts";
+import { CaseFile, isBinding, isHead, parseCase, parsed, type Case, type Suite } from "./cases.ts";
 import { isRecord, type Difference } from "./expectation.ts";
+import { isGuardRow, runGuardRow } from "./head-guard.ts";
+import { isReaperCase, runReaperCase } from "./head-reaper.ts";
+import { inModelWords } from "./head-scenarios.ts";
+import { isHeadRow, runHeadRow } from "./head-tables.ts";
 import { isParity, runParity } from "./parity.ts";
 import { isProbeCase, runProbeCase } from "./probes.ts";
 import { isSaga, runSaga } from "./sagas.ts";
@@ -65,6 +69,7 @@ function namesOf(value: unknown, otherwise: string): { id: string; title: string
 }
 
 async function run(suite: Suite, one: Case): Promise<Difference[]> {
+  if (isHead(suite)) return runHead(one);
   if (isParity(one)) return runParity(one);
   if (isSaga(one)) return runSaga(one);
   if (isProbeCase(one)) return runProbeCase(one);
@@ -73,6 +78,12 @@ async function run(suite: Suite, one: Case): Promise<Difference[]> {
     return runScenario(one, bindingExpectation(one.expect));
   }
   return runRow(one, suite.id);
+}
+
+async function runHead(one: Case): Promise<Difference[]> {
+  if (isHeadRow(one)) return runHeadRow(one);
+  if (isReaperCase(one)) return runReaperCase(one);
+  return isGuardRow(one) ? runGuardRow(one) : runScenario(inModelWords(one));
 }
 
 /** One line per failing case, what does not bind apart, and the count of what does as the last line. */

@@ -35,6 +35,16 @@ const SHAPES = {
     event: z.string().optional(),
     agentSessionId: z.string().optional(),
   }),
+  // As a hook tells it, with the tool that it is about.
+  signal: z.strictObject({
+    ...at,
+    state: z.enum(["active", "idle", "waiting_input", "blocked", "exited"]),
+    event: z.string().optional(),
+    tool: z.string().optional(),
+    toolUseId: z.string().optional(),
+    valid: z.boolean().default(true),
+    agentSessionId: z.string().optional(),
+  }),
   observeScm: ScmFacts.extend(at),
   observePr: ScmFacts.extend(at),
   requestKill: z.strictObject({
@@ -145,6 +155,13 @@ const RUNNERS: { readonly [Name in Op]: Runner<Name> } = {
   observeRuntime: async (play, step) => observed(play, "runtime", step),
   signalActivity: async (play, { activity, ...step }) =>
     observed(play, "activity", { ...step, state: activity }),
+  signal: async (play, { tool, valid, ...step }) =>
+    observed(play, "activity", {
+      ...said(step),
+      ...said({ toolName: tool }),
+      source: "hook",
+      confidence: valid ? "valid" : "unavailable",
+    }),
   observeScm: async (play, step) => scmObserved(play, step),
   observePr: async (play, step) => scmObserved(play, step),
   requestKill: async ({ stage }, { kind }) =>
@@ -205,6 +222,13 @@ async function observed(
 ): Promise<StepResult> {
   await stage.publish(`ao.obs.${lane}.${stage.id}`, data, timeOf(stage, atSec));
   return GOOD;
+}
+
+/** Without the words that a hook has no value for. */
+function said(words: Readonly<Record<string, string | number | undefined>>): JsonObject {
+  const there = Object.entries(words).filter(([, value]) => value !== undefined && value !== "");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined members were left out
+  return Object.fromEntries(there) as JsonObject;
 }
 
 async function scmObserved(
