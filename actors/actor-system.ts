@@ -219,7 +219,7 @@ export class ActorSystem implements System {
     const id = retryIdOf(letter.id, retries);
     this.#callers.throwIfFull(id);
     const retriedAt = this.#parts.clock.now();
-    await this.#host.offer([{ type: "mark", letter: { ...letter, retries, retriedAt } }]);
+    await this.#host.offer([{ type: "retried", letter: { ...letter, retries, retriedAt } }]);
     const { subject, headers } = letter;
     return this.#send({ id, subject, body: renamed(letter, id), ...(headers && { headers }) });
   }

@@ -76,7 +76,7 @@ export class Batch {
   readonly #books: Mutable<Books>;
   #position: Position | undefined;
   #amended: OutboxRow[] = [];
-  #marked: DeadLetter[] = [];
+  #retried: DeadLetter[] = [];
   #disarmed: readonly TimerRow[] = [];
   #changes: Commit | undefined;
   readonly #epochs = new Map<Address, number>();
@@ -109,7 +109,7 @@ export class Batch {
       this.#books.received === this.base.books.received &&
       this.#touched.size === 0 &&
       this.#amended.length === 0 &&
-      this.#marked.length === 0
+      this.#retried.length === 0
     );
   }
 
@@ -155,7 +155,7 @@ export class Batch {
       .map(({ resident }) => resident);
   }
 
-  /** Marks the actor as changed by this batch; its rows are written. */
+  /** The actor is changed by this batch; its rows are written. */
   touch(resident: Resident): void {
     this.#come(resident).isChanged = true;
   }
@@ -200,8 +200,8 @@ export class Batch {
   }
 
   /** A dead letter was tried again: its row changes. */
-  mark(letter: DeadLetter): void {
-    this.#marked.push(letter);
+  retried(letter: DeadLetter): void {
+    this.#retried.push(letter);
   }
 
   /** Every row of the transaction; made once, when nothing more comes in. */
@@ -254,7 +254,7 @@ export class Batch {
         ...this.#amended.filter((row) => !this.closed.has(row.id)),
       ],
       closed: [...this.closed],
-      dead: [...this.letters, ...this.#marked],
+      dead: [...this.letters, ...this.#retried],
     };
   }
 }

@@ -369,7 +369,7 @@ export class Host {
 function absorb(steps: Stepper, batch: Batch, input: Internal): void {
   if (input.type === "message") steps.apply(batch, input.message, () => originalOf(input.message));
   else if (input.type === "amend") steps.amend(batch, input.row);
-  else if (input.type === "mark") batch.mark(input.letter);
+  else if (input.type === "retried") batch.retried(input.letter);
   else steps.release(batch, input.address);
 }
 

@@ -8,7 +8,7 @@ import type { DeadLetter, OutboxRow } from "../storage/store.ts";
 export type Internal =
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "amend"; readonly row: OutboxRow }
-  | { readonly type: "mark"; readonly letter: DeadLetter }
+  | { readonly type: "retried"; readonly letter: DeadLetter }
   | { readonly type: "release"; readonly address: Address };
 
 /** What becomes durable together, and whom to tell. */

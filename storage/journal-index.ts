@@ -9,8 +9,8 @@ import type { JournalEntry, SeenRow } from "./store.ts";
 // leads to it from its actor and number, or from the id of its message, would be a page each; it is written later, for
 // thousands of entries at once, and stands in memory until then.
 //
-//   J1. Every entry up to the mark `indexed` is in the tables `runs` and `seen`; those after it are recent, in memory.
-//   J2. The mark moves in the transaction that writes the rows it stands for. After a crash the log from the mark on
+//   J1. Every entry up to the watermark `indexed` is in the tables `runs` and `seen`; those after it are recent, in memory.
+//   J2. The watermark moves in the transaction that writes the rows it stands for. After a crash the log from there on
 //       tells what was recent.
 //   J3. Recent is what is durable: entries come here only when their commit has resolved.
 //   J4. The index knows an actor's newest entry; a step that changed nothing leaves no other trace of its number.
@@ -24,7 +24,7 @@ const LAST = Number.MAX_SAFE_INTEGER;
 export interface JournalIndex {
   /** Takes in rows of the log that are durable now. */
   add(rows: readonly LogRow[]): void;
-  /** The rows that move the mark over all that is recent; none when nothing is. */
+  /** The rows that move the watermark over all that is recent; none when nothing is. */
   ops(): Op[];
   /** Whether there is enough to write `ops` with the next commit. */
   readonly isDue: boolean;
@@ -41,7 +41,7 @@ export interface JournalIndex {
   newest(address: Address): number;
 }
 
-/** The index of an engine's log, with what the log tells of the time after the mark. */
+/** The index of an engine's log, with what the log tells of the time after the watermark. */
 export function journalIndex(reader: Reader): JournalIndex {
   const recent = recentEntries(reader.get("meta", ["indexed"])?.indexed ?? 0);
   for (const row of reader.each("log", { start: [recent.newest() + 1] })) recent.add(row);
@@ -115,7 +115,7 @@ function recentEntries(indexed: number) {
     idCount: () => ids.size,
     runsOf: (address: Address): readonly Run[] => runs.get(address) ?? [],
     globalSeqOf: (id: string) => ids.get(id),
-    add: ([entry, mark]: LogRow): void => {
+    add: ([entry, note]: LogRow): void => {
       const { address, seq, globalSeq } = entry;
       const known = runs.get(address) ?? [];
       runs.set(address, known);
@@ -126,7 +126,7 @@ function recentEntries(indexed: number) {
       }
       run[1].push(globalSeq);
       if (entry.checkpoint !== undefined) run[2].push(seq);
-      if (mark !== null) ids.set(entry.message.id, globalSeq);
+      if (note !== null) ids.set(entry.message.id, globalSeq);
       newest = Math.max(newest, globalSeq);
       count += 1;
     },
@@ -139,12 +139,12 @@ function recentEntries(indexed: number) {
   };
 }
 
-/** The mark of an entry's message, as it was told with the entry. */
-function seenOf([entry, mark]: LogRow): SeenRow | undefined {
-  if (mark === null) return undefined;
+/** The seen row of an entry's message, as it was noted with the entry. */
+function seenOf([entry, note]: LogRow): SeenRow | undefined {
+  if (note === null) return undefined;
   const { address, seq, orders, message } = entry;
-  const outcome = mark.outcome ?? { type: "applied" as const, address, seq, orders };
-  return { id: message.id, at: mark.at, outcome };
+  const outcome = note.outcome ?? { type: "applied" as const, address, seq, orders };
+  return { id: message.id, at: note.at, outcome };
 }
 
 function opsOf(

@@ -20,10 +20,10 @@ import type { WriteQueue } from "./write-queue.ts";
 // kept.
 //
 //   P1. An actor keeps its newest checkpoint before the cut and every entry after that checkpoint.
-//   P2. An entry leaves together with its seen row and its place in a run, in one transaction with the mark of how far the walk is.
-//   P3. A slice removes at most `limit` entries, letters and marks of stale messages; fewer only when none is left that
+//   P2. An entry leaves together with its seen row and its place in a run, in one transaction with the row that says how far the walk is.
+//   P3. A slice removes at most `limit` entries, letters and seen rows of stale messages; fewer only when none is left that
 //       is too old.
-//   P4. Over `maxBytes` each of the log, the letters and the marks gives up its oldest rows in proportion, but for what
+//   P4. Over `maxBytes` each of the log, the letters and the seen rows gives up its oldest rows in proportion, but for what
 //       P1 keeps.
 
 /** How far a slice came: the log up to here, so many entries, and for each actor the seq before which all go. */
@@ -44,7 +44,7 @@ interface Shelf {
   readonly index: JournalIndex;
 }
 
-/** Prunes one slice; how many entries, letters and marks of stale messages were removed. */
+/** Prunes one slice; how many entries, letters and seen rows of stale messages were removed. */
 export async function pruneSlice(
   { engine, queue, index }: Shelf,
   { before: asked, maxBytes, limit }: Retention,

@@ -42,10 +42,10 @@ interface MetaRow {
   readonly indexed?: number;
 }
 
-/** An entry with the mark that its message was seen, if it has one. */
-export type LogRow = readonly [entry: JournalEntry, mark: SeenMark | null];
+/** An entry with what is noted of its message, if anything is. */
+export type LogRow = readonly [entry: JournalEntry, note: SeenNote | null];
 /** What the entry does not say itself: the outcome, when it is more than "applied with these orders". */
-interface SeenMark {
+interface SeenNote {
   readonly at: number;
   readonly outcome?: Outcome;
 }
@@ -143,20 +143,20 @@ export function orderKey(id: OrderId): [Address, number, number] {
   return [id.slice(0, hash) as Address, Number(seq), Number(n)];
 }
 
-/** The rows of the log, each with the mark of its message, and the marks that have no entry. */
+/** The rows of the log, each with the note on its message, and the notes that have no entry. */
 export function logRowsOf({ journal, seen }: Pick<Commit, "journal" | "seen">): {
   rows: LogRow[];
   apart: SeenRow[];
 } {
-  const marks = new Map(seen.map((row) => [row.id, row]));
+  const notes = new Map(seen.map((row) => [row.id, row]));
   const rows = journal.map((entry): LogRow => {
-    const mark = marks.get(entry.message.id);
-    if (mark === undefined) return [entry, null];
-    marks.delete(entry.message.id);
-    const { at, outcome } = mark;
+    const note = notes.get(entry.message.id);
+    if (note === undefined) return [entry, null];
+    notes.delete(entry.message.id);
+    const { at, outcome } = note;
     return [entry, isTold(entry, outcome) ? { at } : { at, outcome }];
   });
-  return { rows, apart: [...marks.values()] };
+  return { rows, apart: [...notes.values()] };
 }
 
 function isTold(entry: JournalEntry, outcome: Outcome): boolean {

@@ -247,7 +247,7 @@ export interface Store {
   putNote(key: string, value: Json): Promise<void>;
 
   /**
-   * Prunes one slice; how many entries, letters and marks of stale messages were removed. Fewer than the limit: nothing
+   * Prunes one slice; how many entries, letters and seen rows of stale messages were removed. Fewer than the limit: nothing
    * is left to prune.
    */
   prune(retention: Retention): Promise<number>;

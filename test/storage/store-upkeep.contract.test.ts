@@ -113,7 +113,7 @@ describe.each(PLACES)("$name store", ({ makePlace }) => {
       expect(store.log({ after: 0, limit: 1_000 })).toHaveLength(120);
     });
 
-    it("removes old dead letters and old marks of stale messages", async () => {
+    it("removes old dead letters and old seen rows of stale messages", async () => {
       const store = makePlace().open();
       const stale = { type: "stale", code: "EPOCH_STALE", message: "old" } as const;
       const dead = { type: "dead", letter: 1, code: "BAD_JSON", message: "what" } as const;
