@@ -3,6 +3,8 @@ import { expect, it } from "vitest";
 
 /** One row of the page: where a promise is kept and what fails without it. */
 interface Row {
+  /** Of the row alone; the rule's number is that of the file which keeps it. */
+  readonly id: string;
   readonly line: string;
   readonly keeps: readonly string[];
   readonly file: string;
@@ -12,14 +14,14 @@ interface Row {
 const page = readFileSync("docs/guarantees.md", "utf8");
 const rows = page
   .split("\n")
-  .filter((line) => line.startsWith("|") && !/^\| *(?:rule|-)/.test(line))
+  .filter((line) => line.startsWith("|") && !/^\| *(?:id|-)/.test(line))
   .map(rowOf);
 
 function rowOf(line: string): Row {
-  const [, , , keptIn = "", fallsWith = ""] = line.split(/(?<!\\)\|/);
+  const [, id = "", , , keptIn = "", fallsWith = ""] = line.split(/(?<!\\)\|/);
   const [, file = "", title = ""] = /^ *`([^`]+)` "(.+)" *$/.exec(fallsWith) ?? [];
   const keeps = [...keptIn.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
-  return { line, keeps, file, title };
+  return { id: id.trim(), line, keeps, file, title };
 }
 
 /** Whether a test, or a row of a table of tests, of this file has this title. */
@@ -38,6 +40,12 @@ function strangersOf({ keeps }: Row): readonly string[] {
     files.includes(name) ? !existsSync(name) : !texts.some((text) => text.includes(name)),
   );
 }
+
+it("gives each guarantee an id of its own", () => {
+  const ids = rows.map(({ id }) => id);
+  expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+  expect(ids.filter((id) => !/^[A-Z]{2}[1-9]\d*$/.test(id))).toEqual([]);
+});
 
 it("names for each guarantee a test that exists", () => {
   const lost = rows.filter(({ file, title }) => !hasTitle(file, title));
