@@ -34,7 +34,7 @@ export interface Kind {
   readonly needless?: readonly string[];
   /** The newest incarnation the actor knows; 0 before the first. Absent: its messages are not fenced. */
   readonly epochOf?: (state: MachineState) => number;
-  /** The actor told when this one is quarantined. */
+  /** The actor whose own course depends on this one: told when it is quarantined. A person is told of every one. */
   readonly parentOf?: (state: MachineState) => Address | undefined;
   /** The few facts that lists show; kept in memory for every actor, so keep it small. */
   readonly summarize?: (state: MachineState) => JsonObject;

@@ -18,6 +18,7 @@ export const NOTICE_TYPES = [
   "escalated",
   "question",
   "disk-full",
+  "actor-quarantined",
 ] as const;
 export type NoticeType = (typeof NOTICE_TYPES)[number];
 export const PRIORITIES = ["urgent", "action", "warning", "info"] as const;
@@ -65,6 +66,7 @@ const PRIORITY_OF = {
   escalated: "urgent",
   question: "urgent",
   "disk-full": "urgent",
+  "actor-quarantined": "urgent",
 } as const satisfies Record<NoticeType, Priority>;
 
 /** The record with one more notice, and the order to tell it; the very same record when it is open already (P1). */

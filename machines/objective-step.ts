@@ -91,6 +91,7 @@ function answer(
     case "member.refused":
       return memberLost(context, {
         id: event.data.sessionId,
+        cause: "launch",
         why: event.data.message,
         at: event.at,
       });
@@ -107,6 +108,7 @@ function answer(
     case "child.quarantined":
       return memberLost(context, {
         id: idOf(event),
+        cause: "crash",
         why: "its actor is quarantined",
         at: event.at,
       });
@@ -192,9 +194,9 @@ function withWork(context: ObjectiveContext): ObjectiveContext {
 /** A session that could not be ordered, or whose actor cannot go on. */
 function memberLost(
   context: ObjectiveContext,
-  { id, why, at }: { id: string; why: string; at: number },
+  { id, cause, why, at }: { id: string; cause: Cause; why: string; at: number },
 ): ObjectiveStep {
-  if (id === context.manager.sessionId) return managerEnded(context, { cause: "launch", at });
+  if (id === context.manager.sessionId) return managerEnded(context, { cause, at });
   const worker = context.workers.find((each) => each.id === id);
   if (worker === undefined || worker.endedAt !== null || context.end !== null)
     return quiet(context);
@@ -236,7 +238,7 @@ function ordersLost(
   const ids =
     manager.facts === null && manager.sessionId !== null ? [...lost, manager.sessionId] : lost;
   return ids.reduce<ObjectiveStep>(
-    (step, id) => chained(step, (so) => memberLost(so, { id, why, at })),
+    (step, id) => chained(step, (so) => memberLost(so, { id, cause: "launch", why, at })),
     quiet(context),
   );
 }

@@ -1,5 +1,4 @@
 import { setup } from "xstate";
-import type { Address } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
 import { accepts, type ObjectiveEvent } from "./objective-protocol.ts";
 import {
@@ -192,11 +191,6 @@ function contextOf(state: MachineState): ObjectiveContext {
   return state.context as ObjectiveContext;
 }
 
-function parentOf(state: MachineState): Address | undefined {
-  const { projectId } = contextOf(state);
-  return projectId === "" ? undefined : `project/${projectId}`;
-}
-
 // A look that a lost timer would have given comes two ticks late at most; a look for its own sake is rare.
 const SLACK_TICKS = 2;
 const AUDIT_TICKS = 40;
@@ -213,7 +207,6 @@ export function objectiveKind({ supervisor: limits }: Settings): Kind {
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["objective.start"],
-    parentOf,
     summarize: (state) => {
       const { projectId, title, standing, end, auditedAt, manager, revision } = contextOf(state);
       const auditAt = auditedAt + AUDIT_TICKS * limits.tickMs;

@@ -1,5 +1,5 @@
 import { setup } from "xstate";
-import type { Address } from "./ids.ts";
+import { addressOf, type Address } from "./ids.ts";
 import type { Birth, Kind, MachineState } from "./kind.ts";
 import { isOpenNotice } from "./notices.ts";
 import type { Order } from "./order.ts";
@@ -360,8 +360,8 @@ function contextOf(state: MachineState): SessionContext {
 }
 
 function parentOf(state: MachineState): Address | undefined {
-  const { projectId } = contextOf(state);
-  return projectId === "" ? undefined : `project/${projectId}`;
+  const { objectiveId } = contextOf(state);
+  return objectiveId === undefined ? undefined : addressOf("objective", objectiveId);
 }
 
 /** What of the settings a session must know. */

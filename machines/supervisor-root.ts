@@ -7,6 +7,7 @@ import type { Birth, Kind, MachineState } from "./kind.ts";
 import type { JsonObject } from "./json.ts";
 import type { EventOf } from "./message.ts";
 import type { Order } from "./order.ts";
+import { Quarantined, quarantineNotice } from "./quarantine-notice.ts";
 import { decides, records, type Decided, type Seen } from "./recording.ts";
 import type { Settings } from "./settings.ts";
 import { allocated, type Quota, type Sample, type Slot, type Waiting } from "./slots.ts";
@@ -20,6 +21,7 @@ import { typed } from "./typed.ts";
 //   K2. What it has to mend it counts, by what it was; nothing is mended in silence.
 //   K3. A slot is given once and goes back once; one whose session has nothing left is taken back, and counted.
 //   K4. The queue is bounded; whoever does not fit in is told to wait, and asks again with its next look.
+//   K5. A person is told of every actor that is quarantined (R8): nobody else may notice for hours.
 
 const MOST_WAITING = 2_000;
 const MOST_QUOTAS = 64;
@@ -27,6 +29,7 @@ const TROUBLE_CHARS = 300;
 
 const accepts = {
   "root.wake": z.object({}),
+  "root.quarantined": Quarantined,
   "root.repaired": z.object({ objective: Token, what: z.string().max(64) }),
   "slot.wanted": z.object({
     worker: Token,
@@ -40,6 +43,8 @@ const accepts = {
   "auditActors.failed": EffectFailure,
   "inspectHost.done": effectDone("inspectHost"),
   "inspectHost.failed": EffectFailure,
+  "notifyPerson.done": effectDone("notifyPerson"),
+  "notifyPerson.failed": EffectFailure,
   "mail.undeliverable": MailUndeliverable,
   "timer.tick": z.object({}),
   "timer.look": z.object({}),
@@ -71,6 +76,7 @@ interface Limits {
 
 function stepRoot({ context, event }: SeenBy, limits: Limits): RootStep {
   const { at } = event;
+  if (isForPerson(event)) return toldPerson(context, event);
   if (!isAboutTicks(event)) {
     const step = given(noted(context, event), limits, at);
     return { context: step.context, orders: [...grantedBefore(context, event), ...step.orders] };
@@ -90,11 +96,31 @@ function stepRoot({ context, event }: SeenBy, limits: Limits): RootStep {
   return event satisfies never;
 }
 
+type PersonEvent = Extract<
+  RootEvent,
+  { type: "root.quarantined" | "notifyPerson.done" | "notifyPerson.failed" }
+>;
+
+function isForPerson(event: RootEvent): event is PersonEvent {
+  const { type } = event;
+  return type === "root.quarantined" || type.startsWith("notifyPerson.");
+}
+
+/** Tells a person of an actor that broke, and notes when that came to nothing (K5). */
+function toldPerson(context: RootContext, event: PersonEvent): RootStep {
+  const { type, at } = event;
+  if (type === "notifyPerson.done") return { context, orders: [] };
+  if (type === "notifyPerson.failed")
+    return { context: { ...context, trouble: troubleOf(event.data.message, at) }, orders: [] };
+  const { from, data } = event;
+  return { context, orders: from === undefined ? [] : [quarantineNotice(from, data, at)] };
+}
+
 type TickEvent = Extract<
   RootEvent,
   { type: "root.wake" | "root.repaired" | "timer.tick" | "auditActors.done" | "auditActors.failed" }
 >;
-type SlotEvent = Exclude<RootEvent, TickEvent>;
+type SlotEvent = Exclude<RootEvent, TickEvent | PersonEvent>;
 
 const TICK_EVENTS: ReadonlySet<string> = new Set<TickEvent["type"]>([
   "root.wake",
@@ -104,7 +130,7 @@ const TICK_EVENTS: ReadonlySet<string> = new Set<TickEvent["type"]>([
   "auditActors.failed",
 ]);
 
-function isAboutTicks(event: RootEvent): event is TickEvent {
+function isAboutTicks(event: TickEvent | SlotEvent): event is TickEvent {
   return TICK_EVENTS.has(event.type);
 }
 
@@ -280,8 +306,12 @@ function troubled(
   message: string,
   { limits, at }: { limits: Limits; at: number },
 ): RootStep {
-  const trouble = { at, message: message.slice(0, TROUBLE_CHARS) };
+  const trouble = troubleOf(message, at);
   return { context: { ...context, trouble }, orders: [tickOrder(at + limits.tickMs)] };
+}
+
+function troubleOf(message: string, at: number): RootContext["trouble"] {
+  return { at, message: message.slice(0, TROUBLE_CHARS) };
 }
 
 function actionsWith(limits: Limits) {
@@ -295,6 +325,8 @@ function actionsWith(limits: Limits) {
     tellOverdue: take,
     noteHost: take,
     noteTrouble: take,
+    tellPerson: take,
+    noteTold: take,
   };
 }
 
@@ -347,6 +379,9 @@ const machine = setup({
   },
   initial: "resting",
   on: {
+    "root.quarantined": { actions: "tellPerson" },
+    "notifyPerson.done": { actions: "noteTold" },
+    "notifyPerson.failed": { actions: "noteTold" },
     "root.repaired": { actions: "countRepair" },
     "slot.released": { actions: "giveSlots" },
     "quota.reached": { actions: "giveSlots" },
@@ -395,10 +430,11 @@ export function supervisorKind({ supervisor: { tickMs }, scheduling }: Settings)
   return {
     name: "supervisor",
     description: "The tick and the slots",
-    version: 1,
+    version: 2,
+    migrations: { 1: (state) => state },
     machine: machine.provide({ actions: actionsWith({ tickMs, gates: scheduling }) }),
     accepts,
-    creates: ["root.wake", "slot.wanted"],
+    creates: ["root.wake", "slot.wanted", "root.quarantined"],
     summarize: (state) => {
       const { held, queue, ticks, repairs } = contextOf(state);
       return { held: held.length, queue: queue.length, ticks, repairs };

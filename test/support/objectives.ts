@@ -3,8 +3,9 @@ import { ActorSystem } from "../../actors/actor-system.ts";
 import type { Clock } from "../../actors/clock.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
 import { memoryStream, type MemoryStream } from "../../bus/memory-stream.ts";
-import type { Address } from "../../machines/ids.ts";
+import type { Address, KindName } from "../../machines/ids.ts";
 import type { JsonObject } from "../../machines/json.ts";
+import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
 import type { ObjectiveContext, Worker } from "../../machines/objective-record.ts";
 import type { QuestionContext } from "../../machines/question.ts";
@@ -27,6 +28,8 @@ export const MINUTE = 60_000;
 
 export interface Options {
   readonly settings?: Parameters<typeof Settings.parse>[0];
+  /** Kinds in the place of the real ones. */
+  readonly kinds?: (real: ReadonlyMap<KindName, Kind>) => ReadonlyMap<KindName, Kind>;
   readonly scm?: "none" | "local";
 }
 
@@ -38,11 +41,14 @@ export class Objectives {
   readonly settings: Settings;
   readonly troubles: unknown[] = [];
   system!: ActorSystem;
+  readonly #kinds: ReadonlyMap<KindName, Kind>;
   #life = 0;
   #ids = 0;
 
   constructor(options: Options = {}) {
     this.settings = Settings.parse(options.settings ?? {});
+    const real = kinds(this.settings);
+    this.#kinds = options.kinds?.(real) ?? real;
     this.start();
     onTestFinished(async () => this.system.stop());
   }
@@ -55,7 +61,7 @@ export class Objectives {
       bus: memoryBus({ stream: this.stream, now: () => this.clock.now() }),
       adapters: this.outside.adapters,
       directories: this.outside.directories,
-      kinds: kinds(this.settings),
+      kinds: this.#kinds,
       settings: this.settings,
       clock: this.#mortalClock(life),
       newId: () => {

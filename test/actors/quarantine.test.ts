@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import type { KindName } from "../../machines/ids.ts";
+import type { Kind } from "../../machines/kind.ts";
+import { MINUTE, Objectives } from "../support/objectives.ts";
+
+// Who learns that an actor is quarantined (R8): whose own course depends on it, and a person, at once.
+
+function noteSeen(): never {
+  throw new Error("the machine is broken");
+}
+
+/** The real kinds, but that a session breaks when a notice of it is acknowledged. */
+function brittle(real: ReadonlyMap<KindName, Kind>): ReadonlyMap<KindName, Kind> {
+  const session = real.get("session");
+  if (session === undefined) throw new Error("there is no session");
+  const machine = session.machine.provide({ actions: { noteSeen } });
+  return new Map([...real, ["session", { ...session, machine }]]);
+}
+
+async function breaks(w: Objectives, session: string): Promise<void> {
+  const data = { noticeId: `${session}-n1` };
+  for (let n = 0; n < 3; n += 1) await w.ask(`session/${session}`, "session.acknowledge", data);
+}
+
+/** Actors that people were told of as quarantined. */
+function told(w: Objectives): string[] {
+  return [...w.outside.notices.values()]
+    .filter(({ type }) => type === "actor-quarantined")
+    .map(({ about }) => about);
+}
+
+async function world(): Promise<Objectives> {
+  const w = new Objectives({ kinds: brittle });
+  await w.project();
+  return w;
+}
+
+describe("a quarantined session", () => {
+  it("of a manager is the manager's end: the objective says so, and starts another one", async () => {
+    const w = await world();
+    const id = await w.driven();
+    const manager = w.managerId(id);
+    await breaks(w, manager);
+    expect(w.phase(id)).toBe("recovering");
+    expect(w.context(id).standing.reason).toBe("its manager ended (crash, attempt 1)");
+    expect(told(w)).toEqual([`session/${manager}`]);
+    await w.pass(MINUTE);
+    expect(w.managers(id)).toEqual([`${id}-m1`, `${id}-m2`]);
+  });
+
+  it("of a worker is the worker's failure: its slot is free, and its manager is told", async () => {
+    const w = await world();
+    const id = await w.driven();
+    const worker = await w.worker(id);
+    await breaks(w, worker);
+    expect(w.worked(id, worker)).toMatchObject({
+      state: "failed",
+      reason: "its actor is quarantined",
+    });
+    expect(w.root.held).toEqual([]);
+    await w.pass(MINUTE);
+    expect(w.typed(w.managerId(id)).join()).toContain("its actor is quarantined");
+    expect(told(w)).toEqual([`session/${worker}`]);
+  });
+
+  it("of no objective is told to a person, and again after its release only when it breaks again", async () => {
+    const w = await world();
+    await w.must("project/demo", "project.spawn", { prompt: "mend it" });
+    await breaks(w, "demo-1");
+    expect(told(w)).toEqual(["session/demo-1"]);
+    await w.system.release("session/demo-1");
+    await w.pass(MINUTE);
+    expect(told(w)).toHaveLength(1);
+    await breaks(w, "demo-1");
+    await w.pass(MINUTE);
+    expect(told(w)).toHaveLength(2);
+  });
+});
