@@ -82,6 +82,19 @@ export interface ServerOptions extends Pick<
   readonly patienceMs?: number;
 }
 
+/** Many a client names JSON as the type of every request, also of one without a body: it is one that was left out. */
+function takeEmptyBodies(app: App): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser<string>(
+    "application/json",
+    { parseAs: "string" },
+    (request, body, done) => {
+      if (body === "") done(null);
+      else void parse(request, body, done);
+    },
+  );
+}
+
 /** The HTTP side of a running system, ready to listen or to be injected; close it before the system. */
 export async function httpServer(options: ServerOptions): Promise<App> {
   const { system, token, sessionTokens, report = () => {} } = options;
@@ -110,6 +123,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   z.config({ customError: wordingOf });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  takeEmptyBodies(app);
   answerFailures(app, report);
   await takeSockets(app);
   const now = options.now ?? Date.now;

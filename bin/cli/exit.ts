@@ -59,6 +59,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   BRANCH_INVALID: "name another branch",
   BRANCH_CHECKED_OUT: "name another branch",
   PORT_TAKEN: "name another port",
+  PROJECT_BUSY: "end them first: ao ls --all --project <project>, ao kill <session>",
   PROJECT_PAUSED: "let it go on with: ao project resume <project>",
 };
 

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { failureLine } from "../../bin/cli/exit.ts";
 import { commandLine, connected, pointTo } from "../support/command-line.ts";
@@ -12,6 +14,16 @@ it("says of a disk that takes no more what it is, whoever was told of it", () =>
     "ao: ENOSPC: no space left on device (STORE_FULL); make room, then look: ao doctor",
   );
   expect(failureLine(new Error("a\nb"), "ao up")).toBe("ao: a b");
+});
+
+it("says in one line why a daemon does not start in the background", async () => {
+  const { ao, home } = commandLine();
+  writeFileSync(join(home, "config.json"), "[]");
+  expect(await ao(["up", "--detach"])).toEqual({
+    code: 1,
+    out: "",
+    err: expect.stringMatching(/^ao: read \S+config\.json: .+ \(CONFIG_INVALID\); .+$/) as unknown,
+  });
 });
 
 it("says that the daemon is of another version, of what may come of that", async () => {

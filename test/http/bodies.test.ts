@@ -95,6 +95,21 @@ describe("what a body names", () => {
   });
 });
 
+it("a body that was left out is none, also of a request that calls it JSON", async () => {
+  const server = await served();
+  await withProject(server);
+  const id = await withSession(server);
+  const json = { "content-type": "application/json" };
+  const missing = await server.request("POST", "/sessions", undefined, json);
+  expect([...coded(missing), missing.body.message]).toEqual([
+    400,
+    "MALFORMED",
+    "body/: expected an object",
+  ]);
+  const killed = await server.request("POST", `/sessions/${id}/kill`, undefined, json);
+  expect([killed.status, killed.body.status]).toEqual([200, "killed"]);
+});
+
 it("a body that is too large is refused with the limit", async () => {
   const server = await served({ settings: { limits: { bodyBytes: 1_000 } } });
   const answer = await server.request("POST", "/sessions", { prompt: "x".repeat(1_001) });
