@@ -10,6 +10,7 @@ import { bundled, signedIn, startBrowser, watchedPage } from "../support/browser
 import { daemonWorld, observe, type DaemonWorld } from "../support/daemon.ts";
 
 const STEPS = 10_000;
+const SCROLLS = 40;
 
 let world: DaemonWorld;
 let browser: Browser;
@@ -65,6 +66,29 @@ async function faultsBy(page: Page, options: string): Promise<string[]> {
     `axe.run(document, { resultTypes: ['violations'], ...${options} }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target, failureSummary }) => target + ' ' + failureSummary).join(' | ')))`,
   );
   return Array.isArray(found) ? found.map(String) : [`axe said ${String(found)}`];
+}
+
+/** What a frame takes of the page's thread while a list is scrolled; its own time, whatever else the machine does. */
+async function scrolledMs(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const busy = async (): Promise<number> => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN) * 1_000;
+  };
+  const before = await busy();
+  await page.evaluate(`new Promise((resolve) => {
+    const list = document.querySelector("[data-scrolls]");
+    let left = ${SCROLLS};
+    const step = () => {
+      list.scrollTop += 150;
+      left -= 1;
+      if (left > 0) requestAnimationFrame(step);
+      else resolve();
+    };
+    requestAnimationFrame(step);
+  })`);
+  return ((await busy()) - before) / SCROLLS;
 }
 
 async function tabTo(page: Page, text: string, key = "Tab"): Promise<void> {
@@ -220,6 +244,8 @@ describe("an actor's page", () => {
     await page.getByRole("tab", { name: "Journal" }).click();
     await page.locator(".tick").first().waitFor();
     expect(await page.locator(".tick").count()).toBeLessThan(120);
+    // At 60 frames a second each may take 16 ms.
+    expect(await scrolledMs(page)).toBeLessThan(12);
     await page.evaluate("document.querySelector('[data-scrolls]').scrollTo(0, 1e9)");
     await page.locator(".tick").filter({ hasText: "session.start" }).waitFor();
   }, 90_000);
