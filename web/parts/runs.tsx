@@ -51,14 +51,14 @@ function Run({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "onT
             <Badge word={each} />{" "}
           </Fragment>
         ))}
-        <span className="mono">{run.targetSha.slice(0, 9)}</span> <Reviewer run={run} />
+        <span className="mono">{run.targetSha.slice(0, 9)}</span>
       </p>
       <p>
         <Story run={run} onTime={onTime} />
       </p>
       {run.detail !== undefined && <p className="dim">{run.detail}</p>}
       <p className="dim">
-        {run.prUrl} · {run.id}
+        <Reviewer run={run} /> · {run.prUrl} · {run.id}
         {run.attempt > 1 && ` · launched ${run.attempt} times`}
       </p>
       {run.body !== "" && (
@@ -72,11 +72,11 @@ function Run({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "onT
 }
 
 function Reviewer({ run: { reviewerHandleId, harness, epoch } }: { readonly run: ReviewRun }) {
-  if (reviewerHandleId === "" || epoch === null) return <span className="dim">by {harness}</span>;
+  if (reviewerHandleId === "" || epoch === null) return <>by {harness}</>;
   return (
-    <span className="dim">
+    <>
       by <a href={actorHref(`terminal/${reviewerHandleId}`)}>{reviewerHandleId}</a>, epoch {epoch}
-    </span>
+    </>
   );
 }
 

@@ -7,7 +7,10 @@ import type { Cause } from "../model/answers.ts";
 
 const COLUMN = 190;
 const LEFT = 95;
-const TOP = 56;
+const TOP = 64;
+const HEAD = 46;
+/** So many of a name fit into its box. */
+const LETTERS = 20;
 const ROW = 46;
 
 /** Where links come from when no actor sent them. */
@@ -25,11 +28,16 @@ export function Sequence({ causes }: { readonly causes: readonly Cause[] }): Rea
       <title>The same as a sequence diagram</title>
       {actors.map((actor) => (
         <g key={actor}>
-          <line className="life" x1={x(actor)} x2={x(actor)} y1={36} y2={height - 6} />
-          <rect className="life-head" x={x(actor) - 86} y={8} width={172} height={28} rx={6} />
-          <text className="life-name" x={x(actor)} y={26} textAnchor="middle">
-            {actor.length > 24 ? `${actor.slice(0, 23)}…` : actor}
-          </text>
+          <line className="life" x1={x(actor)} x2={x(actor)} y1={HEAD} y2={height - 6} />
+          <rect
+            className="life-head"
+            x={x(actor) - 86}
+            y={6}
+            width={172}
+            height={HEAD - 6}
+            rx={6}
+          />
+          <Name actor={actor} x={x(actor)} />
         </g>
       ))}
       {arrows.map((arrow, index) => (
@@ -42,6 +50,28 @@ export function Sequence({ causes }: { readonly causes: readonly Cause[] }): Rea
         />
       ))}
     </svg>
+  );
+}
+
+function Name({ actor, x }: { readonly actor: string; readonly x: number }): ReactNode {
+  const [kind = "", id] = actor.split("/");
+  if (id === undefined) {
+    return (
+      <text className="life-name" x={x} y={31} textAnchor="middle">
+        {actor}
+      </text>
+    );
+  }
+  return (
+    <>
+      <title>{actor}</title>
+      <text className="seq-name" x={x} y={21} textAnchor="middle">
+        {kind}
+      </text>
+      <text className="life-name" x={x} y={38} textAnchor="middle">
+        {id.length > LETTERS ? `${id.slice(0, LETTERS - 1)}…` : id}
+      </text>
+    </>
   );
 }
 
