@@ -111,6 +111,24 @@ const ROWS: readonly Row[] = [
     },
   },
   {
+    title: "a better column binds for as many steps as its case has",
+    suite: "seed-gaps",
+    given: {
+      record: WORKING,
+      steps: [0, 5, 10, 15].map((atSec) => ({
+        op: "observeRuntime",
+        runtime: "failed",
+        process: "failed",
+        atSec,
+      })),
+    },
+    expect: {
+      displayAfterEach: ["detecting", "detecting", "stuck", "detecting"],
+      better:
+        "stay stuck (one urgent notice) until a healthy probe, confirmed death, activity or an operator",
+    },
+  },
+  {
     title: "what failed is told by its reason alone, so the evidence is the same",
     suite: "seed-probe-full",
     kind: "table",
