@@ -1,3 +1,6 @@
+import type { Case } from "./cases.ts";
+import { isRecord } from "./expectation.ts";
+
 // Better
 //
 // `seed-gaps` says in prose what a better system should do. This is how each sentence is read; the other keys of such a
@@ -5,35 +8,33 @@
 // here is an error: nobody has read it yet.
 
 type Expect = Readonly<Record<string, unknown>>;
+type Reading = (one: Pick<Case, "given" | "expect">) => Expect;
 
 /** The same word for each step that the case tells of, after what came before it. */
 function eachStep(
   { displayAfterEach }: Expect,
   word: string,
   before: readonly string[] = [],
-): string[] {
-  const length = Array.isArray(displayAfterEach) ? displayAfterEach.length : before.length + 1;
-  return Array.from({ length }, (_, n) => before[n] ?? word);
+): Expect {
+  if (!Array.isArray(displayAfterEach)) return {};
+  return { displayAfterEach: displayAfterEach.map((_, n) => before[n] ?? word) };
 }
 
-const READINGS: ReadonlyMap<string, (expect: Expect) => Expect> = new Map<
-  string,
-  (expect: Expect) => Expect
->([
+const READINGS: ReadonlyMap<string, Reading> = new Map<string, Reading>([
   [
     "stay stuck (one urgent notice) until a healthy probe, confirmed death, activity or an operator",
-    (expect) => ({
-      displayAfterEach: eachStep(expect, "stuck", ["detecting", "detecting"]),
+    ({ expect }) => ({
+      ...eachStep(expect, "stuck", ["detecting", "detecting"]),
       notices: { "reaction.agent-stuck": 1 },
       notice: { type: "reaction.agent-stuck", priority: "urgent" },
     }),
   ],
   [
     "terminated/runtime_lost: sticky activity is not proof of life once runtime and process are both gone",
-    (expect) => ({
+    ({ expect }) => ({
       session: "terminated",
       reason: "runtime_lost",
-      displayAfterEach: eachStep(expect, "killed"),
+      ...eachStep(expect, "killed"),
     }),
   ],
   [
@@ -42,9 +43,15 @@ const READINGS: ReadonlyMap<string, (expect: Expect) => Expect> = new Map<
   ],
   [
     "clear memory when the session axis leaves detecting",
-    () => ({ session: "idle", reason: "merged_waiting_decision", memory: "absent" }),
+    ({ expect: { better: _, ...expect } }) => ({ ...expect, memory: "absent" }),
   ],
-  ["first terminal reason wins", () => ({ session: "terminated", reason: "auto_cleanup" })],
+  [
+    "first terminal reason wins",
+    ({ given: { record } }) => ({
+      session: "terminated",
+      reason: isRecord(record) ? record["reason"] : undefined,
+    }),
+  ],
   [
     "2 sends and 1 escalation: budget and escalated flag survive a restart",
     () => ({ sends: 2, notices: { "reaction.escalated": 1 } }),
@@ -53,10 +60,10 @@ const READINGS: ReadonlyMap<string, (expect: Expect) => Expect> = new Map<
 ]);
 
 /** What is expected of a case: its own keys, or how its better column is read. */
-export function bindingExpectation(expect: Expect): Expect {
-  const { better } = expect;
-  if (better === undefined) return expect;
+export function bindingExpectation(one: Pick<Case, "given" | "expect">): Expect {
+  const { better } = one.expect;
+  if (better === undefined) return one.expect;
   const reading = typeof better === "string" ? READINGS.get(better) : undefined;
-  if (reading !== undefined) return reading(expect);
+  if (reading !== undefined) return reading(one);
   throw new Error(`nobody has read this better column yet: ${JSON.stringify(better)}`);
 }

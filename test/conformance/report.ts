@@ -75,7 +75,7 @@ async function run(suite: Suite, one: Case): Promise<Difference[]> {
   if (isProbeCase(one)) return runProbeCase(one);
   if (suite.kind !== "scenario" && isRow(one)) return runRow(one, suite.id);
   if ("steps" in one.given || "record" in one.given) {
-    return runScenario(one, bindingExpectation(one.expect));
+    return runScenario(one, bindingExpectation(one));
   }
   return runRow(one, suite.id);
 }
