@@ -27,6 +27,8 @@ import type { LiveActor } from "./live-actor.ts";
 
 /** Where the numbers stood before the batch. */
 export interface Base {
+  /** How many commits there were. */
+  readonly commits: number;
   readonly globalSeq: number;
   readonly deadSeq: number;
   readonly books: Books;
@@ -240,7 +242,7 @@ export class Batch {
       if (kind.epochOf !== undefined) this.#epochs.set(address, kind.epochOf(live.state()));
     }
     return {
-      after: this.base.books.received,
+      after: this.base.commits,
       ...(this.#position !== undefined && { position: this.#position }),
       books: this.#books,
       snapshots: residents.map(snapshotRowOf),

@@ -343,7 +343,8 @@ export class Host {
       done += 1;
     }
     const { globalSeq, deadSeq, books } = batch;
-    this.#base = { globalSeq, deadSeq, books };
+    const commits = this.#base.commits + (batch.isEmpty ? 0 : 1);
+    this.#base = { commits, globalSeq, deadSeq, books };
     this.#parts.onBoundary?.("stepped");
     return { batch, ...divided(given, done) };
   }

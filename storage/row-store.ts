@@ -42,7 +42,7 @@ export function rowStore(engine: Engine, options: { place: string; newCluster: s
   const queue = writeQueue(engine, { head, index });
   let closing: Promise<void> | undefined;
   return {
-    head: () => ({ position: undefined, ...structuredClone(queue.head()), cluster }),
+    head: () => ({ commits: 0, position: undefined, ...structuredClone(queue.head()), cluster }),
     commit: async (changes) => {
       // Encoded before anything is awaited, so the caller may change its objects; and before anything is
       // written, so an object that cannot be encoded leaves no half of its batch behind.

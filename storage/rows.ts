@@ -23,6 +23,8 @@ import type {
 
 /** Where the store stands, moved by every commit. */
 export interface HeadRow {
+  /** How many commits there were; absent in a row of before. */
+  readonly commits?: number;
   readonly globalSeq: number;
   readonly deadSeq: number;
   readonly position?: Position;
@@ -205,14 +207,13 @@ export function opsOf(changes: Commit, log: ReturnType<typeof logRowsOf>): Op[] 
 /** The head after a commit. Fails with STORE_BUSY when the commit builds on another head. */
 export function headAfter(head: HeadRow, changes: Commit): HeadRow {
   const { after } = changes;
-  if (after !== undefined && after !== head.books.received) {
-    throw new Failure(
-      "STORE_BUSY",
-      `commit after ${after} messages: the store is at ${head.books.received}`,
-    );
+  const { commits = 0 } = head;
+  if (after !== undefined && after !== commits) {
+    throw new Failure("STORE_BUSY", `commit behind commit ${after}: the store is at ${commits}`);
   }
   const position = changes.position ?? head.position;
   return {
+    commits: commits + 1,
     globalSeq: changes.journal.reduce(
       (max, entry) => Math.max(max, entry.globalSeq),
       head.globalSeq,

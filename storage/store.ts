@@ -174,8 +174,8 @@ export interface SummaryRow {
 /** Everything one batch changes. */
 export interface Commit {
   /**
-   * `books.received` of the commit that this one builds on. When the store is elsewhere, because that one failed, the
-   * commit fails with STORE_BUSY: a position is never kept without what came before it.
+   * Number of the commit that this one builds on. When the store is elsewhere, because that one failed, the commit fails
+   * with STORE_BUSY: a position is never kept without what came before it.
    */
   readonly after?: number;
   readonly position?: Position;
@@ -195,6 +195,8 @@ export interface Commit {
 
 /** Where the store stands; read once at boot. */
 export interface Head {
+  /** How many commits there were. */
+  readonly commits: number;
   readonly globalSeq: number;
   readonly deadSeq: number;
   readonly position: Position | undefined;

@@ -24,6 +24,7 @@ function residentWith(timers: Resident["timers"]): Resident {
 }
 
 const EMPTY = {
+  commits: 0,
   globalSeq: 0,
   deadSeq: 0,
   books: { received: 0, applied: 0, duplicate: 0, stale: 0, dead: 0 },

@@ -45,6 +45,7 @@ describe.each(PLACES)("$name store", ({ makePlace }) => {
 
       const store = place.open();
       expect(store.head()).toEqual({
+        commits: 1,
         globalSeq: 1,
         deadSeq: 1,
         position: changes.position,
@@ -170,6 +171,7 @@ describe.each(PLACES)("$name store", ({ makePlace }) => {
       const first = place.open();
       const { cluster, ...head } = first.head();
       expect(head).toEqual({
+        commits: 0,
         globalSeq: 0,
         deadSeq: 0,
         position: undefined,
