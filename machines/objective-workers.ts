@@ -1,5 +1,6 @@
 import { idleToldAt, slotAskAt } from "./objective-leases.ts";
 import { harnessOfProject } from "./objective-limits.ts";
+import { verdictOn, type Verdict } from "./objective-verdict.ts";
 import { addressOf } from "./ids.ts";
 import type { ObjectiveEventNamed } from "./objective-protocol.ts";
 import { toManager } from "./objective-inbox.ts";
@@ -29,11 +30,9 @@ import type { MailOrder } from "./order.ts";
 //   W1. A task starts when all it depends on succeeded and it was given a slot; each waits for a reason that is told.
 //   W2. An unknown dependency and a circle are errors of the order, not waits.
 //   W3. What depends on a task that failed is canceled, and so on down.
-//   W4. Success needs evidence: a result of its own, an exit code of zero, a head that moved. A loss is never success.
+//   W4. How a task ended is what the verdict on it says (`objective-verdict.ts`).
 //   W5. An end is told to the manager, whichever one that is by then.
 //   W6. A request for a slot that nobody answers is asked again; a slot is held once, however often it is given.
-
-/** How long each state may last without a sign of life and still be progress. Milliseconds. */
 
 type Refusal = { readonly code: FailureCode; readonly message: string };
 
@@ -299,56 +298,6 @@ function stateOf(
   }
   return { state: "running", reason: lifecycle.reason.replaceAll("_", " ") };
 }
-
-type Verdict = {
-  readonly state: "succeeded" | "failed" | "canceled";
-  readonly reason: string;
-  readonly evidence: readonly string[];
-};
-
-/** How a task ended by what is known; undefined while it has not (W4). */
-function verdictOn(worker: Worker): Verdict | undefined {
-  const { facts } = worker;
-  if (facts === null) return undefined;
-  const evidence = evidenceOf(worker, facts);
-  if (facts.report !== null) return reportedVerdict(facts.report.outcome, evidence);
-  const { ended, exitCode } = facts;
-  if (ended === null) return undefined;
-  if (ended === "clean" && exitCode === 0) {
-    const reason = "its program ended with exit code 0";
-    return { state: "succeeded", reason, evidence: ["exit code 0", ...evidence] };
-  }
-  if (ended === "user") return { state: "canceled", reason: "it was ended by a person", evidence };
-  return { state: "failed", reason: ENDED_BY[ended] ?? `it ended: ${ended}`, evidence };
-}
-
-function reportedVerdict(outcome: string, evidence: readonly string[]): Verdict {
-  const isGood = outcome === "succeeded";
-  if (isGood && evidence.length > 0) {
-    return { state: "succeeded", reason: "it reported its result", evidence };
-  }
-  const told = isGood ? "success without a result" : outcome;
-  return { state: "failed", reason: `it reported ${told}`, evidence };
-}
-
-/** What speaks for its work besides the word itself. */
-function evidenceOf({ baseSha }: Worker, { report, workspace, pulls }: Facts): string[] {
-  const { headSha } = workspace;
-  const hasMoved = headSha !== null && baseSha !== null && headSha !== baseSha;
-  return [
-    ...(report === null || report.summary.trim() === "" ? [] : ["result"]),
-    ...(hasMoved ? ["head moved"] : []),
-    ...(pulls.length > 0 ? ["pull request"] : []),
-  ];
-}
-
-const ENDED_BY: Readonly<Record<string, string>> = {
-  crash: "its program ended with an error",
-  infra: "its terminal was lost",
-  launch: "it could not be launched",
-  quota: "its harness has reached a limit",
-  no_progress: "it made no progress",
-};
 
 /** The end of a task: its slot goes back, the manager is told, and what it asked is closed (W5). */
 export function endedAs(
