@@ -284,14 +284,15 @@ function snapshotRowOf(resident: Resident): SnapshotRow {
   };
 }
 
-function summaryRowOf({ address, kind, live, seq, updatedAt }: Resident): SummaryRow {
+function summaryRowOf({ address, kind, live, seq, updatedAt, ...rest }: Resident): SummaryRow {
   const state = live.state();
+  const facts = kind.summarize?.(state) ?? {};
   return {
     address,
     value: state.value,
     isDone: state.status === "done",
     updatedAt,
     seq,
-    facts: kind.summarize?.(state) ?? {},
+    facts: rest.isQuarantined ? { ...facts, isQuarantined: true } : facts,
   };
 }

@@ -6,6 +6,7 @@ import type { SnapshotRow } from "../storage/store.ts";
 import { askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
+import { quarantinedOf, quarantineNotices } from "./quarantines.ts";
 import { Empty } from "./schemas.ts";
 import { noticeViews, NoticeView, stateOf } from "./session-view.ts";
 
@@ -13,12 +14,13 @@ import { noticeViews, NoticeView, stateOf } from "./session-view.ts";
 //
 // What people should know, over all sessions. What was told outside, and how, is asked of the adapter when it is read.
 //
-//   N1. Only sessions that have a notice are read.
+//   N1. Only sessions that have a notice are read, and actors that are quarantined.
 //   N2. The most urgent first, and of one priority the oldest.
 //   N3. A page that goes on after a notice begins behind its place, whether it is still there or not.
 
 const tags = ["notices"];
-const NoticeId = z.string().regex(/^[A-Za-z0-9_-]{1,64}-n\d{1,9}$/, "expected <session>-n<number>");
+// `<session>-n<number>`, or of a quarantine `<kind>-<id>-n<number>`.
+const NoticeId = z.string().regex(/^[A-Za-z0-9_-]{1,80}-n\d{1,9}$/, "expected <session>-n<number>");
 const Told = NoticeView.extend({
   /** What became of it outside; absent when nothing is set up for it. */
   delivery: z
@@ -34,7 +36,7 @@ type Told = z.infer<typeof Told>;
 /** The place of a notice in the list, as `next` gives it: its priority, since when, and its id. */
 const Cursor = z
   .string()
-  .regex(/^\d{1,2}:\d{1,16}:[A-Za-z0-9_-]{1,64}-n\d{1,9}$/, "expected what `next` said");
+  .regex(/^\d{1,2}:\d{1,16}:[A-Za-z0-9_-]{1,80}-n\d{1,9}$/, "expected what `next` said");
 
 const Query = z.strictObject({
   state: z.enum(["open", "all"]).default("open"),
@@ -82,6 +84,11 @@ export function noticeRoutes(app: App, edge: Edge): void {
     },
     async (request, _reply) => {
       const { id } = request.params;
+      const quarantined = quarantinedOf(edge, id);
+      if (quarantined !== undefined) {
+        const tried = `take note of ${id}: ${quarantined} is quarantined until it is released`;
+        throw new Failure("ACTOR_QUARANTINED", tried);
+      }
       const to = addressOf("session", id.slice(0, id.lastIndexOf("-n")));
       knownActor(edge, to);
       await askActor(edge, request, {
@@ -109,8 +116,20 @@ function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Tol
       (project === undefined || facts["projectId"] === project) &&
       (session === undefined || address === addressOf("session", session)),
   });
-  return rows
-    .flatMap(({ address }) => toldOf(edge, knownActor(edge, address)))
+  const quarantines = quarantineNotices(edge, ({ address, facts }) => {
+    const isOfProject = facts["projectId"] === project || address === `project/${project}`;
+    return (
+      (project === undefined || isOfProject) &&
+      (session === undefined || address === addressOf("session", session))
+    );
+  });
+  return [
+    ...rows.flatMap(({ address }) =>
+      noticeViews(address, stateOf(knownActor(edge, address)).context),
+    ),
+    ...quarantines,
+  ]
+    .map((notice) => withDelivery(edge, notice))
     .filter((notice) => state === "all" || notice.state === "open")
     .toSorted((a, b) => rank(a) - rank(b) || a.since - b.since || a.id.localeCompare(b.id));
 }
@@ -132,10 +151,12 @@ function rank({ priority }: Told): number {
 }
 
 function toldOf(edge: Edge, row: SnapshotRow): Told[] {
-  return noticeViews(row.address, stateOf(row).context).map((notice) => {
-    const known = edge.toldOf?.(notice.id);
-    if (known === undefined) return notice;
-    const { told, failed, isHeld } = known;
-    return { ...notice, delivery: { told: [...told], failed: [...failed], isHeld } };
-  });
+  return noticeViews(row.address, stateOf(row).context).map((notice) => withDelivery(edge, notice));
+}
+
+function withDelivery(edge: Edge, notice: NoticeView): Told {
+  const known = edge.toldOf?.(notice.id);
+  if (known === undefined) return notice;
+  const { told, failed, isHeld } = known;
+  return { ...notice, delivery: { told: [...told], failed: [...failed], isHeld } };
 }

@@ -45,7 +45,7 @@ export const NoticeView = z.object({
   seenAt: z.number().optional(),
   resolvedAt: z.number().optional(),
 });
-type NoticeView = z.infer<typeof NoticeView>;
+export type NoticeView = z.infer<typeof NoticeView>;
 
 const WorkspaceView = z.object({
   state: z.string().catch("unknown"),

@@ -1,21 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { KindName } from "../../machines/ids.ts";
-import type { Kind } from "../../machines/kind.ts";
+import { brittle } from "../support/brittle.ts";
 import { MINUTE, Objectives } from "../support/objectives.ts";
 
 // Who learns that an actor is quarantined (R8): whose own course depends on it, and a person, at once.
-
-function noteSeen(): never {
-  throw new Error("the machine is broken");
-}
-
-/** The real kinds, but that a session breaks when a notice of it is acknowledged. */
-function brittle(real: ReadonlyMap<KindName, Kind>): ReadonlyMap<KindName, Kind> {
-  const session = real.get("session");
-  if (session === undefined) throw new Error("there is no session");
-  const machine = session.machine.provide({ actions: { noteSeen } });
-  return new Map([...real, ["session", { ...session, machine }]]);
-}
 
 async function breaks(w: Objectives, session: string): Promise<void> {
   const data = { noticeId: `${session}-n1` };

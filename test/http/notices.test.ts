@@ -1,7 +1,8 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return, typescript/no-unsafe-call, typescript/no-unsafe-argument -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
 import type { NoticeTold } from "../../http/edge.ts";
-import { served, withProject, withSession, type Served } from "../support/http.ts";
+import { brittle } from "../support/brittle.ts";
+import { coded, served, withProject, withSession, type Served } from "../support/http.ts";
 import { pullFacts } from "../support/pulls.ts";
 
 async function say(server: Served, id: string, state: string): Promise<void> {
@@ -87,6 +88,29 @@ describe("notices", () => {
       told,
       undefined,
     ]);
+  });
+
+  it("tell of a quarantined actor until it is released (N1)", async () => {
+    const server = await served({ kinds: brittle });
+    await withProject(server);
+    await withSession(server);
+    const to = "session/demo-1";
+    for (let n = 0; n < 3; n += 1) {
+      await server.system.ask({ to, type: "session.acknowledge", data: { noticeId: "x" } });
+    }
+    const seq = server.system.store.snapshot(to)?.seq;
+    const id = `session-demo-1-n${seq}`;
+    expect(await listed(server)).toEqual([`${id} actor-quarantined open`]);
+    expect(await listed(server, "?session=demo-1&state=all")).toHaveLength(1);
+    expect(await listed(server, "?project=demo")).toHaveLength(1);
+    await expect.poll(() => server.outside.notices.has(id)).toBe(true);
+    expect(coded(await server.request("POST", `/notices/${id}/ack`))).toEqual([
+      409,
+      "ACTOR_QUARANTINED",
+    ]);
+    await server.request("POST", `/actors/${to}/release`);
+    expect(await listed(server)).toEqual([]);
+    expect((await server.request("POST", `/notices/${id}/ack`)).status).toBe(404);
   });
 
   it("come on the event stream as the step that told them", async () => {
