@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { Failure } from "../../machines/failures.ts";
 import { ask, query } from "../cli/api.ts";
 import type { Output } from "../cli/output.ts";
@@ -49,11 +49,22 @@ function completion(root: Command, shell: string): string {
   }
 }
 
+interface Flag {
+  readonly flag: string;
+  readonly summary: string;
+  /** Whether a word follows that is its value. */
+  readonly isValued: boolean;
+  /** What that may be; empty when it is anything. */
+  readonly choices: readonly string[];
+  /** The kind of the actor whose id it is; empty when it is none. */
+  readonly kind: string;
+}
+
 interface Words {
   /** The commands that lead here, `""` for ao itself. */
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
-  readonly options: readonly { readonly flag: string; readonly summary: string }[];
+  readonly options: readonly Flag[];
   /** Kinds of the actors whose ids are its arguments, in order; empty for what is no id. */
   readonly ids: readonly string[];
 }
@@ -63,44 +74,79 @@ function wordsByPath(command: Command, path: readonly string[] = []): Words[] {
     name: child.name(),
     summary: child.summary(),
   }));
-  const options = [
-    ...command.options.map(({ long, short, description }) => ({
-      flag: long ?? short ?? "",
-      summary: description,
-    })),
-    { flag: "--help", summary: "explain" },
-  ];
+  const help = { flag: "--help", summary: "explain", isValued: false, choices: [], kind: "" };
+  const options = [...command.options.map(flagOf), help];
   const below = command.commands.flatMap((child) => wordsByPath(child, [...path, child.name()]));
   const ids = command.registeredArguments.map((argument) => KIND_OF[argument.name()] ?? "");
   return [{ path: path.join(" "), commands, options, ids }, ...below];
 }
 
+/** `--project <id>` is of the kind that it is called, `--after <worker>` of what it takes. */
+function flagOf(option: Option): Flag {
+  const { long, short, description, argChoices, flags } = option;
+  const flag = long ?? short ?? "";
+  const [, placeholder = ""] = /[<[](\w+)/.exec(flags) ?? [];
+  const kind = (placeholder === "id" ? KIND_OF[flag.slice(2)] : KIND_OF[placeholder]) ?? "";
+  return {
+    flag,
+    summary: description,
+    isValued: placeholder !== "",
+    choices: argChoices ?? [],
+    kind,
+  };
+}
+
 function bash(words: readonly Words[]): string {
   const cases = words.map(({ path, commands, options, ids }) => {
-    const all = [...commands.map(({ name }) => name), ...options.map(({ flag }) => flag)];
-    const kinds = ids.some((kind) => kind !== "")
-      ? ` kinds=(${ids.map((kind) => `"${kind}"`).join(" ")})`
-      : "";
-    return `    "${path}") words="${all.join(" ")}"${kinds} ;;`;
+    const valued = options.filter(({ isValued }) => isValued).map(({ flag }) => flag);
+    return [
+      `    "${path}") verbs="${commands.map(({ name }) => name).join(" ")}"`,
+      `flags="${options.map(({ flag }) => flag).join(" ")}"`,
+      ...(valued.length === 0 ? [] : [`valued=" ${valued.join(" ")} "`]),
+      ...(ids.length === 0 ? [] : [`kinds=(${ids.map((kind) => `"${kind}"`).join(" ")})`]),
+      ";;",
+    ].join(" ");
   });
+  const values = words.flatMap(({ path, options }) =>
+    options.flatMap(({ flag, choices, kind }) => {
+      if (choices.length > 0) return [`    "${path} ${flag}") offered="${choices.join(" ")}" ;;`];
+      return kind === "" ? [] : [`    "${path} ${flag}") kind="${kind}" ;;`];
+    }),
+  );
   const paths = words.map(({ path }) => `"${path}"`).filter((path) => path !== '""');
+  // For zsh too: no `${array[@]:from:count}`, and none of its own names (path, words, commands, options).
   return `_ao() {
-  local current=\${COMP_WORDS[COMP_CWORD]} path="" next words="" word given=0 kinds=() kind
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    next="\${path:+$path }$word"
+  local current="\${COMP_WORDS[COMP_CWORD]}" at="" next word offered="" kind="" i from=1 given=0
+  local verbs="" flags="" valued="" kinds
+  kinds=()
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    next="\${at:+$at }\${COMP_WORDS[i]}"
     case "$next" in
-      ${paths.join("|")}) path=$next given=0 ;;
-      *) case "$word" in -*) ;; *) given=$((given + 1)) ;; esac ;;
+      ${paths.join("|")}) at=$next from=$((i + 1)) ;;
     esac
   done
-  case "$path" in
+  case "$at" in
 ${cases.join("\n")}
   esac
-  kind=\${kinds[given]}
-  if [ -n "$kind" ] && [ "\${current#-}" = "$current" ]; then
-    words="$words $(ao completion ids "$kind" 2>/dev/null)"
-  fi
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  word=""
+  for ((i = from; i < COMP_CWORD; i++)); do
+    case "$valued" in *" $word "*) word="" && continue ;; esac
+    word="\${COMP_WORDS[i]}"
+    case "$word" in -*) ;; *) given=$((given + 1)) word="" ;; esac
+  done
+  case "$valued" in
+    *" \${word:--} "*)
+      case "$at $word" in
+${values.join("\n")}
+      esac ;;
+    *)
+      kind="\${kinds[given]}" offered="$verbs"
+      case "$current" in -*) kind="" offered="$flags" ;; esac
+      if [ -z "$offered\${kinds[*]}" ] && [ \${#kinds[@]} -eq 0 ]; then offered="$flags"; fi ;;
+  esac
+  if [ -n "$kind" ]; then offered="$offered $(ao completion ids "$kind" 2>/dev/null)"; fi
+  COMPREPLY=($(compgen -W "$offered" -- "$current"))
 }
 complete -o default -F _ao ao
 `;
@@ -118,16 +164,25 @@ function fish(words: readonly Words[]): string {
         ({ name, summary }) => `complete -c ao -f${when} -a ${name} -d ${quoted(summary)}`,
       ),
       ...[...new Set(ids)].flatMap((kind) =>
-        kind === ""
-          ? []
-          : [`complete -c ao -f${when} -a '(ao completion ids ${kind} 2>/dev/null)'`],
+        kind === "" ? [] : [`complete -c ao -f${when} -a '${idsOf(kind)}'`],
       ),
       ...options.map(
-        ({ flag, summary }) => `complete -c ao${when} -l ${flag.slice(2)} -d ${quoted(summary)}`,
+        (option) =>
+          `complete -c ao${when} -l ${option.flag.slice(2)}${valuesOf(option)} -d ${quoted(option.summary)}`,
       ),
     ];
   });
   return `${lines.join("\n")}\n`;
+}
+
+function idsOf(kind: string): string {
+  return `(ao completion ids ${kind} 2>/dev/null)`;
+}
+
+function valuesOf({ isValued, choices, kind }: Flag): string {
+  if (choices.length > 0) return ` -x -a '${choices.join(" ")}'`;
+  if (kind !== "") return ` -x -a '${idsOf(kind)}'`;
+  return isValued ? " -r" : "";
 }
 
 function quoted(text: string): string {

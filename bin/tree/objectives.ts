@@ -113,7 +113,7 @@ function wordCommands(objective: Command): void {
       (await body()).makePlan(output, id, options),
   });
   declare<{ option?: string[] }>(objective, {
-    usage: "ask <objective> <question>",
+    usage: "ask <objective> <text>",
     summary: "Ask a person; the answer reaches the asker's terminal",
     options: [new Option("--option <text>", "a possible answer; may be repeated").argParser(many)],
     examples: ["ao objective ask app-o1 'Keep the old API?' --option yes --option no"],

@@ -59,12 +59,22 @@ describe("completion", () => {
     expect([code, missing]).toEqual([0, []]);
   });
 
+  it("of zsh says nothing that zsh reads as another thing than bash does", async () => {
+    const { out } = await commandLine().ao(["completion", "zsh"]);
+    expect(out).not.toMatch(/\[@\]:|\b(?:path|words|commands|options)=/);
+  });
+
   it.each([
     { words: ["ao", "pro"], is: ["project"] },
     { words: ["ao", "project", "s"], is: ["show"] },
     { words: ["ao", "pr", "open", "--dr"], is: ["--draft"] },
     { words: ["ao", "spawn", "project", "--ti"], is: ["--title"] },
     { words: ["ao", "watch", "show", "--li"], is: ["--limit"] },
+    { words: ["ao", "spawn", "--kind", "w"], is: ["worker"] },
+    { words: ["ao", "machine", "session", "--format", "x"], is: ["xstate"] },
+    { words: ["ao", "send", "--file", ""], is: [""] },
+    { words: ["ao", "project", "add", ""], is: [""] },
+    { words: ["ao", "down", ""], is: ["--json", "--help"] },
   ])("in bash turns $words into $is", async ({ words, is }) => {
     const { out } = await commandLine().ao(["completion", "bash"]);
     const list = words.map((word) => `'${word}'`).join(" ");
@@ -81,6 +91,10 @@ describe("completion", () => {
     { words: ["ao", "review", "ls", ""], is: "ids session" },
     { words: ["ao", "question", "answer", ""], is: "ids question" },
     { words: ["ao", "spawn", ""], is: "ids project" },
+    { words: ["ao", "spawn", "--kind", "worker", ""], is: "ids project" },
+    { words: ["ao", "ls", "--all", "--project", ""], is: "ids project" },
+    { words: ["ao", "objective", "worker", "demo-o1", "--after", ""], is: "ids session" },
+    { words: ["ao", "objective", "ask", "demo-o1", ""], is: "" },
     { words: ["ao", "spawn", "demo", ""], is: "" },
     { words: ["ao", "show", "--"], is: "" },
     { words: ["ao", "ls", ""], is: "" },
