@@ -127,6 +127,11 @@ async function paste(keys: Keys, text: string, signal: AbortSignal): Promise<Sai
     await once(stdin, "open");
     await rm(path, { force: true });
     return await said(keys, ["load-buffer", "-b", buffer, "-", ";", ...steps], { signal, stdin });
+  } catch (error) {
+    // The pane was gone or another's, and the text is with a server that goes on.
+    if (error instanceof Failure && error.code !== "TMUX_UNREACHABLE")
+      await parts.tmux.run(["delete-buffer", "-b", buffer]).catch(() => {});
+    throw error;
   } finally {
     stdin.destroy();
   }

@@ -49,25 +49,29 @@ export interface ViewOptions extends PaneSource {
 /** Views of the terminals of one tmux server. */
 export function terminalViews(options: ViewOptions): TerminalViews {
   const screens = new Map<string, Promise<Screen>>();
-  const openScreen = async (terminal: string): Promise<Screen> => {
+  const openScreen = async (terminal: string, forget: () => void): Promise<Screen> => {
     const pane = await findPane(options, terminal);
     if (pane === undefined) {
       throw new Failure("PANE_GONE", `watch ${terminal}: there is no such pane`);
     }
-    return new Screen(pane, options, () => screens.delete(terminal));
+    return new Screen(pane, options, forget);
   };
   const screenOf = async (terminal: string): Promise<Screen> => {
     const known = screens.get(terminal);
     if (known !== undefined) return known;
-    const opened = openScreen(terminal);
+    // One that is going may end when another has its place already.
+    const forget = (): void => {
+      if (screens.get(terminal) === opened) screens.delete(terminal);
+    };
+    const opened = openScreen(terminal, forget);
     screens.set(terminal, opened);
-    opened.catch(() => screens.delete(terminal));
+    opened.catch(forget);
     return opened;
   };
   return {
     async watch(terminal, viewer) {
       const screen = await screenOf(terminal);
-      return screen.isOver ? (await openScreen(terminal)).add(viewer) : screen.add(viewer);
+      return (screen.isOver ? await screenOf(terminal) : screen).add(viewer);
     },
   };
 }

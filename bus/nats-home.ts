@@ -186,8 +186,14 @@ export function keepOneOldLog(files: NatsFiles): () => void {
     for (const name of old.slice(0, -1)) await rm(join(files.logs, name), { force: true });
   };
   void prune();
-  const watcher = watch(files.logs, { persistent: false }, (event) => {
-    if (event === "rename") void prune();
-  });
-  return () => watcher.close();
+  try {
+    const watcher = watch(files.logs, { persistent: false }, (event) => {
+      if (event === "rename") void prune();
+    });
+    watcher.on("error", () => watcher.close());
+    return () => watcher.close();
+  } catch {
+    // Out of watches: what is set aside now goes with the next start.
+    return () => {};
+  }
 }

@@ -17,8 +17,9 @@ import type { EventOptions } from "./events.ts";
 //   G1. What a reader is shown is committed; it sees the last state of every actor, if not every state.
 //   G2. A change is told at once after a quiet spell. Under load frames are made so seldom that making them takes at
 //       most a fiftieth of the time, however many read: a frame is made once for all.
-//   G3. A reader that resumes gets the lines that changed meanwhile; where they are too many, or pruned, and where a
-//       reader was too slow, a `reset` says to read the board anew. Nothing is kept for it in memory.
+//   G3. A reader that resumes gets the lines that changed meanwhile; where they are too many, or pruned, where it saw
+//       more than there is, as after a restored backup, and where it was too slow, a `reset` says to read the board
+//       anew. Nothing is kept for it in memory.
 
 /** The pause between two frames: an eye sees no more, and a busy actor is told once. */
 const PAUSE_MS = 40;
@@ -165,8 +166,9 @@ class ChangeFeed {
   #missed(after: number, kind: KindName | undefined): string {
     const { store } = this.#system;
     const { globalSeq } = store.head();
-    if (after >= globalSeq) return ": follow\n\n";
-    if (globalSeq - after > MOST_MISSED || store.oldest() > after + 1) return resetOf(globalSeq);
+    if (after === globalSeq) return ": follow\n\n";
+    if (after > globalSeq || globalSeq - after > MOST_MISSED || store.oldest() > after + 1)
+      return resetOf(globalSeq);
     const addresses = new Set(
       store.log({ after, limit: MOST_MISSED }).map((entry) => entry.address),
     );

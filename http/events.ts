@@ -16,7 +16,8 @@ import type { App, Edge } from "./edge.ts";
 //       continues without a gap.
 //   E2. A reader that is behind reads from the log at its own pace; nothing is kept for it in memory.
 //   E3. A reader that stops reading is cut off between two events once `bufferBytes` wait for it.
-//   E4. Where entries were pruned, a `gap` event says so before the first one that is left.
+//   E4. Where entries were pruned, a `gap` event says so before the first one that is left; and to a reader whose point
+//       lies beyond the log, which a backup took the place of, before the first one that comes.
 //   E5. A reader for whom the log could not be read is cut off, and that is reported; the daemon goes on.
 
 export interface EventOptions {
@@ -230,9 +231,13 @@ class Reader {
   }
 
   #tellGap(): void {
-    const oldest = this.#system.store.oldest();
-    if (oldest <= this.#at + 1) return;
+    const { store } = this.#system;
+    const { globalSeq: newest } = store.head();
+    const isBeyond = this.#at > newest;
+    const oldest = isBeyond ? newest + 1 : store.oldest();
+    if (!isBeyond && oldest <= this.#at + 1) return;
     this.#response.write(`event: gap\ndata: ${JSON.stringify({ after: this.#at, oldest })}\n\n`);
+    this.#at = oldest - 1;
   }
 
   get isOver(): boolean {

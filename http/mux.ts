@@ -139,7 +139,7 @@ class Connection {
         return grid === undefined ? undefined : opened.resize(grid);
       },
       (error: unknown) => {
-        this.#views.delete(id);
+        if (this.#views.get(id) === view) this.#forget(id);
         const { code, message } =
           error instanceof Failure ? error : new Failure("DEFECT", "the view could not be opened");
         if (!(error instanceof Failure)) this.#edge.report(error, "mux");
@@ -157,7 +157,7 @@ class Connection {
       onOutput: (bytes) => this.#tell(id, bytes),
       onGrid: (grid) => this.#say({ type: "resize", id, ...grid }),
       onEnd: () => {
-        this.#views.delete(id);
+        this.#forget(id);
         this.#say({ type: "exited", id, message: this.#whyEnded(id) });
       },
     });
@@ -212,10 +212,14 @@ class Connection {
 
   #drop(id: string): boolean {
     const view = this.#views.get(id);
-    this.#views.delete(id);
-    this.#behind.delete(id);
+    this.#forget(id);
     view?.then((opened) => opened.close()).catch(() => {});
     return view !== undefined;
+  }
+
+  #forget(id: string): void {
+    this.#views.delete(id);
+    this.#behind.delete(id);
   }
 
   #say(saying: Saying): void {

@@ -18,6 +18,7 @@ import { LEAST_DEAD, nameOf, outageReader } from "./outage.ts";
 //   O8. Many deaths at once are one outage, told once as trouble: see outage.ts. Where so many run, an end is looked at
 //       with all others before it is told.
 //   O7. A doubt is told to a session when two listings in a row had it.
+//   O9. While the records cannot be watched, for want of watches say, it looks at every interval, and tries to watch anew.
 
 export interface TerminalProbeOptions {
   readonly list: () => Promise<PaneRow[]>;
@@ -41,7 +42,7 @@ export interface TerminalProbeOptions {
   readonly clock: ProbeClock;
   /** Ends the probe. */
   readonly signal: AbortSignal;
-  /** Told of every listing and publication that failed; both are tried again. */
+  /** Told of every listing, publication and watch that failed; all are tried again. */
   readonly onTrouble?: (error: unknown) => void;
 }
 
@@ -72,26 +73,46 @@ interface Fact extends Incarnation {
 /** By terminal. */
 type Facts = Readonly<Record<Fact["lane"], Map<string, Fact>>>;
 
-/** Runs until its signal aborts. Rejects only when the records cannot be watched any more. */
+/** Runs until its signal aborts. */
 export async function terminalProbe(options: TerminalProbeOptions): Promise<void> {
-  const { clock, everyMs, signal } = options;
+  const { signal } = options;
   const facts: Facts = { terminal: new Map(), runtime: new Map() };
   const bell = new Bell();
   const ring = () => bell.ring();
   signal.addEventListener("abort", ring);
   const fallen = new Set<string>();
-  const watching = watchRecords(options, facts, { look: ring, fallen });
-  try {
-    const look = looker(options, facts, fallen);
-    while (!signal.aborted) {
-      const cancel = (await look()) === "more" ? clock.after(everyMs, ring) : undefined;
-      await Promise.race([bell.heard(), watching]);
-      cancel?.();
-    }
-    await watching;
-  } finally {
-    signal.removeEventListener("abort", ring);
+  const alarm = intervalAlarm(options, ring);
+  const look = looker(options, facts, fallen);
+  let watching: Promise<void> | undefined;
+  while (!signal.aborted) {
+    watching ??= watchRecords(options, facts, { look: ring, fallen }).catch((error: unknown) => {
+      options.onTrouble?.(error);
+      watching = undefined;
+      alarm.set();
+    });
+    if ((await look()) === "more") alarm.set();
+    await bell.heard();
+    alarm.cancel();
   }
+  signal.removeEventListener("abort", ring);
+  await watching;
+}
+
+/** Rings after an interval, once however often it was set. */
+function intervalAlarm(
+  { clock, everyMs }: TerminalProbeOptions,
+  ring: () => void,
+): { set(): void; cancel(): void } {
+  let cancel: (() => void) | undefined;
+  return {
+    set() {
+      cancel ??= clock.after(everyMs, ring);
+    },
+    cancel() {
+      cancel?.();
+      cancel = undefined;
+    },
+  };
 }
 
 /** Wakes its one waiter; rung before anyone waits, it is heard at once. */

@@ -111,6 +111,20 @@ it("lets tmux go with the last who looks, and looks again for the next (V2)", as
   await expect.poll(third.screens).toBe(1);
 });
 
+it("shares the client of one who came while that of the last was going (V2)", async () => {
+  const world = tmuxWorld();
+  await world.launch({ argv: ["cat"] });
+  const first = await watch(world.terminals);
+  await expect.poll(first.screens).toBe(1);
+  first.view.close();
+  const second = await watch(world.terminals);
+  await expect.poll(second.screens).toBe(1);
+  await expect.poll(async () => clientsOf(world)).toHaveLength(1);
+  const third = await watch(world.terminals);
+  await expect.poll(third.screens).toBe(1);
+  expect(await clientsOf(world)).toHaveLength(1);
+});
+
 it("tells the end of a terminal that goes while somebody looks (V4)", async () => {
   const world = tmuxWorld();
   await world.launch({ argv: ["cat"] });

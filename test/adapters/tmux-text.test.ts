@@ -118,7 +118,7 @@ it("T4: refuses a pane whose program has ended, and the fleet's server lives on"
 
 // tmux 3.3a crashes when it pastes into a dead pane, so asking it before is not enough.
 it("T4: a program that ends while it is typed into takes nobody with it", async () => {
-  const { launch, terminals, type, home } = tmuxWorld();
+  const { launch, terminals, type, home, tmux } = tmuxWorld();
   const other = await launch({}, { terminal: "other" });
   const { pid } = await launch({});
   const slow = await slowTmux(home);
@@ -131,6 +131,7 @@ it("T4: a program that ends while it is typed into takes nobody with it", async 
     .toContainEqual(expect.objectContaining({ process: "dead" }));
   await slow.goOn();
   expect(await outcome).toMatchObject({ code: "PANE_GONE" });
+  expect(await tmux.run(["list-buffers"])).toEqual({ type: "done", stdout: "" });
   expect(await launch({}, { terminal: "other" })).toEqual({ pid: other.pid, adopted: true });
 });
 

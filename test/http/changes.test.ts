@@ -156,3 +156,11 @@ it("tells a reader that stopped reading to read the board anew, and keeps nothin
   expect(body.lines).toHaveLength(40);
   await expect.poll(() => changes.last()).toBe(head(server));
 });
+
+it("says to read the board anew to one who saw more than this log has (G3)", async () => {
+  const server = await served();
+  await withProject(server);
+  const at = head(server);
+  const changes = await follow(server, "", { "last-event-id": String(at + 90) });
+  await expect.poll(() => changes.frames()).toEqual([`id: ${at}\nevent: reset\ndata: {}`]);
+});

@@ -253,3 +253,12 @@ it("ends its streams when it closes", async () => {
   await server.app.close();
   await expect.poll(() => stream.isEnded()).toBe(true);
 });
+
+it("says that a point is none of this log, which a backup took the place of, and goes on (E4)", async () => {
+  const server = await served();
+  await begun(server);
+  const stream = await follow(await listening(server), { "last-event-id": "90" });
+  await expect.poll(stream.text).toMatch(/event: gap\ndata: \{"after":90,"oldest":4\}\n\n/);
+  await change(server, 2);
+  await expect.poll(stream.ids).toEqual([4, 5]);
+});

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Viewer } from "../../adapters/terminal-view.ts";
 import { tmuxWorld, type TmuxWorld } from "../adapters/tmux-world.ts";
 import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
 
@@ -176,6 +177,31 @@ describe("the terminal socket", () => {
       .toContain("END");
     raw.resume();
     await expect.poll(() => text.split('"type":"screen"').length).toBeGreaterThan(2);
+  });
+
+  it("shows what a terminal prints that ended while nobody kept up, and was opened again", async () => {
+    const viewers: Viewer[] = [];
+    const server = await served({
+      watch: (_terminal, viewer) => {
+        viewers.push(viewer);
+        viewer.onScreen(Buffer.from(""), { columns: 80, rows: 24 });
+        return Promise.resolve({ type() {}, resize() {}, redraw() {}, close() {} });
+      },
+    });
+    const one = await mux(server);
+    one.say({ type: "open", id: "mer" });
+    await expect.poll(() => one.last("mer")?.type).toBe("screen");
+    // The first fills the socket, the second is let go, and in the same moment it ends.
+    const [first] = viewers;
+    first?.onOutput(Buffer.alloc(12 * 1_048_576, "x"));
+    first?.onOutput(Buffer.from("too much"));
+    first?.onEnd();
+    await expect.poll(() => one.last("mer")?.type).toBe("exited");
+    one.say({ type: "open", id: "mer" });
+    await expect.poll(() => one.last("mer")?.type).toBe("screen");
+    expect(one.messages().some(({ data = "" }) => data === base64("too much"))).toBe(false);
+    viewers[1]?.onOutput(Buffer.from("fresh"));
+    await expect.poll(() => one.text("mer")).toBe("fresh");
   });
 });
 

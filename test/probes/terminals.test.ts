@@ -115,6 +115,7 @@ it("tells that a program began and how it ended, at once and once", async () => 
   await expect.poll(() => watched.counts.lists).toBe(1);
   await launch({ argv: ["sh", "-c", `while [ ! -e ${home}/go ]; do sleep 0.01; done; exit 9`] });
   await expect.poll(() => said(watched)).toEqual(["mer.1 alive"]);
+  await expect.poll(() => watched.isArmed()).toBe(true);
   await writeFile(join(home, "go"), "");
   await expect.poll(() => said(watched)).toEqual(["mer.1 alive", "mer.1 dead"]);
   expect(watched.published[1]).toEqual({
@@ -395,4 +396,27 @@ it("O8: tells the loss of the tmux server once, as failed, and the ends of its t
   // Lost with its server, not by its own doing.
   expect(published.at(-1)?.data).not.toHaveProperty("signal");
   expect(liveness.filter(({ data }) => data.runtime === "failed")).toHaveLength(1);
+});
+
+it("O9: goes on at its interval while the records cannot be watched, and watches again", async () => {
+  const { terminals, launch } = tmuxWorld();
+  let refusals = 2;
+  const watched = probe(terminals, {
+    async *changes(signal) {
+      refusals -= 1;
+      if (refusals >= 0) throw new Error("no space left for watches");
+      yield* terminals.changes(signal);
+    },
+  });
+  await expect.poll(() => [watched.troubles.length, watched.counts.lists]).toEqual([1, 1]);
+  // Nothing runs, and it would not be told when something does.
+  expect(watched.isArmed()).toBe(true);
+  await launch({});
+  watched.tick();
+  await expect.poll(() => said(watched)).toEqual(["mer.1 alive"]);
+  watched.tick();
+  await expect.poll(() => watched.counts.lists).toBe(3);
+  expect(watched.troubles.map(String)).toEqual(Array(2).fill("Error: no space left for watches"));
+  await launch({ argv: ["true"] }, { terminal: "b" });
+  await expect.poll(() => said(watched)).toContain("b.1 dead");
 });
