@@ -19,6 +19,7 @@ import type { Clock } from "./clock.ts";
 import { effects, type Effects } from "./effects.ts";
 import { Host, type Boundary } from "./host.ts";
 import { wakeActor } from "./live-actor.ts";
+import { missedBy } from "./missed.ts";
 import { markIdOf, orderAnswered, retryIdOf, sealedId } from "./message-ids.ts";
 import { orderBytesOf } from "./placing.ts";
 import { Postbox } from "./postbox.ts";
@@ -241,6 +242,15 @@ export class ActorSystem implements System {
       throw new Failure("ACTOR_UNKNOWN", `release ${address}: there is no such actor`);
     }
     await this.#host.offer([{ type: "release", address }]);
+    this.#tellAgain(address).catch(this.#parts.onTrouble);
+  }
+
+  /** What probes said of it meanwhile, one after the other. */
+  async #tellAgain(address: Address): Promise<void> {
+    for (const { id } of missedBy(this.store, address)) {
+      // oxlint-disable-next-line no-await-in-loop -- in the order in which it was said
+      await this.retry(id);
+    }
   }
 
   snapshot(address: Address): SnapshotRow | undefined {

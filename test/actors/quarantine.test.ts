@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { brittle } from "../support/brittle.ts";
+import { settle } from "../support/clock.ts";
 import { MINUTE, Objectives } from "../support/objectives.ts";
+import { World } from "../support/world.ts";
 
 // Who learns that an actor is quarantined (R8): whose own course depends on it, and a person, at once.
 
@@ -17,7 +19,7 @@ function told(w: Objectives): string[] {
 }
 
 async function world(): Promise<Objectives> {
-  const w = new Objectives({ kinds: brittle });
+  const w = new Objectives({ kinds: (real) => brittle(real) });
   await w.project();
   return w;
 }
@@ -61,5 +63,43 @@ describe("a quarantined session", () => {
     await breaks(w, "demo-1");
     await w.pass(MINUTE);
     expect(told(w)).toHaveLength(2);
+  });
+});
+
+describe("a released actor", () => {
+  it("hears what probes said of it meanwhile, in that order, and nothing else (M1, M2)", async () => {
+    const world = new World();
+    await world.open("a");
+    for (let n = 0; n < 3; n += 1) await world.ask("session/a", "tally.throw");
+    for (const state of ["active", "idle"] as const) {
+      await world.system.observe("activity", "a", { state, source: "hook" });
+    }
+    await world.ask("session/a", "tally.add", { n: 1 });
+    await settle();
+    expect(world.tally("a")).toMatchObject({ activity: [], sum: 0 });
+    await world.system.release("session/a");
+    await settle();
+    expect(world.tally("a")).toMatchObject({ activity: ["active", "idle"], sum: 0 });
+    await world.system.release("session/a");
+    await settle();
+    expect(world.tally("a").activity).toHaveLength(2);
+  });
+
+  it("learns that its process died while it was quarantined, and so does its session", async () => {
+    const w = new Objectives({
+      kinds: (real) => brittle(real, { name: "terminal", action: "takeDelivery" }),
+    });
+    await w.project();
+    const id = await w.driven();
+    const manager = w.managerId(id);
+    for (let n = 0; n < 3; n += 1) {
+      const data = { deliveryId: `d${n}`, text: "x", epoch: 1 };
+      await w.ask(`terminal/${manager}`, "terminal.deliver", data);
+    }
+    await w.exits(manager, 1);
+    expect(w.phase(id)).not.toBe("recovering");
+    await w.system.release(`terminal/${manager}`);
+    await settle();
+    expect(w.phase(id)).toBe("recovering");
   });
 });

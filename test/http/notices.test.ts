@@ -91,7 +91,7 @@ describe("notices", () => {
   });
 
   it("tell of a quarantined actor until it is released (N1)", async () => {
-    const server = await served({ kinds: brittle });
+    const server = await served({ kinds: (real) => brittle(real) });
     await withProject(server);
     await withSession(server);
     const to = "session/demo-1";
