@@ -6,7 +6,7 @@ import type { Reviewing } from "../machines/review-worker.ts";
 import { namedReviewer, programOf } from "../machines/reviewers.ts";
 import { ActivityObservation } from "../machines/observations.ts";
 import { Submission } from "../machines/review-protocol.ts";
-import { shapesRefusal } from "../machines/review-results.ts";
+import { shapesRefusal } from "../machines/review-shapes.ts";
 import type { ReviewerTokenClaim } from "./tokens.ts";
 import { askActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";

@@ -1,9 +1,9 @@
-import type { FailureCode } from "./failures.ts";
 import type { Order } from "./order.ts";
 import { fingerprint } from "./liveness.ts";
 import { addressOf } from "./ids.ts";
 import { feedbackMessage } from "./review-prompts.ts";
 import type { ReviewerClaim, Submission } from "./review-protocol.ts";
+import { invalid, shapesRefusal, type Refusal } from "./review-shapes.ts";
 import {
   quiet,
   seatOf,
@@ -27,13 +27,9 @@ import { headOf } from "./review-plan.ts";
 //   B4. One submission makes one message. Its name comes from its runs, so that it can never be two.
 //   B5. What is not delivered says why; nothing is dropped in silence.
 
-type Refusal = { readonly code: FailureCode; readonly message: string };
-
 export type Submitted =
   | { readonly type: "refused"; readonly refusal: Refusal }
   | { readonly type: "taken"; readonly step: ReviewStep; readonly ids: readonly string[] };
-
-const VERDICTS: ReadonlySet<string> = new Set(["approved", "changes_requested"]);
 
 /** What a reviewer says of its runs (B1). */
 export function submitted(
@@ -104,29 +100,6 @@ function submissionRefusal(
   return undefined;
 }
 
-/** What is wrong with results whatever is kept of their runs. */
-export function shapesRefusal(reviews: readonly Submission[], tried: string): Refusal | undefined {
-  if (reviews.length === 0) return invalid(`${tried}: a run id is required`);
-  const seen = new Set<string>();
-  for (const [index, review] of reviews.entries()) {
-    const where = `${tried}: reviews[${index}]`;
-    if (seen.has(review.runId)) return invalid(`${where}: run ${review.runId} is named twice`);
-    seen.add(review.runId);
-    const refusal = shapeRefusal(review, where);
-    if (refusal !== undefined) return refusal;
-  }
-  return undefined;
-}
-
-function shapeRefusal({ runId, verdict, body }: Submission, where: string): Refusal | undefined {
-  if (runId === "") return invalid(`${where}: a run id is required`);
-  if (!VERDICTS.has(verdict)) {
-    return invalid(`${where}: verdict "${verdict}" is neither approved nor changes_requested`);
-  }
-  const isBare = verdict === "changes_requested" && body.trim() === "";
-  return isBare ? invalid(`${where}: changes_requested needs a body`) : undefined;
-}
-
 function runRefusal(
   context: ReviewContext,
   told: { review: Submission; claim: ReviewerClaim; where: string; seat: string },
@@ -165,10 +138,6 @@ function repeatRefusal(run: Run, review: Submission, where: string): Refusal | u
     (review.body === "" || review.body === run.body) &&
     (review.providerReviewId === "" || review.providerReviewId === run.providerReviewId);
   return isSame ? undefined : invalid(`${where}: run ${run.id} has another result already`);
-}
-
-function invalid(message: string): Refusal {
-  return { code: "REVIEW_INVALID", message };
 }
 
 /** Looks whether the worktrees still hold what was to be reviewed; without any, the results go on at once. */

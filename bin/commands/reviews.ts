@@ -1,5 +1,7 @@
 import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
 import { Failure } from "../../machines/failures.ts";
+import type { Submission } from "../../machines/review-protocol.ts";
+import { shapesRefusal } from "../../machines/review-shapes.ts";
 import { ask, part } from "../cli/api.ts";
 import { EXIT } from "../cli/exit.ts";
 import { offerOrSpool } from "../cli/offer.ts";
@@ -128,6 +130,9 @@ export async function submitReview(
     throw usage("submit a review without the token of its reviewer: give --token");
   }
   const results = resultsOf(options);
+  // What no daemon would take must not be kept for one: its reviewer would go, and nobody would hear of it.
+  const wrong = shapesRefusal(results.map(submissionOf), `submit to the review of ${session}`);
+  if (wrong !== undefined) throw new Failure(wrong.code, wrong.message);
   const data =
     options.reviews === undefined ? { ...results[0], token } : { reviews: results, token };
   const offered = await offerOrSpool(process.env, {
@@ -158,6 +163,20 @@ export async function submitReview(
 }
 
 type Result = Record<string, unknown>;
+
+function submissionOf({
+  runId = "",
+  verdict = "",
+  body = "",
+  providerReviewId = "",
+}: Result): Submission {
+  return {
+    runId: String(runId),
+    verdict: String(verdict),
+    body: String(body),
+    providerReviewId: String(providerReviewId),
+  };
+}
 
 function resultsOf(options: SubmitOptions): Result[] {
   const { run, verdict, body, reviews: file } = options;

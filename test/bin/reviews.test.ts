@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ReviewsView } from "../../http/review-view.ts";
@@ -192,6 +192,16 @@ describe("ao review", () => {
     ]);
     expect([code, out]).toEqual([75, expect.stringContaining("kept until it can")]);
     expect(readdirSync(join(home, "spool"))).toHaveLength(1);
+  });
+
+  it.each([
+    { title: "no verdict that there is", args: ["--verdict", "lgtm"], said: "neither approved" },
+    { title: "a wish for changes without words", args: ASKS, said: "needs a body" },
+  ])("submit of $title is refused, and not kept for later", async ({ args, said }) => {
+    const { ao, home } = commandLine();
+    const { code, err } = await ao(["review", "submit", "demo-1", ...RUN, ...args, ...TOKEN]);
+    expect([code, err]).toEqual([1, expect.stringContaining(said)]);
+    expect(existsSync(join(home, "spool"))).toBe(false);
   });
 
   it.each([
