@@ -18,7 +18,7 @@ function told(w: Objectives): string[] {
     .map(({ about }) => about);
 }
 
-async function world(): Promise<Objectives> {
+async function staged(): Promise<Objectives> {
   const w = new Objectives({ kinds: (real) => brittle(real) });
   await w.project();
   return w;
@@ -26,7 +26,7 @@ async function world(): Promise<Objectives> {
 
 describe("a quarantined session", () => {
   it("of a manager is the manager's end: the objective says so, and starts another one", async () => {
-    const w = await world();
+    const w = await staged();
     const id = await w.driven();
     const manager = w.managerId(id);
     await breaks(w, manager);
@@ -38,7 +38,7 @@ describe("a quarantined session", () => {
   });
 
   it("of a worker is the worker's failure: its slot is free, and its manager is told", async () => {
-    const w = await world();
+    const w = await staged();
     const id = await w.driven();
     const worker = await w.worker(id);
     await breaks(w, worker);
@@ -53,7 +53,7 @@ describe("a quarantined session", () => {
   });
 
   it("of no objective is told to a person, and again after its release only when it breaks again", async () => {
-    const w = await world();
+    const w = await staged();
     await w.must("project/demo", "project.spawn", { prompt: "mend it" });
     await breaks(w, "demo-1");
     expect(told(w)).toEqual(["session/demo-1"]);
