@@ -227,6 +227,15 @@ function claimOf(worker: Worker, record: ObjectiveContext): string | null {
   return worker.isReleased ? null : (claimOn(record, worker, { keepEndedMs: 0 })?.why ?? null);
 }
 
+/** What an objective needs a worker's directory for, without the time that it keeps any; undefined for nothing. */
+export function lastingClaim(row: SnapshotRow, workerId: string): string | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row of an objective
+  const record = stateOf(row).context as unknown as ObjectiveContext;
+  const worker = record.workers.find(({ id }) => id === workerId);
+  const claim = worker && claimOn(record, worker, { keepEndedMs: 0 });
+  return claim?.until === null ? claim.why : undefined;
+}
+
 function workerOf(worker: Worker, claim: string | null): z.infer<typeof WorkerView> {
   const { facts, id, title, state, reason, dependsOn, summary, evidence } = worker;
   const { createdAt, startedAt, endedAt, evidenceAt } = worker;

@@ -3,9 +3,11 @@ import { z } from "zod";
 import { deadline } from "../adapters/deadline.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, Token } from "../machines/ids.ts";
+import { isOpenPull } from "../machines/objective-pulls.ts";
 import { ANSWER_WITHIN_MS, messageIdOf } from "./commands.ts";
 import { directoriesOf, DirectoryView } from "./directories.ts";
 import type { Edge } from "./edge.ts";
+import { lastingClaim } from "./objective-view.ts";
 import { knownProject } from "./projects.ts";
 import type { SessionView } from "./session-view.ts";
 
@@ -15,6 +17,7 @@ import type { SessionView } from "./session-view.ts";
 //
 //   C1. A session that may still do something is not touched.
 //   C2. One whose worktree holds uncommitted work is left for a person, and named with what can be done about it.
+//   C6. One that others still need is left too: its pull request is open and it can answer, or its objective claims it.
 //   C3. Asked again it finds nothing new; the same request again is answered with what the first one closed.
 //   C4. One in trouble keeps no other from being closed.
 //   C5. Every directory is told of, kept or removed and why; what nobody holds goes with a pass of the collector.
@@ -29,7 +32,7 @@ export const Cleaned = z.object({
   dryRun: z.boolean(),
   /** What was closed, or would be. */
   cleaned: z.array(z.string()),
-  /** What is over and was left as it is (C2). */
+  /** What is over and was left as it is (C2, C6). */
   skipped: z.array(z.object({ id: z.string(), reason: z.string(), message: z.string() })),
   /** Sessions that did not take the order (C4). */
   failed: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
@@ -134,8 +137,13 @@ function isOver({ lifecycle, status, wanted }: SessionView): boolean {
 /** Why it is left as it is; undefined when nothing speaks against closing it. */
 async function keptOf(
   edge: Edge,
-  { id, workspace }: SessionView,
+  view: SessionView,
 ): Promise<Cleaned["skipped"][number] | undefined> {
+  const { id, workspace } = view;
+  const claim = claimOn(edge, view);
+  if (claim !== undefined) {
+    return { id, reason: "claimed", message: `${claim}; to end it all the same: ao kill ${id}` };
+  }
   const { path } = workspace;
   const isThere = path !== undefined && path !== null;
   if (workspace.dirty !== true && !(isThere && (await isDirtyNow(edge, path)))) return undefined;
@@ -144,6 +152,18 @@ async function keptOf(
     reason: "dirty",
     message: `${path ?? "its worktree"} holds uncommitted work: commit it there, or end the session with ao kill ${id}, which keeps it`,
   };
+}
+
+/** What a session is still needed for (C6). That it ended a moment ago keeps nothing from who asks for a cleanup. */
+function claimOn(edge: Edge, { id, objectiveId, prs, lifecycle }: SessionView): string | undefined {
+  const row =
+    objectiveId === undefined
+      ? undefined
+      : edge.system.snapshot(addressOf("objective", objectiveId));
+  const claim = row === undefined ? undefined : lastingClaim(row, id);
+  if (claim !== undefined) return claim;
+  const open = lifecycle.state === "done" ? prs.find(isOpenPull) : undefined;
+  return open === undefined ? undefined : `pull request #${open.number} is open`;
 }
 
 /** The probe sees what git does in a worktree; a file that was only written is seen when somebody looks. */

@@ -1,3 +1,4 @@
+import { isOpenPull } from "../machines/objective-pulls.ts";
 import type { SessionView } from "./session-view.ts";
 
 // Session waits
@@ -13,6 +14,8 @@ export function waitsOf(view: SessionView): string[] {
     return kept === "" || path === "" ? [] : [`you: its worktree is kept (${kept}) in ${path}`];
   }
   if (wanted !== "running") return endOf(view);
+  const open = lifecycle.state === "done" ? view.prs.find(isOpenPull) : undefined;
+  if (open !== undefined) return [`pull request #${open.number} to be merged or closed`];
   if (lifecycle.state === "terminated" || lifecycle.state === "done") {
     return [`you: it is over; ao cleanup ends what is left of it`];
   }
