@@ -2,7 +2,7 @@ import type { Adapters } from "../adapters/adapter.ts";
 import type { Bus, Publication } from "../bus/bus.ts";
 import { commandSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
 import { Failure } from "../machines/failures.ts";
-import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
+import { splitAddress, splitOrderId, type Address, type KindName } from "../machines/ids.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { Kind, MachineState } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
@@ -126,7 +126,10 @@ export class ActorSystem implements System {
     this.#purger = purger(bus, clock);
     this.#host = this.#startHost();
     for (const row of openOrders(store)) if (row.order.type !== "effect") this.#release.begin(row);
-    this.finished = this.#host.run(this.#stopping.signal);
+    this.finished = this.#host.run(this.#stopping.signal).catch((error: unknown) => {
+      this.#callers.end();
+      throw error;
+    });
     this.#resume().catch(parts.onTrouble);
   }
 
@@ -137,7 +140,7 @@ export class ActorSystem implements System {
   async #resume(): Promise<void> {
     await this.#caughtUp();
     if (this.#stopping.signal.aborted) return;
-    this.#release.start(openOrders(this.store));
+    this.#release.start(inOrder(this.store, openOrders(this.store)));
     this.#timers.start();
   }
 
@@ -406,6 +409,18 @@ export class ActorSystem implements System {
       return undefined;
     }
   }
+}
+
+/** As the steps ordered them, whatever their messages said of the time. A step that was pruned is older than all others. */
+function inOrder(store: Store, rows: Iterable<OutboxRow>): OutboxRow[] {
+  return [...rows]
+    .map((row) => {
+      const { address, seq, n } = splitOrderId(row.id);
+      const [entry] = store.journal(address, { after: seq - 1, limit: 1 });
+      return { row, n, globalSeq: entry?.seq === seq ? entry.globalSeq : 0 };
+    })
+    .toSorted((one, other) => one.globalSeq - other.globalSeq || one.n - other.n)
+    .map(({ row }) => row);
 }
 
 function* openOrders(store: Store): Iterable<OutboxRow> {

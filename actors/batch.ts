@@ -64,7 +64,7 @@ export class Batch {
   readonly entries: JournalEntry[] = [];
   readonly outbox: OutboxRow[] = [];
   readonly closed = new Set<OrderId>();
-  /** Orders whose result came to an actor that takes none now; they stay open. */
+  /** Orders whose mail or result came to an actor that takes none now; they stay open. */
   readonly parked = new Set<OrderId>();
   /** Actors that take messages again. */
   readonly released: Address[] = [];
@@ -185,6 +185,10 @@ export class Batch {
   /** An order had its effect, or never will. */
   close(id: OrderId): void {
     this.closed.add(id);
+  }
+
+  isParked(id: OrderId): boolean {
+    return this.parked.has(id) || this.#under.some(({ batch }) => batch.parked.has(id));
   }
 
   isClosed(id: OrderId): boolean {

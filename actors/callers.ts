@@ -11,12 +11,14 @@ export interface Callers {
   /** Waits for one message. Fails with MAILBOX_FULL over the bound, or with the signal's reason. */
   wait(id: string, signal?: AbortSignal): Promise<Outcome>;
   answer(id: string, outcome: Outcome): void;
+  /** Nobody is answered any more: who waits learns it with NOT_READY. */
+  end(): void;
   readonly size: number;
 }
 
 /** At most `max` callers wait at once. */
 export function callers(max: number): Callers {
-  const waiting = new Map<string, Set<(outcome: Outcome) => void>>();
+  const waiting = new Map<string, Set<PromiseWithResolvers<Outcome>>>();
   let size = 0;
 
   function throwIfFull(id: string): void {
@@ -29,32 +31,35 @@ export function callers(max: number): Callers {
     async wait(id, signal) {
       throwIfFull(id);
       signal?.throwIfAborted();
-      const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-      const abort = (): void =>
-        reject(
-          new Failure(
-            "NOT_READY",
-            `wait for ${id}: the caller gave up; ask again with the same id`,
-          ),
-        );
+      const caller = Promise.withResolvers<Outcome>();
+      const abort = (): void => caller.reject(unanswered(id, "the caller gave up"));
       const others = waiting.get(id) ?? new Set();
-      waiting.set(id, others.add(resolve));
+      waiting.set(id, others.add(caller));
       size += 1;
       signal?.addEventListener("abort", abort, { once: true });
       try {
-        return await promise;
+        return await caller.promise;
       } finally {
         size -= 1;
-        others.delete(resolve);
+        others.delete(caller);
         if (others.size === 0) waiting.delete(id);
         signal?.removeEventListener("abort", abort);
       }
     },
     answer(id, outcome) {
-      for (const resolve of waiting.get(id) ?? []) resolve(outcome);
+      for (const { resolve } of waiting.get(id) ?? []) resolve(outcome);
+    },
+    end() {
+      for (const [id, all] of waiting) {
+        for (const { reject } of all) reject(unanswered(id, "the host has ended"));
+      }
     },
     get size() {
       return size;
     },
   };
+}
+
+function unanswered(id: string, why: string): Failure {
+  return new Failure("NOT_READY", `wait for ${id}: ${why}; ask again with the same id`);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Address, OrderId } from "../machines/ids.ts";
+import { splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
 import type { DeadLetter, JournalEntry, Store } from "../storage/store.ts";
 import { isOrderId } from "./message-ids.ts";
 import type { Cause } from "./system.ts";
@@ -35,7 +35,7 @@ interface Link {
 
 /** An order, and the message whose step recorded it. Mail that arrived is told once: where it arrived. */
 function ordered(store: Store, id: OrderId): Link | undefined {
-  const { address, seq } = placeOf(id);
+  const { address, seq } = splitOrderId(id);
   const entry = entryAt(store, address, seq);
   const note = entry?.orders.find((order) => order.id === id);
   if (entry === undefined || note === undefined) return undefined;
@@ -113,10 +113,4 @@ function typeOf({ id, type }: { readonly id: string; readonly type: string }): C
   if (id.startsWith("result:")) return "result";
   if (type.endsWith(".observed")) return "observation";
   return isOrderId(id) ? "mail" : "command";
-}
-
-function placeOf(id: OrderId): { readonly address: Address; readonly seq: number } {
-  const hash = id.lastIndexOf("#");
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- isOrderId checked its form
-  return { address: id.slice(0, hash) as Address, seq: Number.parseInt(id.slice(hash + 1), 10) };
 }

@@ -109,6 +109,8 @@ export class Host {
     try {
       await this.#runOn(intake, signal);
     } finally {
+      // What is under way to the disk lets out what it ordered; nothing does afterwards.
+      await Promise.allSettled(this.#flying.map(async ({ landed }) => landed));
       this.#end();
       await intake.close();
     }
@@ -128,7 +130,6 @@ export class Host {
       }
       reader.throwIfFailed();
     }
-    await Promise.allSettled(this.#flying.map(async ({ landed }) => landed));
   }
 
   /** Who waits for something to become durable learns that it will not, here. */

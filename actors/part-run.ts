@@ -57,6 +57,17 @@ interface RunOptions {
 // Longer than a cold start of the slowest part, the store's check of its file after a kill.
 const START_MS = 30_000;
 
+/** The end of a part that is one piece of work: of what it was made of nothing is left when it is told. */
+export async function endOf(work: Promise<unknown>, stop: () => Promise<void>): Promise<Ended> {
+  try {
+    await work;
+    return { cause: "clean" };
+  } catch (error) {
+    await stop();
+    return { cause: "crash", error };
+  }
+}
+
 /** Starts one incarnation of a part. */
 export function runPart(options: RunOptions): PartRun {
   const { part, epoch, clock, onStarted, onEnded } = options;

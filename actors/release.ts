@@ -1,6 +1,6 @@
 import type { Bus, Publication } from "../bus/bus.ts";
 import { DEAD_SUBJECT, eventSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
-import type { Address, OrderId } from "../machines/ids.ts";
+import { splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
 import type { DeadLetter, JournalEntry, OutboxRow, Store } from "../storage/store.ts";
 import type { Batch } from "./batch.ts";
 import type { EffectEnd, Effects } from "./effects.ts";
@@ -24,7 +24,7 @@ export interface ReleaseParts {
 export class Release {
   readonly #parts: ReleaseParts;
   readonly #open = new Map<Address, Set<OrderId>>();
-  /** Orders whose result nobody could take, and when that was. */
+  /** Orders whose mail or result nobody could take, and when that was. */
   readonly #parked = new Map<OrderId, number>();
   #size = 0;
   #isHeld = true;
@@ -43,12 +43,12 @@ export class Release {
   }
 
   /**
-   * From now on effects are carried out: first those that `rows` say were open, in the order in which they were
-   * ordered. Until then they wait, so that none overtakes one of its lane from before the daemon started.
+   * From now on effects are carried out: first `rows`, which were open. Until then they wait, so that none overtakes
+   * one of its lane from before the daemon started.
    */
-  start(rows: Iterable<OutboxRow>): void {
+  start(rows: readonly OutboxRow[]): void {
     this.#isHeld = false;
-    for (const row of [...rows].toSorted((one, other) => one.at - other.at)) {
+    for (const row of rows) {
       this.begin(row);
       this.#parts.effects.begin(row);
     }
@@ -68,7 +68,7 @@ export class Release {
 
   /** An order goes out: new, or found open when the daemon started. */
   begin(row: OutboxRow): void {
-    const { postbox, effects, cluster } = this.#parts;
+    const { effects } = this.#parts;
     const ids = this.#open.get(row.from) ?? new Set<OrderId>();
     if (ids.has(row.id)) return;
     this.#open.set(row.from, ids.add(row.id));
@@ -76,9 +76,15 @@ export class Release {
     if (row.order.type === "effect") {
       if (!this.#isHeld) effects.begin(row);
     } else {
-      const line = `${row.from}>${addresseeOf(row)}`;
-      postbox.post({ id: row.id, line, publication: publicationOf(row, cluster) });
+      this.#post(row);
     }
+  }
+
+  #post(row: OutboxRow): void {
+    const { postbox, cluster } = this.#parts;
+    const line = `${row.from}>${addresseeOf(row)}`;
+    const publication = publicationOf(row, { cluster, stamp: this.#parked.get(row.id) });
+    postbox.post({ id: row.id, line, publication });
   }
 
   /** The end of an effect, on its way to the actor that asked for it. */
@@ -87,19 +93,25 @@ export class Release {
     this.#parts.postbox.post({ id: end.id, line: `result>${end.id}`, publication });
   }
 
-  /** Its result was given up by the stream; what did not arrive is not said for ever. */
+  /** It was given up by the stream; what did not arrive is not said for ever. */
   #park(id: OrderId): void {
     this.#parts.postbox.close(id);
     this.#parked.set(id, this.#parts.now());
   }
 
-  /** The actor takes results again: what had its effect in vain has it once more, under the same id. */
+  /** The actor takes messages again: its mail comes, and what had its effect in vain has it once more, under the same id. */
   #resume(address: Address): void {
-    for (const id of this.#open.get(address) ?? []) {
-      const row = this.#parked.has(id) ? this.#parts.store.outboxRow(id) : undefined;
-      if (row === undefined) continue;
-      this.#parts.effects.forget(id);
-      this.#parts.effects.begin(row);
+    const { store, effects, postbox, now } = this.#parts;
+    for (const id of [...this.#open.values()].flatMap((ids) => [...ids])) {
+      const row = store.outboxRow(id);
+      if (row?.order.type === "mail" && row.order.to === address) {
+        postbox.close(id);
+        this.#parked.set(id, now());
+        this.#post(row);
+      } else if (row?.from === address && this.#parked.has(id)) {
+        effects.forget(id);
+        effects.begin(row);
+      }
     }
   }
 
@@ -107,7 +119,7 @@ export class Release {
     this.#parked.delete(id);
     this.#parts.postbox.close(id);
     this.#parts.effects.forget(id);
-    const from = senderOf(id);
+    const { address: from } = splitOrderId(id);
     const ids = this.#open.get(from);
     if (ids?.delete(id) === true) this.#size -= 1;
     if (ids?.size === 0) this.#open.delete(from);
@@ -119,19 +131,25 @@ function resultPublication(
   { cluster, now, stamp }: { cluster: string; now: () => number; stamp: number | undefined },
 ): Publication {
   const messageId = resultIdOf(id);
-  // The stream would take the second result for the first, which it has; the actor knows it by its envelope.
-  const stamped = stamp === undefined ? messageId : `${messageId}~${stamp}`;
   const envelope = { id: messageId, type: `${name}.${type}`, at: now(), cause: id, data };
   return {
     subject: mailSubject(from),
-    id: sealedId(stamped, cluster),
+    id: sealedId(stamped(messageId, stamp), cluster),
     body: json({ ...envelope, ...(epoch !== undefined && { epoch }) }),
   };
 }
 
-function publicationOf(row: OutboxRow, cluster: string): Publication {
+/** The stream would take what comes again for the first, which it has; the actor knows it by its envelope. */
+function stamped(messageId: string, stamp: number | undefined): string {
+  return stamp === undefined ? messageId : `${messageId}~${stamp}`;
+}
+
+function publicationOf(
+  row: OutboxRow,
+  { cluster, stamp }: { cluster: string; stamp: number | undefined },
+): Publication {
   const { order } = row;
-  const id = sealedId(row.id, cluster);
+  const id = sealedId(stamped(row.id, stamp), cluster);
   if (order.type === "observation") {
     return {
       subject: observationSubject(order.lane, order.id),
@@ -178,11 +196,6 @@ function tell(bus: Bus, entry: JournalEntry): void {
 
 function summaryOf({ id, code, message, subject, messageId, at }: DeadLetter): object {
   return { id, code, message, subject, messageId, at };
-}
-
-function senderOf(id: OrderId): Address {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an order id begins with its actor's address
-  return id.slice(0, id.lastIndexOf("#")) as Address;
 }
 
 function json(value: object): Uint8Array {

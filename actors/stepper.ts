@@ -1,5 +1,5 @@
 import { Failure } from "../machines/failures.ts";
-import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
+import { splitAddress, type Address, type KindName, type OrderId } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
@@ -44,7 +44,8 @@ import type { Residents } from "./residents.ts";
 //   P1. Every message ends as applied, duplicate, stale or dead, with a reason (B1).
 //   P2. A message that makes a step throw changes no actor but for its count of strikes (R8).
 //   P3. An order that this message answers or is, is closed in the same batch, whatever became of the message (R5);
-//       but the result for an actor that takes none now leaves its order open: its release begins that again.
+//       but what an actor does not take now leaves its order open until its release, which begins it again: a result,
+//       and mail whose sender cannot be told.
 
 /** What a sender is told whose mail became a dead letter. */
 const UNDELIVERABLE = "mail.undeliverable";
@@ -72,9 +73,15 @@ export class Stepper {
 
   /** Applies a message; `original` is how it came, should it become a dead letter. */
   apply(batch: Batch, message: Message, original: () => Original): void {
-    const isRepeat = this.#isRepeat(batch, message.id);
-    const isTaken = isRepeat || this.#settle(batch, message, original);
     const order = orderAnswered(message.id);
+    const before = this.#repeated(batch, message.id);
+    if (before !== undefined) {
+      // A firing that died may be due still: it must not come again for ever.
+      if (before.type === "dead") this.#disarm(batch, message, before.code);
+      if (order !== undefined && !batch.isParked(order)) batch.close(order);
+      return;
+    }
+    const isTaken = this.#settle(batch, message, original);
     if (order === undefined) return;
     if (isTaken) batch.close(order);
     else batch.parked.add(order);
@@ -84,7 +91,7 @@ export class Stepper {
   reject(batch: Batch, rejection: Rejection, original: () => Original): void {
     const order = orderAnswered(rejection.id);
     if (order !== undefined) batch.close(order);
-    if (this.#isRepeat(batch, rejection.id)) return;
+    if (this.#repeated(batch, rejection.id) !== undefined) return;
     this.#bury(batch, rejection, original);
   }
 
@@ -92,23 +99,34 @@ export class Stepper {
   #bury(batch: Batch, rejection: Rejection, original: () => Original): void {
     const at = this.#parts.now();
     bury(batch, { rejection, original: original(), at });
-    const order = isOrderId(rejection.id) ? this.#parts.store.outboxRow(rejection.id) : undefined;
-    if (order?.order.type !== "mail") return;
-    const { id, from, order: mail } = order;
-    const accepts = this.#parts.kinds.get(splitAddress(from).kind)?.accepts;
-    if (accepts === undefined || !Object.hasOwn(accepts, UNDELIVERABLE)) return;
+    const mail = this.#mailOf(rejection.id);
+    if (mail === undefined || !this.#isTold(mail.from)) return;
+    const { id, from, to, name } = mail;
     const { code, message } = rejection;
-    const data = { order: id, to: mail.to, name: mail.name, code, message };
+    const data = { order: id, to, name, code, message };
     const bounce = {
       id: bounceIdOf(id),
       type: UNDELIVERABLE,
       at,
       to: from,
-      from: mail.to,
+      from: to,
       cause: id,
       data,
     };
     this.apply(batch, bounce, () => originalOf(bounce));
+  }
+
+  /** The mail that a message is the delivery of. */
+  #mailOf(id: string): { id: OrderId; from: Address; to: Address; name: string } | undefined {
+    const row = isOrderId(id) ? this.#parts.store.outboxRow(id) : undefined;
+    if (row?.order.type !== "mail") return undefined;
+    return { id: row.id, from: row.from, to: row.order.to, name: row.order.name };
+  }
+
+  /** Whether a sender understands that its mail died. */
+  #isTold(sender: Address): boolean {
+    const accepts = this.#parts.kinds.get(splitAddress(sender).kind)?.accepts;
+    return accepts !== undefined && Object.hasOwn(accepts, UNDELIVERABLE);
   }
 
   /** Writes the attempts at an order, unless it was closed meanwhile: it must not come back. */
@@ -127,15 +145,16 @@ export class Stepper {
     batch.released.push(address);
   }
 
-  #isRepeat(batch: Batch, id: string): boolean {
+  /** What became of a message that came before, which is counted as one that came again. */
+  #repeated(batch: Batch, id: string): Outcome | undefined {
     const before = batch.outcome(id) ?? this.#parts.store.seen(id)?.outcome;
-    if (before === undefined) return false;
+    if (before === undefined) return undefined;
     batch.count("duplicate");
     batch.outcomes.set(id, before);
-    return true;
+    return before;
   }
 
-  /** Whether that is the end of it; false for a result that its actor can take after a release. */
+  /** Whether that is the end of it; false for what its actor is given again after a release (P3). */
   #settle(batch: Batch, message: Message, original: () => Original): boolean {
     try {
       if (this.#isNeedless(batch, message)) {
@@ -160,9 +179,15 @@ export class Stepper {
       const { code, message: reason } = failure;
       const rejection = { id: message.id, code, message: reason, to: message.to };
       this.#bury(batch, rejection, original);
-      this.#disarm(batch, message);
-      return !(isResult(message.id) && isRelievable(code));
+      this.#disarm(batch, message, code);
+      return !(isRelievable(code) && this.#isWaitedFor(message.id));
     }
+  }
+
+  #isWaitedFor(id: string): boolean {
+    if (isResult(id)) return true;
+    const mail = this.#mailOf(id);
+    return mail !== undefined && !this.#isTold(mail.from);
   }
 
   /** The firing of a letter that is tried again, while that timer waits for its time: it fires by itself then (R7). */
@@ -178,20 +203,17 @@ export class Stepper {
     };
   }
 
-  /** A firing that became a letter must not stay due: its timer goes all the same (T1). */
-  #disarm(batch: Batch, { id, to, type }: Message): void {
+  /** A firing that became a letter must not stay due: its timer goes all the same (T1), unless it waits for a release. */
+  #disarm(batch: Batch, { id, to, type }: Message, code: string): void {
     const name = timerNameOf({ id, type });
-    if (name === undefined) return;
+    if (name === undefined || code === "ACTOR_QUARANTINED") return;
     const { store, residents } = this.#parts;
     const resident = residents.findReadable(to, batch);
     if (resident === undefined) {
       // The row of an actor that cannot be woken stays as it is; only its timer goes.
       const isIt = (row: TimerRow): boolean => timerIdOf(to, row.name, row.seq) === id;
       batch.disarm(store.timersOf(to).filter(isIt));
-    } else if (
-      !resident.isQuarantined &&
-      timerIdOf(to, name, resident.timers[name]?.seq ?? 0) === id
-    ) {
+    } else if (timerIdOf(to, name, resident.timers[name]?.seq ?? 0) === id) {
       batch.touch(resident);
       resident.timers = without(resident.timers, name);
     }

@@ -45,3 +45,11 @@ export type OrderId = `${Address}#${number}.${number}`;
 export function orderIdOf(address: Address, seq: number, n: number): OrderId {
   return `${address}#${seq}.${n}`;
 }
+
+/** Who ordered it, in which step of it, and as which of that step's orders. */
+export function splitOrderId(id: OrderId): { address: Address; seq: number; n: number } {
+  const hash = id.lastIndexOf("#");
+  const [seq = "", n = ""] = id.slice(hash + 1).split(".");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an order id begins with its actor's address
+  return { address: id.slice(0, hash) as Address, seq: Number(seq), n: Number(n) };
+}

@@ -1,5 +1,5 @@
 import { Failure } from "../machines/failures.ts";
-import type { Address, OrderId } from "../machines/ids.ts";
+import { splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
 import type { Json, JsonObject } from "../machines/json.ts";
 import type { Engine, Key, Op, Range, TableName } from "./engine.ts";
 import type {
@@ -139,10 +139,8 @@ function* summariesOf(texts: Iterable<string>): Iterable<SummaryRow> {
 
 /** Address, seq and n of an order, so that orders sort as they were recorded. */
 export function orderKey(id: OrderId): [Address, number, number] {
-  const hash = id.lastIndexOf("#");
-  const [seq = "", n = ""] = id.slice(hash + 1).split(".");
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an order id begins with an address
-  return [id.slice(0, hash) as Address, Number(seq), Number(n)];
+  const { address, seq, n } = splitOrderId(id);
+  return [address, seq, n];
 }
 
 /** The rows of the log, each with the note on its message, and the notes that have no entry. */

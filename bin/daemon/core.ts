@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ActorSystem } from "../../actors/actor-system.ts";
 import { admitCharts } from "../../actors/charts.ts";
-import type { Part, Running } from "../../actors/part-run.ts";
+import { endOf, type Part, type Running } from "../../actors/part-run.ts";
 import { retention } from "../../actors/retention.ts";
 import type { Bus } from "../../bus/bus.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
@@ -121,16 +121,11 @@ function systemPart(workshop: Workshop, core: Core): Part {
       woken.catch((error: unknown) => log(`trouble: wake the collector: ${String(error)}`));
       const { keepDays, maxBytes } = settings.journal;
       const pruning = retention({ store, clock, keepMs: keepDays * 86_400_000, maxBytes });
-      return Promise.resolve({
-        exited: system.finished.then(
-          () => ({ cause: "clean" as const }),
-          (error: unknown) => ({ cause: "crash" as const, error }),
-        ),
-        async stop() {
-          pruning.stop();
-          await system.stop();
-        },
-      });
+      const stop = async (): Promise<void> => {
+        pruning.stop();
+        await system.stop();
+      };
+      return Promise.resolve({ exited: endOf(system.finished, stop), stop });
     },
   };
 }

@@ -2,7 +2,7 @@ import { isReservedId } from "../../actors/message-ids.ts";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { ActorSystem } from "../../actors/actor-system.ts";
-import type { Running } from "../../actors/part-run.ts";
+import { endOf, type Running } from "../../actors/part-run.ts";
 import type { Incarnation } from "../../adapters/terminal-records.ts";
 import { lifecycleOf } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
@@ -49,7 +49,7 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
   const unfollow = system.onCommitted(({ summaries }) => {
     for (const row of summaries) consider(row);
   });
-  const looking = Promise.all([
+  const probes = [
     lookAtTerminals(workshop, system, { signal: stopping.signal, trouble }),
     spoolProbe({
       folder: join(workshop.home, "spool"),
@@ -67,18 +67,13 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
       signal: stopping.signal,
       onTrouble: trouble,
     }),
-  ]);
-  return Promise.resolve({
-    exited: looking.then(
-      () => ({ cause: "clean" as const }),
-      (error: unknown) => ({ cause: "crash" as const, error }),
-    ),
-    async stop() {
-      unfollow();
-      stopping.abort();
-      await looking.catch(() => {});
-    },
-  });
+  ];
+  const stop = async (): Promise<void> => {
+    unfollow();
+    stopping.abort();
+    await Promise.allSettled(probes);
+  };
+  return Promise.resolve({ exited: endOf(Promise.all(probes), stop), stop });
 }
 
 type Target =

@@ -324,6 +324,19 @@ describe("R2: a commit that fails", () => {
   });
 });
 
+describe("a host that ends", () => {
+  it("while a commit is tried again tells whoever waits for it", async () => {
+    const world = new World();
+    await world.open("a");
+    world.disk.failNextWrite();
+    const told = world.system.release("session/a").catch((failure: unknown) => failure);
+    await settle();
+    world.disk.failNextWrite();
+    await world.system.stop();
+    expect(await told).toMatchObject({ code: "NOT_READY" });
+  });
+});
+
 describe("R10: bounded", () => {
   it("keeps few actors live, and nobody can tell from outside", async () => {
     const world = new World({ settings: { limits: { liveActors: 2 } } });

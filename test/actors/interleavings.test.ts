@@ -109,6 +109,24 @@ describe("R5: a result for an actor in quarantine", () => {
     expect(world.system.report()).toMatchObject({ outbox: 0, isBalanced: true });
   });
 
+  it("leaves its order open also when it comes twice at once", async () => {
+    const world = await worldWith(async () => DONE);
+    await world.ask(A, "tally.raise");
+    world.fateOf = ({ id = "" }) => (id.startsWith("result:") ? "held" : "stored");
+    await world.ask(A, "tally.work", { text: "x" });
+    await settle();
+    await quarantine(world);
+    world.fateOf = () => "twice";
+    world.stream.release();
+    await settle();
+    world.fateOf = () => "stored";
+    expect(world.system.report()).toMatchObject({ outbox: 1, isBalanced: true });
+    await world.system.release(A);
+    await world.clock.advance(120_000);
+    expect(world.tally("a").done).toHaveLength(1);
+    expect(world.system.report()).toMatchObject({ outbox: 0, isBalanced: true });
+  });
+
   it("is begun again by the release also after a restart", async () => {
     const world = await unheard();
     await world.restart();

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Fate } from "../../bus/memory-stream.ts";
 import type { Address } from "../../machines/ids.ts";
 import { settle } from "../support/clock.ts";
+import { tallyKind } from "../support/tally.ts";
 import { World } from "../support/world.ts";
 
 const A: Address = "session/a";
@@ -24,7 +25,8 @@ function heard(world: World): unknown[] {
   return world.store
     .journal("session/b", { after: 1, limit: 100 })
     .map(({ message }) => message.data)
-    .map((data) => new Map<string, unknown>(Object.entries(data ?? {})).get("n"));
+    .map((data) => new Map<string, unknown>(Object.entries(data ?? {})).get("n"))
+    .filter((n) => n !== undefined);
 }
 
 /** Gives the next publications of mail to b these fates, then stores all. */
@@ -124,6 +126,50 @@ describe("M2: mail that did not arrive", () => {
     await asked;
     await settle();
     expect([before, heard(world)]).toEqual([[], [5]]);
+  });
+});
+
+/** Three pieces of mail to a quarantined actor, whose senders understand no bounce. */
+async function untold(): Promise<World> {
+  const tally = tallyKind();
+  const { "mail.undeliverable": _, ...accepts } = tally.accepts;
+  const world = new World({
+    kinds: new Map([["session", { ...tally, accepts }]]),
+    settings: { mail: { republishMs: REPUBLISH_MS } },
+  });
+  await world.open("a");
+  await world.open("b");
+  for (let n = 0; n < 3; n += 1) await world.ask("session/b", "tally.throw");
+  for (const n of [1, 2, 3]) await tell(world, n);
+  await world.clock.advance(3 * REPUBLISH_MS);
+  return world;
+}
+
+describe("R5: mail to a quarantined actor, from one that hears of no death", () => {
+  it("waits for the release, and comes then once and in its order", async () => {
+    const world = await untold();
+    const letters = world.store.deadLetters({ after: 3, limit: 9 });
+    expect(letters).toMatchObject([1, 2, 3].map(() => ({ code: "ACTOR_QUARANTINED" })));
+    expect(world.system.report()).toMatchObject({ outbox: 3, isBalanced: true });
+    await world.system.release("session/b");
+    await world.clock.advance(3 * REPUBLISH_MS);
+    expect(heard(world)).toEqual([1, 2, 3]);
+    expect(world.system.report()).toMatchObject({ outbox: 0, isBalanced: true });
+  });
+
+  it("waits also over a restart, and over another quarantine", async () => {
+    const world = await untold();
+    await world.restart();
+    world.disk.hold();
+    const released = world.system.release("session/b");
+    const thrown = [1, 2, 3].map(async () => world.ask("session/b", "tally.throw"));
+    world.disk.release();
+    await Promise.all([released, ...thrown]);
+    await world.clock.advance(3 * REPUBLISH_MS);
+    expect(world.system.report().outbox).toBe(3);
+    await world.system.release("session/b");
+    await world.clock.advance(3 * REPUBLISH_MS);
+    expect(heard(world)).toEqual([1, 2, 3]);
   });
 });
 

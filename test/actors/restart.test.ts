@@ -19,6 +19,27 @@ describe("at boot", () => {
     expect(world.system.report()).toMatchObject({ timers: 0, isBalanced: true });
   });
 
+  it("what was under way is begun in the order of its steps, whatever time its messages told", async () => {
+    let isAlive = true;
+    const world = new World({
+      act: async () => (isAlive ? Promise.withResolvers<never>().promise : { repeated: false }),
+    });
+    await world.open("a");
+    const now = world.clock.now();
+    for (const [n, at] of [now, now - 10, now + 10, now - 20].entries()) {
+      const data = { text: `${n}` };
+      await world.publish("ao.cmd.session.a", { type: "tally.work", at, data });
+    }
+    await settle();
+    isAlive = false;
+    world.deeds.length = 0;
+    await world.restart();
+    await world.clock.advance(10_000);
+    expect(world.deeds.map(({ data }) => data)).toMatchObject(
+      [0, 1, 2, 3].map((n) => ({ text: `${n}` })),
+    );
+  });
+
   it("waits for all that was said, however long the reading of it takes", async () => {
     const world = new World({ settings: { limits: { batch: 1 } } });
     await world.open("a");

@@ -169,6 +169,18 @@ describe("T1: a firing that becomes a letter", () => {
     expect(world.tally("a").fired).toEqual(["wake"]);
   });
 
+  it("that quarantined its actor is not due again after the release", async () => {
+    const world = await worldWithTally();
+    await arm(world, "throw", 1_000);
+    for (let n = 0; n < 2; n += 1) await world.ask(A, "tally.throw");
+    await world.clock.advance(1_000);
+    expect(world.store.snapshot(A)).toMatchObject({ isQuarantined: true, timers: {} });
+    await world.system.release(A);
+    await world.clock.advance(5_000);
+    expect(await world.ask(A, "tally.ask")).toMatchObject({ type: "applied" });
+    expect(world.system.report()).toMatchObject({ timers: 0, duplicate: 0, isBalanced: true });
+  });
+
   it("leaves the other timers of the actor armed", async () => {
     const world = await worldWithTally();
     await arm(world, "throw", 1_000);
