@@ -287,6 +287,17 @@ it("orcha-254: the list of objectives tells no goals in full, however long they 
   expect(JSON.stringify(body).length).toBeLessThan(16_384);
 });
 
+it("its workers are seen by its manager, and not by one another (A3)", async () => {
+  const { server, says, id, manager } = await driven();
+  await says(`/objectives/${id}/workers`, TASK);
+  await says(`/objectives/${id}/workers`, TASK);
+  await isLive(server, `${id}-w1`);
+  await isLive(server, `${id}-w2`);
+  expect(await says(`/sessions/${id}-w2`, undefined, manager)).toBe("200");
+  expect(await says(`/sessions/${id}-w2`, undefined, `${id}-w2`)).toBe("200");
+  expect(await says(`/sessions/${id}-w2`, undefined, `${id}-w1`)).toBe("403 FORBIDDEN");
+});
+
 it("orcha-100: a report that says nothing is refused, and is no result", async () => {
   const { server, says, id } = await driven();
   await says(`/objectives/${id}/workers`, TASK);
