@@ -146,8 +146,9 @@ function pane(line: string): Pane | undefined {
  * A terminal that is still being launched is not listed, nor one that was destroyed. Fails with TMUX_UNREACHABLE.
  */
 export async function fleet(source: PaneSource, records: TerminalRecords): Promise<PaneRow[]> {
-  const found = await listed(source);
+  // First the records: else what begins in between would have one and no pane.
   const kept = byIncarnation(await records.names());
+  const found = await listed(source);
   const rows: Promise<PaneRow>[] = [];
   for (const seen of found) {
     const has = kept.get(keyOf(seen))?.suffixes;

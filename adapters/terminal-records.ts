@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import {
   link,
@@ -120,7 +120,7 @@ export function terminalRecords(home: string, generation: string): TerminalRecor
     promptPath,
     filesPath,
     async keepMessage(of, deliveryId, text) {
-      const name = `${deliveryId.replaceAll(/[^\w.-]/g, "_").slice(0, 128)}.md`;
+      const name = messageName(of, deliveryId);
       await mkdir(listPath(of), { recursive: true, mode: 0o700 });
       await writePrivate(join(listPath(of), name), "");
       await writePrivate(join(messages, name), text);
@@ -162,6 +162,13 @@ async function* recordChanges(folder: string, signal: AbortSignal): AsyncGenerat
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+/** Another's id may read the same, and one message may go to two terminals: the digest tells them apart. */
+function messageName({ terminal, epoch }: Incarnation, deliveryId: string): string {
+  const legible = deliveryId.replaceAll(/[^\w.-]/g, "_").slice(0, 128);
+  const digest = createHash("sha256").update(`${terminal} ${epoch} ${deliveryId}`).digest("hex");
+  return `${legible}.${digest.slice(0, 16)}.md`;
 }
 
 function recordName(file: string): RecordName | undefined {

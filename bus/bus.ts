@@ -81,5 +81,7 @@ export interface Bus {
   state(): BusState;
   /** Called with every change of state, also when the stream is another (B3). Returns how to stop. */
   onState(listener: (state: BusState, failure?: Failure) => void): () => void;
+  /** Settles when it is closed, or cannot be up again for another reason: no outage ends then. */
+  readonly finished: Promise<unknown>;
   close(): Promise<void>;
 }

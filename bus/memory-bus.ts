@@ -34,6 +34,7 @@ export function memoryBus({ stream = memoryStream(), now = () => 0 }: MemoryBusO
   open.add(stream.onChange(follow));
 
   return {
+    finished: new Promise<void>((resolve) => void open.add(resolve)),
     maxMessageBytes: stream.maxBodyBytes,
     publish: async (publication: Publication) => {
       check(`publish to ${publication.subject}`);

@@ -189,6 +189,10 @@ class NatsBus implements Bus, Link {
     return Math.min(maxMessageBytes, this.nc.info?.max_payload ?? maxMessageBytes);
   }
 
+  get finished(): Promise<unknown> {
+    return this.nc.closed();
+  }
+
   state(): BusState {
     return this.#state;
   }

@@ -83,7 +83,8 @@ export const MailUndeliverable = z.object({
 export type Trouble = { readonly at: number; readonly code: string; readonly message: string };
 
 export const Delivery = z.object({
-  deliveryId: z.string().max(256),
+  // That of a message, and the number of an Enter that is pressed for it.
+  deliveryId: z.string().max(300),
   text: z.string().max(1_048_576),
   epoch: Epoch,
   submit: z.boolean().default(true),

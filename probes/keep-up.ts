@@ -34,8 +34,10 @@ export async function keepUp(
 
 async function pause(clock: ProbeClock, ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  const end = (): void => resolve();
+  const cancel = clock.after(ms, end);
+  signal.addEventListener("abort", end, { once: true });
   await promise;
+  signal.removeEventListener("abort", end);
   cancel();
 }

@@ -73,13 +73,15 @@ function storePart({ home, outside }: Workshop, core: Core): Part {
   };
 }
 
-function busPart({ nats }: Workshop, core: Core): Part {
+export function busPart({ nats }: Pick<Workshop, "nats">, core: Core): Part {
   return {
     id: "bus",
     async start() {
       const bus = await connectNatsBus({ endpoint: () => endpointOf(nats) });
       core.bus = bus;
-      return { exited: NEVER, stop: async () => bus.close() };
+      const error = new Failure("BUS_DOWN", "talk to NATS: its client gave the connection up");
+      const exited = bus.finished.then(() => ({ cause: "infra" as const, error }));
+      return { exited, stop: async () => bus.close() };
     },
   };
 }

@@ -1,6 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { fleet } from "../../adapters/terminal-panes.ts";
+import { terminalRecords } from "../../adapters/terminal-records.ts";
+import { tmuxClient } from "../../adapters/tmux.ts";
 import { attempt, tmuxWorld, type TmuxWorld } from "./tmux-world.ts";
 
 // Records as a power cut or a broken disk leaves them.
@@ -45,4 +48,19 @@ it("F3: a terminal whose claim is torn can be destroyed, and nothing runs under 
   await tear(world, "mer.1.start");
   expect((await world.destroy())?.killed).toBeGreaterThan(0);
   expect(await world.terminals.listPanes()).toEqual([]);
+});
+
+it("doubts nobody that begins while it looks", async () => {
+  const world = tmuxWorld();
+  const records = terminalRecords(world.home, "");
+  const tmux = tmuxClient({ socket: world.socket, cwd: world.home });
+  const slow: typeof tmux = {
+    ...tmux,
+    async run(args, call) {
+      const answer = await tmux.run(args, call);
+      await tear(world, "mer.1.start");
+      return answer;
+    },
+  };
+  expect(await fleet({ tmux: slow, generation: () => "" }, records)).toEqual([]);
 });

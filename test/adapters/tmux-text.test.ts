@@ -46,7 +46,9 @@ it("T8: types one line that names a file where a text is longer, for its owner a
     { repeated: false },
     { repeated: true },
   ]);
-  const file = join(home, "messages/http_owner_.._1.md");
+  const [name = ""] = await readdir(join(home, "messages"));
+  expect(name).toMatch(/^http_owner_\.\._1\.[0-9a-f]{16}\.md$/);
+  const file = join(home, "messages", name);
   const line = `Read all of the file ${file} and do what it says: it is a message to you, too long to be typed.`;
   await expect.poll(typedText).toBe(typed(line));
   expect((await readFile(file, "utf8")) === text).toBe(true);
@@ -179,4 +181,14 @@ it("leaves no text behind, neither in a file nor in a buffer", async () => {
   await type("secret", { id: "1" });
   expect(await tmux.run(["list-buffers"])).toEqual({ type: "done", stdout: "" });
   expect((await readdir(join(home, "terminals"))).toSorted()).toEqual(["mer.1.start"]);
+});
+
+it("T8: keeps two texts in two files, however alike their ids are", async () => {
+  const { type, home, launch } = await recording();
+  await launch({}, { terminal: "other" });
+  const long = "y".repeat(8_193);
+  const same = "a".repeat(150);
+  for (const id of ["x/1", "x?1", `${same}1`, `${same}2`]) await type(long, { id });
+  await type(long, { id: "x/1", terminal: "other" });
+  expect(await readdir(join(home, "messages"))).toHaveLength(5);
 });

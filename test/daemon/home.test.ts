@@ -142,13 +142,15 @@ it("is one folder wherever it is named from: agents and tmux work elsewhere", ()
 
 it("is freed of what its writers left half done long ago, and of nothing else", () => {
   const home = tempFolder();
-  for (const folder of ["spool", "terminals/g1"])
+  for (const folder of ["spool", "nats", "terminals/g1"])
     mkdirSync(join(home, folder), { recursive: true });
   const old = [
     "run.json.12",
     "spool/1-a.draft",
     "spool/hook.a.1.2.draft",
     "terminals/g1/a.1.start.9",
+    "terminals/ao-4f1c.text",
+    "nats/nats.conf.new",
   ];
   const kept = ["config.json", "spool/1-a.json", "spool/hook.a.1.2.said", "terminals/g1/a.1.start"];
   const young = ["spool/2-b.draft", "terminals/g1/a.2.exit.7"];

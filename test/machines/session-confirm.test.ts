@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Delivery } from "../../machines/children.ts";
 import type { SessionContext } from "../../machines/session-record.ts";
 import type { MachineUnderTest, Told } from "../support/step.ts";
 import { startSession, terminalExited } from "./samples.ts";
@@ -64,6 +65,14 @@ describe("a text", () => {
       [],
     ]);
     expect(states(machine)).toEqual([["delivered", "typed, and not confirmed by its agent"]]);
+  });
+
+  it("gets an Enter that its terminal takes however long its id is (K2)", () => {
+    const id = "a".repeat(256);
+    const told = { ...typed, data: { deliveryId: id } };
+    const machine = after(...spoken, { ...text, id }, told);
+    const [enter] = entersOf(machine, late(1));
+    expect(Delivery.safeParse(enter).error).toBeUndefined();
   });
 
   it.each(["blocked", "waiting_input", "active"])(

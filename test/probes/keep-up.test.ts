@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { keepUp } from "../../probes/keep-up.ts";
 import { manualClock } from "../support/clock.ts";
@@ -18,6 +19,7 @@ it("starts a probe again that breaks off, after ever longer pauses, and tells of
   await clock.advance(200_000);
   expect(starts.map((at) => at / 1_000)).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183]);
   expect(troubles).toHaveLength(starts.length);
+  expect(getEventListeners(stop.signal, "abort").length).toBeLessThanOrEqual(1);
   stop.abort();
   await kept;
   expect(clock.pending).toBe(0);
