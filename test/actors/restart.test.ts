@@ -76,6 +76,25 @@ describe("at boot", () => {
 });
 
 describe("a refusal that passes", () => {
+  it("that an actor itself gives is not kept either, and one that stands is", async () => {
+    const world = new World();
+    await world.open("a");
+    const refusing = async (code: string, id: string): Promise<string> => {
+      const order = { type: "refuse", code, message: "not now" };
+      return (await world.ask("session/a", "tally.order", { order }, id)).type;
+    };
+    const adding = async (id: string): Promise<string> =>
+      (await world.ask("session/a", "tally.add", { n: 1 }, id)).type;
+    expect([await refusing("MAILBOX_FULL", "cmd:1"), await adding("cmd:1")]).toEqual([
+      "refused",
+      "applied",
+    ]);
+    expect([await refusing("NOT_MERGEABLE", "cmd:2"), await adding("cmd:2")]).toEqual([
+      "refused",
+      "refused",
+    ]);
+  });
+
   it("is not kept: the same command asked again fares as things are then", async () => {
     const gate = Promise.withResolvers<void>();
     const world = new World({
