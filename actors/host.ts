@@ -219,7 +219,8 @@ export class Host {
     try {
       return run();
     } finally {
-      this.#heldMs += clock.now() - from;
+      // A clock that was set back owes nobody time.
+      this.#heldMs += Math.max(0, clock.now() - from);
     }
   }
 

@@ -12,6 +12,8 @@ import { timerIdOf } from "./message-ids.ts";
 
 /** Timers of one look; the rest follow at once. */
 const PER_LOOK = 256;
+/** After a look that failed. */
+const AGAIN_MS = 5_000;
 /** Looks again at least this often, so that a clock that was set forward is noticed. */
 const LONGEST_SLEEP_MS = 60_000;
 
@@ -45,8 +47,14 @@ export function timers(parts: {
     const nextAt = store.nextTimerAt();
     if (nextAt === undefined) return;
     const waitMs = nextAt - clock.now();
-    if (waitMs <= 0) fireDue().catch(parts.onTrouble);
+    if (waitMs <= 0) fireDue().catch(lookLater);
     else cancel = clock.after(Math.min(waitMs, LONGEST_SLEEP_MS), look);
+  }
+
+  /** Nobody else may come for a long time. */
+  function lookLater(trouble: unknown): void {
+    parts.onTrouble(trouble);
+    if (!isStopped) cancel ??= clock.after(AGAIN_MS, look);
   }
 
   async function fireDue(): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Failure } from "../../machines/failures.ts";
 import type { Address } from "../../machines/ids.ts";
 import { settle } from "../support/clock.ts";
 import { World } from "../support/world.ts";
@@ -140,6 +141,21 @@ describe("R7: a timer", () => {
       { timers: 0, dead: 10_000, duplicate: 0, isBalanced: true },
     ]);
   });
+});
+
+it("what is due is looked at again after a look that failed, though nobody else comes", async () => {
+  const world = await worldWithTally();
+  await arm(world, "wake", 1_000);
+  const timersDue = world.store.timersDue.bind(world.store);
+  world.store.timersDue = () => {
+    world.store.timersDue = timersDue;
+    throw new Failure("STORE_DAMAGED", "read a row");
+  };
+  await world.clock.advance(1_000);
+  const before = world.tally("a").fired;
+  await world.clock.advance(5_000);
+  expect([before, world.tally("a").fired]).toEqual([[], ["wake"]]);
+  expect(world.troubles).toMatchObject([{ code: "STORE_DAMAGED" }]);
 });
 
 describe("T1: a firing that becomes a letter", () => {
