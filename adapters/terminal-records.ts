@@ -130,7 +130,7 @@ export function terminalRecords(home: string, generation: string): TerminalRecor
     exit: (of) => parsed(path(of, "exit"), ExitRecord),
     names,
     async withdraw(of) {
-      const draft = `${path(of, "start")}.${randomUUID()}.daemon`;
+      const draft = `${path(of, "start")}.${randomUUID()}.draft`;
       await writePrivate(draft, JSON.stringify({ withdrawn: true }));
       await link(draft, path(of, "start")).catch(ignore("EEXIST"));
       await rm(draft, { force: true });

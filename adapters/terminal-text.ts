@@ -120,7 +120,7 @@ async function paste(keys: Keys, text: string, signal: AbortSignal): Promise<Sai
     pasted: drop,
     neither: `copy-mode -q -t ${pane.id} ; paste-buffer -p -d -b ${buffer} -t ${pane.id} ; ${note}`,
   });
-  const path = join(parts.home, "terminals", `${buffer}.text`);
+  const path = join(parts.home, "terminals", `${buffer}.draft`);
   await writePrivate(path, text);
   const stdin = createReadStream(path);
   try {

@@ -46,7 +46,7 @@ export function removeRunFile(home: string): void {
 
 /** Writes a file for the owner alone, whole or not at all. */
 export function writePrivate(file: string, text: string): void {
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${process.pid}.draft`;
   writeFileSync(draft, text, { mode: 0o600, flush: true });
   renameSync(draft, file);
 }

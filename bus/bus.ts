@@ -38,6 +38,11 @@ export interface Publication {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A body as every message here has one: JSON in UTF-8. */
+export function jsonBytes(value: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
 /** One reader of the stream. */
 export interface Intake {
   /**

@@ -173,9 +173,9 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | unde
 
 /** Whole or not at all: a daemon that is killed here must not leave half a password. */
 export async function writePrivate(path: string, text: string): Promise<void> {
-  const fresh = `${path}.new`;
-  await writeFile(fresh, text, { mode: 0o600 });
-  await rename(fresh, path);
+  const draft = `${path}.draft`;
+  await writeFile(draft, text, { mode: 0o600 });
+  await rename(draft, path);
 }
 
 /** The server of Debian 12 sets logs aside without end; keeps the newest of those. Returns how to stop. */

@@ -1,4 +1,4 @@
-import type { Bus } from "../bus/bus.ts";
+import { jsonBytes, type Bus } from "../bus/bus.ts";
 import { API_SUBJECTS } from "../bus/subjects.ts";
 import { Failure, FAILURES } from "../machines/failures.ts";
 import type { App } from "./edge.ts";
@@ -14,7 +14,6 @@ import type { App } from "./edge.ts";
 // The answer is `{ status, body }`. A part of the path that holds a dot or a slash is percent-encoded, the dot as %2E.
 // Whoever may publish here is the owner: the probe credential may not.
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const METHODS = ["GET", "POST", "PUT", "DELETE"] as const;
 
@@ -24,7 +23,7 @@ export function natsApi(bus: Bus, app: App, token: string): () => void {
     const answer = await ask(app, token, { subject, body }).catch((error: unknown) =>
       refusal(error, subject),
     );
-    return encoder.encode(JSON.stringify(answer));
+    return jsonBytes(answer);
   });
 }
 

@@ -289,12 +289,6 @@ function standingOf({
   return seenAt === undefined ? "open" : "seen";
 }
 
-/** How far the work of a session is. */
-export function lifecycleOf(row: SnapshotRow): string {
-  const { stored, region } = readSession(row);
-  return region("lifecycle") ?? stored.lifecycle.state ?? "not_started";
-}
-
 /** The display status of a session by its summary alone. */
 export function statusOf({ value, facts, updatedAt }: SummaryRow, at: number): Status {
   const region = regionsOf(value);

@@ -1,3 +1,5 @@
+import { z } from "zod";
+import type { Json } from "./json.ts";
 import type { PullRequestFacts } from "./observations.ts";
 import type { Trouble } from "./children.ts";
 import type { PreservedWork } from "./effects.ts";
@@ -334,8 +336,11 @@ export function isOver({ axes }: SessionContext): boolean {
   return axes.lifecycle.state === "done" || axes.lifecycle.state === "terminated";
 }
 
-/** Whether a liveness probe has anything to tell it: one that is over is left alone. */
-export function isProbed({ lifecycle }: { readonly lifecycle: string }): boolean {
+const Persisted = z.object({ value: z.object({ lifecycle: z.string() }) });
+
+/** Whether a liveness probe has anything to tell a session of this persisted snapshot: one that is over is left alone. */
+export function isProbed(snapshot: Json): boolean {
+  const lifecycle = Persisted.safeParse(snapshot).data?.value.lifecycle;
   return lifecycle !== "done" && lifecycle !== "terminated";
 }
 

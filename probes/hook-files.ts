@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Publication } from "../bus/bus.ts";
+import { jsonBytes, type Publication } from "../bus/bus.ts";
 import { commandSubject, observationSubject } from "../bus/subjects.ts";
 import { activityOfHook } from "../machines/hooks.ts";
 import { ActivityObservation } from "../machines/observations.ts";
@@ -60,7 +60,7 @@ export function hookPublication(
     return { id, headers, ...reviewerWord(claim, { id, at: Math.floor(at), data }) };
   }
   const subject = observationSubject("activity", session);
-  return { id, headers, subject, body: encode(data) };
+  return { id, headers, subject, body: jsonBytes(data) };
 }
 
 /** What a reviewer says that it does, to the review that it works for (H3). */
@@ -70,12 +70,8 @@ function reviewerWord(
 ): Pick<Said, "subject" | "body"> {
   const { state, agentSessionId } = data;
   const said = { claim: { terminal, epoch }, state, ...(agentSessionId && { agentSessionId }) };
-  const body = encode({ id, type: "review.activity", at, data: said });
+  const body = jsonBytes({ id, type: "review.activity", at, data: said });
   return { subject: commandSubject(`review/${sessionId}`), body };
-}
-
-function encode(value: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
 }
 
 function saidIn(text: string): Readonly<Record<string, unknown>> {

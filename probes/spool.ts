@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import type { Publication } from "../bus/bus.ts";
+import { jsonBytes, type Publication } from "../bus/bus.ts";
 import { commandSubject, observationSubject } from "../bus/subjects.ts";
 import { Failure } from "../machines/failures.ts";
 import { Address, Token } from "../machines/ids.ts";
@@ -177,14 +177,14 @@ function publicationOf(
   const headers = { "Ao-At": String(at) };
   if (message.type === "observation") {
     const subject = observationSubject(message.lane, message.to);
-    return { subject, id, headers, body: encode(data) };
+    return { subject, id, headers, body: jsonBytes(data) };
   }
   if (message.type === "submission") return submissionOf(message, claimOf);
   const { name: type, epoch } = message;
   if (type === "review.submit")
     throw new Error("results of a review come with their reviewer's token");
   const envelope = { id, type, at, data, ...(epoch === undefined ? {} : { epoch }) };
-  return { subject: commandSubject(message.to), id, headers, body: encode(envelope) };
+  return { subject: commandSubject(message.to), id, headers, body: jsonBytes(envelope) };
 }
 
 /** Results whose token speaks for a reviewer of that very session (Q5). */
@@ -196,10 +196,6 @@ function submissionOf(
   if (claim?.sessionId !== to) throw new Error(`its token is of no reviewer of session ${to}`);
   const { terminal, epoch } = claim;
   const data = { reviews, claim: { terminal, epoch } };
-  const body = encode({ id, type: "review.submit", at, data });
+  const body = jsonBytes({ id, type: "review.submit", at, data });
   return { subject: commandSubject(`review/${to}`), id, headers: { "Ao-At": String(at) }, body };
-}
-
-function encode(value: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
 }

@@ -2,7 +2,7 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 // Each is written, by the daemon, a hook, a command or a launcher, within milliseconds and then renamed to what it is of.
-const DRAFT = /\.(?:draft|daemon|new)$|\.(?:start|exit|json)\.\d+$|^ao-[\w-]+\.text$/;
+const DRAFT = /\.draft$|\.(?:start|exit)\.\d+$/;
 // Long past the writing of any: agents and their hooks are at work while a daemon starts.
 const LEFT_AFTER_MS = 3_600_000;
 const FOLDERS = ["", "spool", "prompts", "messages", "notices", "nats", "supervision"];

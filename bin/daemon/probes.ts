@@ -4,7 +4,6 @@ import { isDeepStrictEqual } from "node:util";
 import type { ActorSystem } from "../../actors/actor-system.ts";
 import { endOf, type Running } from "../../actors/part-run.ts";
 import type { Incarnation } from "../../adapters/terminal-records.ts";
-import { lifecycleOf } from "../../http/session-view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
 import { isProbed } from "../../machines/session-record.ts";
@@ -167,7 +166,7 @@ function probedSessions(system: ActorSystem): {
       if (known.has(address)) return known.get(address);
       const row = system.snapshot(address);
       if (row === undefined) return undefined;
-      const session = isProbed({ lifecycle: lifecycleOf(row) }) ? terminal : undefined;
+      const session = isProbed(row.snapshot) ? terminal : undefined;
       known.set(address, session);
       return session;
     },

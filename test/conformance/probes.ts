@@ -1,7 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import type { PaneRow } from "../../adapters/terminal-panes.ts";
-import { lifecycleOf } from "../../http/session-view.ts";
 import { addressOf, splitAddress } from "../../machines/ids.ts";
 import { isProbed } from "../../machines/session-record.ts";
 import { terminalProbe } from "../../probes/terminals.ts";
@@ -97,7 +96,7 @@ function pollSetOf({ store }: Stage): string[] {
     .map(({ address }) => address)
     .filter((address) => {
       const row = store.snapshot(address);
-      return row !== undefined && isProbed({ lifecycle: lifecycleOf(row) });
+      return row !== undefined && isProbed(row.snapshot);
     })
     .map((address) => splitAddress(address).id);
 }

@@ -145,12 +145,12 @@ it("is freed of what its writers left half done long ago, and of nothing else", 
   for (const folder of ["spool", "nats", "terminals/g1"])
     mkdirSync(join(home, folder), { recursive: true });
   const old = [
-    "run.json.12",
+    "run.json.12.draft",
     "spool/1-a.draft",
     "spool/hook.a.1.2.draft",
     "terminals/g1/a.1.start.9",
-    "terminals/ao-4f1c.text",
-    "nats/nats.conf.new",
+    "terminals/ao-4f1c.draft",
+    "nats/nats.conf.draft",
   ];
   const kept = ["config.json", "spool/1-a.json", "spool/hook.a.1.2.said", "terminals/g1/a.1.start"];
   const young = ["spool/2-b.draft", "terminals/g1/a.2.exit.7"];
