@@ -4,7 +4,7 @@ import type { Kind } from "../machines/kind.ts";
 
 // Chart
 //
-// A kind's statechart as text that people and programs read. Made from the running definition, so it cannot drift.
+// A kind's statechart as data that programs read. Made from the running definition, so it cannot drift.
 
 /** One state, with what leaves it and what it holds. */
 export interface ChartState {
@@ -43,12 +43,6 @@ export function describeKind(kind: Kind): {
     accepts,
     chart: stateOf(kind.machine.root),
   };
-}
-
-/** A mermaid state diagram; regions of a parallel state stand side by side. */
-export function mermaid(kind: Kind): string {
-  const { root } = kind.machine;
-  return ["stateDiagram-v2", ...linesOf(root, "  "), ...arrowsOf(root)].join("\n").concat("\n");
 }
 
 /** The config that `createMachine` of XState takes: data only, names in place of functions. */
@@ -109,48 +103,4 @@ export function nameOf(named: unknown): string | undefined {
   if (typeof named === "string") return named;
   if (typeof named === "function") return named.name || "inline";
   return typeof named === "object" && "type" in named ? String(named.type) : "inline";
-}
-
-function linesOf(node: AnyStateNode, indent: string): string[] {
-  return childrenOf(node).flatMap((child, index) => {
-    const id = mermaidId(child);
-    const inner = linesOf(child, `${indent}  `);
-    const start = node.initial?.target[0] === child ? [`${indent}[*] --> ${id}`] : [];
-    const end = child.type === "final" ? [`${indent}${id} --> [*]`] : [];
-    const border = node.type === "parallel" && index > 0 ? [`${indent}--`] : [];
-    if (hasInwardArrows(child)) inner.push(`${indent}  state "any" as ${id}_any`);
-    const body =
-      inner.length === 0
-        ? [`${indent}state "${child.key}" as ${id}`]
-        : [`${indent}state "${child.key}" as ${id} {`, ...inner, `${indent}}`];
-    return [...border, ...body, ...start, ...end];
-  });
-}
-
-function arrowsOf(node: AnyStateNode): string[] {
-  const own = transitionsOf(node).flatMap(({ event, guard, targets }) =>
-    targets.map((target) => {
-      const label = guard === undefined ? event : `${event} [${guard}]`;
-      const source = isWithin(node, target) ? `${mermaidId(node)}_any` : mermaidId(node);
-      return `  ${source} --> ${target.replaceAll(/\W/g, "_")}: ${label}`;
-    }),
-  );
-  // The root has no box of its own to draw an arrow from.
-  const drawn = node.parent === undefined ? [] : own;
-  return [...drawn, ...childrenOf(node).flatMap((child) => arrowsOf(child))];
-}
-
-/** Mermaid draws no arrow from a state to one inside it: such an arrow begins at a box "any" in there. */
-function hasInwardArrows(node: AnyStateNode): boolean {
-  return transitionsOf(node).some(({ targets }) =>
-    targets.some((target) => isWithin(node, target)),
-  );
-}
-
-function isWithin(node: AnyStateNode, target: string): boolean {
-  return target.startsWith(`${node.id}.`);
-}
-
-function mermaidId(node: AnyStateNode): string {
-  return node.id.replaceAll(/\W/g, "_");
 }

@@ -4,7 +4,8 @@ import { KINDS, type KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
 import { chartLayout } from "./chart-layout.ts";
 import { chartSvg } from "./chart-svg.ts";
-import { describeKind, mermaid, xstateConfig } from "./chart.ts";
+import { mermaid } from "./chart-mermaid.ts";
+import { describeKind, xstateConfig } from "./chart.ts";
 import type { App, Edge } from "./edge.ts";
 
 const tags = ["machines"];
