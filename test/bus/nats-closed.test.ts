@@ -4,6 +4,8 @@ import { busPart } from "../../bin/daemon/core.ts";
 import type { Bus } from "../../bus/bus.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { Settings } from "../../machines/settings.ts";
+import { keepOneOldLog, natsFiles } from "../../bus/nats-home.ts";
+import { tempFolder } from "../support/folder.ts";
 import { natsWorld } from "./world.ts";
 
 it("ends as a part of the daemon when its connection is closed for good, which no client mends", async () => {
@@ -17,4 +19,9 @@ it("ends as a part of the daemon when its connection is closed for good, which n
   await nc.close();
   expect(await running.exited).toMatchObject({ cause: "infra", error: { code: "BUS_DOWN" } });
   await running.stop(0);
+});
+
+it("starts though its logs cannot be watched", () => {
+  // As the watch of a folder fails that is not there, so it does when the machine is out of watches.
+  expect(() => keepOneOldLog(natsFiles(tempFolder()))()).not.toThrow();
 });
