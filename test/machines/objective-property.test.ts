@@ -1,166 +1,14 @@
-import { array, assert, boolean, constantFrom, integer, property, record } from "fast-check";
+import { assert, boolean, property } from "fast-check";
 import { expect, it } from "vitest";
 import { claimOn } from "../../machines/claims.ts";
-import { objectiveKind } from "../../machines/objective.ts";
 import type { ObjectiveContext } from "../../machines/objective-record.ts";
-import { Settings } from "../../machines/settings.ts";
 import { machineUnderTest, type Stepped, type Told } from "../support/step.ts";
+import { CRASHES, kind, moves, settings, STALE, START, timeOf, toldOf } from "./objective-lives.ts";
 
 // The invariants of an objective, whatever its members, persons and timers do, in any order.
 //
 //   1 one manager · 2 no silent stall · 3 nothing is lost · 4 no directory goes while it is claimed · 5 one escalation,
 //   whose answer changes state · 6 nothing for an older manager or after the end · 7 the same after any restart
-
-const settings = Settings.parse({});
-const kind = objectiveKind(settings);
-const START: Told = {
-  type: "objective.start",
-  from: "project/mer",
-  at: 1,
-  data: { projectId: "mer", prompt: "Build it." },
-};
-
-function facts(more: Record<string, unknown>): Record<string, unknown> {
-  return {
-    kind: "manager",
-    lifecycle: { state: "working", reason: "task_in_progress" },
-    activity: { state: "active", since: 1 },
-    runtime: "alive",
-    evidenceAt: null,
-    terminal: { epoch: 1, state: "live" },
-    pulls: [],
-    workspace: { path: null, branch: "b", headSha: "a", dirty: false, unpushed: 0, state: "ready" },
-    report: null,
-    ended: null,
-    exitCode: null,
-    ...more,
-  };
-}
-
-/** Managers that run and crash until a person is asked: chance alone hardly ever comes to that. */
-const CRASHES: readonly Move[] = Array.from({ length: 5 }, () =>
-  ["active", "crash", "timer"].map((what) => ({ what, n: 1, ms: 1_000 })),
-).flat();
-
-/** What only a manager says that was replaced. */
-const STALE = "from a manager of before";
-
-type Move = { readonly what: string; readonly n: number; readonly ms: number };
-const moves = array(
-  record({
-    what: constantFrom(
-      "active",
-      "idle",
-      "ask",
-      "prompt",
-      "crash",
-      "clean",
-      "lost",
-      "worker",
-      "wactive",
-      "widle",
-      "wreport",
-      "wcrash",
-      "pull",
-      "merge",
-      "answer",
-      "dismiss",
-      "send",
-      "receipt",
-      "noreceipt",
-      "timer",
-      "timer",
-      "timer",
-      "timer",
-      "audit",
-      "slot",
-      "plan",
-      "refused",
-      "cancel",
-      "stale",
-      "grant",
-    ),
-    n: integer({ min: 1, max: 3 }),
-    ms: constantFrom(0, 1_000, 60_000, 600_000, 7_200_000),
-  }),
-  { maxLength: 60 },
-);
-
-function seen(session: string, more: Record<string, unknown>, receipts: object[] = []): Told {
-  const data = { facts: facts(more), receipts };
-  return { type: "member.seen", from: `session/${session}`, data };
-}
-
-/** What a move comes to in the record as it stands; undefined when it cannot happen. */
-function toldOf({ what, n }: Move, context: ObjectiveContext, at: number): Told | undefined {
-  const id = context.manager.sessionId ?? "mer-1-m1";
-  const by = { session: id, epoch: 1 };
-  const worker = context.workers[n - 1]?.id;
-  const old = context.lives.at(-1);
-  const former =
-    old === undefined || old.sessionId === id ? undefined : { session: old.sessionId, epoch: 1 };
-  const mine = (more: Record<string, unknown>): Told => seen(id, more);
-  const its = (more: Record<string, unknown>): Told | undefined =>
-    worker === undefined ? undefined : seen(worker, { kind: "worker", ...more });
-  const turn = (state: string): Record<string, unknown> => ({ activity: { state, since: at } });
-  const pull = (state: string): Record<string, unknown> => ({
-    pulls: [
-      {
-        url: `u${n}`,
-        number: n,
-        title: "t",
-        state,
-        headSha: "a",
-        headRef: "b",
-        ci: "passing",
-        review: "none",
-        mergeable: true,
-        unresolved: 0,
-      },
-    ],
-  });
-  const sending = context.sendings[0];
-  const question = context.questions.find(({ state }) => state === "open")?.id;
-  const asked = (type: string, data: object): Told | undefined =>
-    question === undefined ? undefined : { type, from: `question/${question}`, data };
-  const receipt = (state: string): Told | undefined =>
-    sending === undefined
-      ? undefined
-      : seen(sending.to, turn("active"), [{ ref: sending.ref, state }]);
-  const all: Record<string, Told | undefined> = {
-    active: mine(turn("active")),
-    idle: mine(turn("idle")),
-    prompt: mine(turn("waiting_input")),
-    crash: mine({ ended: "crash" }),
-    clean: mine({ ended: "clean", exitCode: 0 }),
-    lost: mine({ ended: "infra" }),
-    ask: { type: "objective.ask", data: { question: "q", by } },
-    worker: { type: "objective.worker", data: { title: "t", prompt: "p", by } },
-    wactive: its(turn("active")),
-    widle: its(turn("idle")),
-    wreport: its({ report: { summary: "s", outcome: "succeeded" } }),
-    wcrash: its({ ended: "crash" }),
-    pull: its(pull("open")),
-    merge: its(pull("merged")),
-    answer: asked("question.answered", { answer: "go on" }),
-    dismiss: asked("question.canceled", {}),
-    send: { type: "objective.send", data: { text: "hello" } },
-    receipt: receipt("delivered"),
-    noreceipt: receipt("undeliverable"),
-    timer: { type: "timer.next" },
-    audit: { type: "objective.audit" },
-    slot: worker === undefined ? undefined : { type: "slot.granted", data: { worker } },
-    plan: { type: "objective.plan", data: { items: [{ title: "slice" }], by } },
-    refused: { type: "member.refused", data: { sessionId: id, code: "X", message: "no" } },
-    stale:
-      former === undefined
-        ? undefined
-        : { type: "objective.note", data: { text: STALE, by: former } },
-    grant: asked("question.answered", { answer: "grant" }),
-    cancel: n === 3 ? { type: "objective.cancel" } : undefined,
-  };
-  return all[what];
-}
 
 type Seen = {
   readonly told: Told;
@@ -168,6 +16,9 @@ type Seen = {
   readonly step: Stepped<ObjectiveContext>;
   readonly at: number;
 };
+
+/** What is mailed after the end: what ends the rest, and that a harness has reached its limit, which is news for all. */
+const LAST_MAIL: readonly string[] = ["session.kill", "slot.released", "quota.reached"];
 
 /** What each invariant says of one step; true where it is kept. */
 const INVARIANTS: Readonly<Record<string, (seen: Seen) => boolean>> = {
@@ -214,7 +65,7 @@ const INVARIANTS: Readonly<Record<string, (seen: Seen) => boolean>> = {
       (order) =>
         order.type === "reply" ||
         order.type === "refuse" ||
-        (order.type === "mail" && ["session.kill", "slot.released"].includes(order.name)),
+        (order.type === "mail" && LAST_MAIL.includes(order.name)),
     ),
   "the chart shows what the record says": ({ step: { value, context } }) =>
     JSON.stringify(value).includes(`"${context.standing.phase}"`),
@@ -232,13 +83,6 @@ function isClaimed(context: ObjectiveContext, session: string, at: number): bool
   if (worker === undefined) return false;
   const claim = claimOn(context, worker, settings.supervisor);
   return claim !== undefined && (claim.until === null || claim.until > at);
-}
-
-/** Nothing happens after a timer was due and before it fired. */
-function timeOf({ what, ms }: Move, { wakeAt }: ObjectiveContext, at: number): number {
-  const dueAt = wakeAt ?? Infinity;
-  if (what === "timer") return Math.max(at, wakeAt ?? at);
-  return Math.max(at, Math.min(at + ms, dueAt - 1));
 }
 
 it("holds its invariants in any life, and does the same after every restart", () => {
