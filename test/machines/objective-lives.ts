@@ -109,22 +109,6 @@ export function toldOf({ what, n }: Move, context: ObjectiveContext, at: number)
   const its = (more: Record<string, unknown>): Told | undefined =>
     worker === undefined ? undefined : seen(worker, { kind: "worker", ...more });
   const turn = (state: string): Record<string, unknown> => ({ activity: { state, since: at } });
-  const pull = (state: string): Record<string, unknown> => ({
-    pulls: [
-      {
-        url: `u${n}`,
-        number: n,
-        title: "t",
-        state,
-        headSha: "a",
-        headRef: "b",
-        ci: "passing",
-        review: "none",
-        mergeable: true,
-        unresolved: 0,
-      },
-    ],
-  });
   const sending = context.sendings[0];
   const question = context.questions.find(({ state }) => state === "open")?.id;
   const asked = (type: string, data: object): Told | undefined =>
@@ -146,8 +130,8 @@ export function toldOf({ what, n }: Move, context: ObjectiveContext, at: number)
     widle: its(turn("idle")),
     wreport: its({ report: { summary: "s", outcome: "succeeded" } }),
     wcrash: its({ ended: "crash" }),
-    pull: its(pull("open")),
-    merge: its(pull("merged")),
+    pull: its(pull("open", n)),
+    merge: its(pull("merged", n)),
     answer: asked("question.answered", { answer: "go on" }),
     dismiss: asked("question.canceled", {}),
     send: { type: "objective.send", data: { text: "hello" } },
@@ -171,16 +155,21 @@ export function toldOf({ what, n }: Move, context: ObjectiveContext, at: number)
         : { type: "objective.note", data: { text: STALE, by: former } },
     grant: asked("question.answered", { answer: "grant" }),
     quota: mine({ limitedUntil: n === 3 ? null : at + 3_600_000 }),
-    done:
-      n === 1
-        ? undefined
-        : {
-            type: "objective.done",
-            data: { summary: "s", outcome: n === 2 ? "failed" : "succeeded", by },
-          },
+    done: n === 1 ? undefined : ending(n === 2 ? "failed" : "succeeded", by),
     cancel: n === 3 ? { type: "objective.cancel" } : undefined,
   };
   return all[what];
+}
+
+function pull(state: string, n: number): Record<string, unknown> {
+  const url = `u${n}`;
+  const judged = { ci: "passing", review: "none", mergeable: true, unresolved: 0 };
+  const one = { url, number: n, title: "t", state, headSha: "a", headRef: "b", ...judged };
+  return { pulls: [one] };
+}
+
+function ending(outcome: string, by: object): Told {
+  return { type: "objective.done", data: { summary: "s", outcome, by } };
 }
 
 /** Nothing happens after a timer was due and before it fired. */
