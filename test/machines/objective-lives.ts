@@ -137,13 +137,7 @@ export function toldOf({ what, n }: Move, context: ObjectiveContext, at: number)
     send: { type: "objective.send", data: { text: "hello" } },
     receipt: receipt("delivered"),
     noreceipt: receipt("undeliverable"),
-    // It was typed, and nothing followed.
-    unmoved:
-      sending === undefined || context.manager.facts === null
-        ? undefined
-        : seen(sending.to, { activity: context.manager.facts.activity }, [
-            { ref: sending.ref, state: "delivered" },
-          ]),
+    unmoved: unmoved(context),
     timer: { type: "timer.next" },
     audit: { type: "objective.audit" },
     slot: worker === undefined ? undefined : { type: "slot.granted", data: { worker } },
@@ -159,6 +153,16 @@ export function toldOf({ what, n }: Move, context: ObjectiveContext, at: number)
     cancel: n === 3 ? { type: "objective.cancel" } : undefined,
   };
   return all[what];
+}
+
+/** A text was typed, and nothing followed. */
+function unmoved({
+  sendings: [sending],
+  manager: { facts: known },
+}: ObjectiveContext): Told | undefined {
+  if (sending === undefined || known === null) return undefined;
+  const { to, ref } = sending;
+  return seen(to, { activity: known.activity }, [{ ref, state: "delivered" }]);
 }
 
 function pull(state: string, n: number): Record<string, unknown> {
