@@ -37,6 +37,20 @@ describe("a quarantined session", () => {
     expect(w.managers(id)).toEqual([`${id}-m1`, `${id}-m2`]);
   });
 
+  it("of a manager that was replaced is ended once it is released and speaks", async () => {
+    const w = await staged();
+    const id = await w.driven();
+    const manager = w.managerId(id);
+    await breaks(w, manager);
+    await w.pass(MINUTE);
+    await w.says(manager, "active");
+    expect(w.session(manager).wanted).toBe("running");
+    await w.system.release(`session/${manager}`);
+    await settle();
+    await w.pass(MINUTE);
+    expect([w.session(manager).wanted, w.outside.panes.has(manager)]).toEqual(["closed", false]);
+  });
+
   it("of a worker is the worker's failure: its slot is free, and its manager is told", async () => {
     const w = await staged();
     const id = await w.driven();
