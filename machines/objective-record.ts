@@ -82,6 +82,8 @@ export type Worker = {
   readonly facts: Facts | null;
   /** Nothing of it is needed any more, and its session was told to close. */
   readonly isReleased: boolean;
+  /** The order to close its session did not reach it: it gets another one when it is heard of. Absent: it did. */
+  readonly isUnclosed?: true;
   /** A person or another session began it, not this objective. */
   readonly isGuest: boolean;
 };

@@ -4,6 +4,7 @@ import {
   isEnded,
   quiet,
   withWorker,
+  type Facts,
   type ObjectiveContext,
   type ObjectiveLimits,
   type ObjectiveStep,
@@ -28,6 +29,29 @@ export function withReleases(
         orders: [killOrder(worker.id, "cleanup")],
       }));
     }, quiet(context));
+}
+
+/** The order to close a worker's session became a dead letter: its actor was quarantined. */
+export function unclosed(context: ObjectiveContext, id: string): ObjectiveContext {
+  const worker = context.workers.find((each) => each.id === id);
+  return worker?.isReleased === true
+    ? withWorker(context, { ...worker, isUnclosed: true })
+    : context;
+}
+
+/** A session that speaks after an order to close that it did not get has the order again, once. */
+export function closedAgain(
+  context: ObjectiveContext,
+  { id, facts }: { id: string; facts: Facts },
+): ObjectiveStep {
+  const worker = context.workers.find((each) => each.id === id);
+  if (worker?.isUnclosed === undefined) return quiet(context);
+  const { isUnclosed: _, ...known } = worker;
+  const isLive = facts.ended === null && facts.lifecycle.state !== "terminated";
+  return {
+    context: withWorker(context, known),
+    orders: isLive ? [killOrder(id, "cleanup")] : [],
+  };
 }
 
 /** When the next claim ends by itself. */

@@ -40,7 +40,7 @@ import {
   withStarts,
 } from "./objective-workers.ts";
 import { limitNews } from "./objective-limits.ts";
-import { withReleases } from "./objective-releases.ts";
+import { closedAgain, unclosed, withReleases } from "./objective-releases.ts";
 import type { Order } from "./order.ts";
 import { poked, pokeArrived, pokesJudged } from "./poke.ts";
 import { pokeText } from "./poke-text.ts";
@@ -135,7 +135,7 @@ function memberSeen(
   const isManager = /-m\d+$/.test(id) && facts.kind === "manager";
   const seen = isManager
     ? managerSeen(context, { id, facts, at })
-    : workerSeen(context, { id, facts, at });
+    : chained(workerSeen(context, { id, facts, at }), (so) => closedAgain(so, { id, facts }));
   const settled = receipts.reduce<ObjectiveStep>(
     (step, receipt) => chained(step, (so) => receiptSeen(so, receipt, at)),
     seen,
@@ -221,6 +221,7 @@ function mailDied(
   ) {
     return managerEnded(context, { cause: context.manager.stopping.cause, at });
   }
+  if (data.name === "session.kill") return quiet(unclosed(context, id));
   if (data.name !== "project.spawn") return quiet(context);
   return ordersLost(context, { why: data.message, at });
 }

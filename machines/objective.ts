@@ -201,9 +201,10 @@ export function objectiveKind({ supervisor: limits }: Settings): Kind {
   return {
     name: "objective",
     description: "A goal with a manager and workers",
-    version: 2,
-    // What a worker was asked for, and the limits of its harness, are absent in an older one, and read as never.
-    migrations: { 1: (state) => state },
+    version: 3,
+    // What a worker was asked for, the limits of its harness, and that it is unclosed, are absent in an older one, and
+    // read as never.
+    migrations: { 1: (state) => state, 2: (state) => state },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["objective.start"],

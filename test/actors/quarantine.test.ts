@@ -66,6 +66,22 @@ describe("a quarantined session", () => {
     expect(told(w)).toEqual([`session/${worker}`]);
   });
 
+  it("of a worker that was closed meanwhile is closed once it is released and speaks, and not when it is restored", async () => {
+    const w = await staged();
+    const id = await w.driven();
+    const worker = await w.worker(id);
+    await breaks(w, worker);
+    await w.pass(600 * MINUTE);
+    await w.system.release(`session/${worker}`);
+    await w.says(worker, "active");
+    await w.pass(MINUTE);
+    expect([w.session(worker).wanted, w.outside.panes.has(worker)]).toEqual(["closed", false]);
+    await w.must(`session/${worker}`, "session.restore");
+    await w.says(worker, "active");
+    await w.pass(MINUTE);
+    expect(w.session(worker).wanted).toBe("running");
+  });
+
   it("of no objective is told to a person, and again after its release only when it breaks again", async () => {
     const w = await staged();
     await w.must("project/demo", "project.spawn", { prompt: "mend it" });
