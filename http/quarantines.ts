@@ -22,7 +22,7 @@ export function quarantineNotices(
     where: (row) => row.facts["isQuarantined"] === true && where(row),
   });
   return rows.flatMap(({ address, facts }) => {
-    const row = system.store.snapshot(address);
+    const row = system.snapshot(address);
     if (row?.isQuarantined !== true) return [];
     const { seq, strikes } = row;
     const [entry] = system.store.journal(address, { after: seq - 1, limit: 1 });
