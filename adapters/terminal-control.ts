@@ -91,7 +91,7 @@ class ControlStream implements ControlClient {
       return;
     }
     this.#waiting.push(answered);
-    if (this.#early === undefined) this.#stdin.write(`${text}\n`);
+    if (this.#early === undefined) this.#write(text);
     else this.#early.push(text);
   }
 
@@ -133,7 +133,14 @@ class ControlStream implements ControlClient {
   #attached(): void {
     const early = this.#early ?? [];
     this.#early = undefined;
-    for (const text of early) this.#stdin.write(`${text}\n`);
+    for (const text of early) this.#write(text);
+  }
+
+  /** What is said in one turn goes out as one: tmux then carries it out without reading from a pane in between. */
+  #write(text: string): void {
+    this.#stdin.cork();
+    this.#stdin.write(`${text}\n`);
+    process.nextTick(() => this.#stdin.uncork());
   }
 
   #begin(line: string): void {

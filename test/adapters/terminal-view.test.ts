@@ -48,6 +48,8 @@ async function clientsOf({ tmux }: TmuxWorld): Promise<string[]> {
   return answer.type === "done" ? answer.stdout.split("\n").filter(Boolean) : [];
 }
 
+// oxlint-disable-next-line no-control-regex -- it is what a terminal is told
+const PLACING = /\u001B\[0m\u001B\[\d+;\d+H/g;
 const COUNTER = ["sh", "-c", 'i=0; while read -r line; do i=$((i+1)); echo "$i:$line"; done'];
 
 it("shows what was printed before, and every byte after, once (V1)", async () => {
@@ -69,7 +71,9 @@ it("loses and repeats nothing for one who comes while much is printed (V1)", asy
   for (const { text } of seen) {
     // oxlint-disable-next-line no-await-in-loop -- all of them end together
     await expect.poll(text).toContain("<20000>");
-    const numbers = [...text().matchAll(/<(\d+)>/g)].map(([, number]) => Number(number));
+    // The screen may end within a line; then the place of the cursor stands in the middle of a number.
+    const plain = text().replaceAll(PLACING, "");
+    const numbers = [...plain.matchAll(/<(\d+)>/g)].map(([, number]) => Number(number));
     expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
   }
   expect(await clientsOf(world)).toHaveLength(1);

@@ -32,9 +32,11 @@ export function Actions({
   readonly offers: readonly string[];
   readonly said: Said;
 }): ReactNode {
-  const [open, setOpen] = useState<Action>();
+  const [opened, setOpened] = useState<string>();
   const actions = offers.flatMap((offer) => ACTIONS[offer]?.(kind, id, said) ?? []);
   if (actions.length === 0) return null;
+  // By its name: what it is about may be loaded after it was opened.
+  const open = actions.find(({ name }) => name === opened);
   return (
     <div className="actor-actions">
       {actions.map((action) => (
@@ -42,12 +44,12 @@ export function Actions({
           key={action.name}
           type="button"
           className={action.isDanger === true ? "danger" : ""}
-          onClick={() => setOpen(action)}
+          onClick={() => setOpened(action.name)}
         >
           {action.name} …
         </button>
       ))}
-      {open !== undefined && <Confirmation action={open} onClose={() => setOpen(undefined)} />}
+      {open !== undefined && <Confirmation action={open} onClose={() => setOpened(undefined)} />}
     </div>
   );
 }
