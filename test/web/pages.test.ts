@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { gzipSync } from "node:zlib";
-import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { faults } from "../support/axe.ts";
 import { bundled, signedIn, startBrowser, watchedPage } from "../support/browser.ts";
 import { daemonWorld, observe, type DaemonWorld } from "../support/daemon.ts";
 
@@ -38,34 +38,6 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
-}
-
-/** What axe finds wrong, rule by rule, with the places. */
-async function faults(page: Page): Promise<string[]> {
-  // Not as a script element: the policy of the pages forbids it, and that is right.
-  await page.evaluate(`${axe.source};0`);
-  const light = await faultsBy(page, "{}");
-  await turnTo(page, "dark");
-  // Colours are all that is other in the dark.
-  const dark = await faultsBy(page, "{ runOnly: { type: 'rule', values: ['color-contrast'] } }");
-  await turnTo(page, "light");
-  return [...light, ...dark.map((fault) => `in the dark ${fault}`)];
-}
-
-/** Chromium works colours out anew only with its next frame. */
-async function turnTo(page: Page, colorScheme: "light" | "dark"): Promise<void> {
-  const ground = async (): Promise<unknown> =>
-    page.evaluate("getComputedStyle(document.body).backgroundColor");
-  const before = await ground();
-  await page.emulateMedia({ colorScheme });
-  await expect.poll(ground).not.toBe(before);
-}
-
-async function faultsBy(page: Page, options: string): Promise<string[]> {
-  const found: unknown = await page.evaluate(
-    `axe.run(document, { resultTypes: ['violations'], ...${options} }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target, failureSummary }) => target + ' ' + failureSummary).join(' | ')))`,
-  );
-  return Array.isArray(found) ? found.map(String) : [`axe said ${String(found)}`];
 }
 
 /** What a frame takes of the page's thread while a list is scrolled; its own time, whatever else the machine does. */
