@@ -107,7 +107,8 @@ export function whatIf(
   const replayed = replay(store, past);
   if (replayed === undefined) return undefined;
   const { kind, actor } = replayed;
-  const schema = kind.accepts[message.type];
+  // A type may be the name of what every object has.
+  const schema = Object.hasOwn(kind.accepts, message.type) ? kind.accepts[message.type] : undefined;
   if (schema === undefined) {
     throw new Failure("TYPE_UNKNOWN", `${kind.name} takes no ${message.type}`);
   }

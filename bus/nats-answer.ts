@@ -1,4 +1,4 @@
-import { connect } from "@nats-io/transport-node";
+import { connect, TimeoutError } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as delay } from "node:timers/promises";
 import type { NatsIdentity } from "./nats-home.ts";
@@ -6,12 +6,13 @@ import { endLife, type Life } from "./nats-process.ts";
 
 // Answers of our nats-server
 //
-// Whether the server of a home lets us in, and what is done with one that does not any more.
+// Whether the server of a home lets us in and has streams, and what is done with one that does not any more.
 
 const POLL_MS = 25;
 const PING_MS = 5_000;
+const STREAMS_MS = 2_000;
 
-/** A connection to our server once it lets us in; undefined when it does not in time, or ended before. */
+/** A connection to our server once it lets us in and JetStream answers; undefined when it does not in time, or ended before. */
 export async function waitForAnswer(
   identity: NatsIdentity,
   { life, patienceMs, pingMs }: { life: Life; patienceMs: number; pingMs?: number },
@@ -19,7 +20,8 @@ export async function waitForAnswer(
   const patience = AbortSignal.timeout(patienceMs);
   while (!patience.aborted && !life.over.aborted) {
     const nc = await knock(identity, pingMs);
-    if (nc !== undefined) return nc;
+    if (nc !== undefined && (await hasStreams(nc, patienceMs))) return nc;
+    await nc?.close();
     await delay(POLL_MS);
   }
   return undefined;
@@ -53,7 +55,7 @@ export async function untilNextLook(identity: NatsIdentity): Promise<void> {
 }
 
 /**
- * Kills a server that runs and lets nobody in for `stuckMs` (D5), `stuck` being told before; resolves when it is over,
+ * Kills a server that runs and answers nobody, or for no stream, for `stuckMs` (D5), `stuck` being told before; resolves when it is over,
  * however it ended.
  * One connection is kept for it: a server that is frozen is noticed by a ping that stays without an answer.
  */
@@ -69,6 +71,29 @@ export async function endWhenStuck(
       if (!life.over.aborted) stuck();
       return endLife(life, 0);
     }
-    await nc.closed();
+    await untilSilent(nc, stuckMs / 2);
+    await nc.close();
+  }
+}
+
+/** Resolves when a connection ended, or nobody answers for the streams on it any more. */
+async function untilSilent(nc: NatsConnection, everyMs: number): Promise<void> {
+  const closed = nc.closed();
+  do {
+    // oxlint-disable-next-line no-await-in-loop -- a look now and then
+    await Promise.race([closed, delay(everyMs, undefined, { ref: false })]);
+  } while (!nc.isClosed() && (await hasStreams(nc, everyMs)));
+}
+
+/**
+ * Whether JetStream answers, whatever it says. Its threads can be stuck for good, after a full disk say, in a server that
+ * lets everybody in and answers every ping.
+ */
+async function hasStreams(nc: NatsConnection, withinMs: number): Promise<boolean> {
+  try {
+    await nc.request("$JS.API.INFO", "", { timeout: Math.min(withinMs, STREAMS_MS) });
+    return true;
+  } catch (error) {
+    return !(error instanceof TimeoutError) && !nc.isClosed();
   }
 }

@@ -171,22 +171,26 @@ function httpPart(workshop: Workshop, core: Core): Part {
       const address = await listen(app, settings);
       const stopApi = natsApi(system.bus, app, token);
       workshop.address = address;
-      writeRunFile(home, {
-        pid: process.pid,
-        url: address,
-        token,
-        natsUrl: natsUrlOf(workshop),
-        startedAt: workshop.clock.now(),
-        version,
-      });
-      return {
-        exited: NEVER,
-        async stop() {
-          removeRunFile(home);
-          stopApi();
-          await app.close();
-        },
+      const stop = async (): Promise<void> => {
+        removeRunFile(home);
+        stopApi();
+        await app.close();
       };
+      try {
+        writeRunFile(home, {
+          pid: process.pid,
+          url: address,
+          token,
+          natsUrl: natsUrlOf(workshop),
+          startedAt: workshop.clock.now(),
+          version,
+        });
+      } catch (error) {
+        // What listens keeps the process: it would never end.
+        await stop();
+        throw error;
+      }
+      return { exited: NEVER, stop };
     },
   };
 }

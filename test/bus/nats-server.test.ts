@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
-import { createConnection } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { waitForAnswer } from "../../bus/nats-answer.ts";
 import { connectNatsBus } from "../../bus/nats-bus.ts";
 import { parseEndpoint } from "../../bus/nats-endpoint.ts";
 import { startNatsServer } from "../../bus/nats-server.ts";
@@ -175,6 +176,42 @@ describe("a nats-server that runs and answers nobody", () => {
       expect(portOf(await start(home))).toBe(portOf(first));
     },
   );
+});
+
+describe("a nats-server whose JetStream is stuck", () => {
+  it("answers nobody, though it lets everybody in and answers every ping (D5)", async () => {
+    const info = {
+      server_name: "stuck",
+      version: "2.9.10",
+      auth_required: true,
+      headers: true,
+      max_payload: 1_000,
+    };
+    let pings = 0;
+    const server = createServer((socket) => {
+      socket.write(`INFO ${JSON.stringify(info)}\r\n`);
+      socket.on("data", (data) => {
+        if (!data.includes("PING")) return;
+        pings += 1;
+        socket.write("PONG\r\n");
+      });
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const port = Number(Reflect.get(server.address() ?? {}, "port"));
+    const who = { user: "ao", pass: "x", url: "" };
+    const life = {
+      pid: 0,
+      start: "",
+      exited: new Promise<never>(() => {}),
+      over: new AbortController().signal,
+    };
+    const answer = waitForAnswer(
+      { name: "stuck", port, ao: who, probe: who },
+      { life, patienceMs: 200 },
+    );
+    expect([await answer, pings > 0]).toEqual([undefined, true]);
+  });
 });
 
 describe("a nats-server that a killed daemon left running", () => {

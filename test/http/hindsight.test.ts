@@ -94,6 +94,7 @@ describe("what if", () => {
 
   it.each([
     { title: "a message of a type that it does not take", type: "no.such", code: "TYPE_UNKNOWN" },
+    { title: "a name that every object has", type: "__proto__", code: "TYPE_UNKNOWN" },
     { title: "one of the wrong shape", type: "child.stop", code: "SHAPE_WRONG" },
   ])("refuses $title", async ({ type, code }) => {
     const { server, path } = await launched();
