@@ -193,7 +193,7 @@ async function endedRow(records: TerminalRecords, seen: Pane): Promise<PaneRow> 
   if (exit && !("unreadable" in exit)) return { ...row, process: "dead", ...exitFacts(exit) };
   const start = await records.start(seen);
   if (!start || "withdrawn" in start) return { ...row, process: "dead" };
-  if ("unreadable" in start) return { ...row, process: "indeterminate", doubt: start.unreadable };
+  if ("unreadable" in start) return { ...row, ...unnamed(start, exit) };
   // The launcher ended without a record, so it was killed; its program may have outlived it.
   const programs = start.program ? [start.program] : [];
   return { ...row, process: await areDead(programs, start.boot) };
@@ -205,10 +205,20 @@ async function lostRow(records: TerminalRecords, of: Incarnation): Promise<PaneR
   if (exit && !("unreadable" in exit)) return { ...row, process: "dead", ...exitFacts(exit) };
   const start = await records.start(of);
   if (!start || "withdrawn" in start) return { ...row, process: "dead" };
-  if ("unreadable" in start) return { ...row, process: "indeterminate", doubt: start.unreadable };
+  if ("unreadable" in start) return { ...row, ...unnamed(start, exit) };
   // The launcher still has to write how its program ended.
   const processes = start.program ? [start.leader, start.program] : [start.leader];
   return { ...row, process: await areDead(processes, start.boot) };
+}
+
+/** What is known of a program whose name cannot be read: that its end was written down tells that it came. */
+function unnamed(
+  start: { readonly unreadable: string },
+  exit: object | undefined,
+): Pick<PaneRow, "process" | "doubt"> {
+  return exit === undefined
+    ? { process: "indeterminate", doubt: start.unreadable }
+    : { process: "dead" };
 }
 
 async function areDead(
