@@ -205,8 +205,8 @@ class Reader {
       return;
     }
     for (const frame of frames) {
-      if (frame.entry.globalSeq > this.#at) this.#write(frame);
-      if (this.#response.writableLength > this.#bufferBytes) {
+      const isWritten = frame.entry.globalSeq > this.#at && this.#write(frame);
+      if (isWritten && this.#response.writableLength > this.#bufferBytes) {
         this.cut();
         return;
       }
@@ -225,9 +225,12 @@ class Reader {
     setTimeout(() => socket?.destroy(), LAST_WORDS_MS).unref();
   }
 
-  #write({ entry, text }: Frame): void {
+  /** Whether the reader wants it, and was written to. */
+  #write({ entry, text }: Frame): boolean {
     this.#at = entry.globalSeq;
-    if (isWanted(entry, this.#filter)) this.#response.write(text());
+    if (!isWanted(entry, this.#filter)) return false;
+    this.#response.write(text());
+    return true;
   }
 
   #tellGap(): void {
