@@ -56,25 +56,28 @@ export function readSettings(home: string): Settings {
 }
 
 const Secrets = z.object({ token: z.string().min(32), agents: z.string().min(32) });
+type Secrets = z.infer<typeof Secrets>;
 
-/** The owner's token and the secret that signs agents' tokens; made once per home. Fails with CONFIG_INVALID. */
-export function secretsOf(home: string): z.infer<typeof Secrets> {
+/** The secrets of a home that has some. Fails with CONFIG_INVALID. */
+export function storedSecrets(home: string): Secrets | undefined {
   const file = join(home, "secrets.json");
   const text = readIfThere(file);
-  if (text !== undefined) {
-    const parsed = Secrets.safeParse(parseJson(file, text));
-    if (parsed.success) return parsed.data;
-    // Not made anew unasked: agents that run hold tokens signed with the old one.
-    throw new Failure(
-      "CONFIG_INVALID",
-      `read ${file}: it holds no secrets; remove it for new ones`,
-    );
-  }
+  if (text === undefined) return undefined;
+  const parsed = Secrets.safeParse(parseJson(file, text));
+  if (parsed.success) return parsed.data;
+  // Not made anew unasked: agents that run hold tokens signed with the old one.
+  throw new Failure("CONFIG_INVALID", `read ${file}: it holds no secrets; remove it for new ones`);
+}
+
+/** The owner's token and the secret that signs agents' tokens; made once per home. Fails with CONFIG_INVALID. */
+export function secretsOf(home: string): Secrets {
+  const stored = storedSecrets(home);
+  if (stored !== undefined) return stored;
   const made = {
     token: randomBytes(32).toString("base64url"),
     agents: randomBytes(32).toString("base64url"),
   };
-  writePrivate(file, JSON.stringify(made));
+  writePrivate(join(home, "secrets.json"), JSON.stringify(made));
   return made;
 }
 

@@ -24,34 +24,40 @@ export interface LmdbStore extends Store {
 const LAZY_TABLES: readonly TableName[] = ["log", "runs", "seen"];
 const LOCK_FILE_BYTES = 8_192;
 
+const FULL_CHECK_BYTES = 64 * 1_048_576;
+
+/** Checks the files of a store that nobody has open, if there are any. Fails with STORE_DAMAGED. */
+export function checkStore(path: string, fullBytes = FULL_CHECK_BYTES): void {
+  const file = join(path, DATA_FILE);
+  if (existsSync(file) && statSync(file).size > 0) {
+    checkPages(file, { fullBytes, lazyTables: LAZY_TABLES });
+  } else if (existsSync(join(path, GENERATION_FILE))) {
+    // Without a witness an empty file is a store that was killed while it was made.
+    throw damaged(file, "it is empty or gone, but there was a store");
+  }
+}
+
 /**
  * The store in a folder, which is made when it is missing. One process may have it open.
  * Fails with STORE_BUSY, STORE_FORMAT, STORE_DAMAGED, STORE_READ_ONLY or STORE_FULL.
  */
 export function openLmdbStore(
   path: string,
-  { fullCheckBytes = 64 * 1_048_576 }: LmdbStoreOptions = {},
+  { fullCheckBytes = FULL_CHECK_BYTES }: LmdbStoreOptions = {},
 ): LmdbStore {
   const release: (() => void)[] = [];
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const lock = takeWriterLock(path);
     release.push(() => lock.release());
-    const file = join(path, DATA_FILE);
-    const witness = join(path, GENERATION_FILE);
-    if (existsSync(file) && statSync(file).size > 0) {
-      checkPages(file, { fullBytes: fullCheckBytes, lazyTables: LAZY_TABLES });
-    } else if (existsSync(witness)) {
-      // Without a witness an empty file is a store that was killed while it was made.
-      throw damaged(file, "it is empty or gone, but there was a store");
-    }
+    checkStore(path, fullCheckBytes);
     reserveLockFile(join(path, "lock.mdb"));
     const engine = lmdbEngine(path);
     release.push(() => void engine.close());
     const store = rowStore(engine, { place: path, newCluster: randomUUID() });
     return {
       ...store,
-      generation: generationOf(engine, witness),
+      generation: generationOf(engine, join(path, GENERATION_FILE)),
       close: async () => {
         await store.close();
         lock.release();

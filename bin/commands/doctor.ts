@@ -10,12 +10,13 @@ import { tmuxServers } from "../../adapters/tmux-servers.ts";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { lastGenerationIn } from "../../storage/generation.ts";
+import { checkStore } from "../../storage/lmdb-store.ts";
 import { holderOf } from "../../storage/writer-lock.ts";
 import { homeOf, readRunFile } from "../run-file.ts";
 import { ask, query } from "../cli/api.ts";
 import { agentOf } from "../cli/client.ts";
 import { EXIT } from "../cli/exit.ts";
-import { readSettings } from "../home.ts";
+import { readSettings, storedSecrets } from "../home.ts";
 import { versionOf } from "../version.ts";
 import { paint, print, type Output } from "../cli/output.ts";
 import { readiness, running } from "./daemon.ts";
@@ -59,6 +60,8 @@ export async function doctor(output: Output): Promise<number> {
 async function insideFindings(home: string): Promise<Finding[]> {
   return [
     configFinding(home),
+    secretsFinding(home),
+    storeFinding(home),
     runFileFinding(home),
     await daemonFinding(home),
     await socketFinding(home),
@@ -154,10 +157,13 @@ function homeFinding(home: string): Finding {
   try {
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     return { name: "home", isFine: true, found: folder === home ? home : `${home} (will be made)` };
-  } catch {
+  } catch (error) {
     // Only of the data directory itself: what it would be made in is not ours to take.
     const isHome = folder === home;
-    const taken = `sudo chown -R "$(id -un)" '${folder.replaceAll("'", `'\\''`)}'`;
+    const isReadOnly = error instanceof Error && "code" in error && error.code === "EROFS";
+    const taken = isReadOnly
+      ? `sudo mount -o remount,rw "$(findmnt -n -o TARGET --target ${quoted(folder)})"`
+      : `sudo chown -R "$(id -un)" ${quoted(folder)}`;
     const mend = isHome ? taken : 'export AO_HOME="$HOME/.ao"';
     return { name: "home", isFine: false, found: `${folder} is not writable`, mend };
   }
@@ -181,6 +187,39 @@ function configFinding(home: string): Finding {
     const mend = `\${EDITOR:-vi} '${join(home, "config.json")}'`;
     return { name: "config", isFine: false, found: error.message, mend };
   }
+}
+
+function secretsFinding(home: string): Finding {
+  const name = "secrets";
+  try {
+    const found = storedSecrets(home) === undefined ? "none yet" : "secrets.json is valid";
+    return { name, isFine: true, found };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const mend = `rm ${quoted(join(home, "secrets.json"))} # agents that run are refused until they are started again`;
+    return { name, isFine: false, found: error.message, mend };
+  }
+}
+
+/** The store as it lies there; one that is open is looked after by who has it open. */
+function storeFinding(home: string): Finding {
+  const name = "store";
+  const folder = join(home, "lmdb");
+  const isOpen = [home, folder].some((each) => holderOf(each) !== undefined);
+  if (isOpen) return { name, isFine: true, found: "open" };
+  try {
+    checkStore(folder);
+    return { name, isFine: true, found: existsSync(folder) ? "sound" : "none yet" };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const [from, aside] = [quoted(folder), quoted(`${folder}.damaged`)];
+    const mend = `mv ${from} ${aside} && mkdir ${from} && cp BACKUP/data.mdb ${from} # BACKUP: what ao backup made`;
+    return { name, isFine: false, found: error.message, mend };
+  }
+}
+
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function runFileFinding(home: string): Finding {

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { openLmdbStore } from "../../storage/lmdb-store.ts";
 import { takeWriterLock } from "../../storage/writer-lock.ts";
 import { connected } from "../support/command-line.ts";
 import { daemonWorld } from "../support/daemon.ts";
@@ -140,6 +141,28 @@ describe("the doctor", () => {
     onTestFinished(() => lock.release());
     const held = { found: "damaged, while a daemon runs", mend: "ao down && ao up --detach" };
     expect(await here.finding("run.json")).toMatchObject(held);
+  });
+
+  it("sees that the store is damaged, and says what to put in its place", async () => {
+    const here = machine();
+    expect(await here.finding("store")).toMatchObject({ isFine: true, found: "none yet" });
+    const folder = join(here.home, "lmdb");
+    const store = openLmdbStore(folder);
+    expect(await here.finding("store")).toMatchObject({ isFine: true, found: "open" });
+    await store.close();
+    expect(await here.finding("store")).toMatchObject({ isFine: true, found: "sound" });
+    truncateSync(join(folder, "data.mdb"), 5_000);
+    const { isFine, found, mend } = await here.finding("store");
+    expect([isFine, found]).toEqual([false, expect.stringContaining("data.mdb")]);
+    expect(mend).toContain(`mv '${folder}' '${folder}.damaged'`);
+  });
+
+  it("sees that the secrets are none, and says what becomes of a new start", async () => {
+    const here = machine();
+    writeFileSync(join(here.home, "secrets.json"), "{");
+    const { isFine, found, mend } = await here.finding("secrets");
+    expect([isFine, found]).toEqual([false, expect.stringContaining("it is not JSON")]);
+    expect(mend).toContain(`rm '${join(here.home, "secrets.json")}'`);
   });
 
   it("names a project whose repository is gone, with what removes it", async () => {
