@@ -1,12 +1,6 @@
 import { mailTo } from "../machines/children.ts";
-import {
-  addressOf,
-  orderIdOf,
-  splitAddress,
-  type Address,
-  type KindName,
-} from "../machines/ids.ts";
-import type { Kind } from "../machines/kind.ts";
+import { addressOf, orderIdOf, type KindName } from "../machines/ids.ts";
+import { understands, type Kind } from "../machines/kind.ts";
 import type { MailOrder } from "../machines/order.ts";
 import type { Batch, Resident } from "./batch.ts";
 
@@ -36,7 +30,7 @@ export function strike(
   const at = world.now();
   const cause = `quarantine:${address}:${seq}`;
   const orders = mailsOf(resident, thrower)
-    .filter(({ to, name }) => isHeard(to, name, world))
+    .filter(({ to, name }) => understands(world.kinds, { address: to, type: name }))
     .map((order, n) => ({ id: orderIdOf(address, seq, n), order }));
   for (const { id, order } of orders) {
     batch.order({ id, from: address, cause, at, order, attempts: 0, nextAt: at });
@@ -63,8 +57,4 @@ function mailsOf({ address, seq, kind, live, strikes }: Resident, thrower: strin
     // The root cannot tell of itself: whoever asks for what is open is told of it all the same.
     ...mailTo(address === ROOT ? null : ROOT, "root.quarantined", data),
   ];
-}
-
-function isHeard(to: Address, name: string, { kinds }: World): boolean {
-  return kinds.get(splitAddress(to).kind)?.accepts[name] !== undefined;
 }

@@ -1,7 +1,7 @@
 import { Failure } from "../machines/failures.ts";
 import { splitAddress, type Address, type KindName, type OrderId } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
-import type { Kind } from "../machines/kind.ts";
+import { understands, type Kind } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
 import type {
   JournalEntry,
@@ -125,8 +125,7 @@ export class Stepper {
 
   /** Whether a sender understands that its mail died. */
   #isTold(sender: Address): boolean {
-    const accepts = this.#parts.kinds.get(splitAddress(sender).kind)?.accepts;
-    return accepts !== undefined && Object.hasOwn(accepts, UNDELIVERABLE);
+    return understands(this.#parts.kinds, { address: sender, type: UNDELIVERABLE });
   }
 
   /** Writes the attempts at an order, unless it was closed meanwhile: it must not come back. */

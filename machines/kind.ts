@@ -1,6 +1,6 @@
 import type { AnyStateMachine } from "xstate";
 import type { z } from "zod";
-import type { Address, KindName } from "./ids.ts";
+import { splitAddress, type Address, type KindName } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /** What every machine is created with. `at` is the time of the message that created it. */
@@ -40,4 +40,13 @@ export interface Kind {
   readonly summarize?: (state: MachineState) => JsonObject;
   /** From a stored version to the next one up, by the older version's number. */
   readonly migrations?: Readonly<Record<number, (state: MachineState) => MachineState>>;
+}
+
+/** Whether whoever has this address understands messages of a type. */
+export function understands(
+  kinds: ReadonlyMap<KindName, Kind>,
+  { address, type }: { readonly address: Address; readonly type: string },
+): boolean {
+  const kind = kinds.get(splitAddress(address).kind);
+  return kind !== undefined && Object.hasOwn(kind.accepts, type);
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parsed, type Case } from "./cases.ts";
+import { LIFECYCLES } from "./head-tables.ts";
 
 // Head scenarios
 //
@@ -99,22 +100,16 @@ export function inModelWords(one: Case): Case {
   return { ...one, given, expect: expectOf(one.expect, isBlocking(steps)) };
 }
 
-// S1
-const LIFECYCLES = {
-  active: { session: "working", reason: "task_in_progress" },
-  idle: { session: "idle", reason: "" },
-  waiting_input: { session: "needs_input", reason: "awaiting_user_input" },
-  blocked: { session: "stuck", reason: "awaiting_user_input" },
-  exited: { session: "working", reason: "task_in_progress" },
-} as const;
 const OVER = { session: "terminated", reason: "manually_killed", runtime: "exited" } as const;
 
 /** The record in the words of the model. */
 export function recordOf(head: z.infer<typeof Head> | null): Record<string, unknown> | null {
   if (head === null) return null;
   const { activity = "active", lastActivityAgoSec = 0, terminated, agentSessionId } = head;
+  const { state: session, reason } = LIFECYCLES[activity];
   return {
-    ...LIFECYCLES[activity],
+    session,
+    reason,
     runtime: "alive",
     ...(terminated === true && OVER),
     activity,

@@ -81,8 +81,8 @@ function stateOf({ merged, closed, draft }: z.infer<typeof Pull>): PullRequestFa
   return draft ? "draft" : "open";
 }
 
-/** H1 */
-const LIFECYCLES = {
+/** What the later model has in place of a lifecycle (H1, S1). */
+export const LIFECYCLES = {
   active: { state: "working", reason: "task_in_progress" },
   idle: { state: "idle", reason: "" },
   waiting_input: { state: "needs_input", reason: "awaiting_user_input" },
