@@ -107,6 +107,7 @@ it("lets tmux go with the last who looks, and looks again for the next (V2)", as
   await world.launch({ argv: ["cat"] });
   const first = await watch(world.terminals);
   const second = await watch(world.terminals);
+  await expect.poll(second.screens).toBe(1);
   first.view.close();
   expect(await clientsOf(world)).toHaveLength(1);
   second.view.close();
