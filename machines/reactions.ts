@@ -5,6 +5,7 @@
 //   B1. A budget belongs to one reaction of one pull request. A text that was not delivered burns none of it.
 //   B2. Checks that fail, pass again and fail again draw on one budget; any other is new once its cause has gone.
 //   B3. At the bound, and at the very moment that the time is over, a person is asked; after that it is silent.
+//   B4. The turn that only answers a text about rest is no end of the rest: it draws on the same budget.
 
 /** What is done, at most how often, and how long it may stand. Durations are milliseconds; 0 is no bound. */
 interface Budget {
@@ -20,7 +21,7 @@ export const REACTIONS = {
   "changes-requested": { retries: 0, escalateAfterMs: 30 * MINUTE_MS, persistent: false },
   "bugbot-comments": { retries: 0, escalateAfterMs: 30 * MINUTE_MS, persistent: false },
   "merge-conflicts": { retries: 0, escalateAfterMs: 15 * MINUTE_MS, persistent: false },
-  "agent-idle": { retries: 2, escalateAfterMs: 15 * MINUTE_MS, persistent: true },
+  "agent-idle": { retries: 2, escalateAfterMs: 15 * MINUTE_MS, persistent: false },
 } as const satisfies Record<string, Budget>;
 export type ReactionKey = keyof typeof REACTIONS;
 
@@ -89,7 +90,11 @@ export function tried(
 
 /** The tracker once its cause has gone; undefined when nothing of it is kept (B2). */
 export function left(reaction: ReactionKey, tracker: Tracker): Tracker | undefined {
-  if (!REACTIONS[reaction].persistent) return undefined;
+  return REACTIONS[reaction].persistent ? suspended(tracker) : undefined;
+}
+
+/** The tracker with its attempts, while its cause does not stand. */
+export function suspended(tracker: Tracker): Tracker {
   const isBare = tracker.signature === null && tracker.seen.length === 0;
   return isBare ? tracker : { ...tracker, signature: null, seen: [], firstAt: null };
 }

@@ -9,12 +9,14 @@ import {
   left,
   overdueAt,
   reactionOf,
+  suspended,
   trackerId,
   tried,
   type ReactionKey,
 } from "./reactions.ts";
 import { expired, queued } from "./session-messages.ts";
 import { withoutReviews } from "./session-reviews.ts";
+import type { SessionEvent } from "./session-protocol.ts";
 import type { SessionContext, SessionLimits, SessionStep } from "./session-record.ts";
 import { withoutTrackers, withTracker } from "./session-trackers.ts";
 
@@ -143,16 +145,12 @@ function readinessOf({ headSha, ci }: PullRequestFacts): string {
 export function withReactions(
   before: SessionContext,
   step: SessionStep,
-  { event, limits }: { event: { type: string; at: number }; limits: SessionLimits },
+  { event, limits }: { event: SessionEvent; limits: SessionLimits },
 ): SessionStep {
   const { context } = step;
   if (isEnded(context)) return { ...step, context: withoutTrackers(context) };
   const since = idleSince(context);
-  const tracker = context.trackers["agent-idle"];
-  if (since === null) {
-    const kept = tracker === undefined ? undefined : left("agent-idle", tracker);
-    return { ...step, context: withTracker(context, "agent-idle", kept) };
-  }
+  if (since === null) return { ...step, context: withoutRest(before, context, event) };
   const isDue = since + limits.idleAfterMs <= event.at;
   const isLook = event.type === "timer.escalation" || idleSince(before) !== since;
   if (!isDue || !isLook) return step;
@@ -165,6 +163,20 @@ export function withReactions(
     at: event.at,
   };
   return and(step, sentOrAsked(context, cause));
+}
+
+/** The tracker of rest once it is over; a turn that begins with the text itself keeps what was spent (B4). */
+function withoutRest(
+  before: SessionContext,
+  context: SessionContext,
+  event: SessionEvent,
+): SessionContext {
+  const tracker = context.trackers["agent-idle"];
+  if (tracker === undefined) return context;
+  const isSpoken = event.type === "activity.observed" && event.data.event !== "user-prompt-submit";
+  const isLeft = isSpoken && idleSince(before) !== null;
+  const kept = isLeft ? left("agent-idle", tracker) : suspended(tracker);
+  return withTracker(context, "agent-idle", kept);
 }
 
 /** Since when a worker that nobody manages rests without a word, milliseconds since 1970; null while it does not. */

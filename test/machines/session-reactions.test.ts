@@ -289,20 +289,31 @@ describe("rest", () => {
     expect(sentTo(machine, due)).toEqual([]);
   });
 
-  it("that goes on and on is told to a person, until somebody speaks to the agent", () => {
+  /** A rest that is spoken to, and the turn after it. */
+  const round = (machine: Machine, n: number, turn: Record<string, unknown> = {}): string[] =>
+    sentTo(
+      machine,
+      { ...says("idle"), at: n * 20 * MINUTE },
+      { ...due, at: n * 20 * MINUTE + 10 * MINUTE },
+      { ...says("active", turn), at: n * 20 * MINUTE + 11 * MINUTE },
+      { ...says("active", { event: "pre-tool-use" }), at: n * 20 * MINUTE + 12 * MINUTE },
+    );
+  const answer = { event: "user-prompt-submit" };
+
+  it("that is only answered for is told to a person, until somebody speaks to the agent (B4)", () => {
     const machine = after(...live);
-    const round = (n: number): string[] =>
-      sentTo(
-        machine,
-        { ...says("idle"), at: n * 20 * MINUTE },
-        { ...due, at: n * 20 * MINUTE + 10 * MINUTE },
-        { ...says("active"), at: n * 20 * MINUTE + 11 * MINUTE },
-      );
-    expect([1, 2, 3, 4].map((n) => round(n).length)).toEqual([1, 1, 0, 0]);
+    const texts = [1, 2, 3, 4].map((n) => round(machine, n, answer).length);
+    expect(texts).toEqual([1, 1, 0, 0]);
     expect(askedOf(machine)).toEqual(["agent-idle"]);
     sentTo(machine, send());
     expect(askedOf(machine)).toEqual([]);
-    expect(round(9).length).toBe(1);
+    expect(round(machine, 9, answer).length).toBe(1);
+  });
+
+  it("is another one once the agent worked of its own accord (B2)", () => {
+    const machine = after(...live);
+    expect([1, 2, 3, 4].map((n) => round(machine, n).length)).toEqual([1, 1, 1, 1]);
+    expect(askedOf(machine)).toEqual([]);
   });
 
   it("is spoken to in the same step when it is set so", () => {
