@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { z } from "zod";
 
@@ -92,26 +92,41 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const FOLDERS = ["test/reviews", "test/bin", "test/adapters", "test/daemon"];
-const titles = FOLDERS.flatMap((folder) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith(".test.ts") && name !== "cases.test.ts")
-    .flatMap(
-      (name) =>
-        readFileSync(`${folder}/${name}`, "utf8").match(/(?:it|title)[^"`]*["`][^"`]*["`]/g) ?? [],
-    ),
-);
 // A title begins with the ids of its cases.
-const named = titles.flatMap((title) => /["`]((?:[RF]\d{2,3} )+)/.exec(title)?.[1] ?? []);
-const tested = new Set(named.flatMap((ids) => ids.trim().split(" ")));
+const TITLE =
+  /(?:\b(?:it|describe)(?:\.each\([\s\S]*?\]\))?\(\s*|\btitle:\s*)["`]((?:[RF]\d{2,3} )+)/g;
+const sources = globSync("test/**/*.test.ts")
+  .filter((name) => !name.endsWith("cases.test.ts"))
+  .map((name) => readFileSync(name, "utf8"));
+const tested = new Set(
+  sources
+    .flatMap((source) => [...source.matchAll(TITLE)])
+    .flatMap(([, ids = ""]) => ids.trim().split(" ")),
+);
 
 it("every case has a test that names it, or a reason why it has none", () => {
   const left = new Set(Object.values(LEFT_OUT).flat());
   expect(all.map(({ id }) => id).filter((id) => !tested.has(id) && !left.has(id))).toEqual([]);
 });
 
+it("every failure of the reference has a test, without exception", () => {
+  const ids = Array.from({ length: 40 }, (_, n) => `F${String(n + 1).padStart(2, "0")}`);
+  expect(all.map(({ id }) => id)).toEqual(expect.arrayContaining(ids));
+  expect(ids.filter((id) => !tested.has(id))).toEqual([]);
+});
+
+it("every invariant of reviews is asked for by the model", () => {
+  const model = readFileSync("test/reviews/model.test.ts", "utf8");
+  const asked = [...model.matchAll(/^\s*(?:\/\/|\/\*\*) (I\d(?:, I\d)*)/gm)].flatMap(
+    ([, ids = ""]) => ids.split(", "),
+  );
+  const ids = Array.from({ length: 9 }, (_, n) => `I${n + 1}`);
+  expect([...new Set(asked)].toSorted()).toEqual(ids);
+});
+
 it("no case is both tested and left out, and none is named that does not exist", () => {
   const known = new Set(all.map(({ id }) => id));
   const left = Object.values(LEFT_OUT).flat();
   expect(left.filter((id) => tested.has(id) || !known.has(id))).toEqual([]);
+  expect([...tested].filter((id) => !known.has(id))).toEqual([]);
 });
