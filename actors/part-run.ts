@@ -1,5 +1,5 @@
 import { Failure } from "../machines/failures.ts";
-import type { Cause } from "../machines/supervision.ts";
+import type { Cause } from "../machines/supervision/supervision.ts";
 import type { Clock } from "./clock.ts";
 
 // Part run

@@ -9,13 +9,13 @@ import {
   type SupervisorOrder,
   type SupervisorSpec,
   type SupervisorState,
-} from "../machines/supervision.ts";
+} from "../machines/supervision/supervision.ts";
 import type { Clock } from "./clock.ts";
 import { runPart, type Ended, type Part, type PartRun } from "./part-run.ts";
 
 // Parts
 //
-// Keeps the daemon's own parts up: bus, store, host, probes, http. Every decision is that of machines/supervision.ts;
+// Keeps the daemon's own parts up: bus, store, host, probes, http. Every decision is that of machines/supervision/supervision.ts;
 // this carries it out and reports back what came of it.
 //
 //   P1. A decision is noted before it is carried out, so a restart of the daemon forgives no restart.

@@ -1,15 +1,20 @@
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Adapter, Attempt } from "../adapters/adapter.ts";
-import { claimOn } from "../machines/claims.ts";
-import { type Directory, type Holders, type Verdict, verdictOn } from "../machines/collection.ts";
+import { claimOn } from "../machines/collector/claims.ts";
+import {
+  type Directory,
+  type Holders,
+  type Verdict,
+  verdictOn,
+} from "../machines/collector/collection.ts";
 import type { EffectResult } from "../machines/effects.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../machines/ids.ts";
-import type { ObjectiveContext } from "../machines/objective-record.ts";
-import type { ReviewContext } from "../machines/review-record.ts";
-import { isOver, type SessionContext } from "../machines/session-record.ts";
+import type { ObjectiveContext } from "../machines/objective/record.ts";
+import type { ReviewContext } from "../machines/review/record.ts";
+import { isOver, type SessionContext } from "../machines/session/record.ts";
 import type { Settings } from "../machines/settings.ts";
-import type { WorkspaceContext } from "../machines/workspace-facts.ts";
+import type { WorkspaceContext } from "../machines/workspace/facts.ts";
 import type { SnapshotRow, SummaryRow } from "../storage/store.ts";
 
 // Survey

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { LaunchSpec } from "../machines/effects.ts";
-import { FILES } from "../machines/harness.ts";
+import { FILES } from "../machines/harness/harness.ts";
 
 // Agent files
 //

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { SANDBOX_FOLDERS } from "../machines/harness.ts";
+import { SANDBOX_FOLDERS } from "../machines/harness/harness.ts";
 import { git } from "./git.ts";
 
 // Agent folders

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { Failure } from "../machines/failures.ts";
-import { HARNESSES } from "../machines/harnesses.ts";
+import { HARNESSES } from "../machines/harness/harnesses.ts";
 
 /**
  * Fails with AGENT_BINARY_NOT_FOUND when the program of a harness is not there to be run; what is said is how to get it.

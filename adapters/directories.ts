@@ -1,7 +1,7 @@
 import { readdir, realpath, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
-import type { Directory } from "../machines/collection.ts";
+import type { Directory } from "../machines/collector/collection.ts";
 import type { EffectData, EffectResult } from "../machines/effects.ts";
 import { Token } from "../machines/ids.ts";
 import type { Adapter } from "./adapter.ts";

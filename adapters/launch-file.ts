@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { EffectData, LaunchSpec } from "../machines/effects.ts";
-import { TOKEN_PLACE } from "../machines/review-prompts.ts";
+import { TOKEN_PLACE } from "../machines/review/prompts.ts";
 import { Failure } from "../machines/failures.ts";
 import type { Adapter } from "./adapter.ts";
 import { writeAgentFiles, withRealPath } from "./agent-files.ts";

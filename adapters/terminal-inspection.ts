@@ -1,6 +1,6 @@
 import type { Adapter } from "./adapter.ts";
 import type { EffectResult } from "../machines/effects.ts";
-import { isAtRest, limitShown, type RestScreen } from "../machines/harness.ts";
+import { isAtRest, limitShown, type RestScreen } from "../machines/harness/harness.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
 import { fleet } from "./terminal-panes.ts";
 import { capture } from "./terminal-screen.ts";

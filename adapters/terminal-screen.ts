@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../machines/failures.ts";
-import type { TypedPrompt } from "../machines/harness.ts";
+import type { TypedPrompt } from "../machines/harness/harness.ts";
 import type { TerminalParts } from "./terminal-destroy.ts";
 import { findPane } from "./terminal-panes.ts";
 

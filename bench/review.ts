@@ -8,9 +8,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { reviewsView, type ReviewsView } from "../http/review-view.ts";
-import { newbornReview } from "../machines/review-record.ts";
-import type { Run } from "../machines/review-run.ts";
-import { newbornSession } from "../machines/session-record.ts";
+import { newbornReview } from "../machines/review/record.ts";
+import type { Run } from "../machines/review/run.ts";
+import { newbornSession } from "../machines/session/record.ts";
 import { makeRepository, startDaemonProcess, withHome, type BenchDaemon } from "./daemon.ts";
 import { percentile, print } from "./rows.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { HARNESSES, launchOf, type Wish } from "../machines/harnesses.ts";
-import { type Command, ProjectConfig } from "../machines/project-config.ts";
+import { HARNESSES, launchOf, type Wish } from "../machines/harness/harnesses.ts";
+import { type Command, ProjectConfig } from "../machines/project/config.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import type { Edge } from "./edge.ts";
 import { stateOf } from "./session-view.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Judged } from "../actors/survey.ts";
 import { deadline } from "../adapters/deadline.ts";
-import { AREAS } from "../machines/collection.ts";
+import { AREAS } from "../machines/collector/collection.ts";
 import { Token } from "../machines/ids.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";

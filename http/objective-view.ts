@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { claimOn } from "../machines/claims.ts";
+import { claimOn } from "../machines/collector/claims.ts";
 import { splitAddress } from "../machines/ids.ts";
-import type { Item, ObjectiveContext } from "../machines/objective-record.ts";
-import { pullsOf } from "../machines/objective-pulls.ts";
-import { recentRestarts } from "../machines/supervision.ts";
+import type { Item, ObjectiveContext } from "../machines/objective/record.ts";
+import { pullsOf } from "../machines/objective/pulls.ts";
+import { recentRestarts } from "../machines/supervision/supervision.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { stateOf } from "./session-view.ts";
 import { statePaths } from "./views.ts";

@@ -10,8 +10,8 @@ import {
   said,
   SendOrder,
   WorkerOrder,
-} from "../machines/objective-protocol.ts";
-import { Command } from "../machines/project-config.ts";
+} from "../machines/objective/protocol.ts";
+import { Command } from "../machines/project/config.ts";
 import { refuseAgent } from "./agents.ts";
 import { askActor, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";

@@ -3,7 +3,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, splitAddress, Token } from "../machines/ids.ts";
-import { ProjectConfig } from "../machines/project-config.ts";
+import { ProjectConfig } from "../machines/project/config.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { type Asked, askActor, firstDataOf, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";

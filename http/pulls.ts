@@ -2,7 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
-import { said as readable } from "../machines/objective-protocol.ts";
+import { said as readable } from "../machines/objective/protocol.ts";
 import { askActor, firstDataOf, knownActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { addressOf, splitAddress, Token } from "../machines/ids.ts";
-import { said } from "../machines/objective-protocol.ts";
+import { said } from "../machines/objective/protocol.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { deadline } from "../adapters/deadline.ts";
 import { Failure, type FailureCode } from "../machines/failures.ts";
 import { type Address, addressOf } from "../machines/ids.ts";
-import { Reviewing } from "../machines/review-worker.ts";
+import { Reviewing } from "../machines/review/worker.ts";
 import { ANSWER_WITHIN_MS, applied, askActor, knownActor, toJson } from "./commands.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import type { Edge } from "./edge.ts";

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { isAuto } from "../machines/review-auto.ts";
-import { planReviews, type Planned } from "../machines/review-plan.ts";
-import { newbornReview, type ReviewContext, type Seat } from "../machines/review-record.ts";
-import { isInHand, isOpenRun, statusOf, type Run } from "../machines/review-run.ts";
-import { reviewerFor } from "../machines/review-trigger.ts";
-import type { SessionContext } from "../machines/session-record.ts";
-import { workerFacts } from "../machines/session-reviews.ts";
+import { isAuto } from "../machines/review/auto.ts";
+import { planReviews, type Planned } from "../machines/review/plan.ts";
+import { newbornReview, type ReviewContext, type Seat } from "../machines/review/record.ts";
+import { isInHand, isOpenRun, statusOf, type Run } from "../machines/review/run.ts";
+import { reviewerFor } from "../machines/review/trigger.ts";
+import type { SessionContext } from "../machines/session/record.ts";
+import { workerFacts } from "../machines/session/reviews.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 
 // Review view

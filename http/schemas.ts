@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { argument } from "../machines/argument.ts";
 import { KINDS, Token } from "../machines/ids.ts";
-import { said } from "../machines/objective-protocol.ts";
+import { said } from "../machines/objective/protocol.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
-import { Command, ProjectConfig } from "../machines/project-config.ts";
+import { Command, ProjectConfig } from "../machines/project/config.ts";
 
 export const ProjectBody = z.strictObject({
   id: Token.optional(),

@@ -1,4 +1,4 @@
-import { displayStatus } from "../machines/status.ts";
+import { displayStatus } from "../machines/session/status.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { stateOf } from "./session-view.ts";
 

@@ -4,7 +4,7 @@ import { PreservedWork } from "../machines/effects.ts";
 import { splitAddress } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
-import { displayStatus, STATUSES, type Status } from "../machines/status.ts";
+import { displayStatus, STATUSES, type Status } from "../machines/session/status.ts";
 import type { SnapshotRow, SummaryRow } from "../storage/store.ts";
 import { ATTENTIONS, attentionOf } from "./attention.ts";
 import { statePaths } from "./views.ts";

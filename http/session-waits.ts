@@ -1,4 +1,4 @@
-import { isOpenPull } from "../machines/objective-pulls.ts";
+import { isOpenPull } from "../machines/objective/pulls.ts";
 import type { SessionView } from "./session-view.ts";
 
 // Session waits

@@ -3,7 +3,7 @@ import { PreservedWork } from "./effects.ts";
 import { Address } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { MailOrder } from "./order.ts";
-import { Cause } from "./supervision.ts";
+import { Cause } from "./supervision/supervision.ts";
 
 // Children
 //

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { argument } from "./argument.ts";
-import { AREAS } from "./collection.ts";
-import { RestScreen, LaunchFile, TypedPrompt } from "./harness.ts";
+import { AREAS } from "./collector/collection.ts";
+import { RestScreen, LaunchFile, TypedPrompt } from "./harness/harness.ts";
 import { Token } from "./ids.ts";
 import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
 import { RuntimeObservation } from "./observations.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { jsonBytes, type Publication } from "../bus/bus.ts";
 import { commandSubject, observationSubject } from "../bus/subjects.ts";
-import { activityOfHook } from "../machines/hooks.ts";
+import { activityOfHook } from "../machines/harness/hooks.ts";
 import { ActivityObservation } from "../machines/observations.ts";
 
 // Hook files

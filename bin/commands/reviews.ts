@@ -1,7 +1,7 @@
 import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
 import { Failure } from "../../machines/failures.ts";
-import type { Submission } from "../../machines/review-protocol.ts";
-import { shapesRefusal } from "../../machines/review-shapes.ts";
+import type { Submission } from "../../machines/review/protocol.ts";
+import { shapesRefusal } from "../../machines/review/shapes.ts";
 import { ask, part } from "../cli/api.ts";
 import { EXIT } from "../cli/exit.ts";
 import { offerOrSpool } from "../cli/offer.ts";

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { Notes } from "../../actors/parts.ts";
-import { Cause, SupervisorSpec } from "../../machines/supervision.ts";
+import { Cause, SupervisorSpec } from "../../machines/supervision/supervision.ts";
 import { readIfThere, writePrivate } from "../run-file.ts";
 
 const Noted = z.object({

@@ -6,7 +6,7 @@ import { endOf, type Running } from "../../actors/part-run.ts";
 import type { Incarnation } from "../../adapters/terminal-records.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
-import { isProbed } from "../../machines/session-record.ts";
+import { isProbed } from "../../machines/session/record.ts";
 import { keepUp } from "../../probes/keep-up.ts";
 import { refsProbe } from "../../probes/refs.ts";
 import { spoolProbe } from "../../probes/spool.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../machines/failures.ts";
-import type { SessionContext } from "../../machines/session-record.ts";
+import type { SessionContext } from "../../machines/session/record.ts";
 import { settle } from "../support/clock.ts";
 import { MINUTE, Objectives } from "../support/objectives.ts";
 import { World } from "../support/world.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Directory } from "../../machines/collection.ts";
-import type { CollectorContext } from "../../machines/collector.ts";
+import type { Directory } from "../../machines/collector/collection.ts";
+import type { CollectorContext } from "../../machines/collector/collector.ts";
 import { Failure } from "../../machines/failures.ts";
 import { MINUTE, Objectives, pull } from "../support/objectives.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { ObjectiveContext } from "../../machines/objective-record.ts";
+import type { ObjectiveContext } from "../../machines/objective/record.ts";
 import { COOLDOWN_MS, MINUTE } from "../support/objectives.ts";
 import { Day } from "../support/day.ts";
 

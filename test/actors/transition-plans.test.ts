@@ -3,14 +3,14 @@ import { createActor, createMachine, setup, type AnyActor, type AnyStateMachine 
 import { describe, expect, it } from "vitest";
 import { bearActor } from "../../actors/live-actor.ts";
 import { planned } from "../../actors/transition-plans.ts";
-import { forge } from "../../machines/forge.ts";
-import { project } from "../../machines/project.ts";
+import { forge } from "../../machines/forge/forge.ts";
+import { project } from "../../machines/project/project.ts";
 import { decides } from "../../machines/recording.ts";
-import { sessionKind } from "../../machines/session.ts";
+import { sessionKind } from "../../machines/session/session.ts";
 import { Settings } from "../../machines/settings.ts";
-import { terminal } from "../../machines/terminal.ts";
+import { terminal } from "../../machines/terminal/terminal.ts";
 import { typed } from "../../machines/typed.ts";
-import { workspace } from "../../machines/workspace.ts";
+import { workspace } from "../../machines/workspace/workspace.ts";
 import {
   forgeTold,
   lives,

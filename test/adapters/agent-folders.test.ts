@@ -3,7 +3,7 @@ import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withFolders } from "../../adapters/agent-folders.ts";
-import { SANDBOX_FOLDERS } from "../../machines/harness.ts";
+import { SANDBOX_FOLDERS } from "../../machines/harness/harness.ts";
 import { tempFolder } from "../support/folder.ts";
 import { repositoryAlone, run } from "../support/repository.ts";
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { trustFolder } from "../../adapters/agent-trust.ts";
 import type { LaunchSpec } from "../../machines/effects.ts";
-import { FILES } from "../../machines/harness.ts";
-import { agentLaunch } from "../../machines/harnesses.ts";
+import { FILES } from "../../machines/harness/harness.ts";
+import { agentLaunch } from "../../machines/harness/harnesses.ts";
 import { tempFolder } from "../support/folder.ts";
 import { recorder, tmuxWorld, typed } from "./tmux-world.ts";
 

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, it } from "vitest";
-import { opencode } from "../../machines/harness-opencode.ts";
+import { opencode } from "../../machines/harness/opencode.ts";
 import { tempFolder } from "../support/folder.ts";
 
 // The plugin that OpenCode runs, in a process of its own, given events as OpenCode 1.18.33 was seen to give them: one

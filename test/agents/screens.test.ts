@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isAtRest, limitShown } from "../../machines/harness.ts";
-import { HARNESSES } from "../../machines/harnesses.ts";
+import { isAtRest, limitShown } from "../../machines/harness/harness.ts";
+import { HARNESSES } from "../../machines/harness/harnesses.ts";
 
 // Screens of real agents, as tmux captured them: `<harness>-<version>.<what it did>.txt`. Paths are shortened.
 

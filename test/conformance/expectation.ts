@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { evidenceHashOf } from "../../machines/liveness.ts";
+import { evidenceHashOf } from "../../machines/session/liveness.ts";
 
 /** One key of what was expected, and what came instead. */
 export interface Difference {

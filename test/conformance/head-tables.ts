@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { PullRequestFacts } from "../../machines/observations.ts";
-import { aggregate, isBlocked } from "../../machines/pull-requests.ts";
-import { displayStatus } from "../../machines/status.ts";
+import { aggregate, isBlocked } from "../../machines/session/pull-requests.ts";
+import { displayStatus } from "../../machines/session/status.ts";
 import { parsed, type Case } from "./cases.ts";
 import { isRecord, type Difference } from "./expectation.ts";
 import { T0 } from "./stage.ts";

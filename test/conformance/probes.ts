@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import type { PaneRow } from "../../adapters/terminal-panes.ts";
 import { addressOf, splitAddress } from "../../machines/ids.ts";
-import { isProbed } from "../../machines/session-record.ts";
+import { isProbed } from "../../machines/session/record.ts";
 import { terminalProbe } from "../../probes/terminals.ts";
 import { memoryDisk, memoryStore } from "../../storage/memory-store.ts";
 import { parsed, type Case } from "./cases.ts";

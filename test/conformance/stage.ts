@@ -8,7 +8,7 @@ import { Failure } from "../../machines/failures.ts";
 import { addressOf, type Address } from "../../machines/ids.ts";
 import type { JsonObject } from "../../machines/json.ts";
 import { kinds } from "../../machines/kinds.ts";
-import type { SessionContext } from "../../machines/session-record.ts";
+import type { SessionContext } from "../../machines/session/record.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { Outcome, SnapshotRow, Store } from "../../storage/store.ts";
 import { manualClock, settle } from "../support/clock.ts";

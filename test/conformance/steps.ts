@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JsonObject } from "../../machines/json.ts";
-import { counted, isOver, type SessionContext } from "../../machines/session-record.ts";
+import { counted, isOver, type SessionContext } from "../../machines/session/record.ts";
 import type { Outcome } from "../../storage/store.ts";
 import { parsed } from "./cases.ts";
 import { RecordShape, withShape } from "./record.ts";

@@ -4,9 +4,9 @@ import {
   evidenceHashOf,
   quarantine,
   type Verdict,
-} from "../../machines/liveness.ts";
-import { decideEnded, decideOpen, openEvidence } from "../../machines/pull-requests.ts";
-import { displayStatus, type Status } from "../../machines/status.ts";
+} from "../../machines/session/liveness.ts";
+import { decideEnded, decideOpen, openEvidence } from "../../machines/session/pull-requests.ts";
+import { displayStatus, type Status } from "../../machines/session/status.ts";
 import { T0 } from "./stage.ts";
 import { parsed, type Case } from "./cases.ts";
 import { equal, sameMemory, type Compare, type Difference } from "./expectation.ts";

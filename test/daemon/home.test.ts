@@ -6,7 +6,7 @@ import { fileNotes } from "../../bin/daemon/notes.ts";
 import { makeHome, readSettings, secretsOf } from "../../bin/home.ts";
 import { homeOf, readRunFile, removeRunFile, writeRunFile } from "../../bin/run-file.ts";
 import { Settings } from "../../machines/settings.ts";
-import { supervise, supervisor } from "../../machines/supervision.ts";
+import { supervise, supervisor } from "../../machines/supervision/supervision.ts";
 import { failureOf } from "../storage/failure-of.ts";
 import { tempFolder } from "../support/folder.ts";
 

@@ -1,7 +1,7 @@
 import { array, constantFrom, tuple, type Arbitrary } from "fast-check";
 import type { Kind } from "../../machines/kind.ts";
 import type { Told } from "../support/step.ts";
-import { reviewBegun } from "./review-lives.ts";
+import { reviewBegun } from "./review/lives.ts";
 import * as samples from "./samples.ts";
 
 const { done, failed, pullRequest } = samples;

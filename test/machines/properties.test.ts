@@ -1,14 +1,14 @@
 import { assert, property } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { forge } from "../../machines/forge.ts";
-import { project } from "../../machines/project.ts";
-import type { SessionContext } from "../../machines/session-record.ts";
-import { sessionKind } from "../../machines/session.ts";
-import { reviewKind } from "../../machines/review.ts";
+import { forge } from "../../machines/forge/forge.ts";
+import { project } from "../../machines/project/project.ts";
+import type { SessionContext } from "../../machines/session/record.ts";
+import { sessionKind } from "../../machines/session/session.ts";
+import { reviewKind } from "../../machines/review/review.ts";
 import { Settings } from "../../machines/settings.ts";
-import { terminal } from "../../machines/terminal.ts";
-import { workspace } from "../../machines/workspace.ts";
-import { reviewTold } from "./review-lives.ts";
+import { terminal } from "../../machines/terminal/terminal.ts";
+import { workspace } from "../../machines/workspace/workspace.ts";
+import { reviewTold } from "./review/lives.ts";
 import { machineUnderTest, namesOf, type Stepped, type Told } from "../support/step.ts";
 import {
   forgeTold,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { objectiveWays } from "../machines/objective-ways.ts";
-import { PHASES } from "../../machines/objective-record.ts";
+import { objectiveWays } from "../machines/objective/ways.ts";
+import { PHASES } from "../../machines/objective/record.ts";
 
 const PAGE = "docs/objectives.md";
 const page = readFileSync(PAGE, "utf8");

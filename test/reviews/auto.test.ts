@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { ReviewContext } from "../../machines/review-record.ts";
-import { reviewKind } from "../../machines/review.ts";
+import type { ReviewContext } from "../../machines/review/record.ts";
+import { reviewKind } from "../../machines/review/review.ts";
 import { Settings } from "../../machines/settings.ts";
-import { pull, reviewing, seen } from "../machines/review-lives.ts";
+import { pull, reviewing, seen } from "../machines/review/lives.ts";
 import { Failure } from "../../machines/failures.ts";
 import { sha } from "../support/outside.ts";
 import { HANDLE, ReviewWorld } from "../support/review-world.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { eligibilityOf, headOf, MOST_ROUNDS, planReviews } from "../../machines/review-plan.ts";
-import type { Run } from "../../machines/review-run.ts";
-import { WorkerFacts } from "../../machines/review-worker.ts";
-import { type pull, workerFacts } from "../machines/review-lives.ts";
+import { eligibilityOf, headOf, MOST_ROUNDS, planReviews } from "../../machines/review/plan.ts";
+import type { Run } from "../../machines/review/run.ts";
+import { WorkerFacts } from "../../machines/review/worker.ts";
+import { type pull, workerFacts } from "../machines/review/lives.ts";
 import { runOf, workerWith } from "../support/review-runs.ts";
 
 const approved = { state: "complete", verdict: "approved" } as const;

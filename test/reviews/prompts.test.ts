@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { feedbackMessage, reviewPrompt, TOKEN_PLACE } from "../../machines/review-prompts.ts";
+import { feedbackMessage, reviewPrompt, TOKEN_PLACE } from "../../machines/review/prompts.ts";
 import {
   defaultReviewer,
   namedReviewer,
   programOf,
   REVIEWER_HARNESSES,
   reviewerArgv,
-} from "../../machines/reviewers.ts";
-import { HARNESSES } from "../../machines/harnesses.ts";
-import { ProjectConfig } from "../../machines/project-config.ts";
+} from "../../machines/review/reviewers.ts";
+import { HARNESSES } from "../../machines/harness/harnesses.ts";
+import { ProjectConfig } from "../../machines/project/config.ts";
 import { runOf } from "../support/review-runs.ts";
 
 describe("the task of a reviewer", () => {

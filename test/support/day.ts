@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../machines/json.ts";
-import type { ObjectiveContext } from "../../machines/objective-record.ts";
+import type { ObjectiveContext } from "../../machines/objective/record.ts";
 import { MINUTE, Objectives } from "./objectives.ts";
 
 // Day

@@ -1,6 +1,6 @@
 import type { Adapter, Adapters } from "../../adapters/adapter.ts";
 import type { DirectoryLister } from "../../actors/survey.ts";
-import type { Directory } from "../../machines/collection.ts";
+import type { Directory } from "../../machines/collector/collection.ts";
 import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 

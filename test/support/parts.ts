@@ -5,7 +5,7 @@ import type {
   ChildSpec,
   SupervisorSpec,
   SupervisorState,
-} from "../../machines/supervision.ts";
+} from "../../machines/supervision/supervision.ts";
 
 import { manualClock, type ManualClock } from "./clock.ts";
 

@@ -1,6 +1,6 @@
-import type { Run } from "../../machines/review-run.ts";
-import { WorkerFacts } from "../../machines/review-worker.ts";
-import { pull, workerFacts } from "../machines/review-lives.ts";
+import type { Run } from "../../machines/review/run.ts";
+import { WorkerFacts } from "../../machines/review/worker.ts";
+import { pull, workerFacts } from "../machines/review/lives.ts";
 
 let count = 0;
 

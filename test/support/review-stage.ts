@@ -6,7 +6,7 @@ import type { Address } from "../../machines/ids.ts";
 import type { Json, JsonObject } from "../../machines/json.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { ScmObservation } from "../../machines/observations.ts";
-import { isOpen } from "../../machines/pull-requests.ts";
+import { isOpen } from "../../machines/session/pull-requests.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { JournalEntry, Outcome, SnapshotRow } from "../../storage/store.ts";
 import { settle } from "./clock.ts";

@@ -9,7 +9,7 @@ import {
   type SupervisorOrder,
   type SupervisorSpec,
   type SupervisorState,
-} from "../../machines/supervision.ts";
+} from "../../machines/supervision/supervision.ts";
 
 // Supervised world
 //

@@ -8,7 +8,7 @@ import {
   type SupervisorOrder,
   type SupervisorSpec,
   type SupervisorState,
-} from "../../machines/supervision.ts";
+} from "../../machines/supervision/supervision.ts";
 
 type Strategy = SupervisorSpec["strategy"];
 

@@ -1,0 +1,145 @@
+import { setup } from "xstate";
+import type { Birth, Kind, MachineState } from "../kind.ts";
+import type { ForgeContext } from "./jobs.ts";
+import * as commands from "./commands.ts";
+import { accepts, type ForgeEvent } from "./messages.ts";
+import * as results from "./results.ts";
+import type { Order } from "../order.ts";
+import { decides } from "../recording.ts";
+import { typed } from "../typed.ts";
+
+// Forge
+//
+// Pull requests of one repository without any server: branches looked at by git, checks run for real.
+//
+//   F1. At most one order of each sort (inspect, check, merge) is out; what comes meanwhile waits and is merged together.
+//   F2. Every change of a pull request's facts is published for its session, as any forge's probe would.
+//   F3. A result speaks of the head it was asked for; for another head it changes nothing.
+//   F4. A merge that failed leaves the pull request as it was, with the reason.
+//   F5. Checks that could not be run are tried again, then fail for that reason; nothing stays pending for ever.
+//   F6. Where checks are configured, only a head that passed them is merged.
+//   F7. A head is not merged while a reviewer asks for changes, and where the project names reviewers only once one has
+//       approved it; a decision goes with its head.
+
+const machine = setup({
+  types: {
+    context: typed<ForgeContext>(),
+    events: typed<ForgeEvent>(),
+    input: typed<Birth>(),
+    emitted: typed<Order>(),
+  },
+  actions: {
+    noteRepository: decides(commands.noteRepository),
+    openPull: decides(commands.openPull),
+    commentPull: decides(commands.commentPull),
+    reviewPull: decides(commands.reviewPull),
+    resolveComment: decides(commands.resolveComment),
+    readyPull: decides(commands.readyPull),
+    closePull: decides(commands.closePull),
+    mergePull: decides(commands.mergePull),
+    checkPull: decides(commands.checkPull),
+    claimPull: decides(commands.claimPull),
+    refuseClosed: decides(commands.refuseClosed),
+    inspectMoved: decides(results.inspectMoved),
+    inspectAgain: decides(results.inspectAgain),
+    checkAgain: decides(results.checkAgain),
+    noteInspection: decides(results.noteInspection),
+    noteChecks: decides(results.noteChecks),
+    noteMerge: decides(results.noteMerge),
+  },
+}).createMachine({
+  id: "forge",
+  description: "Pull requests of one repository, kept and checked here.",
+  context: ({ input: { id } }) => ({
+    projectId: id,
+    root: "",
+    defaultBranch: "",
+    origin: null,
+    checks: [],
+    owesReview: false,
+    env: {},
+    nextNumber: 1,
+    pulls: {},
+    jobs: {
+      inspecting: [],
+      toInspect: [],
+      inspectLater: [],
+      checking: null,
+      toCheck: [],
+      checkLater: [],
+      merging: null,
+      toMerge: [],
+    },
+  }),
+  initial: "closed",
+  on: {
+    "inspectBranches.done": { actions: "noteInspection" },
+    "inspectBranches.failed": { actions: "noteInspection" },
+    "runChecks.done": { actions: "noteChecks" },
+    "runChecks.failed": { actions: "noteChecks" },
+    "mergePullRequest.done": { actions: "noteMerge" },
+    "mergePullRequest.failed": { actions: "noteMerge" },
+    "timer.inspect": { actions: "inspectAgain" },
+    "timer.checks": { actions: "checkAgain" },
+  },
+  states: {
+    closed: {
+      description:
+        "Its project does not use it; what was asked for before is still brought to its end.",
+      on: {
+        "forge.open": { target: "serving", actions: "noteRepository" },
+        "pull.open": { actions: "refuseClosed" },
+        "pull.comment": { actions: "refuseClosed" },
+        "pull.resolve": { actions: "refuseClosed" },
+        "pull.ready": { actions: "refuseClosed" },
+        "pull.close": { actions: "refuseClosed" },
+        "pull.merge": { actions: "refuseClosed" },
+        "pull.check": { actions: "refuseClosed" },
+        "pull.claim": { actions: "refuseClosed" },
+      },
+    },
+    serving: {
+      description: "Branches are watched, checks run, pull requests opened and merged.",
+      on: {
+        "forge.open": { actions: "noteRepository" },
+        "forge.configure": { actions: "noteRepository" },
+        "forge.close": { target: "closed" },
+        "pull.open": { actions: "openPull" },
+        "pull.comment": { actions: "commentPull" },
+        "pull.review": { actions: "reviewPull" },
+        "pull.resolve": { actions: "resolveComment" },
+        "pull.ready": { actions: "readyPull" },
+        "pull.close": { actions: "closePull" },
+        "pull.merge": { actions: "mergePull" },
+        "pull.check": { actions: "checkPull" },
+        "pull.claim": { actions: "claimPull" },
+        "refs.observed": { actions: "inspectMoved" },
+      },
+    },
+  },
+});
+
+function contextOf(state: MachineState): ForgeContext {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the host hands over snapshots of this machine only
+  return state.context as ForgeContext;
+}
+
+/** A forge of before reviews were owed: none is, until its project says so. */
+function withDefaults(state: MachineState): MachineState {
+  return { ...state, context: { ...contextOf(state), owesReview: false } };
+}
+
+/** `forge/<project>`: the pull requests of one repository. */
+export const forge: Kind = {
+  name: "forge",
+  description: "The pull requests of one repository",
+  version: 2,
+  migrations: { 1: withDefaults },
+  machine,
+  accepts,
+  creates: ["forge.open"],
+  summarize: (state) => {
+    const { root, pulls } = contextOf(state);
+    return { root, pulls: Object.keys(pulls).length };
+  },
+};

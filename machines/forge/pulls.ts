@@ -1,0 +1,235 @@
+import type { Trouble } from "../children.ts";
+import type { Check, EffectResult } from "../effects.ts";
+import type { JsonObject } from "../json.ts";
+import type { PullRequestFacts } from "../observations.ts";
+
+// Pulls
+//
+// Pull requests of the local forge as records, and what each fact makes of one. Pure.
+//
+//   G1. A function gives back the very same record when nothing about it changed.
+//   G2. A result for another head than the present one changes nothing.
+//   G3. A pull request that ended stays as it ended.
+//   G4. Where reviews are owed, a head without a verdict is `required`; a verdict holds for its own head only.
+
+export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
+  readonly author: string;
+  readonly session?: string;
+  readonly body: string;
+  readonly baseSha: string | null;
+  /** Its present head was seen with commits that its base did not have. */
+  readonly wasAhead: boolean;
+  /** So often the checks of its present head could not be run. */
+  readonly checkRounds: number;
+  readonly merging: boolean;
+  readonly mergeSha: string | null;
+  /** What could not be done with it last. */
+  readonly trouble: Trouble | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+};
+
+type Inspected = EffectResult<"inspectBranches">["pulls"][number];
+type Checked = EffectResult<"runChecks">["checks"];
+
+// An observation must fit into one message of the bus with room to spare.
+const OBSERVATION_CHARS = 400_000;
+const OBSERVED_PULLS = 50;
+const OBSERVED_COMMENTS = 50;
+const OBSERVED_TEXT = 4_096;
+
+/** Whether it is neither merged nor closed. */
+export function isLive(pull: Pull): boolean {
+  return pull.state === "draft" || pull.state === "open";
+}
+
+/** What git says of its branches. `hasChecks`: the new head is to be checked; `owesReview`: and to be reviewed. */
+export function inspected(
+  pull: Pull,
+  found: Inspected,
+  { at, hasChecks, owesReview }: { at: number; hasChecks: boolean; owesReview: boolean },
+): Pull {
+  if (!isLive(pull)) return pull;
+  const { headSha, baseSha } = found;
+  if (headSha !== null && headSha !== pull.headSha) {
+    const ci: Pull["ci"] = { state: hasChecks ? "pending" : "none" };
+    const standing = { headSha, baseSha, mergeable: found.mergeable, wasAhead: !found.contained };
+    const unreviewed = withoutReview(pull, owesReview);
+    return { ...unreviewed, ...standing, ci, checkRounds: 0, trouble: null, updatedAt: at };
+  }
+  if (found.contained && pull.wasAhead && !pull.merging) {
+    return ended(pull, { state: "merged", mergeSha: baseSha, at });
+  }
+  return stoodStill(pull, found, at);
+}
+
+/** The head is where it was, or gone; only what is around it may be new. */
+function stoodStill(pull: Pull, { headSha, baseSha, ...found }: Inspected, at: number): Pull {
+  const mergeable = headSha === null ? null : found.mergeable;
+  const wasAhead = pull.wasAhead || (headSha !== null && !found.contained);
+  const isSame =
+    mergeable === pull.mergeable &&
+    baseSha === pull.baseSha &&
+    wasAhead === pull.wasAhead &&
+    pull.trouble === null;
+  return isSame ? pull : { ...pull, baseSha, mergeable, wasAhead, trouble: null, updatedAt: at };
+}
+
+/** Begins the id of every comment that a review posted. */
+export const REVIEW_COMMENT = "review-";
+// As many as a pull request may have of all sorts.
+const MOST_COMMENTS = 200;
+
+/** What a reviewer says of its present head: a comment, and a decision that holds for this head (G2). */
+export function reviewed(
+  pull: Pull,
+  review: {
+    readonly headSha: string;
+    readonly verdict: "approved" | "changes_requested";
+    readonly body: string;
+    readonly runId: string;
+    readonly author: string;
+    readonly at: number;
+  },
+): Pull {
+  const { headSha, verdict, body, runId, author, at } = review;
+  const id = `${REVIEW_COMMENT}${runId}`;
+  const isKnown = pull.comments.some((comment) => comment.id === id);
+  if (!isLive(pull) || pull.headSha !== headSha || isKnown) return pull;
+  const name = `${author} (review)`;
+  const resolved = verdict === "approved";
+  const text = body.trim() === "" ? verdict : body;
+  const others = pull.comments.map((comment) =>
+    comment.author === name ? { ...comment, resolved: true } : comment,
+  );
+  const said = { id, author: name, isBot: true, body: text, resolved };
+  const comments = [...others, said].slice(-MOST_COMMENTS);
+  const asksForChanges = comments.some((one) => one.id.startsWith(REVIEW_COMMENT) && !one.resolved);
+  const reviewDecision = asksForChanges ? "changes_requested" : "approved";
+  return { ...pull, comments, reviewDecision, updatedAt: at };
+}
+
+/** A new head was not reviewed yet: what reviewers said of the one before is settled by it. */
+function withoutReview(pull: Pull, owesReview: boolean): Pull {
+  const comments = pull.comments.map((comment) =>
+    comment.id.startsWith(REVIEW_COMMENT) && !comment.resolved
+      ? { ...comment, resolved: true }
+      : comment,
+  );
+  return { ...pull, comments, reviewDecision: undecided(owesReview) };
+}
+
+/** What is said of a head that nobody has judged (G4). */
+export function undecided(owesReview: boolean): "required" | "none" {
+  return owesReview ? "required" : "none";
+}
+
+/** The same pull request where reviews are owed from now on, or not any more (G1, G4). */
+export function owing(pull: Pull, owesReview: boolean): Pull {
+  const isJudged = pull.reviewDecision !== "none" && pull.reviewDecision !== "required";
+  const reviewDecision = undecided(owesReview);
+  if (!isLive(pull) || isJudged || pull.reviewDecision === reviewDecision) return pull;
+  return { ...pull, reviewDecision };
+}
+
+/** What the checks of one head said (G2). */
+export function checked(
+  pull: Pull,
+  { headSha, checks, at }: { headSha: string; checks: Checked; at: number },
+): Pull {
+  if (!isLive(pull) || pull.headSha !== headSha) return pull;
+  const failing = checks
+    .filter((check) => !check.passed)
+    .map(({ name, logTail }) => ({ name, logTail: logTail.slice(-OBSERVED_TEXT) }));
+  const ci: Pull["ci"] =
+    failing.length > 0
+      ? { state: "failing", failing }
+      : { state: checks.length > 0 ? "passing" : "none" };
+  return { ...pull, ci, checkRounds: 0, trouble: null, updatedAt: at };
+}
+
+/** Its checks could not be run: it waits for another round, and after the last one that counts as a failure. */
+export function uncheckable(pull: Pull, trouble: Trouble, mostRounds: number): Pull {
+  const checkRounds = pull.checkRounds + 1;
+  if (checkRounds < mostRounds) return { ...pull, checkRounds, trouble };
+  const told = `The checks could not be run, ${checkRounds} times. ${trouble.code}: ${trouble.message}`;
+  const failing = [{ name: "checks could not be run", logTail: told.slice(0, OBSERVED_TEXT) }];
+  const ci = { state: "failing" as const, failing };
+  return { ...pull, checkRounds, ci, trouble, updatedAt: trouble.at };
+}
+
+/** Merged or closed, for good (G3). */
+export function ended(
+  pull: Pull,
+  { state, mergeSha, at }: { state: "merged" | "closed"; mergeSha: string | null; at: number },
+): Pull {
+  if (!isLive(pull)) return pull;
+  return { ...pull, state, mergeSha, merging: false, trouble: null, updatedAt: at };
+}
+
+/** Why it cannot be merged now; undefined when it can be tried. `unreviewed`: a person does without the review it owes. */
+export function mergeObstacle(
+  pull: Pull,
+  checks: readonly Check[],
+  unreviewed: boolean,
+): string | undefined {
+  if (pull.state === "draft") return "it is a draft";
+  if (pull.headSha === "") return `its branch ${pull.headRef} was not seen yet`;
+  if (pull.mergeable === false) return `it conflicts with ${pull.baseRef}`;
+  if (pull.reviewDecision === "changes_requested") return "its review asks for changes";
+  if (pull.reviewDecision === "required" && !unreviewed) return "its head was not reviewed yet";
+  return checks.length === 0 ? undefined : checksObstacle(pull.ci, checks);
+}
+
+function checksObstacle(
+  { state, failing = [] }: Pull["ci"],
+  checks: readonly Check[],
+): string | undefined {
+  if (state === "failing") return `its checks fail: ${namesOf(failing)}`;
+  return state === "pending" ? `its checks have not passed yet: ${namesOf(checks)}` : undefined;
+}
+
+function namesOf(named: readonly { readonly name: string }[]): string {
+  return named.map(({ name }) => name).join(", ");
+}
+
+/** `ao.obs.scm` of one session: its pulls, live ones first, newest first, as many as fit, and what was given away. */
+export function scmObservation(
+  pulls: readonly Pull[],
+  session: string,
+  released: readonly string[],
+): JsonObject {
+  const prs: JsonObject[] = [];
+  let room = OBSERVATION_CHARS;
+  const mine = pulls
+    .filter((pull) => pull.session === session)
+    .toSorted((a, b) => Number(isLive(b)) - Number(isLive(a)) || b.number - a.number);
+  for (const pull of mine.slice(0, OBSERVED_PULLS)) {
+    const facts = factsOf(pull);
+    room -= JSON.stringify(facts).length;
+    if (room < 0) break;
+    prs.push(facts);
+  }
+  return { fetched: true, prs, ...(released.length > 0 && { released }) };
+}
+
+function factsOf(pull: Pull): JsonObject {
+  const { url, number, title, state, headSha, headRef, baseRef, ci } = pull;
+  const { reviewDecision, comments, mergeable, updatedAt } = pull;
+  return {
+    url,
+    number,
+    title,
+    state,
+    headSha,
+    headRef,
+    baseRef,
+    ci,
+    reviewDecision,
+    comments: comments
+      .slice(-OBSERVED_COMMENTS)
+      .map((comment) => ({ ...comment, body: comment.body.slice(0, OBSERVED_TEXT) })),
+    mergeable,
+    updatedAt,
+  };
+}

@@ -1,0 +1,70 @@
+import { isEnded, type ObjectiveContext, type ObjectiveLimits, type Worker } from "./record.ts";
+
+// Objective leases
+//
+// How long the silence of a worker counts as progress, and when its manager is told that it rests. Rules W of
+// `objective-workers.ts`.
+
+/** Whoever gives slots says at once what a worker waits for, and again when that changes. */
+const SLOT_ASK_EVERY_MS = 300_000;
+const LEASE_MS = { waiting: 86_400_000, idle: 7_200_000, asking: 86_400_000 } as const;
+
+/** Whether a task counts as progress at `at`, and until when without another sign. */
+export function leaseOf(
+  worker: Worker,
+  limits: ObjectiveLimits,
+): { readonly until: number; readonly doing: string } | undefined {
+  if (isEnded(worker)) return undefined;
+  const { state, evidenceAt, reason, facts } = worker;
+  if (state === "running") return { until: evidenceAt + limits.workerLeaseMs, doing: "works" };
+  if (state === "starting") return { until: evidenceAt + limits.startMs, doing: "is starting" };
+  const limitedUntil = facts?.limitedUntil ?? null;
+  if (limitedUntil !== null) {
+    return { until: limitedUntil + LEASE_MS.idle, doing: "waits for a limit of its harness" };
+  }
+  if (state === "idle") {
+    const until = Math.max(evidenceAt, facts?.activity.since ?? 0) + LEASE_MS.idle;
+    return { until, doing: "rests without a result" };
+  }
+  if (state === "asking")
+    return { until: evidenceAt + LEASE_MS.asking, doing: "waits for a person" };
+  return { until: evidenceAt + LEASE_MS.waiting, doing: reason };
+}
+
+/** When the plan must be looked at again at the latest. */
+export function workersNextAt(
+  { workers }: ObjectiveContext,
+  limits: ObjectiveLimits,
+  at: number,
+): number | null {
+  const times = workers.flatMap((worker) => {
+    const lease = leaseOf(worker, limits);
+    const told = idleToldAt(worker, limits);
+    const asked = worker.slot === "wanted" ? slotAskAt(worker) : null;
+    return [
+      ...(asked === null ? [] : [asked]),
+      ...(lease === undefined ? [] : [lease.until]),
+      ...(told === null ? [] : [told]),
+    ];
+  });
+  const ahead = times.filter((time) => time > at);
+  return ahead.length === 0 ? null : Math.min(...ahead);
+}
+
+/** When the manager is told that a worker rests without a result; null when it was, or need not be. */
+export function idleToldAt(worker: Worker, limits: ObjectiveLimits): number | null {
+  const since = worker.facts?.activity.since ?? null;
+  if (worker.state !== "idle" || worker.isGuest || since === null) return null;
+  const hasOpenPull = worker.facts?.pulls.some(
+    ({ state }) => state === "open" || state === "draft",
+  );
+  const isLimited = (worker.facts?.limitedUntil ?? null) !== null;
+  if (worker.toldIdleAt === since || hasOpenPull === true || isLimited) return null;
+  return Math.max(since, worker.evidenceAt) + limits.idleAfterMs * 2;
+}
+
+/** When a task that waits is asked for a slot, once more where it was before; null when it has one or needs none. */
+export function slotAskAt({ state, slot, slotAskedAt }: Worker): number | null {
+  if (state !== "waiting" || slot === "held") return null;
+  return slot === "none" ? 0 : (slotAskedAt ?? 0) + SLOT_ASK_EVERY_MS;
+}

@@ -1,0 +1,400 @@
+import { splitAddress } from "../ids.ts";
+import type { MemberSeen } from "../session/member.ts";
+import { canceled, commanded, type Command } from "./commands.ts";
+import {
+  arrived,
+  isListening,
+  sending,
+  settledSending,
+  toManager,
+  waitingItems,
+  wentAstray,
+  withDelivery,
+} from "./inbox.ts";
+import {
+  managerDue,
+  managerEnded,
+  managerSeen,
+  respawned,
+  stopped,
+  supervised,
+} from "./manager.ts";
+import type { ObjectiveEvent, ObjectiveEventNamed } from "./protocol.ts";
+import { withPullNews } from "./pulls.ts";
+import { answered, answerSettled, closed, decisionOf, escalated } from "./questions.ts";
+import {
+  quiet,
+  chained,
+  type ObjectiveContext,
+  type ObjectiveLimits,
+  type ObjectiveStep,
+} from "./record.ts";
+import { standingOf, verdictOf, wakeAt, type Verdict } from "./standing.ts";
+import {
+  endedAs,
+  slotGranted,
+  slotWaiting,
+  withAskers,
+  workersDue,
+  workerSeen,
+  withStarts,
+} from "./workers.ts";
+import { limitNews } from "./limits.ts";
+import { closedAgain, unclosed, withReleases } from "./releases.ts";
+import type { Order } from "../order.ts";
+import { poked, pokeArrived, pokesJudged } from "./poke.ts";
+import { pokeText } from "./poke-text.ts";
+import { forgiven, type Cause } from "../supervision/supervision.ts";
+
+// Objective step
+//
+// The whole answer of an objective to one message. Pure.
+//
+//   E-1. Whatever came, the record is then settled: what can be done now is ordered in the same step, where it stands is
+//        worked out anew, and the one timer is armed for the next look.
+//   E-2. `revision` grows by one with every step that changes the record, and by none otherwise.
+//   E-3. After its end an objective only takes note.
+
+type Decide = { readonly limits: ObjectiveLimits; readonly at: number };
+
+/** The next context and what to order. */
+export function stepObjective(
+  context: ObjectiveContext,
+  event: ObjectiveEvent,
+  limits: ObjectiveLimits,
+): ObjectiveStep {
+  const told = answer(context, event, limits);
+  const isLook = event.type === "timer.next" || event.type === "objective.audit";
+  if (told.context === context && !isLook) return told;
+  const { at } = event;
+  const settled = settle(context, told, { limits, at });
+  if (settled.context === context) return settled;
+  return {
+    context: { ...settled.context, revision: context.revision + 1, updatedAt: at },
+    orders: settled.orders,
+  };
+}
+
+function isCommand(event: ObjectiveEvent): event is Command {
+  return event.type.startsWith("objective.") && event.type !== "objective.audit";
+}
+
+function answer(
+  context: ObjectiveContext,
+  event: ObjectiveEvent,
+  limits: ObjectiveLimits,
+): ObjectiveStep {
+  if (isCommand(event)) return commanded(context, event, limits);
+  switch (event.type) {
+    case "member.seen":
+      return memberSeen(context, event);
+    case "member.refused":
+      return memberLost(context, {
+        id: event.data.sessionId,
+        cause: "launch",
+        why: event.data.message,
+        at: event.at,
+      });
+    case "slot.granted":
+      return slotGranted(context, event.data.worker, event.at);
+    case "slot.waiting":
+      return quiet(slotWaiting(context, event));
+    case "question.answered":
+      return questionAnswered(context, event);
+    case "question.canceled":
+      return questionCanceled(context, event);
+    case "mail.undeliverable":
+      return mailDied(context, event);
+    case "child.quarantined":
+      return memberLost(context, {
+        id: idOf(event),
+        cause: "crash",
+        why: "its actor is quarantined",
+        at: event.at,
+      });
+    case "timer.next":
+      return quiet({ ...context, wakeAt: null });
+    case "objective.audit":
+      return audited(context, event, limits);
+  }
+  return event satisfies never;
+}
+
+function idOf({ from }: { readonly from?: ObjectiveEvent["from"] }): string {
+  return from === undefined ? "" : splitAddress(from).id;
+}
+
+/** A session of the objective, or one that a person gave to it. */
+function memberSeen(
+  context: ObjectiveContext,
+  event: ObjectiveEventNamed<"member.seen">,
+): ObjectiveStep {
+  const id = idOf(event);
+  const { at } = event;
+  const { facts, receipts } = event.data;
+  const isManager = /-m\d+$/.test(id) && facts.kind === "manager";
+  const seen = isManager
+    ? managerSeen(context, { id, facts, at })
+    : chained(workerSeen(context, { id, facts, at }), (so) => closedAgain(so, { id, facts }));
+  const settled = receipts.reduce<ObjectiveStep>(
+    (step, receipt) => chained(step, (so) => receiptSeen(so, receipt, at)),
+    seen,
+  );
+  const known = { ...settled, orders: [...settled.orders, ...limitNews(context, id, facts)] };
+  if (facts.ended === null || isManager) return known;
+  return chained(known, (so) => closed(so, ({ asker }) => asker === id));
+}
+
+function receiptSeen(
+  context: ObjectiveContext,
+  receipt: MemberSeen["receipts"][number],
+  at: number,
+): ObjectiveStep {
+  const over = settledSending(context, receipt);
+  if (over === undefined) return quiet(context);
+  const isThere = receipt.state === "delivered";
+  return sendingOver(over.context, { sending: over.sending, isThere, at });
+}
+
+function sendingOver(
+  context: ObjectiveContext,
+  {
+    sending: over,
+    isThere,
+    at,
+  }: { sending: ObjectiveContext["sendings"][number]; isThere: boolean; at: number },
+): ObjectiveStep {
+  const isManagers = over.to === context.manager.sessionId;
+  const deliveredAt = isThere && isManagers ? at : context.manager.deliveredAt;
+  const known = { ...context, manager: { ...context.manager, deliveredAt } };
+  switch (over.what) {
+    case "items":
+      if (!isThere) {
+        const astray = { ...known, manager: { ...known.manager, astrayAt: at } };
+        return quiet(wentAstray(astray, over.ref));
+      }
+      return quiet(withWork(arrived(known, over.ref)));
+    case "poke":
+      return quiet(pokeArrived(known, isThere));
+    case "answer":
+      return answerSettled(known, { id: over.question ?? "", isThere, at });
+    case "word":
+      break;
+  }
+  if (isThere) return quiet(known);
+  const text = `Your message did not reach ${over.to}: it could not be typed into its terminal.`;
+  return toManager(known, { from: "worker", text, at });
+}
+
+/** It was told something new: an end after that is no waste. */
+function withWork(context: ObjectiveContext): ObjectiveContext {
+  return { ...context, manager: { ...context.manager, hasWorked: true } };
+}
+
+/** A session that could not be ordered, or whose actor cannot go on. */
+function memberLost(
+  context: ObjectiveContext,
+  { id, cause, why, at }: { id: string; cause: Cause; why: string; at: number },
+): ObjectiveStep {
+  if (id === context.manager.sessionId) return managerEnded(context, { cause, at });
+  const worker = context.workers.find((each) => each.id === id);
+  if (worker === undefined || worker.endedAt !== null || context.end !== null)
+    return quiet(context);
+  return endedAs(context, { worker, state: "failed", reason: why.slice(0, 300), evidence: [], at });
+}
+
+function mailDied(
+  context: ObjectiveContext,
+  { data, at }: ObjectiveEventNamed<"mail.undeliverable">,
+): ObjectiveStep {
+  const { id } = splitAddress(data.to);
+  if (data.name === "session.send") {
+    const lost = context.sendings.find(({ to }) => to === id);
+    if (lost === undefined) return quiet(context);
+    const sendings = context.sendings.filter((each) => each !== lost);
+    return sendingOver({ ...context, sendings }, { sending: lost, isThere: false, at });
+  }
+  if (
+    data.name === "session.kill" &&
+    context.manager.stopping !== null &&
+    id === context.manager.sessionId
+  ) {
+    return managerEnded(context, { cause: context.manager.stopping.cause, at });
+  }
+  if (data.name === "session.kill") return quiet(unclosed(context, id));
+  if (data.name !== "project.spawn") return quiet(context);
+  return ordersLost(context, { why: data.message, at });
+}
+
+/** The project cannot be told: whatever was ordered of it and never seen is lost. */
+function ordersLost(
+  context: ObjectiveContext,
+  { why, at }: { why: string; at: number },
+): ObjectiveStep {
+  const workers = context.workers.filter(
+    ({ state, facts }) => state === "starting" && facts === null,
+  );
+  const lost = workers.map(({ id }) => id);
+  const { manager } = context;
+  const ids =
+    manager.facts === null && manager.sessionId !== null ? [...lost, manager.sessionId] : lost;
+  return ids.reduce<ObjectiveStep>(
+    (step, id) => chained(step, (so) => memberLost(so, { id, cause: "launch", why, at })),
+    quiet(context),
+  );
+}
+
+function questionAnswered(
+  context: ObjectiveContext,
+  event: ObjectiveEventNamed<"question.answered">,
+): ObjectiveStep {
+  const id = idOf(event);
+  const { at } = event;
+  const { answer: text } = event.data;
+  const step = answered(context, { id, answer: text, at });
+  if (step.context === context || context.escalation?.questionId !== id) return step;
+  return chained(step, (so) => decided({ ...so, escalation: null }, text, at));
+}
+
+/** The person decided what becomes of an objective that was escalated. */
+function decided(context: ObjectiveContext, text: string, at: number): ObjectiveStep {
+  const decision = decisionOf(text);
+  if (decision.type === "cancel") {
+    const { context: over, orders } = canceled(context, at);
+    return { context: over, orders: orders.filter(({ type }) => type !== "reply") };
+  }
+  const { prompt } = context;
+  const isNew = decision.type === "rescope" && decision.text !== "";
+  const scoped: ObjectiveContext = {
+    ...context,
+    useless: 0,
+    shaken: 0,
+    prompt: isNew ? `${prompt}\n\nRe-scoped by a person:\n${decision.text}`.slice(-65_536) : prompt,
+  };
+  const told =
+    decision.text === ""
+      ? quiet(scoped)
+      : toManager(scoped, { from: "person", text: decision.text, at });
+  const supervisor = ABNORMAL.reduce(forgiven, told.context.supervisor);
+  return chained({ ...told, context: { ...told.context, supervisor } }, (so) =>
+    so.supervisor.phase === "escalated" ? supervised(so, { type: "start", at }) : quiet(so),
+  );
+}
+
+const ABNORMAL: readonly Cause[] = ["crash", "infra", "launch", "no_progress"];
+
+/** A person closed the question without an answer. */
+function questionCanceled(
+  context: ObjectiveContext,
+  event: ObjectiveEventNamed<"question.canceled">,
+): ObjectiveStep {
+  const id = idOf(event);
+  const { at } = event;
+  const { context: known } = closed(context, (question) => question.id === id);
+  // The cooldown keeps a question that is closed again and again from being asked as often.
+  const isEscalation = context.escalation?.questionId === id;
+  return quiet(isEscalation ? { ...known, actedAt: at } : known);
+}
+
+/** The tick found this objective overdue: its timer was lost if it is not what wakes it (S1). */
+function audited(
+  context: ObjectiveContext,
+  { at }: ObjectiveEventNamed<"objective.audit">,
+  limits: ObjectiveLimits,
+): ObjectiveStep {
+  if (context.end !== null) return quiet(context);
+  const isLost = context.wakeAt === null || context.wakeAt + limits.tickMs < at;
+  const known = { ...context, auditedAt: at };
+  if (!isLost) return quiet(known);
+  const data = { objective: context.id, what: "timer" };
+  return {
+    context: { ...known, wakeAt: null, repairs: context.repairs + 1 },
+    orders: [{ type: "mail", to: "supervisor/root", name: "root.repaired", data }],
+  };
+}
+
+/** All that follows from a message, until nothing more can be done now (E-1). */
+function settle(
+  before: ObjectiveContext,
+  told: ObjectiveStep,
+  { limits, at }: Decide,
+): ObjectiveStep {
+  if (told.context.end !== null) return withTimer(standing(told, { limits, at }), { limits, at });
+  let step = chained(told, (so) => quiet(withAskers(so, at)));
+  step = chained(step, (so) => managerDue(so, limits, at));
+  step = chained(step, (so) => workersDue(so, limits, at));
+  step = chained(step, (so) => withPullNews(before, so, at));
+  step = chained(step, (so) => withoutNeed(so));
+  step = chained(step, (so) => withStarts(so, at));
+  step = chained(step, (so) => withDelivery(so, at));
+  step = chained(step, (so) => withReleases(so, limits, at));
+  step = chained(step, (so) => acted(so, { limits, at }));
+  return withTimer(standing(step, { limits, at }), { limits, at });
+}
+
+/** An escalation that its manager answered by getting on is over. */
+function withoutNeed(context: ObjectiveContext): ObjectiveStep {
+  const { escalation, supervisor, pokes, progress } = context;
+  const last = pokes.at(-1);
+  if (escalation === null || supervisor.phase === "escalated" || last === undefined)
+    return quiet(context);
+  if (progress <= last.progress) return quiet(context);
+  return closed(context, ({ id }) => id === escalation.questionId);
+}
+
+function acted(context: ObjectiveContext, { limits, at }: Decide): ObjectiveStep {
+  const first = verdictOf(context, limits, at);
+  const judged = first.isResting ? pokesJudged(context) : context;
+  const verdict = judged === context ? first : verdictOf(judged, limits, at);
+  return carriedOut(judged, verdict, at);
+}
+
+function carriedOut(context: ObjectiveContext, { act, after }: Verdict, at: number): ObjectiveStep {
+  switch (act) {
+    case "poke":
+      return pokeSent(context, { after, at });
+    case "restart": {
+      const shaken = { ...context, shaken: context.shaken + 1, useless: 0 };
+      return stopped(shaken, { cause: "no_progress", at });
+    }
+    case "escalate":
+      return escalated({ ...context, actedAt: at }, { cause: causeOf(context), at });
+    case "respawn":
+      return respawned(context, at);
+    case null:
+      break;
+  }
+  return quiet(context);
+}
+
+/** Why a person is asked: what the supervisor gave up on, or pokes that nobody answered. */
+function causeOf({ supervisor, lives }: ObjectiveContext): Cause {
+  return supervisor.phase === "escalated" ? (lives.at(-1)?.cause ?? "crash") : "no_progress";
+}
+
+function pokeSent(
+  context: ObjectiveContext,
+  { after, at }: { after: Verdict["after"]; at: number },
+): ObjectiveStep {
+  if (!isListening(context) || waitingItems(context).length > 0) return quiet(context);
+  const text = pokeText(context);
+  const sent = sending(poked(context, { after, at }), { what: "poke", text, at });
+  return { context: sent.context, orders: [sent.order.mail] };
+}
+
+function standing({ context, orders }: ObjectiveStep, { limits, at }: Decide): ObjectiveStep {
+  const now = standingOf(context, verdictOf(context, limits, at), at);
+  return { context: now === context.standing ? context : { ...context, standing: now }, orders };
+}
+
+// A time that has passed and asks for nothing must not wake the objective at once, again and again.
+const AT_LEAST_MS = 1_000;
+
+function withTimer({ context, orders }: ObjectiveStep, { limits, at }: Decide): ObjectiveStep {
+  const time = wakeAt(context, { limits, at });
+  const due = time !== null && time <= at ? at + AT_LEAST_MS : time;
+  if (due === context.wakeAt) return { context, orders };
+  const order: Order =
+    due === null ? { type: "cancel", name: "next" } : { type: "arm", name: "next", dueAt: due };
+  return { context: { ...context, wakeAt: due }, orders: [...orders, order] };
+}
