@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { withWholeLines } from "../../adapters/terminal-screens.ts";
 import { tmuxWorld, type TmuxWorld } from "./tmux-world.ts";
 import { eventually } from "../support/eventually.ts";
 
@@ -33,4 +34,39 @@ it("looks once more when a pane goes away while it looks (C1)", async () => {
   const looking = world.terminals.screens(["mer-1", "mer-2"]);
   await world.destroy({ terminal: "mer-1" });
   expect([...(await looking).keys()]).toContain("mer-2");
+});
+
+it("brings a line whole that the terminal broke (C2)", async () => {
+  const world = tmuxWorld();
+  const line = Array.from({ length: 60 }, (_, n) => `word-${n}`).join(" ");
+  await says(world, "mer-1", line);
+  await eventually(async () =>
+    expect((await world.terminals.screens(["mer-1"])).get("mer-1")?.trim()).toBe(line),
+  );
+});
+
+it.each([
+  {
+    title: "joins what a program broke at its edge",
+    screen: "⏺ I mended the test and\n  pushed it.\n\n",
+    is: "⏺ I mended the test and pushed it.\n\n",
+  },
+  { title: "leaves lines that end by themselves", screen: "one\ntwo", is: "one\ntwo" },
+  {
+    title: "leaves what begins anew",
+    screen: "⏺ I mended the test yes.\n⏺ Then I slept.\n1. a b",
+    is: "⏺ I mended the test yes.\n⏺ Then I slept.\n1. a b",
+  },
+  {
+    title: "leaves the frame",
+    screen: "╭────────────────────────╮\n│ Delete it and go on?   │\nyes",
+    is: "╭────────────────────────╮\n│ Delete it and go on?   │\nyes",
+  },
+  {
+    title: "goes on behind a line that the terminal broke",
+    screen: `${"x".repeat(26)} and so it is quite long\nnow it ends`,
+    is: `${"x".repeat(26)} and so it is quite long now it ends`,
+  },
+])("$title (C2)", ({ screen, is }) => {
+  expect(withWholeLines(screen, 26)).toBe(is);
 });
