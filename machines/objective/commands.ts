@@ -296,18 +296,11 @@ function ended(
     quiet(over),
   );
   const step = chained(workers, (so) => closed(so, () => true));
-  return {
-    context: step.context,
-    orders: [...step.orders, ...membersOf(context).map((id) => killOrder(id, "cleanup"))],
+  // Those that may still have a process or a worktree.
+  const live = context.workers.filter(({ facts, slot }) => facts !== null || slot === "held");
+  const told = {
+    ...step,
+    orders: [...step.orders, ...live.map(({ id }) => killOrder(id, "cleanup"))],
   };
-}
-
-/** The sessions of an objective that may still have a process or a worktree. */
-function membersOf({ workers, manager, supervisor }: ObjectiveContext): string[] {
-  const live = workers.filter(({ facts, slot }) => facts !== null || slot === "held");
-  const hasManager = supervisor.children.some(({ state }) =>
-    ["starting", "running", "stopping"].includes(state),
-  );
-  const ids = live.map(({ id }) => id);
-  return manager.sessionId === null || !hasManager ? ids : [...ids, manager.sessionId];
+  return chained(told, (so) => supervised(so, { type: "stop", at }));
 }

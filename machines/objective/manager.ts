@@ -148,9 +148,19 @@ export function managerSeen(
   const step = isFirst
     ? supervised(arrived(seen, promptRef(epoch)), { type: "child.started", id: MANAGER, epoch, at })
     : quiet(seen);
-  if (facts.ended === null) return step;
+  if (facts.ended === null)
+    return chained(step, (so) => lateEnded(so, { id, before: manager.facts }));
   const cause = facts.ended;
   return chained(step, (so) => managerEnded(so, { cause, at }));
+}
+
+/** A session that is heard of first when its objective has ended: the order to close it was quicker than it. */
+function lateEnded(
+  context: ObjectiveContext,
+  { id, before }: { id: string; before: Facts | null },
+): ObjectiveStep {
+  const isLate = context.end !== null && before === null;
+  return { context, orders: isLate ? [killOrder(id, "cleanup")] : [] };
 }
 
 /** The manager did something that brings the objective on. */
@@ -176,8 +186,7 @@ export function managerEnded(
   context: ObjectiveContext,
   { cause: said, at }: { cause: Cause; at: number },
 ): ObjectiveStep {
-  // With its objective it was told to end: that is no death, and nobody takes its place.
-  if (context.end !== null) return quiet(context);
+  if (context.end !== null) return stoppedWithAll(context, at);
   const { manager } = context;
   const child = context.supervisor.children.find(({ id }) => id === MANAGER);
   const isLive =
@@ -200,6 +209,15 @@ export function managerEnded(
   const step = supervised(lost, { type: "child.exited", id: MANAGER, epoch, cause, at });
   // Nobody goes on in its worktree; what it committed there stays on its branch, and what it did not keeps the worktree.
   return { context: step.context, orders: [killOrder(life.sessionId, "cleanup"), ...step.orders] };
+}
+
+/** With its objective it was told to end: that is no death, and nobody takes its place. */
+function stoppedWithAll(context: ObjectiveContext, at: number): ObjectiveStep {
+  const { manager, supervisor: before } = context;
+  // An objective that ended before its supervisor was told so would replace it.
+  if (before.phase !== "stopping") return quiet(context);
+  const known = { ...context, manager: { ...manager, stopping: null } };
+  return supervised(known, { type: "child.stopped", id: MANAGER, epoch: manager.epoch, at });
 }
 
 /** What an end costs (G2). A person's kill is a clean end here: the objective is still wanted. */

@@ -218,7 +218,9 @@ export function workerSeen(
   if (known === undefined) return guestSeen(context, { id, facts, at });
   const seen = withFacts(known, facts, { at, isAsker: isAsker(context, id) });
   const told = withWorker(context, seen);
-  if (isEnded(known)) return quiet(told);
+  // The order to close it was quicker than its session.
+  const isLate = known.facts === null && facts.ended === null;
+  if (isEnded(known)) return { context: told, orders: isLate ? [killOrder(id, "cleanup")] : [] };
   const verdict = verdictOn(seen);
   if (verdict !== undefined) return endedAs(told, { worker: seen, ...verdict, at });
   const moved = seen.startedAt !== known.startedAt || seen.state !== known.state;

@@ -210,61 +210,6 @@ describe("a worker", () => {
   });
 });
 
-describe("done", () => {
-  it("orcha-059, orcha-060: is refused while a pull request is open, naming it, and accepted when it is merged", async () => {
-    const { w, id } = await driven();
-    const worker = await w.worker(id);
-    await w.pulls(worker, pull({ number: 7 }));
-    await w.reports(worker);
-    const refused = await w.does(id, "done", { summary: "All there." });
-    expect(refused).toMatchObject({
-      type: "refused",
-      code: "WORK_IS_OPEN",
-    });
-    expect(JSON.stringify(refused)).toContain("#7");
-    await w.pulls(worker, pull({ number: 7, state: "merged" }));
-    expect(await w.does(id, "done", { summary: "All there." })).toMatchObject({ type: "applied" });
-    expect([w.phase(id), w.context(id).end?.summary]).toEqual(["done", "All there."]);
-  });
-
-  it("orcha-331, S22: is refused while a worker runs, naming it", async () => {
-    const { w, id } = await driven();
-    const worker = await w.worker(id);
-    expect(await w.does(id, "done", { summary: "s" })).toMatchObject({
-      code: "WORK_IS_OPEN",
-    });
-    await w.does(id, "stop", { worker });
-    expect(await w.does(id, "done", { summary: "s" })).toMatchObject({ type: "applied" });
-  });
-
-  it("orcha-132: is final", async () => {
-    const { w, id } = await driven();
-    await w.does(id, "done", { summary: "s" });
-    for (const type of ["worker", "send", "ask", "note", "plan"])
-      expect(
-        await w.ask(`objective/${id}`, `objective.${type}`, {
-          title: "T",
-          prompt: "P",
-          text: "t",
-          question: "q",
-          items: [],
-        }),
-      ).toMatchObject({ code: "OBJECTIVE_ENDED" });
-    await w.pass(HOUR);
-    expect([w.phase(id), w.managers(id).length]).toEqual(["done", 1]);
-  });
-
-  it("ends everything that it ran, and gives every slot back", async () => {
-    const { w, id } = await driven();
-    const worker = await w.worker(id);
-    await w.reports(worker);
-    await w.does(id, "done", { summary: "s" });
-    await w.pass(MINUTE);
-    for (const session of [worker, `${id}-m1`]) expect(w.session(session).wanted).toBe("closed");
-    expect([w.root.held, w.context(id).lives, w.root.repairs]).toEqual([[], [], {}]);
-  });
-});
-
 describe("pull requests", () => {
   it("orcha-049: that were merged are told once, however often that is seen", async () => {
     const { w, id } = await driven();

@@ -92,7 +92,11 @@ export const moves = array(
   { maxLength: 60 },
 );
 
-function seen(session: string, more: Record<string, unknown>, receipts: object[] = []): Told {
+export function seen(
+  session: string,
+  more: Record<string, unknown>,
+  receipts: object[] = [],
+): Told {
   const data = { facts: facts(more), receipts };
   return { type: "member.seen", from: `session/${session}`, data };
 }

@@ -67,6 +67,10 @@ const INVARIANTS: Readonly<Record<string, (seen: Seen) => boolean>> = {
         order.type === "refuse" ||
         (order.type === "mail" && LAST_MAIL.includes(order.name)),
     ),
+  "6: its supervisor ends with it": ({ step: { context } }) => {
+    const isOver = ["stopping", "stopped"].includes(context.supervisor.phase);
+    return (context.end === null) !== isOver;
+  },
   "the chart shows what the record says": ({ step: { value, context } }) =>
     JSON.stringify(value).includes(`"${context.standing.phase}"`),
 };
