@@ -218,8 +218,8 @@ export function workerSeen(
   if (known === undefined) return guestSeen(context, { id, facts, at });
   const seen = withFacts(known, facts, { at, isAsker: isAsker(context, id) });
   const told = withWorker(context, seen);
-  // The order to close it was quicker than its session.
-  const isLate = known.facts === null && facts.ended === null;
+  // The order to close it was quicker than its session. Before the end of all, its claims decide when it is closed.
+  const isLate = context.end !== null && known.facts === null && facts.ended === null;
   if (isEnded(known)) return { context: told, orders: isLate ? [killOrder(id, "cleanup")] : [] };
   const verdict = verdictOn(seen);
   if (verdict !== undefined) return endedAs(told, { worker: seen, ...verdict, at });
