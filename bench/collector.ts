@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
-import { bytesOf, listDirectories } from "../adapters/directories.ts";
+import { bytesOf, listDirectories } from "../adapters/worktree/directories.ts";
 import { print } from "./rows.ts";
 import { openSessions, withWorld } from "./world.ts";
 

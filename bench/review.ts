@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { reviewsView, type ReviewsView } from "../http/review-view.ts";
+import { reviewsView, type ReviewsView } from "../http/review/view.ts";
 import { newbornReview } from "../machines/review/record.ts";
 import type { Run } from "../machines/review/run.ts";
 import { newbornSession } from "../machines/session/record.ts";

@@ -4,7 +4,7 @@ import { HARNESSES, launchOf, type Wish } from "../machines/harness/harnesses.ts
 import { type Command, ProjectConfig } from "../machines/project/config.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import type { Edge } from "./edge.ts";
-import { stateOf } from "./session-view.ts";
+import { stateOf } from "./session/view.ts";
 
 const Stored = z.object({ config: ProjectConfig });
 

@@ -6,8 +6,8 @@ import { ATTENTIONS, attentionOf } from "./attention.ts";
 import { clipped } from "./clipped.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
-import { sessionLine } from "./session-line.ts";
-import { stateOf } from "./session-view.ts";
+import { sessionLine } from "./session/line.ts";
+import { stateOf } from "./session/view.ts";
 import { statePaths } from "./views.ts";
 
 // Board

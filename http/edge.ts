@@ -5,10 +5,10 @@ import type { PartsTree } from "../actors/parts.ts";
 import type { Surveyed } from "../actors/survey.ts";
 import type { System } from "../actors/system.ts";
 import type { Keys } from "./keys.ts";
-import type { ReviewReader } from "./review-reader.ts";
-import type { SessionReader } from "./session-reader.ts";
+import type { ReviewReader } from "./review/reader.ts";
+import type { SessionReader } from "./session/reader.ts";
 import type { ReviewerTokenClaim, ReviewerTokens } from "./tokens.ts";
-import type { TerminalViews } from "../adapters/terminal-view.ts";
+import type { TerminalViews } from "../adapters/terminal/view.ts";
 import type { ActorViews } from "./views.ts";
 
 /** A fastify instance whose routes are typed by their zod schemas. */

@@ -1,6 +1,6 @@
 import { Failure } from "../machines/failures.ts";
 import type { KindName } from "../machines/ids.ts";
-import { stateNames } from "./chart.ts";
+import { stateNames } from "./chart/chart.ts";
 import type { Edge } from "./edge.ts";
 
 /** Fails with MALFORMED when no actor, or none of the kind, can be in the state: a slip would find nothing in silence. */

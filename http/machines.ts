@@ -2,10 +2,10 @@ import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { KINDS, type KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
-import { chartLayout } from "./chart-layout.ts";
-import { chartSvg } from "./chart-svg.ts";
-import { mermaid } from "./chart-mermaid.ts";
-import { describeKind, xstateConfig } from "./chart.ts";
+import { chartLayout } from "./chart/layout.ts";
+import { chartSvg } from "./chart/svg.ts";
+import { mermaid } from "./chart/mermaid.ts";
+import { describeKind, xstateConfig } from "./chart/chart.ts";
 import type { App, Edge } from "./edge.ts";
 
 const tags = ["machines"];

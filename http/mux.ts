@@ -1,6 +1,6 @@
 import websocket from "@fastify/websocket";
 import { z } from "zod";
-import type { Grid, View } from "../adapters/terminal-view.ts";
+import type { Grid, View } from "../adapters/terminal/view.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, Token } from "../machines/ids.ts";
 import type { App, Edge } from "./edge.ts";

@@ -8,7 +8,7 @@ import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
 import { quarantinedOf, quarantineNotices } from "./quarantines.ts";
 import { Empty } from "./schemas.ts";
-import { noticeViews, NoticeView, stateOf } from "./session-view.ts";
+import { noticeViews, NoticeView, stateOf } from "./session/view.ts";
 
 // Notices
 //

@@ -6,7 +6,7 @@ import { askActor, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
 import { page } from "./schemas.ts";
-import { SessionView } from "./session-view.ts";
+import { SessionView } from "./session/view.ts";
 
 const tags = ["orchestrators"];
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { splitAddress, type Address } from "../machines/ids.ts";
 import { quarantineMatter } from "../machines/supervision/quarantine-notice.ts";
 import type { Edge } from "./edge.ts";
-import type { NoticeView } from "./session-view.ts";
+import type { NoticeView } from "./session/view.ts";
 import type { ActorSummary } from "./views.ts";
 
 // Quarantines

@@ -3,7 +3,7 @@ import type { System } from "../actors/system.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf } from "../machines/ids.ts";
 import type { App, Principal } from "./edge.ts";
-import { epochOf, sessionView, type SessionView } from "./session-view.ts";
+import { epochOf, sessionView, type SessionView } from "./session/view.ts";
 import { OPEN_PAGES, wantsPage } from "./web.ts";
 import { isSame, type ReviewerTokens, type SessionTokens } from "./tokens.ts";
 

@@ -1,5 +1,5 @@
-import type { PaneRow } from "../adapters/terminal-panes.ts";
-import type { Incarnation } from "../adapters/terminal-records.ts";
+import type { PaneRow } from "../adapters/terminal/panes.ts";
+import type { Incarnation } from "../adapters/terminal/records.ts";
 
 // Outage
 //

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { git, hasOrigin } from "../adapters/git.ts";
-import { commonDirOf } from "../adapters/git-repository.ts";
+import { git, hasOrigin } from "../adapters/git/git.ts";
+import { commonDirOf } from "../adapters/git/repository.ts";
 import { folderProbe, type ProbeOptions } from "./folder-probe.ts";
 import type { Folder } from "./folder-watch.ts";
 

@@ -1,6 +1,6 @@
-import type { PaneRow } from "../adapters/terminal-panes.ts";
-import { exitFacts } from "../adapters/terminal-records.ts";
-import type { ExitRecord, Incarnation, RecordName } from "../adapters/terminal-records.ts";
+import type { PaneRow } from "../adapters/terminal/panes.ts";
+import { exitFacts } from "../adapters/terminal/records.ts";
+import type { ExitRecord, Incarnation, RecordName } from "../adapters/terminal/records.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { ObservationLane } from "../machines/observations.ts";
 import { LEAST_DEAD, nameOf, outageReader } from "./outage.ts";

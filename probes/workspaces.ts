@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { git } from "../adapters/git.ts";
-import { type WorkspaceFacts, workspaceFacts } from "../adapters/git-facts.ts";
+import { git } from "../adapters/git/git.ts";
+import { type WorkspaceFacts, workspaceFacts } from "../adapters/git/facts.ts";
 import { folderProbe, type ProbeOptions } from "./folder-probe.ts";
 import type { Folder } from "./folder-watch.ts";
 

@@ -3,10 +3,10 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { z } from "zod";
-import { inspectRepository } from "../../adapters/git-repository.ts";
-import { foreignPanes } from "../../adapters/terminal-panes.ts";
-import { tmuxClient } from "../../adapters/tmux.ts";
-import { tmuxServers } from "../../adapters/tmux-servers.ts";
+import { inspectRepository } from "../../adapters/git/repository.ts";
+import { foreignPanes } from "../../adapters/terminal/panes.ts";
+import { tmuxClient } from "../../adapters/terminal/tmux.ts";
+import { tmuxServers } from "../../adapters/terminal/tmux-servers.ts";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { lastGenerationIn } from "../../storage/generation.ts";

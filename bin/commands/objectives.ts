@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import type { ObjectiveLine, ObjectiveView, WorkerView } from "../../http/objective-view.ts";
-import type { QuestionView } from "../../http/questions.ts";
+import type { ObjectiveLine, ObjectiveView, WorkerView } from "../../http/objective/view.ts";
+import type { QuestionView } from "../../http/objective/questions.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { textOfFile } from "../cli/text-file.ts";

@@ -1,4 +1,4 @@
-import type { SessionView } from "../../http/session-view.ts";
+import type { SessionView } from "../../http/session/view.ts";
 import { ask, query } from "../cli/api.ts";
 import { age, print, table, type Output } from "../cli/output.ts";
 

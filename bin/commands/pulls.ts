@@ -45,7 +45,7 @@ export async function openPull(
 }
 
 async function branchHere(): Promise<string> {
-  const { git } = await import("../../adapters/git.ts");
+  const { git } = await import("../../adapters/git/git.ts");
   const branch = await git(["branch", "--show-current"], { cwd: process.cwd() });
   if (branch !== "") return branch;
   throw new Failure(

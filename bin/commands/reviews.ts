@@ -1,4 +1,4 @@
-import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
+import type { ReviewRunView, ReviewsView } from "../../http/review/view.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { Submission } from "../../machines/review/protocol.ts";
 import { shapesRefusal } from "../../machines/review/shapes.ts";

@@ -1,7 +1,7 @@
 import { ATTENTIONS } from "../../http/attention.ts";
 import { clipped } from "../../http/clipped.ts";
-import type { LastWords } from "../../http/last-words.ts";
-import type { SessionView } from "../../http/session-view.ts";
+import type { LastWords } from "../../http/session/last-words.ts";
+import type { SessionView } from "../../http/session/view.ts";
 import { ask, query } from "../cli/api.ts";
 import { columns, type Column } from "../cli/columns.ts";
 import { age, paint, print, type Output, type Style } from "../cli/output.ts";

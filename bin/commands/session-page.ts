@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { clipped } from "../../http/clipped.ts";
-import type { Explanation } from "../../http/session-explanation.ts";
-import type { SessionView } from "../../http/session-view.ts";
+import type { Explanation } from "../../http/session/explanation.ts";
+import type { SessionView } from "../../http/session/view.ts";
 import { ask, part } from "../cli/api.ts";
 import { age, listing, paint, print, printable, type Output } from "../cli/output.ts";
 

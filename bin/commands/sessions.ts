@@ -1,4 +1,4 @@
-import type { SessionView } from "../../http/session-view.ts";
+import type { SessionView } from "../../http/session/view.ts";
 import { ask, part } from "../cli/api.ts";
 import { columns } from "../cli/columns.ts";
 import { EXIT } from "../cli/exit.ts";

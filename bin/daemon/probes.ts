@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { ActorSystem } from "../../actors/actor-system.ts";
 import { endOf, type Running } from "../../actors/part-run.ts";
-import type { Incarnation } from "../../adapters/terminal-records.ts";
+import type { Incarnation } from "../../adapters/terminal/records.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
 import { isProbed } from "../../machines/session/record.ts";

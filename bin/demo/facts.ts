@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { git } from "../../adapters/git.ts";
+import { git } from "../../adapters/git/git.ts";
 import type { Play } from "./acts/act.ts";
 import { diaryOf, originMain } from "./stage.ts";
 import * as views from "./views.ts";

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { git } from "../../adapters/git.ts";
+import { git } from "../../adapters/git/git.ts";
 
 /** A real repository with a bare origin, and a folder where the demo's agents write down what happened to them. */
 export interface Stage {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { objectiveView } from "../../http/objective-view.ts";
+import { objectiveView } from "../../http/objective/view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { COOLDOWN_MS, IDLE_MS, MINUTE, Objectives, pull } from "../support/objectives.ts";
 

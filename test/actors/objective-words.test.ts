@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { objectiveView } from "../../http/objective-view.ts";
+import { objectiveView } from "../../http/objective/view.ts";
 import type { ObjectiveEvent } from "../../machines/objective/protocol.ts";
 import { stepObjective } from "../../machines/objective/step.ts";
 import { Objectives } from "../support/objectives.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
+import type { ReviewRunView, ReviewsView } from "../../http/review/view.ts";
 import { CLAUDE, signedIn } from "../support/claude.ts";
 import { daemonWorld } from "../support/daemon.ts";
 import { fakeAnthropic } from "../support/fake-anthropic.ts";

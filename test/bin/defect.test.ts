@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { isAlive } from "../adapters/tmux-world.ts";
+import { isAlive } from "../adapters/terminal/tmux-world.ts";
 import { daemonWorld } from "../support/daemon.ts";
 
 it.each([{ fault: "thrown" }, { fault: "rejected" }])(

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ReviewsView } from "../../http/review-view.ts";
+import { ReviewsView } from "../../http/review/view.ts";
 import { reviewerTokens } from "../../http/tokens.ts";
 import { commandLine, connected, type CommandLine } from "../support/command-line.ts";
 import { withProject, withSession, type Served } from "../support/http.ts";

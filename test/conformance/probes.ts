@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
-import type { PaneRow } from "../../adapters/terminal-panes.ts";
+import type { PaneRow } from "../../adapters/terminal/panes.ts";
 import { addressOf, splitAddress } from "../../machines/ids.ts";
 import { isProbed } from "../../machines/session/record.ts";
 import { terminalProbe } from "../../probes/terminals.ts";

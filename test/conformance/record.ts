@@ -3,7 +3,7 @@ import type { PullRequestFacts } from "../../machines/observations.ts";
 import { decideOpen, openFactsOf } from "../../machines/session/pull-requests.ts";
 import { movedAxis, type Axes, type SessionContext } from "../../machines/session/record.ts";
 import { displayStatus } from "../../machines/session/status.ts";
-import { sessionView } from "../../http/session-view.ts";
+import { sessionView } from "../../http/session/view.ts";
 import type { Stage } from "./stage.ts";
 import { T0 } from "./stage.ts";
 import { memoryShown } from "./tables.ts";

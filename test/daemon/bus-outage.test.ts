@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { startNatsServer } from "../../bus/nats-server.ts";
 import { daemonWorld, observe, type DaemonWorld } from "../support/daemon.ts";
 import { appliedTo, keepReporting } from "../support/kills.ts";
-import { isAlive } from "../adapters/tmux-world.ts";
+import { isAlive } from "../adapters/terminal/tmux-world.ts";
 import { tempFolder } from "../support/folder.ts";
 import { freeze } from "../support/freeze.ts";
 

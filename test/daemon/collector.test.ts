@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { worktrees } from "../../adapters/worktrees.ts";
+import { worktrees } from "../../adapters/worktree/worktrees.ts";
 import { daemonWorld } from "../support/daemon.ts";
 import { run } from "../support/repository.ts";
 

@@ -1,6 +1,6 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument -- looks into bodies of every shape */
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import type { SessionView } from "../../http/session-view.ts";
+import type { SessionView } from "../../http/session/view.ts";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
 import { atEveryBoundary, killDuring, type KillRow } from "../support/kills.ts";
 

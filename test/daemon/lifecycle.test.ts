@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { isAlive } from "../adapters/tmux-world.ts";
+import { isAlive } from "../adapters/terminal/tmux-world.ts";
 import { daemonWorld, PATIENCE_MS, type DaemonWorld } from "../support/daemon.ts";
 import { endLeftovers } from "../support/leftovers.ts";
 

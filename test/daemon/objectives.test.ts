@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import type { ObjectiveView } from "../../http/objective-view.ts";
+import type { ObjectiveView } from "../../http/objective/view.ts";
 import { daemonWorld, PATIENCE_MS, type DaemonWorld } from "../support/daemon.ts";
 import { repositoryAlone } from "../support/repository.ts";
 

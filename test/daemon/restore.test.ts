@@ -4,7 +4,7 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, afterAll, describe, expect, it } from "vitest";
-import type { SessionView } from "../../http/session-view.ts";
+import type { SessionView } from "../../http/session/view.ts";
 import { daemonWorld } from "../support/daemon.ts";
 import { atEveryBoundary, killDuring, type KillRow } from "../support/kills.ts";
 import { commitFile, run } from "../support/repository.ts";

@@ -1,7 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
+import type { ReviewRunView, ReviewsView } from "../../http/review/view.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
 import { pullFacts } from "../support/pulls.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { attentionOf, STATES, type Attention, type Facts } from "../../http/attention.ts";
 import { boardLine } from "../../http/board.ts";
-import { chartGraph } from "../../http/chart-graph.ts";
+import { chartGraph } from "../../http/chart/graph.ts";
 import { offersOf, type Offer } from "../../http/offers.ts";
-import { sessionView } from "../../http/session-view.ts";
+import { sessionView } from "../../http/session/view.ts";
 import { KINDS, type KindName } from "../../machines/ids.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { Settings } from "../../machines/settings.ts";

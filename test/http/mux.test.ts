@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Viewer } from "../../adapters/terminal-view.ts";
-import { tmuxWorld, type TmuxWorld } from "../adapters/tmux-world.ts";
+import type { Viewer } from "../../adapters/terminal/view.ts";
+import { tmuxWorld, type TmuxWorld } from "../adapters/terminal/tmux-world.ts";
 import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
 
 interface Message {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { splitAddress, type Address } from "../../machines/ids.ts";
@@ -91,7 +91,7 @@ describe("R9: rows of older charts", () => {
   });
 
   it("are read in http/ by that one way", () => {
-    const past = readdirSync("http").filter((name) =>
+    const past = globSync("**/*.ts", { cwd: "http" }).filter((name) =>
       /\bstore\.snapshots?\(/.test(readFileSync(join("http", name), "utf8")),
     );
     expect(past).toEqual([]);

@@ -2,7 +2,7 @@ import { array, assert, boolean, constantFrom, property, record } from "fast-che
 import { describe, expect, it } from "vitest";
 import type { Committed } from "../../actors/system.ts";
 import { actorViews, statePaths, type ActorViews } from "../../http/views.ts";
-import { sessionView } from "../../http/session-view.ts";
+import { sessionView } from "../../http/session/view.ts";
 import type { Address } from "../../machines/ids.ts";
 import type { Json } from "../../machines/json.ts";
 import type { SnapshotRow, SummaryRow } from "../../storage/store.ts";

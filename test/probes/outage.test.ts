@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { PaneRow } from "../../adapters/terminal-panes.ts";
+import type { PaneRow } from "../../adapters/terminal/panes.ts";
 import { outageReader } from "../../probes/outage.ts";
 
 type Seen = "alive" | "dead" | "paneless";

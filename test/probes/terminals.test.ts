@@ -3,13 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import type { z } from "zod";
-import type { PaneRow } from "../../adapters/terminal-panes.ts";
-import type { Terminals } from "../../adapters/terminals.ts";
+import type { PaneRow } from "../../adapters/terminal/panes.ts";
+import type { Terminals } from "../../adapters/terminal/terminals.ts";
 import { RuntimeObservation, TerminalObservation } from "../../machines/observations.ts";
 import { terminalProbe } from "../../probes/terminals.ts";
 import type { TerminalProbeOptions } from "../../probes/terminals.ts";
-import { tmuxWorld } from "../adapters/tmux-world.ts";
-import type { TmuxWorld } from "../adapters/tmux-world.ts";
+import { tmuxWorld } from "../adapters/terminal/tmux-world.ts";
+import type { TmuxWorld } from "../adapters/terminal/tmux-world.ts";
 
 interface Liveness {
   readonly id: string;

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { describeKind, type ChartState } from "../../http/chart.ts";
-import { mermaid } from "../../http/chart-mermaid.ts";
-import { chartLayout } from "../../http/chart-layout.ts";
-import { chartSvg } from "../../http/chart-svg.ts";
+import { describeKind, type ChartState } from "../../http/chart/chart.ts";
+import { mermaid } from "../../http/chart/mermaid.ts";
+import { chartLayout } from "../../http/chart/layout.ts";
+import { chartSvg } from "../../http/chart/svg.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { Settings } from "../../machines/settings.ts";

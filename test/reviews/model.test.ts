@@ -9,7 +9,7 @@ import {
   type Arbitrary,
 } from "fast-check";
 import { expect, it } from "vitest";
-import type { ReviewRunView } from "../../http/review-view.ts";
+import type { ReviewRunView } from "../../http/review/view.ts";
 import type { Outcome } from "../../storage/store.ts";
 import { sha } from "../support/outside.ts";
 import { ReviewStage } from "../support/review-stage.ts";

@@ -16,7 +16,7 @@ import { execa } from "execa";
 import { onTestFinished, TestRunner, vi } from "vitest";
 import { z } from "zod";
 import { readRunFile, type RunFile } from "../../bin/run-file.ts";
-import type { SessionView } from "../../http/session-view.ts";
+import type { SessionView } from "../../http/session/view.ts";
 import type { Doom } from "./doom.ts";
 import { tempFolder } from "./folder.ts";
 import { endLeftovers } from "./leftovers.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Boundary } from "../../actors/host.ts";
 import type { Fate } from "../../bus/memory-stream.ts";
-import { reviewsView, type ReviewRunView, type ReviewsView } from "../../http/review-view.ts";
+import { reviewsView, type ReviewRunView, type ReviewsView } from "../../http/review/view.ts";
 import type { Address } from "../../machines/ids.ts";
 import type { Json, JsonObject } from "../../machines/json.ts";
 import { kinds } from "../../machines/kinds.ts";

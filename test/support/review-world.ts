@@ -10,7 +10,7 @@ import type { SessionContext } from "../../machines/session/record.ts";
 import { kinds } from "../../machines/kinds.ts";
 import type { PullRequestFacts } from "../../machines/observations.ts";
 import { Settings } from "../../machines/settings.ts";
-import type { ReviewRunView, ReviewsView } from "../../http/review-view.ts";
+import type { ReviewRunView, ReviewsView } from "../../http/review/view.ts";
 import { commitOf } from "../storage/rows.ts";
 import { settle } from "./clock.ts";
 import { outside, sha, type Outside } from "./outside.ts";

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
-import { worktrees } from "../../adapters/worktrees.ts";
+import { worktrees } from "../../adapters/worktree/worktrees.ts";
 import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { repositoryAlone, repositoryWithOrigin, run } from "./repository.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chartLayout } from "../../http/chart-layout.ts";
+import { chartLayout } from "../../http/chart/layout.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { Layout } from "../../web/model/answers.ts";
