@@ -31,7 +31,7 @@ export interface GitAnswer {
 
 /**
  * What the command printed, without its last newline.
- * Fails with the code of `git-failures.ts` when it exits with anything but 0, and as `tryGit` does.
+ * Fails with the code of `failures.ts` when it exits with anything but 0, and as `tryGit` does.
  */
 export async function git(args: readonly string[], call: GitCall): Promise<string> {
   const answer = await tryGit(args, call);

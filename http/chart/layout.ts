@@ -60,7 +60,7 @@ const MOST_LINES = 3;
 
 const cache = new LRUCache<string, Promise<Layout>>({ max: 64 });
 
-/** `full`: every arrow has a way and says what it is for; `outline`: for the eye, see chart-outline.ts. */
+/** `full`: every arrow has a way and says what it is for; `outline`: for the eye, see outline.ts. */
 export type Detail = "full" | "outline";
 
 /** Where everything of a chart is. Fails when the engine does. */

@@ -3,7 +3,7 @@ import { isEnded, type ObjectiveContext, type ObjectiveLimits, type Worker } fro
 // Objective leases
 //
 // How long the silence of a worker counts as progress, and when its manager is told that it rests. Rules W of
-// `objective-workers.ts`.
+// `workers.ts`.
 
 /** Whoever gives slots says at once what a worker waits for, and again when that changes. */
 const SLOT_ASK_EVERY_MS = 300_000;

@@ -17,7 +17,7 @@ import { typed } from "../typed.ts";
 // Objective
 //
 // A goal with a manager and workers. Its state is the answer to "why is nothing happening".
-// The deciders (objective-*.ts, poke) say what a message comes to; this chart shows where it leads.
+// The deciders (the files beside this one) say what a message comes to; this chart shows where it leads.
 //
 //   N1. Every guard asks the same question: where does this message leave this record? So chart and record agree.
 //   N2. Every state but the ends waits for a time that is armed; the standing in the record says which, and why.

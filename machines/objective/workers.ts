@@ -30,7 +30,7 @@ import type { MailOrder } from "../order.ts";
 //   W1. A task starts when all it depends on succeeded and it was given a slot; each waits for a reason that is told.
 //   W2. An unknown dependency and a circle are errors of the order, not waits.
 //   W3. What depends on a task that failed is canceled, and so on down.
-//   W4. How a task ended is what the verdict on it says (`objective-verdict.ts`).
+//   W4. How a task ended is what the verdict on it says (`verdict.ts`).
 //   W5. An end is told to the manager, whichever one that is by then.
 //   W6. A request for a slot that nobody answers is asked again; a slot is held once, however often it is given.
 

@@ -19,8 +19,8 @@ import { typed } from "../typed.ts";
 
 // Review
 //
-// The reviews of one worker: who reviews, what waits, what was said. The deciders (review-*.ts) say what a message
-// comes to; this chart shows where it leads, for the main reviewer and for one run at a time.
+// The reviews of one worker: who reviews, what waits, what was said. The deciders (the files beside this one) say what a
+// message comes to; this chart shows where it leads, for the main reviewer and for one run at a time.
 //
 //   W1. Every guard asks the same question: what does this message make of this record? So the regions agree.
 //   W2. `destroying` is the only way from one reviewer process to the next.

@@ -3,7 +3,7 @@ import { supervisor, type SupervisorEvent } from "../supervision/supervision.ts"
 
 /**
  * The record of a session that begins again under the next epochs, and what its supervisor is told: the terminal alone is
- * wanted where the worktree still stands, else all is started. See session-restore.ts.
+ * wanted where the worktree still stands, else all is started. See restore.ts.
  */
 export function revived(
   context: SessionContext,

@@ -21,7 +21,7 @@ import { typed } from "../typed.ts";
 // Session
 //
 // One agent on one branch: four axes of what is seen, and one of what is wanted, side by side.
-// The deciders (session-*.ts, liveness, pull-requests) say what a message comes to; this chart shows where it leads.
+// The deciders (the files beside this one) say what a message comes to; this chart shows where it leads.
 //
 //   N1. Every guard asks the same question: what does this message make of this record? So the regions agree.
 //   N2. The record is written once per step, by the home region of the message; the other regions only move.
