@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { Settings } from "../machines/settings.ts";
@@ -10,6 +11,9 @@ import { readIfThere, writePrivate } from "./run-file.ts";
 // Home
 //
 // What lies in AO_HOME and how it is read and written. Everything secret is 0600; a file is there whole or not at all.
+
+/** What runs every agent in its pane. */
+export const LAUNCHER = fileURLToPath(new URL("launch", import.meta.url));
 
 /** Makes the data directory, for its owner alone. Fails with CONFIG_INVALID where none can be. */
 export function makeHome(home: string): void {

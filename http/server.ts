@@ -65,6 +65,7 @@ export interface ServerOptions extends Pick<
   | "attach"
   | "toldOf"
   | "hasProgram"
+  | "isolation"
   | "reviewerTokens"
   | "version"
 > {

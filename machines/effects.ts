@@ -31,8 +31,8 @@ const LaunchIdentity = z.object({
   sessionId: Token,
   projectId: Token,
   objectiveId: Token.optional(),
-  /** It reviews the work of that session, and does not speak for it. */
-  review: z.object({ harness: z.string() }).optional(),
+  /** It reviews the work of that session, in that repository, and does not speak for it. */
+  review: z.object({ harness: z.string(), repo: z.string().exactOptional() }).optional(),
 });
 
 /** What a terminal runs. */

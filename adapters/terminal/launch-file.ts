@@ -24,6 +24,8 @@ export interface LaunchOptions {
     terminal: string,
     epoch: number,
   ) => Readonly<Record<string, string>>;
+  /** What is closed to the reviewer of a repository, as bin/launch takes it (L6). */
+  readonly closedTo?: ((repo: string | undefined) => Promise<readonly string[]>) | undefined;
   /** Types a prompt. */
   readonly type: Adapter<"typeText">;
   /** Lines that a pane remembers. */
@@ -87,7 +89,10 @@ export async function writeLaunch(
   const { harness, cwd } = launch;
   const words = await withFolders(launch.argv, { cwd, spool: join(parts.home, "spool") });
   const argv = words.map((word) => real(word));
-  const fields = [launch.cwd, String(argv.length), ...argv, ...variables];
+  const { review } = launch.identity;
+  const closed = review === undefined ? [] : ((await options.closedTo?.(review.repo)) ?? []);
+  const counted = [argv, closed].flatMap((list) => [String(list.length), ...list]);
+  const fields = [launch.cwd, ...counted, ...variables];
   if (fields.some((field) => field.includes("\0"))) {
     throw new Failure(
       "LAUNCH_FAILED",

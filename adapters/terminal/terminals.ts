@@ -25,6 +25,7 @@ export interface TerminalsOptions {
   /** Absolute path of bin/launch. */
   readonly launcher: string;
   readonly environment: LaunchOptions["environment"];
+  readonly closedTo?: LaunchOptions["closedTo"];
   /** The environment that programs inherit; by default this process's. */
   readonly inherit?: LaunchOptions["inherit"];
   /** Between text and Enter, milliseconds. */
@@ -87,6 +88,7 @@ export function terminals(options: TerminalsOptions): Terminals {
     inherit: options.inherit ?? process.env,
     environment: options.environment,
     historyLines,
+    closedTo: options.closedTo,
   };
   return {
     launchTerminal: launchAdapter(parts, launch),

@@ -12,7 +12,8 @@ import { commonDirOf } from "../git/repository.ts";
 // What a reviewer looks at: one checkout per run, below `<home>/reviews/<project>/<reviewer>/<epoch>/<run>`. Each is a
 // repository of its own that borrows the objects of the project's, so nothing done there reaches the project's refs.
 //
-//   RW1. Detached at the target commit, clean, and read-only for everybody who is bound by permissions.
+//   RW1. Detached at the target commit, clean, and read-only for everybody who is bound by permissions; for its reviewer
+//        in any case where the machine can close paths (`reviewer-fence.ts`).
 //   RW2. No remote, and hooks that refuse: there is nowhere to push to, and nothing to commit with.
 //   RW3. A checkout appears only when it is whole; made again for the same epoch, it is adopted.
 //   RW4. What an older epoch looked at goes when a newer one begins, and everything when the worker is over.

@@ -7,6 +7,7 @@ import { inspectRepository } from "../../adapters/git/repository.ts";
 import { foreignPanes } from "../../adapters/terminal/panes.ts";
 import { tmuxClient } from "../../adapters/terminal/tmux.ts";
 import { tmuxServers } from "../../adapters/terminal/tmux-servers.ts";
+import { fenceObstacle } from "../../adapters/worktree/reviewer-fence.ts";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { lastGenerationIn } from "../../storage/generation.ts";
@@ -16,7 +17,7 @@ import { homeOf, readRunFile } from "../run-file.ts";
 import { ask, query } from "../cli/api.ts";
 import { agentOf } from "../cli/client.ts";
 import { EXIT } from "../cli/exit.ts";
-import { readSettings, storedSecrets } from "../home.ts";
+import { LAUNCHER, readSettings, storedSecrets } from "../home.ts";
 import { versionOf } from "../version.ts";
 import { paint, print, type Output } from "../cli/output.ts";
 import { readiness, running } from "./daemon.ts";
@@ -66,6 +67,7 @@ async function insideFindings(home: string): Promise<Finding[]> {
     await daemonFinding(home),
     await socketFinding(home),
     await panesFinding(home),
+    await reviewersFinding(home),
     ...(await projectFindings(home)),
   ];
 }
@@ -300,6 +302,16 @@ async function panesFinding(home: string): Promise<Finding> {
     const mend = `tmux -S '${socket}' list-panes -a`;
     return { name, isFine: false, found: error.message, mend };
   }
+}
+
+/** Whether the machine keeps reviewers from writing; they work where it cannot, too. */
+async function reviewersFinding(home: string): Promise<Finding> {
+  const obstacle = await fenceObstacle(LAUNCHER, home);
+  const found =
+    obstacle === null
+      ? "cannot write to worktrees and repositories"
+      : `are kept from writing by file permissions only: ${obstacle}`;
+  return { name: "reviewers", isFine: true, found };
 }
 
 /** Projects whose repository is not where it was registered, as the daemon knows them. */

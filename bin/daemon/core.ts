@@ -142,12 +142,14 @@ function httpPart(workshop: Workshop, core: Core): Part {
     async start(): Promise<Running> {
       const { home, settings, token, version, outside, log, clock } = workshop;
       const system = up(core.system);
+      const obstacle = await outside.reviewerFence.obstacle();
       const app = await httpServer({
         system,
         token,
         sessionTokens: workshop.sessionTokens,
         reviewerTokens: workshop.reviewerTokens,
         hasProgram: outside.hasProgram,
+        isolation: obstacle === null ? "read-only mounts" : `file permissions only: ${obstacle}`,
         version,
         health: () => healthOf(workshop, core),
         inspectRepository,

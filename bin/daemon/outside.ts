@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { homedir } from "node:os";
 import type { DirectoryLister } from "../../actors/survey.ts";
 import type { Adapters } from "../../adapters/adapter.ts";
 import { checks } from "../../adapters/forge/checks.ts";
@@ -9,11 +9,13 @@ import { localForge } from "../../adapters/forge/local.ts";
 import { hostInspection } from "../../adapters/host.ts";
 import { notices, type Notices } from "../../adapters/notice/notices.ts";
 import { terminals, type Terminals } from "../../adapters/terminal/terminals.ts";
+import { reviewerFence, type ReviewerFence } from "../../adapters/worktree/reviewer-fence.ts";
 import { reviewWorktrees } from "../../adapters/worktree/review-worktrees.ts";
 import { hasProgram, reviewerPrograms } from "../../adapters/agent/reviewer-programs.ts";
 import { worktrees } from "../../adapters/worktree/worktrees.ts";
 import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
 import type { Settings } from "../../machines/settings.ts";
+import { LAUNCHER } from "../home.ts";
 
 /** The outside world as this daemon reaches it. */
 export interface Outside {
@@ -22,6 +24,7 @@ export interface Outside {
   readonly notices: Notices;
   /** Whether a program can be run by what is launched here. */
   readonly hasProgram: (program: string) => Promise<boolean>;
+  readonly reviewerFence: ReviewerFence;
   /** Looks at what lies in the home for sessions and reviewers. */
   readonly directories: DirectoryLister;
   readonly known: Known;
@@ -48,7 +51,8 @@ export function outsideOf(options: {
   const path = `${join(home, "bin")}:${env["PATH"] ?? "/usr/bin:/bin"}`;
   // Until the actors can be asked, every name may be known.
   const known: Known = { isWanted: () => true, generation: "" };
-  const panes = panesOf({ ...options, path, generation: () => known.generation });
+  const fence = reviewerFence({ home, launcher: LAUNCHER, personHome: env["HOME"] ?? homedir() });
+  const panes = panesOf({ ...options, path, fence, generation: () => known.generation });
   const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
   const people = notices({ home, settings: settings.notify, log, now });
   const adapters: Adapters = {
@@ -75,6 +79,7 @@ export function outsideOf(options: {
     terminals: panes,
     notices: people,
     hasProgram: async (program) => hasProgram(program, path),
+    reviewerFence: fence,
     directories: { list: async () => listDirectories(home), measure: bytesOf },
     known,
   };
@@ -85,16 +90,18 @@ function panesOf(given: {
   home: string;
   agentsSecret: string;
   path: string;
+  fence: ReviewerFence;
   generation: () => string;
 }): Terminals {
-  const { home, agentsSecret, path, generation } = given;
+  const { home, agentsSecret, path, fence, generation } = given;
   const tokens = sessionTokens(agentsSecret, generation);
   const reviewers = reviewerTokens(agentsSecret, generation);
   return terminals({
     home,
     generation,
     socket: join(home, "tmux.sock"),
-    launcher: fileURLToPath(new URL("../launch", import.meta.url)),
+    launcher: LAUNCHER,
+    closedTo: fence.pathsFor,
     environment: ({ sessionId, projectId, objectiveId, review }, terminal, epoch) => ({
       ...(review === undefined
         ? { AO_SESSION_ID: sessionId, AO_TOKEN: tokens.mint(sessionId, epoch) }

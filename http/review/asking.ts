@@ -64,7 +64,9 @@ export function contextIn<Shape extends z.ZodType>(
 
 /** The reviews of a session as they are now. Fails with REVIEW_NOT_FOUND for no session. */
 export function viewOf(edge: Edge, id: string): ReviewsView {
-  return reviewsView(rowOf(edge, id), edge.reviews.of(id));
+  const { isolation } = edge;
+  const view = reviewsView(rowOf(edge, id), edge.reviews.of(id));
+  return isolation === undefined ? view : { ...view, isolation };
 }
 
 /** The session whose reviews are asked for. Fails with REVIEW_NOT_FOUND. */

@@ -84,6 +84,8 @@ export const ReviewsView = z.object({
   reviewers: z.array(ReviewerView),
   autoReviewEnabled: z.boolean(),
   autoInjectReview: z.boolean(),
+  /** What keeps reviewers from writing to worktrees and repositories on this machine. */
+  isolation: z.string().optional(),
 });
 export type ReviewsView = z.infer<typeof ReviewsView>;
 

@@ -270,7 +270,7 @@ function startMail(
     identity: {
       sessionId: id,
       projectId: worker.projectId,
-      review: { harness: wish.harness },
+      review: { harness: wish.harness, repo: worker.root },
     },
   };
   return mailTo(addressOf("terminal", terminal), "child.start", { epoch, host: "local", launch });

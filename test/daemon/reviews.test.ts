@@ -12,6 +12,7 @@ import { commitFile } from "../support/repository.ts";
 const REVIEWER = `#!/bin/sh
 cp "$AO_PROMPT_FILE" "$DIARY/task.$AO_EPOCH"
 env > "$DIARY/env.$AO_EPOCH"
+for place in $(cat "$DIARY/places"); do touch "$place/evil"; done
 echo "$AO_EPOCH $$ $(git rev-parse HEAD) $(git status --porcelain | wc -l | tr -d ' ')" >> "$DIARY/reviewers"
 case $(cat "$DIARY/mode") in
   submit)
@@ -87,7 +88,7 @@ beforeAll(async () => {
   await world.addProject();
   const command = join(folder, "reviewer.sh");
   writeFileSync(command, REVIEWER, { mode: 0o755 });
-  const { config } = await world.get("/projects/demo");
+  const { config, root } = await world.get("/projects/demo");
   await world.request("PUT", "/projects/demo/config", {
     ...config,
     reviewers: [{ harness: "command", command: [command] }],
@@ -95,6 +96,7 @@ beforeAll(async () => {
   id = await world.addSession();
   const { workspace } = await world.session(id);
   tree = workspace.path ?? "";
+  writeFileSync(join(folder, "places"), `${tree}\n${root}\n.\n`);
 });
 afterAll(async () => world.end());
 
@@ -105,6 +107,12 @@ describe("a reviewer", () => {
     await trigger();
     const { epoch, changes } = await reviewerOf(head);
     expect(changes).toBe(0);
+    // Where the machine lets nobody make mounts of its own, that is said, and root can write.
+    const { isolation } = await world.get(`/sessions/${id}/reviews`);
+    const isClosed = isolation === "read-only mounts";
+    const { root } = await world.get("/projects/demo");
+    const evil = [tree, root].map((place: string) => existsSync(join(place, "evil")));
+    expect([isolation, evil.includes(true)]).toEqual([isolation, !isClosed]);
     const env = readFileSync(join(folder, `env.${epoch}`), "utf8");
     expect(env).toContain(`AO_REVIEW_WORKER_SESSION_ID=${id}\n`);
     expect(env).toContain(`AO_REVIEW_SESSION_ID=review-${id}\n`);
