@@ -113,7 +113,7 @@ export class ActorSystem implements System {
       cluster: this.#cluster,
       postbox: this.#postbox,
       effects: this.#effects,
-      now: () => clock.now(),
+      clock,
     });
     this.#timers = timers({
       store,
@@ -304,6 +304,7 @@ export class ActorSystem implements System {
   async stop(): Promise<void> {
     this.#timers.stop();
     this.#purger.stop();
+    this.#release.stop();
     this.#postbox.stop();
     await this.#effects.stop();
     this.#stopping.abort();

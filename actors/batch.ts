@@ -64,8 +64,8 @@ export class Batch {
   readonly entries: JournalEntry[] = [];
   readonly outbox: OutboxRow[] = [];
   readonly closed = new Set<OrderId>();
-  /** Orders whose mail or result came to an actor that takes none now; they stay open. */
-  readonly parked = new Set<OrderId>();
+  /** Orders whose mail or result came to an actor that does not take it now: begun again after so long, or with the release. */
+  readonly parked = new Map<OrderId, number | undefined>();
   /** Actors that take messages again. */
   readonly released: Address[] = [];
   readonly outcomes = new Map<string, Outcome>();
@@ -230,10 +230,10 @@ export class Batch {
       const timersAfter = heardTimers(resident);
       if (timersAfter === timersBefore) continue;
       for (const [name, timer] of Object.entries(timersBefore)) {
-        if (timersAfter[name]?.seq !== timer.seq) cancelled.push({ address, name, ...timer });
+        if (!isSame(timersAfter[name], timer)) cancelled.push({ address, name, ...timer });
       }
       for (const [name, timer] of Object.entries(timersAfter)) {
-        if (timersBefore[name]?.seq !== timer.seq) armed.push({ address, name, ...timer });
+        if (!isSame(timersBefore[name], timer)) armed.push({ address, name, ...timer });
       }
     }
     return { armed, cancelled };
@@ -263,6 +263,13 @@ export class Batch {
       dead: [...this.letters, ...this.#retried],
     };
   }
+}
+
+type Timer = Resident["timers"][string];
+
+/** Whether it is the same arming, due at the same time: what threw is put off without being armed anew. */
+function isSame(one: Timer | undefined, other: Timer): boolean {
+  return one?.seq === other.seq && one.dueAt === other.dueAt;
 }
 
 const NONE: Resident["timers"] = {};

@@ -58,6 +58,19 @@ export class Postbox {
     this.#publish(open);
   }
 
+  /** Publishes it anew, in its place in the line; at the end of the line when it was closed. */
+  replace(posted: Posted): void {
+    const line = this.#lines.get(posted.line) ?? [];
+    const at = line.findIndex(({ id }) => id === posted.id);
+    if (at === -1) {
+      this.post(posted);
+      return;
+    }
+    const open: Open = { ...posted, publishedAt: undefined };
+    line[at] = open;
+    if (at === 0) this.#publish(open);
+  }
+
   /** It was applied: the next of its line goes out. */
   close(id: OrderId): void {
     const name = this.#lineOf.get(id);

@@ -3,8 +3,9 @@ import { DEAD_SUBJECT, eventSubject, mailSubject, observationSubject } from "../
 import { splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
 import type { DeadLetter, JournalEntry, OutboxRow, Store } from "../storage/store.ts";
 import type { Batch } from "./batch.ts";
+import type { Clock } from "./clock.ts";
 import type { EffectEnd, Effects } from "./effects.ts";
-import type { Postbox } from "./postbox.ts";
+import type { Posted, Postbox } from "./postbox.ts";
 import { resultIdOf, sealedId } from "./message-ids.ts";
 
 // Release
@@ -18,7 +19,7 @@ export interface ReleaseParts {
   readonly cluster: string;
   readonly postbox: Postbox;
   readonly effects: Effects;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 export class Release {
@@ -26,6 +27,8 @@ export class Release {
   readonly #open = new Map<Address, Set<OrderId>>();
   /** Orders whose mail or result nobody could take, and when that was. */
   readonly #parked = new Map<OrderId, number>();
+  /** What is to be begun again by itself, and how that is called off. */
+  readonly #later = new Map<OrderId, () => void>();
   #size = 0;
   #isHeld = true;
 
@@ -58,7 +61,7 @@ export class Release {
   flushed(batch: Batch): void {
     const { bus, effects } = this.#parts;
     for (const id of batch.closed) this.#close(id);
-    for (const id of batch.parked) this.#park(id);
+    for (const [id, againMs] of batch.parked) this.#park(id, againMs);
     for (const [address, epoch] of batch.epochs) effects.supersede(address, epoch);
     for (const row of batch.outbox) if (!batch.closed.has(row.id)) this.begin(row);
     for (const address of batch.released) this.#resume(address);
@@ -76,46 +79,76 @@ export class Release {
     if (row.order.type === "effect") {
       if (!this.#isHeld) effects.begin(row);
     } else {
-      this.#post(row);
+      this.#parts.postbox.post(this.#posted(row));
     }
   }
 
-  #post(row: OutboxRow): void {
-    const { postbox, cluster } = this.#parts;
+  #posted(row: OutboxRow): Posted {
+    const { cluster } = this.#parts;
     const line = `${row.from}>${addresseeOf(row)}`;
     const publication = publicationOf(row, { cluster, stamp: this.#parked.get(row.id) });
-    postbox.post({ id: row.id, line, publication });
+    return { id: row.id, line, publication };
   }
 
   /** The end of an effect, on its way to the actor that asked for it. */
   deliver(end: EffectEnd): void {
-    const publication = resultPublication(end, { ...this.#parts, stamp: this.#parked.get(end.id) });
-    this.#parts.postbox.post({ id: end.id, line: `result>${end.id}`, publication });
+    const { cluster, clock, postbox } = this.#parts;
+    const stamp = this.#parked.get(end.id);
+    const publication = resultPublication(end, { cluster, at: clock.now(), stamp });
+    postbox.post({ id: end.id, line: `result>${end.id}`, publication });
   }
 
-  /** It was given up by the stream; what did not arrive is not said for ever. */
-  #park(id: OrderId): void {
-    this.#parts.postbox.close(id);
-    this.#parked.set(id, this.#parts.now());
+  /** It was given up by the stream; what did not arrive is not said for ever, but once more after `againMs`. */
+  #park(id: OrderId, againMs: number | undefined): void {
+    const { postbox, clock } = this.#parts;
+    this.#callOff(id);
+    this.#parked.set(id, clock.now());
+    // Mail that comes again by itself holds up what its sender wrote after it (M1 of the postbox).
+    if (againMs === undefined || isEffect(this.#parts.store.outboxRow(id))) postbox.close(id);
+    if (againMs === undefined) return;
+    const again = clock.after(againMs, () => {
+      this.#later.delete(id);
+      const row = this.#parts.store.outboxRow(id);
+      if (row !== undefined) this.#beginAgain(row);
+    });
+    this.#later.set(id, again);
   }
 
   /** The actor takes messages again: its mail comes, and what had its effect in vain has it once more, under the same id. */
   #resume(address: Address): void {
-    const { store, effects, postbox, now } = this.#parts;
     for (const id of [...this.#open.values()].flatMap((ids) => [...ids])) {
-      const row = store.outboxRow(id);
-      if (row?.order.type === "mail" && row.order.to === address) {
-        postbox.close(id);
-        this.#parked.set(id, now());
-        this.#post(row);
-      } else if (row?.from === address && this.#parked.has(id)) {
-        effects.forget(id);
-        effects.begin(row);
-      }
+      const row = this.#parts.store.outboxRow(id);
+      const isItsMail = row?.order.type === "mail" && row.order.to === address;
+      if (row === undefined) continue;
+      if (isItsMail || (row.from === address && this.#parked.has(id))) this.#beginAgain(row);
     }
   }
 
+  #beginAgain(row: OutboxRow): void {
+    const { effects, postbox, clock } = this.#parts;
+    this.#callOff(row.id);
+    if (isEffect(row)) {
+      effects.forget(row.id);
+      effects.begin(row);
+      return;
+    }
+    this.#parked.set(row.id, clock.now());
+    postbox.replace(this.#posted(row));
+  }
+
+  /** Nothing is begun again by itself any more. */
+  stop(): void {
+    for (const callOff of this.#later.values()) callOff();
+    this.#later.clear();
+  }
+
+  #callOff(id: OrderId): void {
+    this.#later.get(id)?.();
+    this.#later.delete(id);
+  }
+
   #close(id: OrderId): void {
+    this.#callOff(id);
     this.#parked.delete(id);
     this.#parts.postbox.close(id);
     this.#parts.effects.forget(id);
@@ -128,10 +161,10 @@ export class Release {
 
 function resultPublication(
   { id, from, name, type, epoch, data }: EffectEnd,
-  { cluster, now, stamp }: { cluster: string; now: () => number; stamp: number | undefined },
+  { cluster, at, stamp }: { cluster: string; at: number; stamp: number | undefined },
 ): Publication {
   const messageId = resultIdOf(id);
-  const envelope = { id: messageId, type: `${name}.${type}`, at: now(), cause: id, data };
+  const envelope = { id: messageId, type: `${name}.${type}`, at, cause: id, data };
   return {
     subject: mailSubject(from),
     id: sealedId(stamped(messageId, stamp), cluster),
@@ -170,6 +203,10 @@ function publicationOf(
     ...(epoch !== undefined && { epoch }),
   };
   return { subject: mailSubject(order.to), id, body: json(envelope) };
+}
+
+function isEffect(row: OutboxRow | undefined): boolean {
+  return row?.order.type === "effect";
 }
 
 function addresseeOf({ order }: OutboxRow): string {

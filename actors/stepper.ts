@@ -46,11 +46,19 @@ import type { Residents } from "./residents.ts";
 //   P3. An order that this message answers or is, is closed in the same batch, whatever became of the message (R5);
 //       but what an actor does not take now leaves its order open until its release, which begins it again: a result,
 //       and mail whose sender cannot be told.
+//   P4. What breaks a step and is the daemon's own to bring comes again by itself, ever more rarely, as one letter: mail,
+//       a result, the firing of a timer (R8). A sender that can be told learns it after some tries, or when its
+//       addressee is quarantined; the others are never given up.
 
 /** What a sender is told whose mail became a dead letter. */
 const UNDELIVERABLE = "mail.undeliverable";
+/** So long after it broke its step does a message come again: a sender is told after these, for the others the last is repeated. */
+const AGAIN_MS = [1_000, 10_000, 60_000] as const;
 /** Steps from one checkpoint in the journal to the next: what a replay has to repeat at most. */
 const CHECKPOINT_EVERY = 64;
+
+/** What becomes of the order that a message is or answers: closed, or begun again later, or with the release (P3, P4). */
+type Fate = "closes" | { readonly againMs: number } | "waits";
 
 export interface StepperParts {
   readonly store: Store;
@@ -74,33 +82,41 @@ export class Stepper {
   /** Applies a message; `original` is how it came, should it become a dead letter. */
   apply(batch: Batch, message: Message, original: () => Original): void {
     const order = orderAnswered(message.id);
-    const before = this.#repeated(batch, message.id);
-    if (before !== undefined) {
+    const before = this.#outcome(batch, message.id);
+    if (before !== undefined && !(threw(before) && this.#comesBack(batch, message))) {
+      this.#countRepeat(batch, message.id, before);
       // A firing that died may be due still: it must not come again for ever.
       if (before.type === "dead") this.#disarm(batch, message, before.code);
       if (order !== undefined && !batch.isParked(order)) batch.close(order);
       return;
     }
-    const isTaken = this.#settle(batch, message, original);
+    const fate = this.#settle(batch, message, original);
     if (order === undefined) return;
-    if (isTaken) batch.close(order);
-    else batch.parked.add(order);
+    if (fate === "closes") batch.close(order);
+    else batch.parked.set(order, fate === "waits" ? undefined : fate.againMs);
   }
 
   /** Counts a message that could not even be read. */
   reject(batch: Batch, rejection: Rejection, original: () => Original): void {
     const order = orderAnswered(rejection.id);
     if (order !== undefined) batch.close(order);
-    if (this.#repeated(batch, rejection.id) !== undefined) return;
-    this.#bury(batch, rejection, original);
+    const before = this.#outcome(batch, rejection.id);
+    if (before === undefined) this.#bury(batch, rejection, original);
+    else this.#countRepeat(batch, rejection.id, before);
   }
 
   /** Makes a dead letter of it; mail that dies is told to its sender, so that nobody waits for ever (R8). */
   #bury(batch: Batch, rejection: Rejection, original: () => Original): void {
     const at = this.#parts.now();
     bury(batch, { rejection, original: original(), at });
+    this.#bounce(batch, rejection);
+  }
+
+  /** Whether there is a sender that can be told that its mail died, and now is. */
+  #bounce(batch: Batch, rejection: Rejection): boolean {
     const mail = this.#mailOf(rejection.id);
-    if (mail === undefined || !this.#isTold(mail.from)) return;
+    if (mail === undefined || !this.#isTold(mail.from)) return false;
+    const at = this.#parts.now();
     const { id, from, to, name } = mail;
     const { code, message } = rejection;
     const data = { order: id, to, name, code, message };
@@ -114,6 +130,7 @@ export class Stepper {
       data,
     };
     this.apply(batch, bounce, () => originalOf(bounce));
+    return true;
   }
 
   /** The mail that a message is the delivery of. */
@@ -144,23 +161,23 @@ export class Stepper {
     batch.released.push(address);
   }
 
-  /** What became of a message that came before, which is counted as one that came again. */
-  #repeated(batch: Batch, id: string): Outcome | undefined {
-    const before = batch.outcome(id) ?? this.#parts.store.seen(id)?.outcome;
-    if (before === undefined) return undefined;
-    batch.count("duplicate");
-    batch.outcomes.set(id, before);
-    return before;
+  /** What became of a message that came before. */
+  #outcome(batch: Batch, id: string): Outcome | undefined {
+    return batch.outcome(id) ?? this.#parts.store.seen(id)?.outcome;
   }
 
-  /** Whether that is the end of it; false for what its actor is given again after a release (P3). */
-  #settle(batch: Batch, message: Message, original: () => Original): boolean {
+  #countRepeat(batch: Batch, id: string, before: Outcome): void {
+    batch.count("duplicate");
+    batch.outcomes.set(id, before);
+  }
+
+  #settle(batch: Batch, message: Message, original: () => Original): Fate {
     try {
       if (this.#isNeedless(batch, message)) {
         batch.count("applied");
         const outcome = { type: "applied", address: message.to, seq: 0, orders: [] } as const;
         batch.remember({ id: message.id, at: this.#parts.now(), outcome });
-        return true;
+        return "closes";
       }
       const { resident, isNew } = this.#addressee(batch, message);
       const data = parsedData(resident.kind, message);
@@ -168,19 +185,80 @@ export class Stepper {
       if (stale !== undefined) {
         batch.count("stale");
         batch.remember({ id: message.id, at: this.#parts.now(), outcome: stale });
-        return true;
+        return "closes";
       }
       const step = this.#step(batch, { resident, message, data, isNew });
       this.#record(batch, { resident, message, step });
-      return true;
+      return "closes";
     } catch (error) {
       const failure = containable(error, message);
-      const { code, message: reason } = failure;
-      const rejection = { id: message.id, code, message: reason, to: message.to };
-      this.#bury(batch, rejection, original);
-      this.#disarm(batch, message, code);
-      return !(isRelievable(code) && this.#isWaitedFor(message.id));
+      return this.#fail(batch, { message, failure }, original);
     }
+  }
+
+  #fail(
+    batch: Batch,
+    { message, failure }: { message: Message; failure: Failure },
+    original: () => Original,
+  ): Fate {
+    const { id, to } = message;
+    const { code, message: reason } = failure;
+    const rejection = { id, code, message: reason, to };
+    if (code === "STEP_THREW" && this.#comesBack(batch, message)) {
+      const tries = this.#letter(batch, rejection, original);
+      const isQuarantined = this.#parts.residents.find(to, batch)?.isQuarantined === true;
+      const isGivenUp = isQuarantined || tries >= AGAIN_MS.length;
+      if (isGivenUp && this.#bounce(batch, rejection)) return "closes";
+      return this.#putOff(batch, message, { tries, isQuarantined });
+    }
+    this.#bury(batch, rejection, original);
+    this.#disarm(batch, message, code);
+    return isRelievable(code) && this.#isWaitedFor(id) ? "waits" : "closes";
+  }
+
+  /** Whether a message is the daemon's own to bring again: of a timer that is armed, or of an order that is open. */
+  #comesBack(batch: Batch, { id, type, to }: Message): boolean {
+    const { store, residents } = this.#parts;
+    const name = timerNameOf({ id, type });
+    if (name !== undefined) {
+      const timer = residents.findReadable(to, batch)?.timers[name];
+      return timer !== undefined && timerIdOf(to, name, timer.seq) === id;
+    }
+    const order = orderAnswered(id);
+    return order !== undefined && !batch.isClosed(order) && store.outboxRow(order) !== undefined;
+  }
+
+  /** The one letter of what comes again; how often it did. */
+  #letter(batch: Batch, rejection: Rejection, original: () => Original): number {
+    const before = this.#outcome(batch, rejection.id);
+    const letter = threw(before) ? this.#parts.store.deadLetter(before.letter) : undefined;
+    const at = this.#parts.now();
+    if (letter === undefined) {
+      bury(batch, { rejection, original: original(), at });
+      return 0;
+    }
+    const retries = letter.retries + 1;
+    batch.retried({ ...letter, message: rejection.message, retries, retriedAt: at });
+    batch.count("dead");
+    return retries;
+  }
+
+  /** Has it come again by itself, unless it quarantined its actor: then with the release. */
+  #putOff(
+    batch: Batch,
+    { id, type, to }: Message,
+    { tries, isQuarantined }: { tries: number; isQuarantined: boolean },
+  ): Fate {
+    const againMs = AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)] ?? AGAIN_MS[0];
+    const name = timerNameOf({ id, type });
+    const resident = this.#parts.residents.find(to, batch);
+    const timer = name === undefined ? undefined : resident?.timers[name];
+    if (resident !== undefined && name !== undefined && timer !== undefined) {
+      batch.touch(resident);
+      const dueAt = this.#parts.now() + againMs;
+      resident.timers = { ...resident.timers, [name]: { ...timer, dueAt } };
+    }
+    return isQuarantined ? "waits" : { againMs };
   }
 
   #isWaitedFor(id: string): boolean {
@@ -302,6 +380,11 @@ export class Stepper {
       batch.outcomes.set(message.id, outcome);
     else batch.remember({ id: message.id, at: now, outcome });
   }
+}
+
+/** Whether a message broke its step when it came before. */
+function threw(before: Outcome | undefined): before is Extract<Outcome, { type: "dead" }> {
+  return before?.type === "dead" && before.code === "STEP_THREW";
 }
 
 /** What one message may end with: anything but the loss of the store, which is no message's fault (R8). */
