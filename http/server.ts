@@ -18,6 +18,7 @@ import { fleetRoutes } from "./fleet.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { hindsightRoutes } from "./hindsight.ts";
 import { intakeRoutes } from "./intake.ts";
+import { hostRoutes } from "./hosts.ts";
 import { loadRoute } from "./load.ts";
 import { keys } from "./keys.ts";
 import { machineRoutes } from "./machines.ts";
@@ -217,6 +218,7 @@ async function registerRoutes(
       machineRoutes(api, edge);
       fleetRoutes(api, edge);
       supervisionRoutes(api, edge);
+      hostRoutes(api, edge);
       loadRoute(api, edge);
       intakeRoutes(api, edge);
       backupRoute(api, edge);

@@ -42,6 +42,12 @@ function careCommands(root: Command): void {
     examples: ["ao doctor", "ao doctor --json"],
     run: async ({ output }) => (await import("../commands/doctor.ts")).doctor(output),
   });
+  declare(root, {
+    usage: "host",
+    summary: "Show where workers run, what is free there, and what the others wait for",
+    examples: ["ao host", "ao host --json"],
+    run: async ({ output }) => (await import("../commands/host.ts")).showHosts(output),
+  });
   declare<{ keep?: boolean }>(root, {
     usage: "demo",
     summary: "Watch scripted agents, reviewers and a manager do a real job in a temporary home",

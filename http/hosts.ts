@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { addressOf } from "../machines/ids.ts";
+import type { RootContext } from "../machines/supervision/root.ts";
+import type { App, Edge } from "./edge.ts";
+import { stateOf } from "./session/view.ts";
+
+// Hosts
+//
+// Where workers of objectives run, and what holds the next one back: the gates of `scheduling`, as `supervisor/root` sees
+// them (machines/supervision/slots.ts).
+
+const Host = z.object({
+  host: z.string(),
+  /** Workers that hold a slot here, and how many may. */
+  workers: z.number(),
+  slots: z.number(),
+  /** The last measurement, taken while somebody waits; null before the first. */
+  measured: z
+    .object({
+      loadPerCore: z.number(),
+      freeBytes: z.number(),
+      at: z.number(),
+      /** An old one holds nobody back. */
+      counts: z.boolean(),
+    })
+    .nullable(),
+});
+const Place = { worker: z.string(), objective: z.string(), host: z.string(), harness: z.string() };
+const Hosts = z.object({
+  hosts: z.array(Host),
+  /** The bounds: 0 of load and space is none. */
+  bounds: z.object({ workers: z.number(), loadPerCore: z.number(), minFreeBytes: z.number() }),
+  running: z.array(z.object({ ...Place, since: z.number() })),
+  /** In the order in which they are served. */
+  waiting: z.array(z.object({ ...Place, since: z.number(), reason: z.string() })),
+  /** Limits that harnesses have reached, and when they are over. */
+  limits: z.array(z.object({ harness: z.string(), until: z.number() })),
+});
+export type HostsView = z.infer<typeof Hosts>;
+
+/** The host of the daemon itself. */
+const OWN = "local";
+
+/** `GET /hosts`. */
+export function hostRoutes(app: App, edge: Edge): void {
+  app.get(
+    "/hosts",
+    {
+      schema: {
+        tags: ["health"],
+        summary: "Where workers run, what is free there, and what the others wait for",
+        response: { 200: Hosts },
+      },
+    },
+    () => hostsOf(edge),
+  );
+}
+
+function hostsOf({ system, now }: Edge): HostsView {
+  const { workers, slotsPerHost, loadPerCore, minFreeBytes, sampleMs } = system.settings.scheduling;
+  const row = system.snapshot(addressOf("supervisor", "root"));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind's own context
+  const context = row === undefined ? undefined : (stateOf(row).context as RootContext);
+  const { held, queue, samples, quotas } = context ?? NOTHING;
+  const names = new Set([OWN, ...held.map(({ host }) => host), ...Object.keys(samples)]);
+  const at = now();
+  return {
+    hosts: [...names].map((host) => {
+      const sample = samples[host];
+      return {
+        host,
+        workers: held.filter((slot) => slot.host === host).length,
+        slots: slotsPerHost,
+        measured: sample === undefined ? null : { ...sample, counts: at - sample.at <= sampleMs },
+      };
+    }),
+    bounds: { workers, loadPerCore, minFreeBytes },
+    running: held.map(({ at: since, ...place }) => ({ ...place, since })),
+    waiting: queue.map(({ at: since, ...place }) => ({ ...place, since })),
+    limits: quotas.filter(({ until }) => until > at).map((quota) => ({ ...quota })),
+  };
+}
+
+const NOTHING: Pick<RootContext, "held" | "queue" | "samples" | "quotas"> = {
+  held: [],
+  queue: [],
+  samples: {},
+  quotas: [],
+};

@@ -1,0 +1,39 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
+import { expect, it } from "vitest";
+import { Settings } from "../../machines/settings.ts";
+import { served, withProject, type Answer } from "../support/http.ts";
+
+const GOAL = { projectId: "demo", prompt: "Build it." };
+const TASK = { title: "A task", prompt: "Do it." };
+
+it("GET /hosts tells who runs, who waits and for what, and by which bounds", async () => {
+  const settings = Settings.parse({ scheduling: { slotsPerHost: 1, workers: 7 } });
+  const server = await served({ settings });
+  const hosts = async (): Promise<Answer["body"]> => (await server.request("GET", "/hosts")).body;
+  expect(await hosts()).toMatchObject({
+    hosts: [{ host: "local", workers: 0, slots: 1, measured: null }],
+    bounds: { workers: 7, loadPerCore: 8 },
+    running: [],
+    waiting: [],
+    limits: [],
+  });
+  await withProject(server);
+  const { id } = (await server.request("POST", "/objectives", GOAL)).body;
+  const add = async (): Promise<string> =>
+    (await server.request("POST", `/objectives/${id}/workers`, TASK)).body.id;
+  const [first, second] = [await add(), await add()];
+  await expect
+    .poll(async () => (await hosts()).waiting)
+    .toMatchObject([
+      {
+        worker: second,
+        objective: id,
+        host: "local",
+        reason: "waiting for one of 1 slots of host local",
+      },
+    ]);
+  expect(await hosts()).toMatchObject({
+    hosts: [{ host: "local", workers: 1, slots: 1 }],
+    running: [{ worker: first, objective: id, host: "local" }],
+  });
+});
