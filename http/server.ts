@@ -170,6 +170,30 @@ function sessionsOf({ system, attach }: ServerOptions, now: () => number): Sessi
   return sessionReader({ system, now, attach, limit });
 }
 
+/** All that is asked of the API, part by part. */
+const API = [
+  projectRoutes,
+  objectiveRoutes,
+  questionRoutes,
+  sessionRoutes,
+  orchestratorRoutes,
+  directoryRoutes,
+  noticeRoutes,
+  reviewRoutes,
+  pullRoutes,
+  actorRoutes,
+  hindsightRoutes,
+  machineRoutes,
+  fleetRoutes,
+  supervisionRoutes,
+  hostRoutes,
+  loadRoute,
+  intakeRoutes,
+  backupRoute,
+  muxRoute,
+  boardRoutes,
+] as const;
+
 async function registerRoutes(
   app: App,
   edge: Edge,
@@ -204,27 +228,8 @@ async function registerRoutes(
         route.schema = { querystring: NoQuery, ...route.schema };
       });
       const api = scope.withTypeProvider<ZodTypeProvider>();
-      projectRoutes(api, edge);
-      objectiveRoutes(api, edge);
-      questionRoutes(api, edge);
-      sessionRoutes(api, edge);
-      orchestratorRoutes(api, edge);
-      directoryRoutes(api, edge);
-      noticeRoutes(api, edge);
-      reviewRoutes(api, edge);
-      pullRoutes(api, edge);
-      actorRoutes(api, edge);
-      hindsightRoutes(api, edge);
-      machineRoutes(api, edge);
-      fleetRoutes(api, edge);
-      supervisionRoutes(api, edge);
-      hostRoutes(api, edge);
-      loadRoute(api, edge);
-      intakeRoutes(api, edge);
-      backupRoute(api, edge);
+      for (const routes of API) routes(api, edge);
       eventRoutes(api, edge, events);
-      muxRoute(api, edge);
-      boardRoutes(api, edge);
       changeRoutes(api, edge, events);
       signInRoutes(api, sign, edge.now);
       done();
