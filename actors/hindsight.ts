@@ -32,18 +32,17 @@ export function hindsight(
   const since = new Map<string, { seq: number; at: number }>();
   const samples = new Map<string, JournalEntry>();
   const trail: JournalEntry[] = [];
+  const left = new Set(wanted.paths);
   for (const entry of backwards(store, address, seq)) {
     const { message } = entry;
     if (entry.value !== undefined && trail.length < MOST_MOVES) trail.push(entry);
     if (!samples.has(message.type)) samples.set(message.type, entry);
-    for (const path of wanted.paths) {
-      if (!since.has(path) && entered(entry, path)) {
-        since.set(path, { seq: entry.seq, at: entry.committedAt });
-      }
+    for (const path of entered(entry, left)) {
+      since.set(path, { seq: entry.seq, at: entry.committedAt });
+      left.delete(path);
     }
     const isTrailed = trail.length === MOST_MOVES || seq - entry.seq >= MOVES_DEPTH;
-    const isTold = wanted.paths.every((path) => since.has(path));
-    if (isTold && isTrailed && wanted.types.every((type) => samples.has(type))) break;
+    if (left.size === 0 && isTrailed && wanted.types.every((type) => samples.has(type))) break;
   }
   return { since, samples, trail };
 }
@@ -98,7 +97,9 @@ function* backwards(store: Store, address: Address, seq: number): Iterable<Journ
   }
 }
 
-function entered({ value, was }: JournalEntry, path: string): boolean {
-  if (value === undefined) return false;
-  return pathsOf(value).includes(path) && !pathsOf(was ?? null).includes(path);
+/** Those of the paths that the step led into. */
+function entered({ value, was }: JournalEntry, paths: ReadonlySet<string>): string[] {
+  if (value === undefined || paths.size === 0) return [];
+  const before = new Set(pathsOf(was ?? null));
+  return pathsOf(value).filter((path) => paths.has(path) && !before.has(path));
 }

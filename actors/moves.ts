@@ -45,14 +45,30 @@ export function movesOf(kind: Kind, question: MoveQuestion): Move[] {
   const snapshot = machine.resolveState({ value: value as never, context });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, no-underscore-dangle -- the only way XState tells its active nodes
   const nodes = snapshot._nodes as AnyStateNode[];
+  const asked = askedOf(kind, question);
   return nodes
     .toSorted((a, b) => b.path.length - a.path.length)
     .flatMap((node) =>
-      [...node.transitions.values()].flat().map((transition) => moveOf(kind, question, transition)),
+      [...node.transitions.values()].flat().map((transition) => moveOf(kind, asked, transition)),
     );
 }
 
-function moveOf(kind: Kind, question: MoveQuestion, transition: AnyTransitionDefinition): Move {
+/** A question, with what guards are asked with for each type of message. */
+interface Asked extends MoveQuestion {
+  readonly eventFor: (type: string) => object | undefined;
+}
+
+/** Many a transition is for the same message: it is made once. */
+function askedOf(kind: Kind, question: MoveQuestion): Asked {
+  const events = new Map<string, object | undefined>();
+  const eventFor = (type: string): object | undefined => {
+    if (!events.has(type)) events.set(type, eventOf(kind, question, type));
+    return events.get(type);
+  };
+  return { ...question, eventFor };
+}
+
+function moveOf(kind: Kind, question: Asked, transition: AnyTransitionDefinition): Move {
   const { source, target, actions, guard } = transition;
   return {
     event: String(transition.eventType),
@@ -69,7 +85,7 @@ type Guard = (seen: { context: unknown; event: unknown }, params: unknown) => un
 
 function answerOf(
   kind: Kind,
-  question: MoveQuestion,
+  question: Asked,
   { guard, ...transition }: AnyTransitionDefinition,
 ): Answer {
   if (guard === undefined) return { verdict: "open", askedWith: null, reads: [], words: null };
@@ -78,7 +94,7 @@ function answerOf(
   const ask = guardOf(kind, guard);
   const words = ask === undefined ? null : wordsOf(ask);
   const unknown: Answer = { verdict: "unknown", askedWith: null, reads: [], words };
-  const event = eventOf(kind, question, type);
+  const event = question.eventFor(type);
   if (ask === undefined || event === undefined) return unknown;
   const reads = new Map<string, Json>();
   try {

@@ -5,7 +5,7 @@ import type { SnapshotRow } from "../storage/store.ts";
 import { ATTENTIONS, attentionOf } from "./attention.ts";
 import { clipped } from "./clipped.ts";
 import type { App, Edge } from "./edge.ts";
-import { page } from "./schemas.ts";
+import { page, sendMade } from "./schemas.ts";
 import { sessionLine } from "./session/line.ts";
 import { stateOf } from "./session/view.ts";
 import { statePaths } from "./views.ts";
@@ -59,7 +59,7 @@ export function boardRoutes(app: App, edge: Edge): void {
         },
       },
     },
-    ({ query: { kind, after, limit } }) => {
+    async ({ query: { kind, after, limit } }, reply) => {
       const { globalSeq: head } = edge.system.store.head();
       const rows = edge.views.list({ kind, after, limit: limit + 1 });
       const lines = rows.slice(0, limit).flatMap(({ address, facts }) => {
@@ -67,7 +67,7 @@ export function boardRoutes(app: App, edge: Edge): void {
         return row === undefined ? [] : [boardLine(row, facts)];
       });
       const next = rows.length > limit ? (lines.at(-1)?.address ?? null) : null;
-      return { lines, next, head, at: edge.now() };
+      return sendMade(reply, { lines, next, head, at: edge.now() });
     },
   );
 }

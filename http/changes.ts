@@ -15,20 +15,23 @@ import type { EventOptions } from "./events.ts";
 // tells how things stand: an actor that moved ten times is told once.
 //
 //   G1. What a reader is shown is committed; it sees the last state of every actor, if not every state.
-//   G2. A change is told at once after a quiet spell. Under load frames are made so seldom that making them takes at
-//       most a fiftieth of the time, however many read: a frame is made once for all.
-//   G3. A reader that resumes gets the lines that changed meanwhile; where they are too many, or pruned, where it saw
-//       more than there is, as after a restored backup, and where it was too slow, a `reset` says to read the board
-//       anew. Nothing is kept for it in memory.
+//   G2. A change is told at once after a quiet spell. Under load frames are made so seldom that making and writing them
+//       takes a hundredth of the time, however many read, but once a second: a line is made once for all.
+//   G3. A reader that resumes, or was too slow, gets the lines that changed meanwhile; where they are too many, or
+//       pruned, and where it saw more than there is, as after a restored backup, a `reset` says to read the board anew.
+//       Nothing is kept for it but its place.
 
 /** The pause between two frames: an eye sees no more, and a busy actor is told once. */
 const PAUSE_MS = 40;
 /** A page that hears nothing for a few of these says so. */
 const BEAT_MS = 5_000;
-/** The share of the time that making frames may take is one to this. */
-const SHARE = 50;
+/** The share of the time that frames may take is one to this. */
+const SHARE = 100;
+const LONGEST_PAUSE_MS = 1_000;
 /** More entries than this since a reader left, and it reads the board anew. */
 const MOST_MISSED = 2_000;
+/** More actors than this that changed while a reader did not read, and it does so too. */
+const MOST_CHANGED = 10_000;
 
 /** `GET /changes`. Fails with STREAMS_FULL. */
 export function changeRoutes(app: App, edge: Edge, options: EventOptions): void {
@@ -64,31 +67,39 @@ export function changeRoutes(app: App, edge: Edge, options: EventOptions): void 
 interface Reader {
   readonly response: ServerResponse;
   readonly kind: KindName | undefined;
-  /** Did not take what was sent last: it is told to read anew once it does. */
-  isBehind: boolean;
+  /** The newest entry that it was told of. */
+  at: number;
 }
 
 interface Changed {
   readonly row: SnapshotRow;
   readonly facts: JsonObject;
+  /** The newest entry of the transaction that changed it. */
+  readonly globalSeq: number;
+  /** Made when the first reader is told of it. */
+  line?: string;
 }
 
 class ChangeFeed {
   readonly #system: System;
   readonly #options: EventOptions;
   readonly #readers = new Set<Reader>();
+  /** What changed since the reader was told that is furthest behind; the newest is at the end. */
   readonly #changed = new Map<Address, Changed>();
   readonly #stop: () => void;
   #timer: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #pauseUntil = 0;
-  /** The newest entry that was told of: what a reader may resume after. */
+  /** The newest entry there is. */
   #head: number;
+  /** Everything that changed after this entry is in `#changed`. */
+  #knownFrom: number;
 
   constructor(system: System, options: EventOptions) {
     this.#system = system;
     this.#options = options;
     this.#head = system.store.head().globalSeq;
+    this.#knownFrom = this.#head;
     this.#stop = system.onCommitted((committed) => this.#note(committed));
   }
 
@@ -103,12 +114,15 @@ class ChangeFeed {
       "cache-control": "no-store",
       "x-accel-buffering": "no",
     });
-    const reader: Reader = { response, kind, isBehind: false };
+    const { globalSeq } = this.#system.store.head();
     response.write(this.#missed(after, kind));
+    const reader: Reader = { response, kind, at: globalSeq };
     this.#readers.add(reader);
     // No timer without a reader.
     this.#heartbeat ??= setInterval(() => this.#beat(), BEAT_MS).unref();
-    response.on("drain", () => this.#catchUp(reader));
+    response.on("drain", () => {
+      if (reader.at < this.#head) this.#schedule();
+    });
     response.once("close", () => this.#forget(reader));
   }
 
@@ -120,12 +134,26 @@ class ChangeFeed {
   }
 
   #note({ entries, snapshots, summaries }: Committed): void {
-    this.#head = entries.at(-1)?.globalSeq ?? this.#head;
-    if (this.#readers.size === 0) return;
+    const globalSeq = entries.at(-1)?.globalSeq ?? this.#head;
+    this.#head = globalSeq;
+    if (this.#readers.size === 0) {
+      this.#knownFrom = globalSeq;
+      return;
+    }
     const facts = new Map(summaries.map((summary) => [summary.address, summary.facts]));
     for (const row of snapshots) {
-      this.#changed.set(row.address, { row, facts: facts.get(row.address) ?? {} });
+      this.#changed.delete(row.address);
+      this.#changed.set(row.address, { row, facts: facts.get(row.address) ?? {}, globalSeq });
     }
+    for (const [address, oldest] of this.#changed) {
+      if (this.#changed.size <= MOST_CHANGED) break;
+      this.#changed.delete(address);
+      this.#knownFrom = oldest.globalSeq;
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
     const pauseMs = Math.max(0, this.#pauseUntil - performance.now());
     this.#timer ??= setTimeout(() => this.#tell(), pauseMs).unref();
   }
@@ -133,33 +161,34 @@ class ChangeFeed {
   #tell(): void {
     this.#timer = undefined;
     const startedAt = performance.now();
-    const lines = [...this.#changed.values()].map(({ row, facts }) => boardLine(row, facts));
-    this.#changed.clear();
-    const frames = new Map<KindName | undefined, string>();
+    // Those who were told the same so far are told the same now.
+    const frames = new Map<string, string>();
     for (const reader of this.#readers) {
-      const { kind } = reader;
-      const frame =
-        frames.get(kind) ??
-        frameOf(
-          this.#head,
-          lines.filter((line) => (kind ?? line.kind) === line.kind),
-        );
-      frames.set(kind, frame);
-      this.#send(reader, frame);
+      const { response, kind, at } = reader;
+      // It is told all at once when it took what was sent before.
+      if (at >= this.#head || response.writableNeedDrain) continue;
+      const group = `${at} ${kind}`;
+      const frame = frames.get(group) ?? this.#since(at, kind);
+      frames.set(group, frame);
+      reader.at = this.#head;
+      if (frame !== "") response.write(frame);
     }
+    if ([...this.#readers].every(({ at }) => at >= this.#head)) this.#forgetChanges();
     const now = performance.now();
-    this.#pauseUntil = now + Math.max(PAUSE_MS, (now - startedAt) * SHARE);
+    const pauseMs = Math.min((now - startedAt) * SHARE, LONGEST_PAUSE_MS);
+    this.#pauseUntil = now + Math.max(PAUSE_MS, pauseMs);
   }
 
-  #send(reader: Reader, frame: string): void {
-    if (reader.response.writableNeedDrain) reader.isBehind = true;
-    else if (!reader.isBehind && frame !== "") reader.response.write(frame);
-  }
-
-  #catchUp(reader: Reader): void {
-    if (!reader.isBehind) return;
-    reader.isBehind = false;
-    reader.response.write(resetOf(this.#head));
+  #since(at: number, kind: KindName | undefined): string {
+    if (at < this.#knownFrom) return resetOf(this.#head);
+    const lines: string[] = [];
+    for (const [address, changed] of this.#changed) {
+      const { globalSeq, row, facts } = changed;
+      if (globalSeq <= at || !isOf(address, kind)) continue;
+      changed.line ??= JSON.stringify(boardLine(row, facts));
+      lines.push(changed.line);
+    }
+    return frameOf(this.#head, lines);
   }
 
   /** What changed after a point, in one frame, or that the board is to be read anew (G3). */
@@ -173,9 +202,8 @@ class ChangeFeed {
       store.log({ after, limit: MOST_MISSED }).map((entry) => entry.address),
     );
     const lines = [...addresses].flatMap((address) => {
-      const { kind: own } = splitAddress(address);
-      const row = (kind ?? own) === own ? this.#system.snapshot(address) : undefined;
-      return row === undefined ? [] : [boardLine(row, factsOf(this.#system, row))];
+      const row = isOf(address, kind) ? this.#system.snapshot(address) : undefined;
+      return row === undefined ? [] : [JSON.stringify(boardLine(row, factsOf(this.#system, row)))];
     });
     return frameOf(globalSeq, lines) || ": follow\n\n";
   }
@@ -196,7 +224,12 @@ class ChangeFeed {
     clearTimeout(this.#timer);
     this.#heartbeat = undefined;
     this.#timer = undefined;
+    this.#forgetChanges();
+  }
+
+  #forgetChanges(): void {
     this.#changed.clear();
+    this.#knownFrom = this.#head;
   }
 }
 
@@ -206,9 +239,13 @@ function factsOf({ kinds }: System, row: SnapshotRow): JsonObject {
   return summarize?.(row.snapshot as unknown as Parameters<typeof summarize>[0]) ?? {};
 }
 
-function frameOf(globalSeq: number, lines: readonly object[]): string {
+function isOf(address: Address, kind: KindName | undefined): boolean {
+  return kind === undefined || address.startsWith(`${kind}/`);
+}
+
+function frameOf(globalSeq: number, lines: readonly string[]): string {
   if (lines.length === 0) return "";
-  return `id: ${globalSeq}\nevent: lines\ndata: ${JSON.stringify({ lines })}\n\n`;
+  return `id: ${globalSeq}\nevent: lines\ndata: {"lines":[${lines.join(",")}]}\n\n`;
 }
 
 function resetOf(globalSeq: number): string {

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { z } from "zod";
 import type { System } from "../actors/system.ts";
 import { Failure } from "../machines/failures.ts";
-import { Address, KINDS, splitAddress, type KindName } from "../machines/ids.ts";
+import { Address, KINDS, type KindName } from "../machines/ids.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { stepView } from "./actors.ts";
 import type { App, Edge } from "./edge.ts";
@@ -44,11 +44,8 @@ interface Filter {
   readonly kind?: KindName | undefined;
   readonly address?: string | undefined;
 }
-interface Frame {
-  readonly entry: JournalEntry;
-  /** Made once for all readers, and not at all when none wants it: most follow one actor. */
-  readonly text: () => string;
-}
+/** The frame of an entry; made once for all readers, and not at all when none wants it: most follow one actor. */
+type Frames = (entry: JournalEntry) => string;
 
 /** `GET /events`. Fails with STREAMS_FULL. */
 export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
@@ -103,8 +100,8 @@ class Feed {
     this.#options = options;
     this.#stop = system.onCommitted(({ entries }) => {
       if (this.#readers.size === 0) return;
-      const frames = entries.map(frameOf);
-      for (const reader of this.#readers) reader.push(frames);
+      const frames = framesMade();
+      for (const reader of this.#readers) reader.push(entries, frames);
     });
   }
 
@@ -189,23 +186,23 @@ class Reader {
       }
       for (const entry of entries) {
         if (this.isOver) return;
-        this.#write(frameOf(entry));
+        this.#write(entry, frameOf);
         // oxlint-disable-next-line no-await-in-loop -- at the reader's pace
         if (this.#response.writableNeedDrain) await this.#drained();
       }
     }
   }
 
-  push(frames: readonly Frame[]): void {
+  push(entries: readonly JournalEntry[], frames: Frames): void {
     if (!this.#isLive || this.isOver) return;
-    const first = frames.find(({ entry }) => entry.globalSeq > this.#at);
+    const first = entries.find(({ globalSeq }) => globalSeq > this.#at);
     if (first === undefined) return;
-    if (first.entry.globalSeq !== this.#at + 1) {
+    if (first.globalSeq !== this.#at + 1) {
       this.catchUp();
       return;
     }
-    for (const frame of frames) {
-      const isWritten = frame.entry.globalSeq > this.#at && this.#write(frame);
+    for (const entry of entries) {
+      const isWritten = entry.globalSeq > this.#at && this.#write(entry, frames);
       if (isWritten && this.#response.writableLength > this.#bufferBytes) {
         this.cut();
         return;
@@ -226,10 +223,10 @@ class Reader {
   }
 
   /** Whether the reader wants it, and was written to. */
-  #write({ entry, text }: Frame): boolean {
+  #write(entry: JournalEntry, frames: Frames): boolean {
     this.#at = entry.globalSeq;
     if (!isWanted(entry, this.#filter)) return false;
-    this.#response.write(text());
+    this.#response.write(frames(entry));
     return true;
   }
 
@@ -261,16 +258,23 @@ class Reader {
   }
 }
 
-function frameOf(entry: JournalEntry): Frame {
-  let made: string | undefined;
-  const make = (): string =>
-    `id: ${entry.globalSeq}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
-  return { entry, text: () => (made ??= make()) };
+function frameOf(entry: JournalEntry): string {
+  return `id: ${entry.globalSeq}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
 }
 
+function framesMade(): Frames {
+  const made = new Map<JournalEntry, string>();
+  return (entry) => {
+    const frame = made.get(entry) ?? frameOf(entry);
+    made.set(entry, frame);
+    return frame;
+  };
+}
+
+// Asked of every entry for every reader.
 function isWanted({ address }: JournalEntry, filter: Filter): boolean {
   return (
     (filter.address === undefined || filter.address === address) &&
-    (filter.kind === undefined || filter.kind === splitAddress(address).kind)
+    (filter.kind === undefined || address.startsWith(`${filter.kind}/`))
   );
 }

@@ -10,7 +10,7 @@ import { chartLayout } from "./chart/layout.ts";
 import { chartSvg } from "./chart/svg.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { KindAndId, page } from "./schemas.ts";
+import { KindAndId, page, sendMade } from "./schemas.ts";
 
 // Hindsight
 //
@@ -170,7 +170,8 @@ function frameRoute(app: App, edge: Edge): void {
         response: { 200: FrameView },
       },
     },
-    ({ params: { kind, id, seq } }) => frameOf(edge, addressOf(kind, id), seq),
+    async ({ params: { kind, id, seq } }, reply) =>
+      sendMade(reply, frameOf(edge, addressOf(kind, id), seq)),
   );
 }
 

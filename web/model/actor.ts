@@ -1,6 +1,7 @@
 import { startTransition, useEffect, useState } from "react";
 import type { ActorFacts, Json, Step, Tick } from "./answers.ts";
 import { ask } from "./client.ts";
+import { restAfter } from "./pace.ts";
 import { follow, type Link } from "./stream.ts";
 import type { Taken } from "./states.ts";
 
@@ -146,7 +147,7 @@ async function readTimeline(path: string, stopped: AbortSignal, change: Change):
   }
 }
 
-/** Runs one at a time, and once more when it was asked for meanwhile. */
+/** Runs one at a time, and once more when it was asked for meanwhile; it rests in between. */
 function coalesced(run: () => Promise<void>): () => void {
   let isRunning = false;
   let isAsked = false;
@@ -154,7 +155,12 @@ function coalesced(run: () => Promise<void>): () => void {
     isRunning = true;
     do {
       isAsked = false;
+      const askedAt = performance.now();
       await run().catch(() => {});
+      const restMs = restAfter(performance.now() - askedAt);
+      await new Promise((resolve) => {
+        setTimeout(resolve, restMs);
+      });
     } while (isAsked);
     isRunning = false;
   };

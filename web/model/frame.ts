@@ -1,6 +1,7 @@
 import { startTransition, useEffect, useRef, useState } from "react";
 import type { Frame, Layout } from "./answers.ts";
 import { ask } from "./client.ts";
+import { restAfter } from "./pace.ts";
 
 export interface Loaded<Value> {
   /** The last one that was read: what is drawn stays until the next is here. */
@@ -10,15 +11,16 @@ export interface Loaded<Value> {
 
 // A hand that goes back and forth finds these at once.
 const MOST_KEPT = 64;
-// While steps follow each other: the chart shows each of them, and working out all about one costs the daemon more.
-const LIVE_EVERY_MS = 400;
 
 /** An actor at one step. */
 export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Frame> {
   const kept = useRef(new Map<string, Frame>());
-  const askedAt = useRef(Number.NEGATIVE_INFINITY);
+  const wanted = useRef({ path, seq, isLast });
+  // While steps follow each other: the chart shows each of them, and working out all about one costs the daemon more.
+  const restUntil = useRef(0);
   const [state, setState] = useState<Loaded<Frame>>({ value: undefined, failure: undefined });
   useEffect(() => {
+    wanted.current = { path, seq, isLast };
     if (seq < 1) return undefined;
     const key = `${path} ${seq}`;
     const known = kept.current.get(key);
@@ -27,24 +29,32 @@ export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Fra
       return undefined;
     }
     const stopped = new AbortController();
-    const waitMs = isLast ? askedAt.current + LIVE_EVERY_MS - performance.now() : 0;
     const asked = async (): Promise<Frame> => {
-      await pause(waitMs, stopped.signal);
-      askedAt.current = performance.now();
-      return ask<Frame>("GET", `${path}/frames/${seq}`, undefined, stopped.signal);
+      const now = performance.now();
+      const askAt = isLast ? Math.max(now, restUntil.current) : now;
+      await pause(askAt - now, stopped.signal);
+      restUntil.current = askAt + restAfter(0);
+      const signal = isLast ? undefined : stopped.signal;
+      const frame = await ask<Frame>("GET", `${path}/frames/${seq}`, undefined, signal);
+      restUntil.current = performance.now() + restAfter(performance.now() - askAt);
+      return frame;
+    };
+    // What was asked of a busy actor is drawn although a step overtook it: else nothing would be until it rests.
+    const isWanted = (): boolean => {
+      const { current } = wanted;
+      return current.path === path && (isLast ? current.isLast : current.seq === seq);
     };
     asked().then(
       (value) => {
         keep(kept.current, key, value);
-        // An answer that was overtaken while it was read out is kept, not drawn.
-        if (stopped.signal.aborted) return undefined;
+        if (!isWanted()) return undefined;
         // What is now is in the chart already; the rest of it must not keep the next change waiting.
         const draw = isLast ? startTransition : run;
         draw(() => setState({ value, failure: undefined }));
         return undefined;
       },
       (error: unknown) => {
-        if (!stopped.signal.aborted) setState((was) => ({ ...was, failure: asError(error) }));
+        if (isWanted()) setState((was) => ({ ...was, failure: asError(error) }));
       },
     );
     return () => stopped.abort();
