@@ -15,7 +15,7 @@ import {
   type ObjectiveLimits,
   type ObjectiveStep,
 } from "./record.ts";
-import { killOrder } from "./workers.ts";
+import { agentOrder, killOrder } from "./workers.ts";
 import { firstText, resumeText } from "./poke-text.ts";
 import {
   supervise,
@@ -35,6 +35,7 @@ import {
 //       `no_progress`; other clean ends, quota pauses and a person's kill cost nothing.
 //   G3. What an older manager says changes nothing; one that still lives is ended.
 //   G4. A start that takes too long is taken back, and one that does not end when it is told is given up after a while.
+//   G5. One whose session takes no messages any more is ended through its terminal, and only then replaced.
 
 const MANAGER = "manager";
 const STOP_MS = 120_000;
@@ -181,6 +182,31 @@ export function stopped(
   };
 }
 
+/** Its session can be told nothing any more: its terminal ends the agent, and says when that is done (G5). */
+export function managerUnheard(context: ObjectiveContext, at: number): ObjectiveStep {
+  const { manager } = context;
+  if (manager.sessionId === null || !isLive(context)) return quiet(context);
+  const stopping = { cause: manager.stopping?.cause ?? "crash", at };
+  return {
+    context: { ...context, manager: { ...manager, stopping } },
+    orders: [agentOrder(manager.sessionId, manager.facts)],
+  };
+}
+
+/** Nothing of it runs any more. */
+export function managerGone(context: ObjectiveContext, at: number): ObjectiveStep {
+  const { stopping } = context.manager;
+  return stopping === null ? quiet(context) : managerEnded(context, { cause: stopping.cause, at });
+}
+
+/** Whether the present manager has not come to its end, as its supervisor knows it. */
+function isLive({ manager, supervisor: { children } }: ObjectiveContext): boolean {
+  const child = children.find(({ id }) => id === MANAGER);
+  return child?.epoch === manager.epoch && LIVE.has(child.state);
+}
+
+const LIVE: ReadonlySet<string> = new Set(["starting", "running", "stopping"]);
+
 /** The manager has ended: its life is written down, what it had not read waits, and the supervisor decides. */
 export function managerEnded(
   context: ObjectiveContext,
@@ -188,11 +214,7 @@ export function managerEnded(
 ): ObjectiveStep {
   if (context.end !== null) return stoppedWithAll(context, at);
   const { manager } = context;
-  const child = context.supervisor.children.find(({ id }) => id === MANAGER);
-  const isLive =
-    child?.state === "starting" || child?.state === "running" || child?.state === "stopping";
-  if (manager.sessionId === null || child?.epoch !== manager.epoch || !isLive)
-    return quiet(context);
+  if (manager.sessionId === null || !isLive(context)) return quiet(context);
   const cause = classOf(manager, said);
   const life: Life = {
     epoch: manager.epoch,

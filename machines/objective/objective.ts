@@ -154,6 +154,7 @@ const machine = objective.createMachine({
     "member.refused": leading("noteLoss"),
     "mail.undeliverable": leading("noteLoss"),
     "child.quarantined": leading("noteLoss"),
+    "child.stopped": leading("noteLoss"),
     "slot.granted": leading("noteSlot"),
     "slot.waiting": leading("noteSlot"),
     "question.answered": [{ ...CANCELED, actions: "noteAnswer" }, ...leading("noteAnswer")],
@@ -201,10 +202,10 @@ export function objectiveKind({ supervisor: limits }: Settings): Kind {
   return {
     name: "objective",
     description: "A goal with a manager and workers",
-    version: 3,
+    version: 4,
     // What a worker was asked for, the limits of its harness, and that it is unclosed, are absent in an older one, and
-    // read as never.
-    migrations: { 1: (state) => state, 2: (state) => state },
+    // read as never. Version 3 did not wait for the agent of a quarantined manager: there is none that is waited for.
+    migrations: { 1: (state) => state, 2: (state) => state, 3: (state) => state },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["objective.start"],

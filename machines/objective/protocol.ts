@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ChildQuarantined, MailUndeliverable } from "../children.ts";
+import { ChildQuarantined, ChildStopped, MailUndeliverable } from "../children.ts";
 import { Token } from "../ids.ts";
 import { MemberSeen } from "../session/member.ts";
 import type { EventOf } from "../message.ts";
@@ -65,6 +65,7 @@ export const accepts = {
   "slot.waiting": z.object({ worker: Token, reason: z.string().max(500) }),
   "objective.audit": z.object({}),
   "child.quarantined": ChildQuarantined,
+  "child.stopped": ChildStopped,
   "mail.undeliverable": MailUndeliverable,
   "timer.next": z.object({}),
 };

@@ -1,27 +1,10 @@
 import { splitAddress } from "../ids.ts";
-import type { MemberSeen } from "../session/member.ts";
 import { canceled, commanded, type Command } from "./commands.ts";
-import {
-  arrived,
-  isListening,
-  sending,
-  settledSending,
-  toManager,
-  waitingItems,
-  wentAstray,
-  withDelivery,
-} from "./inbox.ts";
-import {
-  managerDue,
-  managerEnded,
-  managerSeen,
-  respawned,
-  stopped,
-  supervised,
-} from "./manager.ts";
+import { isListening, sending, toManager, waitingItems, withDelivery } from "./inbox.ts";
+import { managerDue, managerSeen, respawned, stopped, supervised } from "./manager.ts";
 import type { ObjectiveEvent, ObjectiveEventNamed } from "./protocol.ts";
 import { withPullNews } from "./pulls.ts";
-import { answered, answerSettled, closed, decisionOf, escalated } from "./questions.ts";
+import { answered, closed, decisionOf, escalated } from "./questions.ts";
 import {
   quiet,
   chained,
@@ -31,7 +14,6 @@ import {
 } from "./record.ts";
 import { standingOf, verdictOf, wakeAt, type Verdict } from "./standing.ts";
 import {
-  endedAs,
   slotGranted,
   slotWaiting,
   withAskers,
@@ -39,10 +21,12 @@ import {
   workerSeen,
   withStarts,
 } from "./workers.ts";
+import { isLoss, lossTold } from "./losses.ts";
+import { receiptSeen } from "./receipts.ts";
 import { limitNews } from "./limits.ts";
-import { closedAgain, unclosed, withReleases } from "./releases.ts";
+import { closedAgain, withReleases } from "./releases.ts";
 import type { Order } from "../order.ts";
-import { poked, pokeArrived, pokesJudged } from "./poke.ts";
+import { poked, pokesJudged } from "./poke.ts";
 import { pokeText } from "./poke-text.ts";
 import { forgiven, type Cause } from "../supervision/supervision.ts";
 
@@ -85,16 +69,10 @@ function answer(
   limits: ObjectiveLimits,
 ): ObjectiveStep {
   if (isCommand(event)) return commanded(context, event, limits);
+  if (isLoss(event)) return lossTold(context, event);
   switch (event.type) {
     case "member.seen":
       return memberSeen(context, event);
-    case "member.refused":
-      return memberLost(context, {
-        id: event.data.sessionId,
-        cause: "launch",
-        why: event.data.message,
-        at: event.at,
-      });
     case "slot.granted":
       return slotGranted(context, event.data.worker, event.at);
     case "slot.waiting":
@@ -103,15 +81,6 @@ function answer(
       return questionAnswered(context, event);
     case "question.canceled":
       return questionCanceled(context, event);
-    case "mail.undeliverable":
-      return mailDied(context, event);
-    case "child.quarantined":
-      return memberLost(context, {
-        id: idOf(event),
-        cause: "crash",
-        why: "its actor is quarantined",
-        at: event.at,
-      });
     case "timer.next":
       return quiet({ ...context, wakeAt: null });
     case "objective.audit":
@@ -143,105 +112,6 @@ function memberSeen(
   const known = { ...settled, orders: [...settled.orders, ...limitNews(context, id, facts)] };
   if (facts.ended === null || isManager) return known;
   return chained(known, (so) => closed(so, ({ asker }) => asker === id));
-}
-
-function receiptSeen(
-  context: ObjectiveContext,
-  receipt: MemberSeen["receipts"][number],
-  at: number,
-): ObjectiveStep {
-  const over = settledSending(context, receipt);
-  if (over === undefined) return quiet(context);
-  const isThere = receipt.state === "delivered";
-  return sendingOver(over.context, { sending: over.sending, isThere, at });
-}
-
-function sendingOver(
-  context: ObjectiveContext,
-  {
-    sending: over,
-    isThere,
-    at,
-  }: { sending: ObjectiveContext["sendings"][number]; isThere: boolean; at: number },
-): ObjectiveStep {
-  const isManagers = over.to === context.manager.sessionId;
-  const deliveredAt = isThere && isManagers ? at : context.manager.deliveredAt;
-  const known = { ...context, manager: { ...context.manager, deliveredAt } };
-  switch (over.what) {
-    case "items":
-      if (!isThere) {
-        const astray = { ...known, manager: { ...known.manager, astrayAt: at } };
-        return quiet(wentAstray(astray, over.ref));
-      }
-      return quiet(withWork(arrived(known, over.ref)));
-    case "poke":
-      return quiet(pokeArrived(known, isThere));
-    case "answer":
-      return answerSettled(known, { id: over.question ?? "", isThere, at });
-    case "word":
-      break;
-  }
-  if (isThere) return quiet(known);
-  const text = `Your message did not reach ${over.to}: it could not be typed into its terminal.`;
-  return toManager(known, { from: "worker", text, at });
-}
-
-/** It was told something new: an end after that is no waste. */
-function withWork(context: ObjectiveContext): ObjectiveContext {
-  return { ...context, manager: { ...context.manager, hasWorked: true } };
-}
-
-/** A session that could not be ordered, or whose actor cannot go on. */
-function memberLost(
-  context: ObjectiveContext,
-  { id, cause, why, at }: { id: string; cause: Cause; why: string; at: number },
-): ObjectiveStep {
-  if (id === context.manager.sessionId) return managerEnded(context, { cause, at });
-  const worker = context.workers.find((each) => each.id === id);
-  if (worker === undefined || worker.endedAt !== null || context.end !== null)
-    return quiet(context);
-  return endedAs(context, { worker, state: "failed", reason: why.slice(0, 300), evidence: [], at });
-}
-
-function mailDied(
-  context: ObjectiveContext,
-  { data, at }: ObjectiveEventNamed<"mail.undeliverable">,
-): ObjectiveStep {
-  const { id } = splitAddress(data.to);
-  if (data.name === "session.send") {
-    const lost = context.sendings.find(({ to }) => to === id);
-    if (lost === undefined) return quiet(context);
-    const sendings = context.sendings.filter((each) => each !== lost);
-    return sendingOver({ ...context, sendings }, { sending: lost, isThere: false, at });
-  }
-  if (
-    data.name === "session.kill" &&
-    context.manager.stopping !== null &&
-    id === context.manager.sessionId
-  ) {
-    return managerEnded(context, { cause: context.manager.stopping.cause, at });
-  }
-  if (data.name === "session.kill") return quiet(unclosed(context, id));
-  if (data.name !== "project.spawn") return quiet(context);
-  return ordersLost(context, { why: data.message, at });
-}
-
-/** The project cannot be told: whatever was ordered of it and never seen is lost. */
-function ordersLost(
-  context: ObjectiveContext,
-  { why, at }: { why: string; at: number },
-): ObjectiveStep {
-  const workers = context.workers.filter(
-    ({ state, facts }) => state === "starting" && facts === null,
-  );
-  const lost = workers.map(({ id }) => id);
-  const { manager } = context;
-  const ids =
-    manager.facts === null && manager.sessionId !== null ? [...lost, manager.sessionId] : lost;
-  return ids.reduce<ObjectiveStep>(
-    (step, id) => chained(step, (so) => memberLost(so, { id, cause: "launch", why, at })),
-    quiet(context),
-  );
 }
 
 function questionAnswered(

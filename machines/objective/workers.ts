@@ -398,3 +398,17 @@ export function killOrder(sessionId: string, kind: "cleanup" | "error" | "manual
     data: { kind },
   };
 }
+
+// What an agent gets to end by itself, as where its own session ends it.
+const GRACE_MS = 10_000;
+
+/** Ends the agent of a session that can be told nothing any more, through its terminal. */
+export function agentOrder(sessionId: string, facts: Facts | null): MailOrder {
+  const epoch = Math.max(1, facts?.terminal.epoch ?? 1);
+  return {
+    type: "mail",
+    to: addressOf("terminal", sessionId),
+    name: "child.stop",
+    data: { epoch, shutdownMs: GRACE_MS },
+  };
+}

@@ -91,8 +91,8 @@ export type TerminalContext = {
   readonly waiting: readonly Waiting[];
   /** What shall run once the present process is gone. */
   readonly successor: Incarnation | null;
-  /** The stop that waits for its answer. */
-  readonly stop: { readonly epoch: number; readonly tell: boolean } | null;
+  /** The stop that waits for its answer, and who asked for it in its parent's place. */
+  readonly stop: { readonly epoch: number; readonly tell: boolean; readonly by?: Address } | null;
   readonly graceMs: number;
   /** So often its parent could not be told that the process exited. */
   readonly untold: number;
@@ -137,6 +137,14 @@ function causeOf(exitCode: number | undefined, signal: string | undefined): Caus
   if (signal !== undefined) return "crash";
   if (exitCode === undefined) return "infra";
   return exitCode === 0 ? "clean" : "crash";
+}
+
+/** The stop that is asked for; whoever is not the parent asks in its place, and hears of the end too. */
+export function stopOf({ context: { parent }, event }: SeenBy): TerminalContext["stop"] {
+  assertEvent(event, "child.stop");
+  const { from: by, data } = event;
+  const isParents = by === undefined || by === parent;
+  return { epoch: data.epoch, tell: data.tell ?? false, ...(!isParents && { by }) };
 }
 
 /** What an effect could not do. */
@@ -229,7 +237,10 @@ export function exitMail({ parent, epoch, exit }: TerminalContext): readonly Ord
 /** One answer for whatever waits for this end: a stop, or the launch that failed. */
 export function goneMail(context: TerminalContext): readonly Order[] {
   const { parent, epoch, stop, launchFailure, successor } = context;
-  if (stop !== null) return mailTo(parent, "child.stopped", { epoch: stop.epoch });
+  if (stop !== null) {
+    const told = [parent, stop.by];
+    return told.flatMap((to) => mailTo(to, "child.stopped", { epoch: stop.epoch }));
+  }
   if (launchFailure === null || successor !== null) return [];
   const { code, message } = launchFailure;
   return mailTo(parent, "child.exited", { epoch, cause: "launch", code, message });

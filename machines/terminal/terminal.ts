@@ -23,6 +23,7 @@ import {
   retryAt,
   returned,
   returnedTexts,
+  stopOf,
   troubleOf,
   unstoppableMail,
   waitingOf,
@@ -90,13 +91,9 @@ const machine = setup({
       destroyFailure: null,
       ...NOT_LAUNCHED,
     })),
-    noteStop: assign(({ event }) => {
-      assertEvent(event, "child.stop");
-      return {
-        stop: { epoch: event.data.epoch, tell: event.data.tell ?? false },
-        graceMs: event.data.shutdownMs,
-        successor: null,
-      };
+    noteStop: assign((seen) => {
+      assertEvent(seen.event, "child.stop");
+      return { stop: stopOf(seen), graceMs: seen.event.data.shutdownMs, successor: null };
     }),
     noteGone: assign(({ context }) => ({
       epoch: Math.max(context.epoch, context.stop?.epoch ?? 0),
@@ -340,9 +337,10 @@ function withClaim(state: MachineState): MachineState {
 export const terminal: Kind = {
   name: "terminal",
   description: "A pane with one program in it",
-  version: 2,
+  version: 3,
   machine,
-  migrations: { 1: withClaim },
+  // Who else asked for a stop is absent in an older one, and read as nobody.
+  migrations: { 1: withClaim, 2: (state) => state },
   accepts,
   creates: ["child.start"],
   epochOf: (state) => contextOf(state).epoch,

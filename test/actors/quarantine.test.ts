@@ -37,6 +37,53 @@ describe("a quarantined session", () => {
     expect(w.managers(id)).toEqual([`${id}-m1`, `${id}-m2`]);
   });
 
+  it("of a manager has its agent ended before another one is started, whose launch waits for that (G5)", async () => {
+    const w = await staged();
+    const id = await w.driven();
+    const manager = w.managerId(id);
+    const release = w.outside.hold("destroyTerminal");
+    await breaks(w, manager);
+    await w.pass(MINUTE);
+    expect([w.managers(id), w.outside.panes.has(manager)]).toEqual([[manager], true]);
+    expect(w.context(id).standing.reason).toBe("its manager is being ended");
+    release();
+    await w.pass(MINUTE);
+    expect([w.managers(id).length, w.outside.panes.has(manager)]).toEqual([2, false]);
+    expect(w.context(id).lives.map(({ cause }) => cause)).toEqual(["crash"]);
+  });
+
+  it("of a manager that has no terminal yet is replaced all the same", async () => {
+    const w = await staged();
+    const release = w.outside.hold("prepareWorkspace");
+    const id = await w.objective();
+    await breaks(w, w.managerId(id));
+    expect(w.context(id).lives).toHaveLength(1);
+    release();
+    await w.pass(MINUTE);
+    expect([w.managers(id), [...w.outside.panes.keys()]]).toEqual([
+      [`${id}-m1`, `${id}-m2`],
+      [`${id}-m2`],
+    ]);
+  });
+
+  it("has its agent ended with its objective", async () => {
+    const w = await staged();
+    const id = await w.driven();
+    const worker = await w.worker(id);
+    for (const session of [w.managerId(id), worker]) {
+      expect(w.outside.panes.has(session)).toBe(true);
+    }
+    const release = w.outside.hold("destroyTerminal");
+    await breaks(w, worker);
+    await breaks(w, w.managerId(id));
+    await w.must(`objective/${id}`, "objective.cancel");
+    expect(w.context(id).supervisor.phase).toBe("stopping");
+    release();
+    await w.pass(MINUTE);
+    expect([...w.outside.panes.keys(), ...w.managers(id)]).toEqual([`${id}-m1`]);
+    expect(w.context(id).supervisor.phase).toBe("stopped");
+  });
+
   it("of a manager that was replaced is ended once it is released and speaks", async () => {
     const w = await staged();
     const id = await w.driven();
@@ -44,7 +91,7 @@ describe("a quarantined session", () => {
     await breaks(w, manager);
     await w.pass(MINUTE);
     await w.says(manager, "active");
-    expect(w.session(manager).wanted).toBe("running");
+    expect([w.session(manager).wanted, w.outside.panes.has(manager)]).toEqual(["running", false]);
     await w.system.release(`session/${manager}`);
     await settle();
     await w.pass(MINUTE);
@@ -60,7 +107,7 @@ describe("a quarantined session", () => {
       state: "failed",
       reason: "its actor is quarantined",
     });
-    expect(w.root.held).toEqual([]);
+    expect([w.root.held, w.outside.panes.has(worker)]).toEqual([[], false]);
     await w.pass(MINUTE);
     expect(w.typed(w.managerId(id)).join()).toContain("its actor is quarantined");
     expect(told(w)).toEqual([`session/${worker}`]);

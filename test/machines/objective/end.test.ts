@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { objectiveKind } from "../../../machines/objective/objective.ts";
 import type { ObjectiveContext } from "../../../machines/objective/record.ts";
-import { machineUnderTest, type MachineUnderTest, type Told } from "../../support/step.ts";
+import { machineUnderTest, type MachineUnderTest } from "../../support/step.ts";
 import { seen, settings, START } from "./lives.ts";
 
 const kind = objectiveKind(settings);
@@ -20,12 +20,6 @@ function ended(): MachineUnderTest<ObjectiveContext> {
   return objective;
 }
 
-function unknownTo(session: string): Told {
-  const to = `session/${session}`;
-  const data = { order: "o", to, name: "session.kill", code: "ACTOR_UNKNOWN", message: "no" };
-  return { type: "mail.undeliverable", data };
-}
-
 describe("an objective that has ended", () => {
   it.each([
     { title: "its manager", session: MANAGER, role: "manager" },
@@ -34,7 +28,6 @@ describe("an objective that has ended", () => {
     "ends $title once more when its session began after the order to end it",
     ({ session, role }) => {
       const objective = ended();
-      expect(objective.send(unknownTo(session)).orders).toEqual([]);
       const { orders } = objective.send(seen(session, { kind: role }));
       const kill = { type: "mail", to: `session/${session}`, name: "session.kill" };
       expect(orders).toEqual([expect.objectContaining(kill)]);
