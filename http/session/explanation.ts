@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressOf } from "../../machines/ids.ts";
 import type { JournalEntry, OutboxRow, SnapshotRow } from "../../storage/store.ts";
 import type { Edge } from "../edge.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
@@ -70,7 +71,7 @@ export async function explanationOf(
   const messages = messageViews(row);
   const counts = Object.groupBy(messages, ({ state }) => state);
   return {
-    waitsFor: waitsOf(view),
+    waitsFor: [...brokenOf(edge, view), ...waitsOf(view)],
     evidence: evidenceOf(view, row),
     timers: Object.entries(row.timers)
       .map(([name, { dueAt }]) => ({ name, of: TIMERS.get(name) ?? name, dueAt }))
@@ -85,6 +86,15 @@ export async function explanationOf(
     },
     lastWords: words.get(view.id) ?? null,
   };
+}
+
+const OWN_KINDS = ["session", "terminal", "workspace", "review"] as const;
+
+/** Those of its actors that take no messages any more: what they were to do waits for a person. */
+function brokenOf({ system }: Edge, { id }: SessionView): string[] {
+  return OWN_KINDS.map((kind) => addressOf(kind, id))
+    .filter((address) => system.snapshot(address)?.isQuarantined === true)
+    .map((address) => `you: ${address} takes no messages any more, ao release ${address}`);
 }
 
 const TIMERS: ReadonlyMap<string, string> = new Map([

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Answer } from "../../support/http.ts";
 import { served, withOrder, withProject, withSession, type Served } from "../../support/http.ts";
 import { pullFacts } from "../../support/pulls.ts";
+import { brittle } from "../../support/brittle.ts";
 import { outside } from "../../support/outside.ts";
 
 async function explanation(server: Served, id = "demo-1"): Promise<Answer["body"]> {
@@ -104,6 +105,22 @@ describe("a session", () => {
       expect(timers).toMatchObject([{ name: "lease", dueAt: expect.any(Number) }]);
     },
   );
+
+  it("names a person for a review that takes no messages any more, and goes on meanwhile", async () => {
+    const server = await live({
+      kinds: (real) => brittle(real, { name: "review", action: "cancelRuns" }),
+    });
+    await server.request("PUT", "/sessions/demo-1/auto-inject-review", { autoInjectReview: false });
+    for (let n = 0; n < 3; n += 1)
+      await server.request("POST", "/sessions/demo-1/reviews/cancel", {});
+    await expect
+      .poll(async () => (await explanation(server)).waitsFor)
+      .toContain("you: review/demo-1 takes no messages any more, ao release review/demo-1");
+    await say(server, "active");
+    expect((await explanation(server)).waitsFor).toContain("its agent to go on");
+    const { body } = await server.request("GET", "/notices");
+    expect(body.notices.map(({ about }: { about: string }) => about)).toEqual(["review/demo-1"]);
+  });
 
   it("waits for its end while it ends, and for nothing after it", async () => {
     const world = outside();
