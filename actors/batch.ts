@@ -1,4 +1,5 @@
 import type { Address, OrderId } from "../machines/ids.ts";
+import type { JsonObject } from "../machines/json.ts";
 import type { Kind } from "../machines/kind.ts";
 import type {
   Books,
@@ -295,6 +296,14 @@ function snapshotRowOf(resident: Resident): SnapshotRow {
   };
 }
 
+function brokenFacts(
+  { strikes, isQuarantined }: Pick<Resident, "strikes" | "isQuarantined">,
+  facts: JsonObject,
+): JsonObject {
+  if (isQuarantined) return { ...facts, isQuarantined };
+  return strikes > 0 ? { ...facts, strikes } : facts;
+}
+
 function summaryRowOf({ address, kind, live, seq, updatedAt, ...rest }: Resident): SummaryRow {
   const state = live.state();
   const facts = kind.summarize?.(state) ?? {};
@@ -304,6 +313,6 @@ function summaryRowOf({ address, kind, live, seq, updatedAt, ...rest }: Resident
     isDone: state.status === "done",
     updatedAt,
     seq,
-    facts: rest.isQuarantined ? { ...facts, isQuarantined: true } : facts,
+    facts: brokenFacts(rest, facts),
   };
 }

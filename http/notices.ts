@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { addressOf, Token } from "../machines/ids.ts";
+import { addressOf, Token, type Address } from "../machines/ids.ts";
 import { PRIORITIES } from "../machines/notices.ts";
 import type { SnapshotRow } from "../storage/store.ts";
+import { brokenNotices, brokenOf } from "./broken.ts";
 import { askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
-import { quarantinedOf, quarantineNotices } from "./quarantines.ts";
 import { Empty } from "./schemas.ts";
 import { noticeViews, NoticeView, stateOf } from "./session/view.ts";
 
@@ -14,12 +14,12 @@ import { noticeViews, NoticeView, stateOf } from "./session/view.ts";
 //
 // What people should know, over all sessions. What was told outside, and how, is asked of the adapter when it is read.
 //
-//   N1. Only sessions that have a notice are read, and actors that are quarantined.
+//   N1. Only sessions that have a notice are read, and actors that are broken.
 //   N2. The most urgent first, and of one priority the oldest.
 //   N3. A page that goes on after a notice begins behind its place, whether it is still there or not.
 
 const tags = ["notices"];
-// `<session>-n<number>`, or of a quarantine `<kind>-<id>-n<number>`.
+// `<session>-n<number>`, or of a broken actor `<kind>-<id>-n<number>`.
 const NoticeId = z.string().regex(/^[A-Za-z0-9_-]{1,80}-n\d{1,9}$/, "expected <session>-n<number>");
 const Told = NoticeView.extend({
   /** What became of it outside; absent when nothing is set up for it. */
@@ -84,11 +84,8 @@ export function noticeRoutes(app: App, edge: Edge): void {
     },
     async (request, _reply) => {
       const { id } = request.params;
-      const quarantined = quarantinedOf(edge, id);
-      if (quarantined !== undefined) {
-        const tried = `take note of ${id}: ${quarantined} is quarantined until it is released`;
-        throw new Failure("ACTOR_QUARANTINED", tried);
-      }
+      const broken = brokenOf(edge, id);
+      if (broken !== undefined) throw lastingFailure(edge, id, broken);
       const to = addressOf("session", id.slice(0, id.lastIndexOf("-n")));
       knownActor(edge, to);
       await askActor(edge, request, {
@@ -101,6 +98,14 @@ export function noticeRoutes(app: App, edge: Edge): void {
       throw new Failure("NOTICE_UNKNOWN", `take note of ${id}: no such notice is kept`);
     },
   );
+}
+
+/** What lasts by itself cannot be taken note of. */
+function lastingFailure(edge: Edge, id: string, address: Address): Failure {
+  const tried = `take note of ${id}`;
+  return knownActor(edge, address).isQuarantined
+    ? new Failure("ACTOR_QUARANTINED", `${tried}: ${address} is quarantined until it is released`)
+    : new Failure("NOTICE_UNKNOWN", `${tried}: it is over when ${address} takes a message again`);
 }
 
 function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Told[] {
@@ -116,7 +121,7 @@ function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Tol
       (project === undefined || facts["projectId"] === project) &&
       (session === undefined || address === addressOf("session", session)),
   });
-  const quarantines = quarantineNotices(edge, ({ address, facts }) => {
+  const broken = brokenNotices(edge, ({ address, facts }) => {
     const isOfProject = facts["projectId"] === project || address === `project/${project}`;
     return (
       (project === undefined || isOfProject) &&
@@ -127,7 +132,7 @@ function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Tol
     ...rows.flatMap(({ address }) =>
       noticeViews(address, stateOf(knownActor(edge, address)).context),
     ),
-    ...quarantines,
+    ...broken,
   ]
     .map((notice) => withDelivery(edge, notice))
     .filter((notice) => state === "all" || notice.state === "open")

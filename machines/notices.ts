@@ -18,6 +18,7 @@ export const NOTICE_TYPES = [
   "escalated",
   "question",
   "disk-full",
+  "actor-threw",
   "actor-quarantined",
 ] as const;
 export type NoticeType = (typeof NOTICE_TYPES)[number];
@@ -66,6 +67,7 @@ const PRIORITY_OF = {
   escalated: "urgent",
   question: "urgent",
   "disk-full": "urgent",
+  "actor-threw": "warning",
   "actor-quarantined": "urgent",
 } as const satisfies Record<NoticeType, Priority>;
 

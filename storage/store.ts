@@ -168,7 +168,7 @@ export interface SummaryRow {
   readonly updatedAt: number;
   /** The step that changed the actor last. */
   readonly seq: number;
-  /** What its kind says of it; `isQuarantined` is there, and true, while it takes no messages. */
+  /** What its kind says of it; `isQuarantined` is there, and true, while it takes no messages, `strikes` while its last step threw. */
   readonly facts: JsonObject;
 }
 

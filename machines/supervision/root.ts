@@ -7,7 +7,7 @@ import type { Birth, Kind, MachineState } from "../kind.ts";
 import type { JsonObject } from "../json.ts";
 import type { EventOf } from "../message.ts";
 import type { Order } from "../order.ts";
-import { Quarantined, quarantineNotice } from "./quarantine-notice.ts";
+import { Broken, brokenNotice } from "./broken-notice.ts";
 import { decides, records, type Decided, type Seen } from "../recording.ts";
 import type { Settings } from "../settings.ts";
 import { allocated, type Quota, type Sample, type Slot, type Waiting } from "./slots.ts";
@@ -21,7 +21,7 @@ import { typed } from "../typed.ts";
 //   K2. What it has to mend it counts, by what it was; nothing is mended in silence.
 //   K3. A slot is given once and goes back once; one whose session has nothing left is taken back, and counted.
 //   K4. The queue is bounded; whoever does not fit in is told to wait, and asks again with its next look.
-//   K5. A person is told of every actor that is quarantined (R8): nobody else may notice for hours.
+//   K5. A person is told of every actor whose step threw, and that is quarantined (R8): nobody else may notice for hours.
 
 const MOST_WAITING = 2_000;
 const MOST_QUOTAS = 64;
@@ -29,7 +29,8 @@ const TROUBLE_CHARS = 300;
 
 const accepts = {
   "root.wake": z.object({}),
-  "root.quarantined": Quarantined,
+  "root.threw": Broken,
+  "root.quarantined": Broken,
   "root.repaired": z.object({ objective: Token, what: z.string().max(64) }),
   "slot.wanted": z.object({
     worker: Token,
@@ -98,12 +99,12 @@ function stepRoot({ context, event }: SeenBy, limits: Limits): RootStep {
 
 type PersonEvent = Extract<
   RootEvent,
-  { type: "root.quarantined" | "notifyPerson.done" | "notifyPerson.failed" }
+  { type: "root.threw" | "root.quarantined" | "notifyPerson.done" | "notifyPerson.failed" }
 >;
 
 function isForPerson(event: RootEvent): event is PersonEvent {
   const { type } = event;
-  return type === "root.quarantined" || type.startsWith("notifyPerson.");
+  return type === "root.threw" || type === "root.quarantined" || type.startsWith("notifyPerson.");
 }
 
 /** Tells a person of an actor that broke, and notes when that came to nothing (K5). */
@@ -113,7 +114,11 @@ function toldPerson(context: RootContext, event: PersonEvent): RootStep {
   if (type === "notifyPerson.failed")
     return { context: { ...context, trouble: troubleOf(event.data.message, at) }, orders: [] };
   const { from, data } = event;
-  return { context, orders: from === undefined ? [] : [quarantineNotice(from, data, at)] };
+  const isQuarantined = type === "root.quarantined";
+  return {
+    context,
+    orders: from === undefined ? [] : [brokenNotice(from, data, { isQuarantined, at })],
+  };
 }
 
 type TickEvent = Extract<
@@ -379,6 +384,7 @@ const machine = setup({
   },
   initial: "resting",
   on: {
+    "root.threw": { actions: "tellPerson" },
     "root.quarantined": { actions: "tellPerson" },
     "notifyPerson.done": { actions: "noteTold" },
     "notifyPerson.failed": { actions: "noteTold" },
@@ -430,11 +436,11 @@ export function supervisorKind({ supervisor: { tickMs }, scheduling }: Settings)
   return {
     name: "supervisor",
     description: "The tick and the slots",
-    version: 2,
-    migrations: { 1: (state) => state },
+    version: 3,
+    migrations: { 1: (state) => state, 2: (state) => state },
     machine: machine.provide({ actions: actionsWith({ tickMs, gates: scheduling }) }),
     accepts,
-    creates: ["root.wake", "slot.wanted", "root.quarantined"],
+    creates: ["root.wake", "slot.wanted", "root.threw", "root.quarantined"],
     summarize: (state) => {
       const { held, queue, ticks, repairs } = contextOf(state);
       return { held: held.length, queue: queue.length, ticks, repairs };

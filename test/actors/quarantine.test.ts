@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { brittle } from "../support/brittle.ts";
 import { settle } from "../support/clock.ts";
 import { MINUTE, Objectives } from "../support/objectives.ts";
+import { unlucky } from "../support/unlucky.ts";
 import { World } from "../support/world.ts";
 
 // Who learns that an actor is quarantined (R8): whose own course depends on it, and a person, at once.
@@ -12,9 +13,9 @@ async function breaks(w: Objectives, session: string): Promise<void> {
 }
 
 /** Actors that people were told of as quarantined. */
-function told(w: Objectives): string[] {
+function told(w: Objectives, as = "actor-quarantined"): string[] {
   return [...w.outside.notices.values()]
-    .filter(({ type }) => type === "actor-quarantined")
+    .filter(({ type }) => type === as)
     .map(({ about }) => about);
 }
 
@@ -140,6 +141,44 @@ describe("a quarantined session", () => {
     await breaks(w, "demo-1");
     await w.pass(MINUTE);
     expect(told(w)).toHaveLength(2);
+  });
+});
+
+describe("a person", () => {
+  it("is told of a step that threw, once until one does not, and of the quarantine (K5)", async () => {
+    const w = await staged();
+    await w.must("project/demo", "project.spawn", { prompt: "mend it" });
+    const throws = async (): Promise<unknown> =>
+      w.ask("session/demo-1", "session.acknowledge", { noticeId: "x" });
+    await throws();
+    await throws();
+    expect(told(w, "actor-threw")).toEqual(["session/demo-1"]);
+    await w.says("demo-1", "active");
+    await throws();
+    expect(told(w, "actor-threw")).toEqual(["session/demo-1", "session/demo-1"]);
+    expect(told(w)).toEqual([]);
+  });
+
+  it("is told by the root of its own step that threw, and the root goes on however often it does", async () => {
+    let isBroken = true;
+    const w = new Objectives({
+      kinds: (real) => unlucky(real, "supervisor", () => isBroken),
+    });
+    await w.project();
+    const id = await w.driven();
+    expect(w.has("supervisor/root")).toBe(false);
+    isBroken = false;
+    await w.pass(MINUTE);
+    isBroken = true;
+    await w.worker(id);
+    for (let n = 0; n < 10; n += 1) await w.pass(MINUTE);
+    expect(told(w, "actor-threw")).toContain("supervisor/root");
+    expect(w.system.store.snapshot("supervisor/root")).toMatchObject({ isQuarantined: false });
+    const { ticks } = w.root;
+    isBroken = false;
+    await w.pass(5 * MINUTE);
+    expect(w.root.ticks).toBeGreaterThan(ticks);
+    expect(told(w)).toEqual([]);
   });
 });
 

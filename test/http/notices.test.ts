@@ -113,6 +113,23 @@ describe("notices", () => {
     expect((await server.request("POST", `/notices/${id}/ack`)).status).toBe(404);
   });
 
+  it("tell of an actor whose step threw until one does not (N1)", async () => {
+    const server = await served({ kinds: (real) => brittle(real) });
+    await withProject(server);
+    await withSession(server);
+    const to = "session/demo-1";
+    await server.system.ask({ to, type: "session.acknowledge", data: { noticeId: "x" } });
+    const id = `session-demo-1-n${server.system.store.snapshot(to)?.seq}`;
+    expect(await listed(server)).toEqual([`${id} actor-threw open`]);
+    await expect.poll(() => server.outside.notices.has(id)).toBe(true);
+    expect(coded(await server.request("POST", `/notices/${id}/ack`))).toEqual([
+      404,
+      "NOTICE_UNKNOWN",
+    ]);
+    await say(server, "demo-1", "active");
+    await expect.poll(async () => listed(server)).toEqual([]);
+  });
+
   it("come on the event stream as the step that told them", async () => {
     const server = await withNotices();
     const told = (): unknown[] =>

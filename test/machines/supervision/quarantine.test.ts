@@ -57,23 +57,34 @@ it("a session of no objective has no parent: only a person is told", () => {
   ).toBeUndefined();
 });
 
-it("the root tells a person of every actor that broke (K5)", () => {
+it.each([
+  {
+    told: "root.threw",
+    notice: {
+      type: "actor-threw",
+      priority: "warning",
+      title: "A message broke forge/mer, which goes on without it",
+    },
+  },
+  {
+    told: "root.quarantined",
+    notice: {
+      type: "actor-quarantined",
+      priority: "urgent",
+      title: "forge/mer takes no messages any more",
+    },
+  },
+])("the root tells a person of every actor that broke: $told (K5)", ({ told, notice }) => {
   const kind = all.get("supervisor");
   if (kind === undefined) throw new Error("there is no root");
   const root = machineUnderTest(kind, "root");
   const data = { strikes: 3, seq: 7, thrower: "cmd:x", projectId: "mer" };
-  const { orders } = root.send({ type: "root.quarantined", from: "forge/mer", data });
+  const { orders } = root.send({ type: told, from: "forge/mer", data });
   expect(orders).toMatchObject([
     {
       type: "effect",
       name: "notifyPerson",
-      data: {
-        noticeId: "forge-mer-n7",
-        type: "actor-quarantined",
-        priority: "urgent",
-        about: "forge/mer",
-        title: "forge/mer takes no messages any more",
-      },
+      data: { noticeId: "forge-mer-n7", about: "forge/mer", ...notice },
     },
   ]);
 });
