@@ -20,7 +20,7 @@ import { effects, type Effects } from "./effects.ts";
 import { Host, type Boundary } from "./host.ts";
 import { wakeActor } from "./live-actor.ts";
 import { missedBy } from "./missed.ts";
-import { markIdOf, orderAnswered, retryIdOf, sealedId } from "./message-ids.ts";
+import { isOrderId, markIdOf, orderAnswered, retryIdOf, sealedId } from "./message-ids.ts";
 import { orderBytesOf } from "./placing.ts";
 import { Postbox } from "./postbox.ts";
 import { purger, type Purger } from "./purger.ts";
@@ -224,8 +224,8 @@ export class ActorSystem implements System {
     this.#callers.throwIfFull(id);
     const retriedAt = this.#parts.clock.now();
     await this.#host.offer([{ type: "retried", letter: { ...letter, retries, retriedAt } }]);
-    const { subject, headers } = letter;
-    return this.#send({ id, subject, body: renamed(letter, id), ...(headers && { headers }) });
+    const { subject } = letter;
+    return this.#send({ id, subject, body: renamed(letter, id), headers: headersAgain(letter) });
   }
 
   /** What became of the letter's message when it came again by itself; fails while that is yet to be. */
@@ -431,6 +431,13 @@ function* openOrders(store: Store): Iterable<OutboxRow> {
     const last = page.at(-1);
     page = last === undefined ? [] : store.outbox({ after: last.id, limit: PAGE });
   }
+}
+
+/** A letter comes again under our seal: an order that a stranger called its cause was none of ours (I5 of the intake). */
+function headersAgain({ headers = {}, messageId }: DeadLetter): Readonly<Record<string, string>> {
+  const { "Ao-Cause": cause, ...others } = headers;
+  const isStrange = cause !== undefined && isOrderId(cause) && !messageId.startsWith(cause);
+  return isStrange ? others : headers;
 }
 
 /** The letter's body with the new id where the body names one: the old id was seen. */

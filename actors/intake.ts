@@ -1,10 +1,10 @@
 import { parseSubject } from "../bus/subjects.ts";
 import type { RawMessage } from "../bus/bus.ts";
 import { Failure } from "../machines/failures.ts";
-import { Address } from "../machines/ids.ts";
+import { Address, splitOrderId } from "../machines/ids.ts";
 import { Envelope, type Message } from "../machines/message.ts";
 import type { Rejection } from "./letters.ts";
-import { isReservedId, unsealedId } from "./message-ids.ts";
+import { isOrderId, isReservedId, unsealedId } from "./message-ids.ts";
 
 // Intake
 //
@@ -15,6 +15,7 @@ import { isReservedId, unsealedId } from "./message-ids.ts";
 //   I3. A probe cannot take the id of an order, a command or a timer and so make the real one look like a repeat: such
 //       ids are accepted of observations only under the seal that this store alone knows.
 //   I4. A fact cannot lie in the future: its time is at most a little later than the stream's.
+//   I5. An observation that an actor ordered is known by our seal and its order; nobody else can speak as an actor.
 
 export type Decoded =
   | { readonly type: "message"; readonly message: Message }
@@ -78,7 +79,7 @@ function read(raw: RawMessage, { id, rules }: { id: string; rules: IntakeRules }
     );
   }
   if (subject.type === "observation")
-    return observation(raw, { id, lane: subject.lane, to: subject.to });
+    return observation(raw, { id, lane: subject.lane, to: subject.to, isOurs });
   if (subject.type === "command" || subject.type === "mail") {
     return enveloped(raw, { id, to: subject.to, isMail: subject.type === "mail" });
   }
@@ -87,16 +88,19 @@ function read(raw: RawMessage, { id, rules }: { id: string; rules: IntakeRules }
 
 function observation(
   raw: RawMessage,
-  { id, lane, to }: { id: string; lane: string; to: Address },
+  { id, lane, to, isOurs }: { id: string; lane: string; to: Address; isOurs: boolean },
 ): Message {
   const data = parseJson(raw);
   const cause = raw.headers["Ao-Cause"];
   const epoch = epochIn(data);
+  const from = isOurs && cause !== undefined && isOrderId(cause) && splitOrderId(cause).address;
   return {
     id,
     type: `${lane}.observed`,
     at: timeOf(raw, headerTime(raw)),
     to,
+    // I5
+    ...(from !== false && { from }),
     ...(cause !== undefined && { cause }),
     ...(epoch !== undefined && { epoch }),
     data,

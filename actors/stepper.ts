@@ -187,6 +187,7 @@ export class Stepper {
         batch.remember({ id: message.id, at: this.#parts.now(), outcome: stale });
         return "closes";
       }
+      throwIfForeign(resident, message, data);
       const step = this.#step(batch, { resident, message, data, isNew });
       this.#record(batch, { resident, message, step });
       return "closes";
@@ -426,6 +427,13 @@ function staleness(
   const told = `${message.type} speaks of epoch ${message.epoch} of ${address}, which is at ${epoch}`;
   if (message.epoch > epoch) throw new Failure("EPOCH_UNKNOWN", told);
   return message.epoch < epoch ? { type: "stale", code: "EPOCH_STALE", message: told } : undefined;
+}
+
+/** Who may say it is the kind's to know. */
+function throwIfForeign({ kind, live }: Resident, message: Message, data: unknown): void {
+  const why = kind.foreign?.(live.state(), { ...message, data });
+  if (why === undefined) return;
+  throw new Failure("PULL_REQUEST_FOREIGN", `give ${message.type} to ${message.to}: ${why}`);
 }
 
 /** Whether anything of the actor's row changes but the number of steps, which the journal tells. */

@@ -48,6 +48,7 @@ export const FAILURES = {
   LIMIT_REACHED: { status: 409, retry: false },
   COMMENT_UNKNOWN: { status: 404, retry: false },
   PULL_REQUEST_UNKNOWN: { status: 404, retry: false },
+  PULL_REQUEST_FOREIGN: { status: 403, retry: false },
   PULL_REQUEST_ENDED: { status: 409, retry: false },
   NOT_MERGEABLE: { status: 409, retry: false },
   DEPENDENCY_UNKNOWN: { status: 422, retry: false },

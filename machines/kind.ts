@@ -34,6 +34,14 @@ export interface Kind {
   readonly needless?: readonly string[];
   /** The newest incarnation the actor knows; 0 before the first. Absent: its messages are not fenced. */
   readonly epochOf?: (state: MachineState) => number;
+  /**
+   * Why a message is not its sender's to say; undefined when it is. `from` is absent for whoever is no actor. What is
+   * foreign becomes a dead letter with PULL_REQUEST_FOREIGN, before it is stepped.
+   */
+  readonly foreign?: (
+    state: MachineState,
+    message: { readonly type: string; readonly from?: Address; readonly data: unknown },
+  ) => string | undefined;
   /** The actor whose own course depends on this one: told when it is quarantined. A person is told of every one. */
   readonly parentOf?: (state: MachineState) => Address | undefined;
   /** The few facts that lists show; kept in memory for every actor, so keep it small. */

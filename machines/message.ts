@@ -11,7 +11,7 @@ export interface Message {
   readonly type: string;
   readonly at: number;
   readonly to: Address;
-  /** The actor that mailed it; absent when it came from outside. */
+  /** The actor that mailed or published it; absent when it came from outside. */
   readonly from?: Address;
   /** Id of the message or order that led to this one. */
   readonly cause?: string;

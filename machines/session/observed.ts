@@ -1,3 +1,4 @@
+import type { Address } from "../ids.ts";
 import { decideLiveness, type RuntimeState, type Verdict } from "./liveness.ts";
 import { aggregate, decideEnded } from "./pull-requests.ts";
 import { confirmed } from "./confirm.ts";
@@ -27,11 +28,14 @@ import { flown } from "./tool-flight.ts";
 //   O-4. A verdict that was given up on (`stuck`) stays until other evidence, a sign of life or a death.
 //   O-5. A merge parks the session, once; it never ends it.
 //   O-6. A pull request that another session claimed is no longer its own, nor what was to be said about it.
+//   O-8. Of what the daemon's own forge keeps only that forge's word counts: nobody else merges or hides it.
 //   O-7. One that is done and whose pane is gone stays done; its runtime says that nobody is there any more.
 
 type RuntimeObserved = EventNamed<"runtime.observed">;
 type ActivityObserved = EventNamed<"activity.observed">;
 type ScmObserved = EventNamed<"scm.observed">;
+/** What is said of pull requests, as it was parsed. */
+export type ScmSeen = ScmObserved["data"];
 
 const RUNTIME = {
   alive: { state: "alive", reason: "process_running" },
@@ -162,6 +166,27 @@ function withWords(
 /** A conversation without a name is none. */
 function nameOf(conversation: string | undefined): string | undefined {
   return conversation === undefined || conversation.trim() === "" ? undefined : conversation;
+}
+
+const OWN_FORGE = /^ao:\/\/([^/]+)\/pull\//;
+
+/** Why what is said of pull requests is not for `from` to say; undefined when it is (O-8). */
+export function foreignPull(
+  { scm, projectId }: SessionContext,
+  from: Address | undefined,
+  { fetched, prs, released = [] }: ScmSeen,
+): string | undefined {
+  if (!fetched) return undefined;
+  const keepers = [...prs.map(({ url }) => url), ...released].map((url) => ({
+    url,
+    project: OWN_FORGE.exec(url)?.[1] ?? (scm === "local" ? projectId : undefined),
+  }));
+  const foreign = keepers.find(
+    ({ project }) => project !== undefined && from !== `forge/${project}`,
+  );
+  if (foreign === undefined) return undefined;
+  const { url, project } = foreign;
+  return `it speaks of ${url}, and what pull requests there are only forge/${project} can say`;
 }
 
 // A record is written with every step: what is long is kept by the forge, and told in full only once.

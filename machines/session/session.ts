@@ -12,6 +12,7 @@ import {
   type SessionLimits,
   type SessionStep,
 } from "./record.ts";
+import { foreignPull, type ScmSeen } from "./observed.ts";
 import { stepSession } from "./step.ts";
 import { withDefaults } from "./upgrade.ts";
 import { CLEARED_OR_BACK, ENDING, lifeFrom, SILENT, STAYS } from "./targets.ts";
@@ -389,6 +390,9 @@ export function sessionKind(settings: Settings): Kind {
     creates: ["session.start"],
     needless: ["session.kill"],
     epochOf: (state) => contextOf(state).terminal.epoch,
+    foreign: (state, { type, from, data }) =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by what this kind accepts
+      type === "scm.observed" ? foreignPull(contextOf(state), from, data as ScmSeen) : undefined,
     parentOf,
     summarize: (state) => {
       const { projectId, objectiveId, kind, title, axes, revision, harness, notices } =

@@ -170,6 +170,25 @@ describe("a message", () => {
   });
 });
 
+describe("I5: an observation", () => {
+  const cause = { "Ao-Cause": "forge/demo#2.0" };
+  it.each([
+    { title: "is the actor's that ordered it", id: "forge/demo#2.0~secret", from: "forge/demo" },
+    { title: "is still, when its letter comes again", id: "retry:1.1~secret", from: "forge/demo" },
+    { title: "is nobody's without our seal", id: "mine", from: undefined },
+    { title: "is nobody's under another seal", id: "mine~guessed", from: undefined },
+  ])("$title", ({ id, from }) => {
+    const told = raw({ subject: OBSERVED, headers: { ...cause, "Nats-Msg-Id": id } });
+    const decoded = decode(told, RULES);
+    expect(decoded.type === "message" && decoded.message.from).toBe(from);
+  });
+
+  it("is nobody's when its cause is no order", () => {
+    const headers = { "Ao-Cause": "hook:1", "Nats-Msg-Id": "obs:1~secret" };
+    expect(decode(raw({ subject: OBSERVED, headers }), RULES)).not.toHaveProperty("message.from");
+  });
+});
+
 describe("I1: whatever comes", () => {
   const words = constantFrom("ao", "obs", "cmd", "msg", "evt", "activity", "session", "a", "", ">");
   const subject = oneof(

@@ -179,7 +179,11 @@ describe("a manager that wants its pull request changed", () => {
 describe("a pull request", () => {
   it("orcha-210: that an agent opened by itself is known once, under the title that it has", async () => {
     const { w, id, worker } = await published();
-    const own = pull({ number: 2, url: "ao://demo/pull/2", title: "[codex] By hand" });
+    const own = pull({
+      number: 2,
+      url: "https://forge.test/demo/pull/2",
+      title: "[codex] By hand",
+    });
     for (let n = 0; n < 2; n += 1) await w.pulls(worker, pull(), own);
     const known = w.worked(id, worker).facts?.pulls.map(({ number, title }) => [number, title]);
     expect(known).toEqual([

@@ -257,7 +257,9 @@ describe("the budget of managers", () => {
   it("orcha-325: is not touched by clean ends of managers that did what they were woken for", async () => {
     const { w, id } = await driven();
     const worker = await w.worker(id);
-    const pulls = [1, 2, 3, 4, 5].map((n) => pull({ number: n, url: `ao://demo/pull/${n}` }));
+    const pulls = [1, 2, 3, 4, 5].map((n) =>
+      pull({ number: n, url: `https://forge.test/demo/pull/${n}` }),
+    );
     await w.pulls(worker, ...pulls);
     await w.reports(worker);
     for (let n = 0; n < 5; n += 1) {

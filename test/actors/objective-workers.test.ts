@@ -229,7 +229,7 @@ describe("pull requests", () => {
   it("orcha-050: that were merged while others are open say to go on", async () => {
     const { w, id } = await driven();
     const worker = await w.worker(id);
-    const other = pull({ number: 2, url: "ao://demo/pull/2" });
+    const other = pull({ number: 2, url: "https://forge.test/demo/pull/2" });
     await w.pulls(worker, pull(), other);
     await w.reports(worker);
     await w.pulls(worker, pull({ state: "merged" }), other);
@@ -242,7 +242,7 @@ describe("pull requests", () => {
     const { w, id } = await driven();
     for (const number of [1, 2]) {
       const worker = await w.worker(id);
-      await w.pulls(worker, pull({ number, url: `ao://demo/pull/${number}` }));
+      await w.pulls(worker, pull({ number, url: `https://forge.test/demo/pull/${number}` }));
     }
     expect(
       w.context(id).workers.flatMap(({ facts }) => facts?.pulls.map(({ number }) => number)),

@@ -271,7 +271,7 @@ function text(value: unknown): string {
 export function pull(more: JsonObject = {}): JsonObject {
   return {
     ...pullFacts({
-      url: "ao://demo/pull/1",
+      url: "https://forge.test/demo/pull/1",
       headSha: "aaa",
       ci: { state: "passing" },
       reviewDecision: "required",
