@@ -8,6 +8,7 @@ import type { SnapshotRow } from "../storage/store.ts";
 import { boardLine } from "./board.ts";
 import type { App, Edge } from "./edge.ts";
 import type { EventOptions } from "./events.ts";
+import { EventId, placeOf, sequenceIn } from "./places.ts";
 
 // Changes
 //
@@ -18,8 +19,8 @@ import type { EventOptions } from "./events.ts";
 //   G2. A change is told at once after a quiet spell. Under load frames are made so seldom that making and writing them
 //       takes a hundredth of the time, however many read, but once a second: a line is made once for all.
 //   G3. A reader that resumes, or was too slow, gets the lines that changed meanwhile; where they are too many, or
-//       pruned, and where it saw more than there is, as after a restored backup, a `reset` says to read the board anew.
-//       Nothing is kept for it but its place.
+//       pruned, and where its place is of another generation of the store, or beyond what there is, as after a restored
+//       backup, a `reset` says to read the board anew. Nothing is kept for it but its place.
 
 /** The pause between two frames: an eye sees no more, and a busy actor is told once. */
 const PAUSE_MS = 40;
@@ -35,7 +36,7 @@ const MOST_CHANGED = 10_000;
 
 /** `GET /changes`. Fails with STREAMS_FULL. */
 export function changeRoutes(app: App, edge: Edge, options: EventOptions): void {
-  const feed = new ChangeFeed(edge.system, options);
+  const feed = new ChangeFeed(edge, options);
   app.addHook("preClose", (done) => {
     feed.close();
     done();
@@ -47,18 +48,23 @@ export function changeRoutes(app: App, edge: Edge, options: EventOptions): void 
       schema: {
         tags: ["web"],
         summary:
-          "Lines of the board as they change, as server-sent events; `id` is the global sequence",
+          "Lines of the board as they change, as server-sent events; `id` names the store and the global sequence",
         querystring: z.strictObject({ after: Seq.optional(), kind: z.enum(KINDS).optional() }),
-        headers: z.object({ "last-event-id": Seq.optional() }),
+        headers: z.object({ "last-event-id": EventId.optional() }),
         response: { 200: z.string().meta({ description: "text/event-stream" }) },
       },
     },
     async (request, reply) => {
       const { after, kind } = request.query;
-      const from = request.headers["last-event-id"] ?? after ?? edge.system.store.head().globalSeq;
+      const last = request.headers["last-event-id"];
+      const from = last === undefined ? after : sequenceIn(edge.generation, last);
+      const isForeign = last !== undefined && from === undefined;
       feed.checkRoom();
       reply.hijack();
-      feed.follow(reply.raw, { after: from, kind });
+      feed.follow(reply.raw, {
+        after: isForeign ? Infinity : (from ?? edge.system.store.head().globalSeq),
+        kind,
+      });
       return reply;
     },
   );
@@ -82,6 +88,7 @@ interface Changed {
 
 class ChangeFeed {
   readonly #system: System;
+  readonly #generation: string;
   readonly #options: EventOptions;
   readonly #readers = new Set<Reader>();
   /** What changed since the reader was told that is furthest behind; the newest is at the end. */
@@ -95,8 +102,9 @@ class ChangeFeed {
   /** Everything that changed after this entry is in `#changed`. */
   #knownFrom: number;
 
-  constructor(system: System, options: EventOptions) {
+  constructor({ system, generation }: Pick<Edge, "system" | "generation">, options: EventOptions) {
     this.#system = system;
+    this.#generation = generation;
     this.#options = options;
     this.#head = system.store.head().globalSeq;
     this.#knownFrom = this.#head;
@@ -180,7 +188,7 @@ class ChangeFeed {
   }
 
   #since(at: number, kind: KindName | undefined): string {
-    if (at < this.#knownFrom) return resetOf(this.#head);
+    if (at < this.#knownFrom) return this.#reset(this.#head);
     const lines: string[] = [];
     for (const [address, changed] of this.#changed) {
       const { globalSeq, row, facts } = changed;
@@ -188,16 +196,16 @@ class ChangeFeed {
       changed.line ??= JSON.stringify(boardLine(row, facts));
       lines.push(changed.line);
     }
-    return frameOf(this.#head, lines);
+    return this.#frame(this.#head, lines);
   }
 
   /** What changed after a point, in one frame, or that the board is to be read anew (G3). */
   #missed(after: number, kind: KindName | undefined): string {
     const { store } = this.#system;
     const { globalSeq } = store.head();
-    if (after === globalSeq) return ": follow\n\n";
+    if (after === globalSeq) return this.#start(globalSeq);
     if (after > globalSeq || globalSeq - after > MOST_MISSED || store.oldest() > after + 1)
-      return resetOf(globalSeq);
+      return this.#reset(globalSeq);
     const addresses = new Set(
       store.log({ after, limit: MOST_MISSED }).map((entry) => entry.address),
     );
@@ -205,7 +213,22 @@ class ChangeFeed {
       const row = isOf(address, kind) ? this.#system.snapshot(address) : undefined;
       return row === undefined ? [] : [JSON.stringify(boardLine(row, factsOf(this.#system, row)))];
     });
-    return frameOf(globalSeq, lines) || ": follow\n\n";
+    return this.#frame(globalSeq, lines) || this.#start(globalSeq);
+  }
+
+  #frame(globalSeq: number, lines: readonly string[]): string {
+    if (lines.length === 0) return "";
+    const id = placeOf(this.#generation, globalSeq);
+    return `id: ${id}\nevent: lines\ndata: {"lines":[${lines.join(",")}]}\n\n`;
+  }
+
+  #reset(globalSeq: number): string {
+    return `id: ${placeOf(this.#generation, globalSeq)}\nevent: reset\ndata: {}\n\n`;
+  }
+
+  /** Where it begins, so that it can resume before anything comes. */
+  #start(globalSeq: number): string {
+    return `id: ${placeOf(this.#generation, globalSeq)}\n: follow\n\n`;
   }
 
   #beat(): void {
@@ -241,13 +264,4 @@ function factsOf({ kinds }: System, row: SnapshotRow): JsonObject {
 
 function isOf(address: Address, kind: KindName | undefined): boolean {
   return kind === undefined || address.startsWith(`${kind}/`);
-}
-
-function frameOf(globalSeq: number, lines: readonly string[]): string {
-  if (lines.length === 0) return "";
-  return `id: ${globalSeq}\nevent: lines\ndata: {"lines":[${lines.join(",")}]}\n\n`;
-}
-
-function resetOf(globalSeq: number): string {
-  return `id: ${globalSeq}\nevent: reset\ndata: {}\n\n`;
 }

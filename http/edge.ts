@@ -62,6 +62,8 @@ export interface Edge {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly version: string;
+  /** Of the store: ids of events name it; "" for one from before there were any. */
+  readonly generation: string;
   readonly health: () => Health;
   /** The daemon's parts, and what it took to keep them up. */
   readonly trees?: () => readonly PartsTree[];

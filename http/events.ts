@@ -7,6 +7,7 @@ import { Address, KINDS, type KindName } from "../machines/ids.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { stepView } from "./actors.ts";
 import type { App, Edge } from "./edge.ts";
+import { EventId, placeOf, sequenceIn } from "./places.ts";
 
 // Events
 //
@@ -17,7 +18,7 @@ import type { App, Edge } from "./edge.ts";
 //   E2. A reader that is behind reads from the log at its own pace; nothing is kept for it in memory.
 //   E3. A reader that stops reading is cut off between two events once `bufferBytes` wait for it.
 //   E4. Where entries were pruned, a `gap` event says so before the first one that is left; and to a reader whose point
-//       lies beyond the log, which a backup took the place of, before the first one that comes.
+//       is of another generation of the store, or beyond the log, before the first one that comes: a backup took its place.
 //   E5. A reader for whom the log could not be read is cut off, and that is reported; the daemon goes on.
 
 export interface EventOptions {
@@ -49,7 +50,7 @@ type Frames = (entry: JournalEntry) => string;
 
 /** `GET /events`. Fails with STREAMS_FULL. */
 export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
-  const feed = new Feed(edge.system, options);
+  const feed = new Feed(edge, options);
   const { report } = edge;
   app.addHook("preClose", (done) => {
     feed.close();
@@ -62,20 +63,20 @@ export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
       schema: {
         tags: ["events"],
         summary:
-          "Steps of all actors as server-sent events; `id` is the global sequence. Without `after` or Last-Event-ID: from now",
+          "Steps of all actors as server-sent events; `id` names the store and the global sequence. Without `after` or Last-Event-ID: from now. A `gap` says that steps were missed: read anew what you show",
         querystring: z.strictObject({
           after: Seq.optional(),
           kind: z.enum(KINDS).optional(),
           address: Address.optional(),
         }),
-        headers: z.object({ "last-event-id": Seq.optional() }),
+        headers: z.object({ "last-event-id": EventId.optional() }),
         response: { 200: z.string().meta({ description: "text/event-stream" }) },
       },
     },
     async (request, reply) => {
       const { after, ...filter } = request.query;
       // What a client saw last is newer than the address it began with.
-      const from = request.headers["last-event-id"] ?? after ?? edge.system.store.head().globalSeq;
+      const from = request.headers["last-event-id"] ?? after;
       feed.checkRoom();
       reply.hijack();
       feed.follow(reply.raw, {
@@ -90,17 +91,19 @@ export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
 
 class Feed {
   readonly #system: System;
+  readonly #generation: string;
   readonly #options: EventOptions;
   readonly #readers = new Set<Reader>();
   readonly #stop: () => void;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(system: System, options: EventOptions) {
+  constructor({ system, generation }: Pick<Edge, "system" | "generation">, options: EventOptions) {
     this.#system = system;
+    this.#generation = generation;
     this.#options = options;
     this.#stop = system.onCommitted(({ entries }) => {
       if (this.#readers.size === 0) return;
-      const frames = framesMade();
+      const frames = framesMade(generation);
       for (const reader of this.#readers) reader.push(entries, frames);
     });
   }
@@ -111,14 +114,14 @@ class Feed {
     throw new Failure("STREAMS_FULL", `follow events: ${count} readers follow already`);
   }
 
-  follow(response: ServerResponse, from: Omit<ReaderStart, "bufferBytes">): void {
+  follow(response: ServerResponse, from: Omit<ReaderStart, "bufferBytes" | "generation">): void {
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
     });
-    response.write(": follow\n\n");
-    const reader = new Reader(this.#system, response, { ...from, ...this.#options });
+    const generation = this.#generation;
+    const reader = new Reader(this.#system, response, { ...from, ...this.#options, generation });
     this.#readers.add(reader);
     // No timer without a reader.
     this.#heartbeat ??= setInterval(() => {
@@ -130,7 +133,7 @@ class Feed {
       clearInterval(this.#heartbeat);
       this.#heartbeat = undefined;
     });
-    reader.catchUp();
+    reader.begin();
   }
 
   close(): void {
@@ -141,7 +144,9 @@ class Feed {
 }
 
 interface ReaderStart {
-  readonly after: number;
+  /** The id of an event, a global sequence of this store, or none: from now. */
+  readonly after: string | number | undefined;
+  readonly generation: string;
   readonly filter: Filter;
   readonly bufferBytes: number;
   /** Told why the log could not be read. */
@@ -154,7 +159,10 @@ class Reader {
   readonly #filter: Filter;
   readonly #bufferBytes: number;
   readonly #onTrouble: (error: unknown) => void;
-  #at: number;
+  readonly #after: ReaderStart["after"];
+  readonly #generation: string;
+  readonly #frameOf: Frames;
+  #at = 0;
   #isLive = false;
 
   constructor(system: System, response: ServerResponse, start: ReaderStart) {
@@ -163,16 +171,37 @@ class Reader {
     this.#filter = start.filter;
     this.#bufferBytes = start.bufferBytes;
     this.#onTrouble = start.onTrouble;
-    this.#at = start.after;
+    this.#after = start.after;
+    this.#generation = start.generation;
+    this.#frameOf = (entry) => frameOf(entry, start.generation);
+  }
+
+  /** Tells where it begins, so that it can resume before anything comes, and goes on from there. Never fails (E5). */
+  begin(): void {
+    try {
+      const { globalSeq } = this.#system.store.head();
+      const after = this.#after ?? globalSeq;
+      const at = typeof after === "number" ? after : sequenceIn(this.#generation, after);
+      this.#at = at ?? globalSeq;
+      if (at === undefined) this.#writeGap(after, globalSeq + 1);
+      this.#tellGap();
+      this.#response.write(`id: ${placeOf(this.#generation, this.#at)}\n: follow\n\n`);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.catchUp();
   }
 
   /** Reads the log up to now at the reader's pace (E2), then lets `push` go on. Never fails (E5). */
   catchUp(): void {
     this.#isLive = false;
-    this.#replay().catch((error: unknown) => {
-      if (!this.isOver) this.#onTrouble(error);
-      this.cut();
-    });
+    this.#replay().catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    if (!this.isOver) this.#onTrouble(error);
+    this.cut();
   }
 
   async #replay(): Promise<void> {
@@ -186,7 +215,7 @@ class Reader {
       }
       for (const entry of entries) {
         if (this.isOver) return;
-        this.#write(entry, frameOf);
+        this.#write(entry, this.#frameOf);
         // oxlint-disable-next-line no-await-in-loop -- at the reader's pace
         if (this.#response.writableNeedDrain) await this.#drained();
       }
@@ -236,8 +265,12 @@ class Reader {
     const isBeyond = this.#at > newest;
     const oldest = isBeyond ? newest + 1 : store.oldest();
     if (!isBeyond && oldest <= this.#at + 1) return;
-    this.#response.write(`event: gap\ndata: ${JSON.stringify({ after: this.#at, oldest })}\n\n`);
+    this.#writeGap(this.#at, oldest);
     this.#at = oldest - 1;
+  }
+
+  #writeGap(after: string | number, oldest: number): void {
+    this.#response.write(`event: gap\ndata: ${JSON.stringify({ after, oldest })}\n\n`);
   }
 
   get isOver(): boolean {
@@ -258,14 +291,15 @@ class Reader {
   }
 }
 
-function frameOf(entry: JournalEntry): string {
-  return `id: ${entry.globalSeq}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
+function frameOf(entry: JournalEntry, generation: string): string {
+  const id = placeOf(generation, entry.globalSeq);
+  return `id: ${id}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
 }
 
-function framesMade(): Frames {
+function framesMade(generation: string): Frames {
   const made = new Map<JournalEntry, string>();
   return (entry) => {
-    const frame = made.get(entry) ?? frameOf(entry);
+    const frame = made.get(entry) ?? frameOf(entry, generation);
     made.set(entry, frame);
     return frame;
   };

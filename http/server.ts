@@ -71,6 +71,8 @@ export interface ServerOptions extends Pick<
   | "version"
 > {
   readonly system: System;
+  /** Of the store; "" when it is not told. */
+  readonly generation?: string;
   /** The owner's token. */
   readonly token: string;
   readonly sessionTokens?: SessionTokens;
@@ -152,6 +154,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     sessions: sessionsOf(options, now),
     report,
     now,
+    generation: options.generation ?? "",
     principalOf,
     keys: keys(),
     patienceMs: options.patienceMs ?? ANSWER_WITHIN_MS,

@@ -34,8 +34,7 @@ export async function inspect(output: Output, options: InspectOptions): Promise<
   try {
     await tellAll(inspection, kind);
     const path = `/events${query({ after: globalSeq, kind })}`;
-    const headers = { "last-event-id": String(globalSeq) };
-    for await (const { id, data } of events(await client(process.env).stream(path, headers))) {
+    for await (const { id, data } of events(await client(process.env).stream(path))) {
       if (id !== undefined) await tellStep(inspection, data);
     }
   } finally {

@@ -145,6 +145,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
       const obstacle = await outside.reviewerFence.obstacle();
       const app = await httpServer({
         system,
+        generation: outside.known.generation,
         token,
         sessionTokens: workshop.sessionTokens,
         reviewerTokens: workshop.reviewerTokens,

@@ -175,3 +175,15 @@ it("says to read the board anew to one who saw more than this log has (G3)", asy
   const changes = await follow(server, "", { "last-event-id": String(at + 90) });
   await expect.poll(() => changes.frames()).toEqual([`id: ${at}\nevent: reset\ndata: {}`]);
 });
+
+it("tells a reader whose place is of another store to read the board anew, though it has as many steps (G3)", async () => {
+  const server = await served({ generation: "g-2" });
+  await withProject(server);
+  const at = head(server);
+  const foreign = await follow(server, "", { "last-event-id": `g-1.${at}` });
+  await expect.poll(foreign.frames).toEqual([`id: g-2.${at}\nevent: reset\ndata: {}`]);
+  const own = await follow(server, "", { "last-event-id": `g-2.${at}` });
+  await withSession(server);
+  await expect.poll(() => own.lines().length).toBeGreaterThan(0);
+  expect(own.frames().join()).not.toContain("reset");
+});

@@ -73,6 +73,8 @@ async function start(path: string, stopped: AbortSignal, change: Change): Promis
       silentMs: SILENT_MS,
       onLink: (link) => change(() => ({ link })),
       onEvent: ({ type, data }) => {
+        // Steps were missed that are not told any more.
+        if (type === "gap") refresh();
         if (type !== "step") return;
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- page and daemon are of one version
         const step = JSON.parse(data) as Step;

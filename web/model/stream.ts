@@ -9,9 +9,15 @@ import { open, Refusal } from "./client.ts";
 //   M3. A page that nobody looks at holds no connection: browsers have few for one host.
 
 export interface ServerEvent {
-  readonly id: string | undefined;
   readonly type: string;
   readonly data: string;
+}
+
+/** What stands between two empty lines: an event, the place where a stream begins, or a heartbeat. */
+interface Frame {
+  readonly id: string | undefined;
+  readonly type: string;
+  readonly data: string | undefined;
 }
 
 /** How a stream stands; `since` is milliseconds since 1970. */
@@ -41,7 +47,7 @@ export function follow(options: StreamOptions): () => void {
 
 async function run(options: StreamOptions, stopped: AbortSignal): Promise<void> {
   const { onLink } = options;
-  const place = { last: String(options.after), tries: 0, lostAt: 0 };
+  const place: Place = { last: undefined, tries: 0, lostAt: 0 };
   onLink({ type: "connecting" });
   while (!stopped.aborted) {
     await untilVisible(stopped);
@@ -59,7 +65,8 @@ async function run(options: StreamOptions, stopped: AbortSignal): Promise<void> 
 }
 
 interface Place {
-  last: string;
+  /** The id of the last event, or of the beginning of the stream. */
+  last: string | undefined;
   tries: number;
   lostAt: number;
 }
@@ -76,7 +83,10 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
   const unwatch = whenHidden(() => end("hidden"));
   try {
     const signal = AbortSignal.any([stopped, ended.signal]);
-    const body = await open(options.path, { "last-event-id": place.last }, signal);
+    const { path, after } = options;
+    const body = await (place.last === undefined
+      ? open(`${path}${path.includes("?") ? "&" : "?"}after=${after}`, {}, signal)
+      : open(path, { "last-event-id": place.last }, signal));
     options.onLink({ type: "live" });
     place.tries = 0;
     place.lostAt = 0;
@@ -85,7 +95,7 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
       silence = setTimeout(end, options.silentMs, "silent");
     })) {
       if (event.id !== undefined) place.last = event.id;
-      options.onEvent(event);
+      if (event.data !== undefined) options.onEvent({ ...event, data: event.data });
     }
   } catch (error) {
     if (!ended.signal.aborted) why = error instanceof Refusal ? error.message : "broken off";
@@ -99,7 +109,7 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
 async function* events(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   onBytes: () => void,
-): AsyncGenerator<ServerEvent> {
+): AsyncGenerator<Frame> {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -111,9 +121,8 @@ async function* events(
     text = frames.pop() ?? "";
     for (const frame of frames) {
       const data = /^data: (.*)$/m.exec(frame)?.[1];
-      if (data === undefined) continue;
       const type = /^event: (.*)$/m.exec(frame)?.[1] ?? "message";
-      yield { id: /^id: (\d+)$/m.exec(frame)?.[1], type, data };
+      yield { id: /^id: (\S+)$/m.exec(frame)?.[1], type, data };
     }
   }
 }
