@@ -36,7 +36,28 @@ export async function offerOrSpool(
     return { type: "answered", answer: await client(env).request("POST", path, options) };
   } catch (error) {
     if (!(error instanceof Failure) || !error.isRetryable) throw error;
-    return { type: "queued", file: spool(homeOf(env), message(idOf(env, key), at)) };
+    const home = homeOf(env);
+    await checkSize(home, body);
+    return { type: "queued", file: spool(home, message(idOf(env, key), at)) };
+  }
+}
+
+/** Fails with BODY_TOO_LARGE for what the next daemon would not take either (B1). */
+async function checkSize(home: string, body: object): Promise<void> {
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  const most = await mostBytes(home);
+  if (bytes <= most) return;
+  const seen = `${bytes} bytes, and limits.bodyBytes is ${most}`;
+  throw new Failure("BODY_TOO_LARGE", `keep it for the next daemon: it has ${seen}`);
+}
+
+/** No bound where the config is damaged: that is mended before a daemon reads what was kept. */
+async function mostBytes(home: string): Promise<number> {
+  const { readSettings } = await import("../home.ts");
+  try {
+    return readSettings(home).limits.bodyBytes;
+  } catch {
+    return Infinity;
   }
 }
 

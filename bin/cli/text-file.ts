@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { Failure } from "../../machines/failures.ts";
 
 const SEEN: Readonly<Record<string, string>> = {
@@ -8,9 +9,10 @@ const SEEN: Readonly<Record<string, string>> = {
 };
 
 /** The text of a file, or for `-` of standard input. Fails with MALFORMED when there is none to read. */
-export function textOfFile(file: string): string {
+export async function textOfFile(file: string): Promise<string> {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    // As a stream: read at once, what has not come yet would be an error where a program gave a socket for it.
+    return file === "-" ? await text(process.stdin) : await readFile(file, "utf8");
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
     const name = file === "-" ? "standard input" : file || "a file without a name";

@@ -163,7 +163,7 @@ export async function planWorker(
   const worker = await ask<Worker>("POST", `/objectives/${part(id)}/workers`, {
     body: {
       title,
-      prompt: options.prompt === "-" ? textOfFile("-") : options.prompt,
+      prompt: options.prompt === "-" ? await textOfFile("-") : options.prompt,
       harness,
       dependsOn: after ?? [],
       ...(command.length > 0 && { command }),

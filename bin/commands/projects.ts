@@ -31,7 +31,7 @@ export async function addProject(
       path: folderOf(folder),
       scm: options.scm,
       defaultBranch: options.branch,
-      config: options.config === undefined ? configOf(options) : readJson(options.config),
+      config: options.config === undefined ? configOf(options) : await readJson(options.config),
     },
   });
   print(output, project, ({ id, root }) => `project ${id}: ${root}`);
@@ -82,7 +82,7 @@ export async function configureProject(
   const project =
     file === undefined
       ? await ask<Project>("GET", path)
-      : await ask<Project>("PUT", `${path}/config`, { body: readJson(file) });
+      : await ask<Project>("PUT", `${path}/config`, { body: await readJson(file) });
   print(output, project.config, (config) => JSON.stringify(config, undefined, 2));
 }
 
@@ -108,8 +108,8 @@ function pair(text: string, option: string): [string, string] {
   throw new Failure("MALFORMED", `read ${option} ${text}: expected name=value`);
 }
 
-function readJson(file: string): unknown {
-  const text = textOfFile(file);
+async function readJson(file: string): Promise<unknown> {
+  const text = await textOfFile(file);
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -34,7 +34,7 @@ export async function openPull(
     "POST",
     pulls(project),
     {
-      body: { title, headRef, baseRef, body: textOf(body), session, draft },
+      body: { title, headRef, baseRef, body: await textOf(body), session, draft },
     },
   );
   print(
@@ -140,7 +140,7 @@ export async function commentPull(
   options: { author?: string; path?: string; line?: number },
 ): Promise<void> {
   const answer = await ask<{ id: string }>("POST", `${pulls(project)}/${part(number)}/comment`, {
-    body: { body: textOf(body), ...options },
+    body: { body: await textOf(body), ...options },
   });
   print(output, answer, ({ id }) => `comment ${id}`);
 }
@@ -150,6 +150,6 @@ function pulls(project: string): string {
 }
 
 /** `-` is standard input. */
-function textOf(given: string | undefined): string | undefined {
+async function textOf(given: string | undefined): Promise<string | undefined> {
   return given === "-" ? textOfFile("-") : given;
 }

@@ -129,7 +129,7 @@ export async function submitReview(
   if (token === undefined || token === "") {
     throw usage("submit a review without the token of its reviewer: give --token");
   }
-  const results = resultsOf(options);
+  const results = await resultsOf(options);
   // What no daemon would take must not be kept for one: its reviewer would go, and nobody would hear of it.
   const wrong = shapesRefusal(results.map(submissionOf), `submit to the review of ${session}`);
   if (wrong !== undefined) throw new Failure(wrong.code, wrong.message);
@@ -149,7 +149,7 @@ export async function submitReview(
   if (offered.type === "answered") {
     print(output, offered.answer, () =>
       options.reviews === undefined
-        ? `recorded ${String(results[0]?.["verdict"])} review for ${session}`
+        ? `recorded ${results[0]?.verdict} review for ${session}`
         : `recorded ${results.length} review(s) for ${session}`,
     );
     return EXIT.done;
@@ -162,23 +162,14 @@ export async function submitReview(
   return EXIT.queued;
 }
 
-type Result = Record<string, unknown>;
+const NAMES = ["runId", "verdict", "body", "providerReviewId"] as const;
+type Result = { readonly [Name in (typeof NAMES)[number]]?: string };
 
-function submissionOf({
-  runId = "",
-  verdict = "",
-  body = "",
-  providerReviewId = "",
-}: Result): Submission {
-  return {
-    runId: String(runId),
-    verdict: String(verdict),
-    body: String(body),
-    providerReviewId: String(providerReviewId),
-  };
+function submissionOf(result: Result): Submission {
+  return { runId: "", verdict: "", body: "", providerReviewId: "", ...result };
 }
 
-function resultsOf(options: SubmitOptions): Result[] {
+async function resultsOf(options: SubmitOptions): Promise<Result[]> {
   const { run, verdict, body, reviews: file } = options;
   const providerId = options.providerId ?? options.reviewId ?? options.review_id;
   const isSingle = [run, verdict, body, providerId].some((given) => given !== undefined);
@@ -188,7 +179,7 @@ function resultsOf(options: SubmitOptions): Result[] {
         "submit reviews: --reviews stands alone, without --run, --verdict, --body, --provider-id",
       );
     }
-    return listOf(textOfFile(file === "_" ? "-" : file));
+    return listOf(await textOfFile(file === "_" ? "-" : file));
   }
   if (run === undefined) throw usage("submit a review of no run: give --run");
   if (verdict === undefined) throw usage("submit a review without a verdict: give --verdict");
@@ -196,7 +187,7 @@ function resultsOf(options: SubmitOptions): Result[] {
     {
       runId: run,
       verdict,
-      ...(body !== undefined && { body: textOfFile(body === "_" ? "-" : body) }),
+      ...(body !== undefined && { body: await textOfFile(body === "_" ? "-" : body) }),
       ...(providerId !== undefined && { providerReviewId: providerId }),
     },
   ];
@@ -208,12 +199,22 @@ function listOf(text: string): Result[] {
   if (!Array.isArray(list) || list.length === 0) {
     throw usage('submit reviews: expected {"reviews":[…]} with at least one result');
   }
-  return list.map((each: unknown) => {
-    if (typeof each !== "object" || each === null)
-      throw usage("submit reviews: a result is no object");
-    const { githubReviewId, ...result }: Result = { ...each };
-    return githubReviewId === undefined ? result : { providerReviewId: githubReviewId, ...result };
+  return list.map(resultOf);
+}
+
+/** One result of a list. What a daemon would refuse is refused here, too: there may be none to ask. */
+function resultOf(said: unknown): Result {
+  if (typeof said !== "object" || said === null) {
+    throw usage("submit reviews: a result is no object");
+  }
+  const entries = Object.entries(said).map(([name, value]: [string, unknown]): [string, string] => {
+    const isKnown = [...NAMES, "githubReviewId"].includes(name);
+    if (isKnown && typeof value === "string") {
+      return [name === "githubReviewId" ? "providerReviewId" : name, value];
+    }
+    throw usage(`submit reviews: ${name} ${isKnown ? "is no text" : "is nothing of a result"}`);
   });
+  return Object.fromEntries<string>(entries);
 }
 
 function memberOf(value: unknown, name: string): unknown {

@@ -33,7 +33,7 @@ export async function sendText(
   options: SendOptions,
 ): Promise<number> {
   const path = `/sessions/${part(id)}`;
-  const body = { text: textOf(text, options.file) };
+  const body = { text: await textOf(text, options.file) };
   const { messageId } = await ask<{ messageId: string }>("POST", `${path}/send`, { body });
   if (options.wait !== true && options.timeout === undefined) {
     print(output, { messageId, state: "queued" }, () => `queued ${messageId}`);
@@ -83,7 +83,7 @@ function isOpen({ state }: Sent): boolean {
 }
 
 /** The message itself; `-` and `--file -` are standard input. Fails with MALFORMED without one, or with two. */
-function textOf(text: string | undefined, file: string | undefined): string {
+async function textOf(text: string | undefined, file: string | undefined): Promise<string> {
   if ((text === undefined) === (file === undefined)) {
     throw new Failure("MALFORMED", "send a message: give it as text, as - , or as --file FILE");
   }

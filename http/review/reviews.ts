@@ -6,7 +6,7 @@ import type { Reviewing } from "../../machines/review/worker.ts";
 import { namedReviewer, programOf } from "../../machines/review/reviewers.ts";
 import { ActivityObservation } from "../../machines/observations.ts";
 import { Submission } from "../../machines/review/protocol.ts";
-import { shapesRefusal } from "../../machines/review/shapes.ts";
+import { MOST_BODY, shapesRefusal } from "../../machines/review/shapes.ts";
 import type { ReviewerTokenClaim } from "../tokens.ts";
 import { askActor, toJson } from "../commands.ts";
 import type { App, Edge } from "../edge.ts";
@@ -46,7 +46,7 @@ const TriggerBody = z
 const Result = {
   runId: z.string().max(256).optional(),
   verdict: z.string().max(64).optional(),
-  body: z.string().max(1_000_000).optional(),
+  body: z.string().max(MOST_BODY).optional(),
   providerReviewId: z.string().max(256).optional(),
   /** An older name of `providerReviewId`. */
   githubReviewId: z.string().max(256).optional(),

@@ -10,13 +10,14 @@ import {
 import { EffectFailure, effectDone } from "../effects.ts";
 import { Token } from "../ids.ts";
 import type { EventOf } from "../message.ts";
+import { MOST_BODY } from "./shapes.ts";
 import { Reviewing, ReviewRequest, ReviewWishes, WorkerFacts } from "./worker.ts";
 
 /** One result, as it came: what is wrong with it is said with its place in the submission. */
 export const Submission = z.object({
   runId: z.string().max(256).default(""),
   verdict: z.string().max(64).default(""),
-  body: z.string().max(1_000_000).default(""),
+  body: z.string().max(MOST_BODY).default(""),
   providerReviewId: z.string().max(256).default(""),
 });
 export type Submission = z.infer<typeof Submission>;

@@ -197,9 +197,22 @@ describe("ao review", () => {
   it.each([
     { title: "no verdict that there is", args: ["--verdict", "lgtm"], said: "neither approved" },
     { title: "a wish for changes without words", args: ASKS, said: "needs a body" },
-  ])("submit of $title is refused, and not kept for later", async ({ args, said }) => {
+    {
+      title: "more than a result may be",
+      args: [...ASKS, "--body", "-"],
+      input: "x".repeat(1_000_001),
+      said: "longer than 1000000 characters",
+    },
+    {
+      title: "more bytes than a daemon takes",
+      args: [...ASKS, "--body", "-"],
+      input: "ä".repeat(600_000),
+      said: "limits.bodyBytes is 1048576",
+    },
+  ])("submit of $title is refused, and not kept for later", async ({ args, said, input }) => {
     const { ao, home } = commandLine();
-    const { code, err } = await ao(["review", "submit", "demo-1", ...RUN, ...args, ...TOKEN]);
+    const submit = ["review", "submit", "demo-1", ...RUN, ...args, ...TOKEN];
+    const { code, err } = await ao(submit, input === undefined ? {} : { input });
     expect([code, err]).toEqual([1, expect.stringContaining(said)]);
     expect(existsSync(join(home, "spool"))).toBe(false);
   });
@@ -224,6 +237,16 @@ describe("ao review", () => {
       input: "[]",
     },
     { title: "R272 no JSON", args: ["submit", "demo-1", "--reviews", "-", ...TOKEN], input: "{" },
+    {
+      title: "a list with a word that no result has",
+      args: ["submit", "demo-1", "--reviews", "-", ...TOKEN],
+      input: '[{"runId":"demo-1-r1","verdict":"approved","words":"fine"}]',
+    },
+    {
+      title: "a list whose words are none",
+      args: ["submit", "demo-1", "--reviews", "-", ...TOKEN],
+      input: '[{"runId":"demo-1-r1","verdict":"approved","body":7}]',
+    },
   ])("ends with 2 and one line for $title", async ({ args, input = "" }) => {
     const { ao } = commandLine();
     const { code, err } = await ao(["review", ...args], { input });
