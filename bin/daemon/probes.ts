@@ -6,13 +6,14 @@ import { endOf, type Running } from "../../actors/part-run.ts";
 import type { Incarnation } from "../../adapters/terminal/records.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
+import { RuntimeObservation } from "../../machines/observations.ts";
 import { isProbed } from "../../machines/session/record.ts";
 import { keepUp } from "../../probes/keep-up.ts";
 import { refsProbe } from "../../probes/refs.ts";
 import { spoolProbe } from "../../probes/spool.ts";
-import { terminalProbe } from "../../probes/terminals.ts";
+import { runtimeLevel, terminalProbe, type TerminalProbeOptions } from "../../probes/terminals.ts";
 import { workspaceProbe } from "../../probes/workspaces.ts";
-import type { SummaryRow } from "../../storage/store.ts";
+import type { JournalEntry, SummaryRow } from "../../storage/store.ts";
 import type { Workshop } from "./workshop.ts";
 
 // Daemon probes
@@ -125,11 +126,18 @@ async function lookAtTerminals(
   const { terminals } = outside;
   const { sessionOf, unfollow } = probedSessions(system);
   signal.addEventListener("abort", unfollow);
+  const overhear: TerminalProbeOptions["overhear"] = (listener) => {
+    const stop = system.onCommitted(({ entries }) => {
+      for (const entry of entries) tellOfOthers(entry, listener);
+    });
+    signal.addEventListener("abort", stop);
+  };
   await terminalProbe({
     list: async () => terminals.listPanes(),
     exitOf: async (of) => terminals.exitOf(of),
     changes: (until) => terminals.changes(until),
     sessionOf,
+    overhear,
     ran: [...system.store.summaries("terminal")].flatMap((row) => runningOf(row) ?? []),
     publish: async (lane, id, data, messageId) => {
       await system.observe(lane, id, data, messageId);
@@ -139,6 +147,17 @@ async function lookAtTerminals(
     signal,
     onTrouble: trouble,
   });
+}
+
+/** Passes on what a session was told of its terminal by others than its probe, whose ids are reserved. */
+function tellOfOthers(
+  { address, message: { id, type, data } }: JournalEntry,
+  listener: (terminal: string, level: string) => void,
+): void {
+  if (type !== "runtime.observed" || id.startsWith("runtime:")) return;
+  const said = RuntimeObservation.safeParse(data).data;
+  if (said === undefined) return;
+  listener(splitAddress(address).id, runtimeLevel(said.runtime, said.process));
 }
 
 /** What a terminal runs, as far as its actor knows; undefined when nothing. */

@@ -1,4 +1,4 @@
-/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-return -- looks into bodies of every shape */
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-return, typescript/no-unsafe-call, typescript/no-unsafe-assignment -- looks into bodies of every shape */
 import { expect, it } from "vitest";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
 import { freeze } from "../support/freeze.ts";
@@ -35,3 +35,24 @@ it("a silent agent is looked at, doubted while its screen cannot be read, and fo
   await expect.poll(lifecycle, { timeout: PATIENCE_MS }).toMatchObject({ state: "working" });
   expect(await world.session(id)).toMatchObject({ terminal: { epoch: 1, state: "live" } });
 }, 90_000);
+
+it("who says of a living program that it is lost is found out at the next look of the probe (O10)", async () => {
+  const world = daemonWorld({ detecting: { maxAttempts: 3, maxMs: 600_000 } });
+  await world.up();
+  await world.addProject();
+  const id = await world.addSession();
+  await expect.poll(async () => (await world.session(id)).runtime.state).toBe("alive");
+  await world.post(`/sessions/${id}/activity`, { state: "active" });
+  await world.post(`/observations/runtime/${id}`, { runtime: "dead", process: "dead" });
+  const states = async (): Promise<unknown[]> => {
+    const { entries } = await world.get(`/actors/session/${id}/journal`);
+    return entries.flatMap(
+      ({ value }: { value?: { lifecycle: string } }) => value?.lifecycle ?? [],
+    );
+  };
+  await expect
+    .poll(states, { timeout: PATIENCE_MS })
+    .toEqual(expect.arrayContaining(["detecting", "working"]));
+  await expect.poll(async () => (await states()).at(-1), { timeout: PATIENCE_MS }).toBe("working");
+  expect(await world.session(id)).toMatchObject({ status: "working", detecting: null });
+}, 60_000);
