@@ -3,9 +3,7 @@ import { Failure } from "../machines/failures.ts";
 import { KINDS, type KindName } from "../machines/ids.ts";
 import type { Kind } from "../machines/kind.ts";
 import { chartLayout } from "./chart/layout.ts";
-import { chartSvg } from "./chart/svg.ts";
-import { mermaid } from "./chart/mermaid.ts";
-import { describeKind, xstateConfig } from "./chart/chart.ts";
+import { CHART_FORMATS, chartAs } from "./chart/formats.ts";
 import type { App, Edge } from "./edge.ts";
 
 const tags = ["machines"];
@@ -39,24 +37,16 @@ export function machineRoutes(app: App, edge: Edge): void {
         summary: "One statechart: as data, as a mermaid diagram, as a picture, or as XState config",
         params: z.object({ kind: z.enum(KINDS) }),
         querystring: z.strictObject({
-          format: z.enum(["json", "mermaid", "svg", "xstate"]).default("json"),
+          format: z.enum(CHART_FORMATS).default("json"),
         }),
         response: { 200: z.unknown() },
       },
     },
     async ({ params, query: { format } }, reply) => {
-      const kind = knownKind(edge, params.kind);
-      if (format === "json") return describeKind(kind);
-      if (format === "xstate") return xstateConfig(kind);
-      if (format === "svg") {
-        const picture = chartSvg(await chartLayout(kind, new Set()));
-        return reply
-          .header("content-type", "image/svg+xml; charset=utf-8")
-          .serializer(String)
-          .send(picture);
-      }
-      const plain = reply.header("content-type", "text/plain; charset=utf-8").serializer(String);
-      return plain.send(mermaid(kind));
+      const chart = await chartAs(knownKind(edge, params.kind), format);
+      if (typeof chart !== "string") return chart;
+      const type = format === "svg" ? "image/svg+xml" : "text/plain";
+      return reply.type(`${type}; charset=utf-8`).serializer(String).send(chart);
     },
   );
 

@@ -83,13 +83,6 @@ function steps(output: Output, entries: readonly Step[]): string {
   return table(output, ["seq", "at", "message", "id", "orders", "state"], rows);
 }
 
-export async function showMachine(output: Output, kind: string, format: string): Promise<void> {
-  const machine = await ask<unknown>("GET", `/machines/${part(kind)}${query({ format })}`);
-  const text =
-    typeof machine === "string" ? machine.trimEnd() : JSON.stringify(machine, undefined, 2);
-  print(output, machine, () => text);
-}
-
 interface Cause {
   readonly id: string;
   readonly type: string;

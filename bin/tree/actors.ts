@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import type { ChartFormat } from "../../http/chart/formats.ts";
 import type { InspectOptions } from "../commands/inspect.ts";
 import type { WatchOptions } from "../commands/watch.ts";
 import { declare, group, numeric } from "../cli/declaration.ts";
@@ -70,9 +71,9 @@ function lookCommands(root: Command): void {
     run: async ({ args: [address = ""], options, output }) =>
       (await body()).showActor(output, address, options),
   });
-  declare<{ format: string }>(root, {
+  declare<{ format: ChartFormat }>(root, {
     usage: "machine <kind>",
-    summary: "Show the statechart of a kind of actor",
+    summary: "Show the statechart of a kind of actor; needs no daemon",
     options: [
       new Option("--format <format>")
         .choices(["json", "mermaid", "svg", "xstate"])
@@ -80,7 +81,7 @@ function lookCommands(root: Command): void {
     ],
     examples: ["ao machine session", "ao machine session --format svg > session.svg"],
     run: async ({ args: [kind = ""], options, output }) =>
-      (await body()).showMachine(output, kind, options.format),
+      (await import("../commands/machine.ts")).showMachine(output, kind, options.format),
   });
 }
 

@@ -341,6 +341,8 @@ async function engine(graph: ElkNode): Promise<unknown> {
   waiting.set(id, { resolve, reject });
   worker ??= startWorker();
   clearTimeout(resting);
+  // A process goes on for as long as an answer is waited for.
+  worker.ref();
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   worker.postMessage({ id, graph });
   return promise;
@@ -357,14 +359,15 @@ function startWorker(): Worker {
     waiting.delete(id);
     if (error === undefined) asker?.resolve(placed);
     else asker?.reject(new Error(`lay out a chart: ${error}`));
-    if (waiting.size === 0) resting = setTimeout(rest, RESTS_AFTER_MS).unref();
+    if (waiting.size > 0) return;
+    started.unref();
+    resting = setTimeout(rest, RESTS_AFTER_MS).unref();
   });
   started.once("error", (error: Error) => {
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
     worker = undefined;
   });
-  started.unref();
   return started;
 }
 

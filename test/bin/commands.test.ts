@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commandLine, connected } from "../support/command-line.ts";
 import { tempFolder } from "../support/folder.ts";
-import { withOrder, withProject, withSession } from "../support/http.ts";
+import { CHART_FORMATS } from "../../http/chart/formats.ts";
+import { served, withOrder, withProject, withSession } from "../support/http.ts";
 
 describe("the command line", () => {
   it("registers, spawns, lists, sends and kills", async () => {
@@ -388,6 +389,19 @@ describe("what goes wrong", () => {
     );
     expect((await ao(["down"])).code).toBe(0);
     expect((await ao(["status"])).code).toBe(1);
+  });
+
+  it.each(CHART_FORMATS)("shows a machine as %s without a daemon, as one would", async (format) => {
+    const { request } = await served();
+    const { body } = await request("GET", `/machines/terminal?format=${format}`);
+    const { out, err } = await commandLine().ao(["machine", "terminal", "--format", format]);
+    const isText = typeof body === "string";
+    expect([isText ? out : JSON.parse(out), err]).toEqual([isText ? body.trimEnd() : body, ""]);
+  });
+
+  it("names the machines there are to one who asks for another", async () => {
+    const { code, err } = await commandLine().ao(["machine", "sesion"]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/objective, session.+KIND_UNKNOWN/)]);
   });
 
   it("says it when run.json was left by a daemon that is gone", async () => {
