@@ -33,10 +33,20 @@ export function answerFailures(
     return answerFailure(request, reply, failure);
   });
   app.setNotFoundHandler((request, reply) => {
-    if (wantsPage(request)) return sendMissing(request, reply);
+    if (wantsPage(request)) return sendMissing(reply);
     const tried = `${request.method} ${request.url.split("?")[0]}`;
     return answerFailure(request, reply, new Failure("ROUTE_UNKNOWN", `there is no ${tried}`));
   });
+}
+
+/** Answers a path that cannot be decoded, or a part of it that is too long: no route and no hook sees it. */
+export function answerUnrouted(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (wantsPage(request)) void sendMissing(reply);
+  else void answerFailure(request, reply, failureOf(error));
 }
 
 /** A Failure for a code that was stored as text; a code of a newer version is a DEFECT that names it. */
@@ -55,7 +65,7 @@ function malformed(
 }
 
 /** Answers with a failure, in the one shape of all. */
-export function answerFailure(
+function answerFailure(
   request: FastifyRequest,
   reply: FastifyReply,
   failure: Failure,

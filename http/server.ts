@@ -13,7 +13,7 @@ import { backupRoute } from "./backup.ts";
 import { ANSWER_WITHIN_MS } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
-import { answerBroken, answerFailure, answerFailures, failureOf } from "./failures.ts";
+import { answerBroken, answerFailures, answerUnrouted } from "./failures.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { hindsightRoutes } from "./hindsight.ts";
@@ -119,9 +119,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     routerOptions: { maxParamLength: 512 },
     // Else Fastify loads its own, which nothing here uses.
     schemaController: { compilersFactory: { buildValidator: unused, buildSerializer: unused } },
-    // A path that cannot be decoded, or a part of it that is too long: no route and no hook sees it.
-    frameworkErrors: (error, request, reply) =>
-      void answerFailure(request, reply, failureOf(error)),
+    frameworkErrors: answerUnrouted,
   }).withTypeProvider<ZodTypeProvider>();
   // Zod has one place for it in a process; fastify gives none.
   z.config({ customError: wordingOf });

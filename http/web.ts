@@ -15,6 +15,7 @@ import type { App } from "./edge.ts";
 //
 //   B1. The policy lets a page load, and speak to, this daemon alone; no script and no style stands in the page itself.
 //   B2. A name with a hash in it may be kept for ever; the shell never.
+//   B3. A browser is never told in any other way that there is nothing at an address.
 
 /** Where the shell is served: what people link to. */
 export const PAGES: readonly string[] = [
@@ -100,16 +101,9 @@ export function wantsPage({ method, url, headers }: FastifyRequest): boolean {
   );
 }
 
-/** A page that says that there is none at this address, and leads to those that there are. */
-export function sendMissing(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const path = (request.url.split("?")[0] ?? "").slice(0, 200);
-  const shown = path.replaceAll(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  return secured(reply)
-    .code(404)
-    .header("content-type", "text/html; charset=utf-8")
-    .header("cache-control", "no-store")
-    .serializer(String)
-    .send(missingPage(shown));
+/** The shell at an address of none of the pages: it says so, and leads to those that there are. */
+export async function sendMissing(reply: FastifyReply): Promise<FastifyReply> {
+  return sendShell(reply.code(404), BUNDLE);
 }
 
 function secured(reply: FastifyReply): FastifyReply {
@@ -124,13 +118,6 @@ async function sendShell(reply: FastifyReply, bundle: string): Promise<FastifyRe
     .serializer(String)
     .send(page);
 }
-
-const missingPage = (path: string): string => `<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>ao: no such page</title>
-<h1>No such page</h1>
-<p>There is nothing at <code>${path}</code>. <a href="/">The board</a> leads to every page.</p>
-</html>
-`;
 
 const UNBUILT = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>ao</title>

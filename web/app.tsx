@@ -54,6 +54,9 @@ export function App({ refusal }: { readonly refusal: string | undefined }): Reac
 function Pages(): ReactNode {
   const route = useRoute();
   const [areKeysShown, showKeys] = useState(false);
+  useEffect(() => {
+    document.title = [...route.parts.slice(-2).toReversed(), "ao"].join(" · ");
+  }, [route]);
   useKeys(
     useMemo(
       () => [
@@ -87,9 +90,13 @@ function Page({ route }: { readonly route: Route }): ReactNode {
     return createElement(page, { route });
   }
   return (
-    <Notice title="There is no such page">
+    <Notice title="There is no such page" isWhole>
       <p>
-        Nothing is at <code>{route.path}</code>. <a href="/">To the board</a>
+        Nothing is at <code>{route.path}</code>.
+      </p>
+      <p>
+        <a href="/">The board</a> leads to everything that goes on; an actor is at{" "}
+        <code>/actors/kind/id</code>.
       </p>
     </Notice>
   );

@@ -392,8 +392,8 @@ describe("what goes wrong", () => {
   });
 
   it.each(CHART_FORMATS)("shows a machine as %s without a daemon, as one would", async (format) => {
-    const { request } = await served();
-    const { body } = await request("GET", `/machines/terminal?format=${format}`);
+    const server = await served();
+    const { body } = await server.request("GET", `/machines/terminal?format=${format}`);
     const { out, err } = await commandLine().ao(["machine", "terminal", "--format", format]);
     const isText = typeof body === "string";
     expect([isText ? out : JSON.parse(out), err]).toEqual([isText ? body.trimEnd() : body, ""]);

@@ -21,21 +21,22 @@ describe("the pages", () => {
     expect(body).not.toMatch(/<style|style=|<script(?![^>]* src="\/)/);
   });
 
-  it.each(["/nowhere", "/actors/session", "/<b>?x=1"])(
-    "are not at %s, and a browser is told so in one, without a token",
+  it.each(["/nowhere", "/actors/session", "/<b>?x=1", "/%E0%A4%A"])(
+    "are not at %s, and a browser is told so in one, without a token (B3)",
     async (url) => {
       const { app } = await served();
       const accept = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
-      const page = await app.inject({ url: encodeURI(url), headers: { accept } });
-      expect([page.statusCode, page.headers["content-type"]]).toEqual([
-        404,
-        "text/html; charset=utf-8",
-      ]);
+      const at = url.includes("%") ? url : encodeURI(url);
+      const [page, shell] = [
+        await app.inject({ url: at, headers: { accept } }),
+        await app.inject("/"),
+      ];
+      expect([page.statusCode, page.body]).toEqual([404, shell.body]);
+      expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
       expect(page.headers["content-security-policy"]).toContain("default-src 'none'");
-      expect(page.body).toMatch(/There is nothing at <code>\/.*<a href="\/">/);
-      expect(page.body).not.toContain("<b>");
-      const program = await app.inject({ url: encodeURI(url) });
-      expect([program.statusCode, program.json()]).toMatchObject([401, { code: "UNAUTHORIZED" }]);
+      const program = await app.inject({ url: at });
+      expect([400, 401]).toContain(program.statusCode);
+      expect(program.json()).toHaveProperty("code");
       const api = await app.inject({ url: "/api/v1/nowhere", headers: { accept } });
       expect(api.statusCode).toBe(401);
     },

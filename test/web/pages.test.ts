@@ -300,6 +300,17 @@ const PATHS = (session: string): readonly string[] => [
   "/health",
 ];
 
+it("says in words that there is no such page, and leads back", async () => {
+  const { page, complaints } = await signedIn(browser, world, { path: "/nowhere/%zz" });
+  await page.getByText("Nothing is at /nowhere/%zz").waitFor();
+  expect(await page.title()).toBe("%zz · nowhere · ao");
+  expect(await faults(page)).toEqual([]);
+  await page.getByRole("link", { name: "The board", exact: true }).click();
+  await page.locator("a.row").first().waitFor();
+  // Chromium itself notes the status of the page.
+  expect(complaints.splice(0)).toEqual([expect.stringContaining("404")]);
+});
+
 describe("every page", () => {
   it("passes axe in light and dark: contrast, labels, roles", async () => {
     // Without it a colour is on its way while axe looks.

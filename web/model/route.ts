@@ -94,6 +94,15 @@ function changed(then: () => void = () => {}): void {
 }
 
 function read(): Route {
-  const parts = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = location.pathname.split("/").filter(Boolean).map(decoded);
   return { path: location.pathname, parts, query: new URLSearchParams(location.search) };
+}
+
+/** What cannot be decoded stands for itself: it is the address of nothing. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

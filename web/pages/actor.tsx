@@ -248,7 +248,7 @@ function Missing({
   readonly error: Error;
 }): ReactNode {
   return (
-    <Notice title={`${address} cannot be shown`} tone="bad">
+    <Notice title={`${address} cannot be shown`} tone="bad" isWhole>
       <p>{error.message}</p>
       <p>
         <a href="/">To the board</a>

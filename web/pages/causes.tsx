@@ -32,13 +32,13 @@ export function CausesPage({ route }: { readonly route: Route }): ReactNode {
   }, [id]);
   if (problem !== undefined) {
     return (
-      <Notice title="Its causes are not known" tone="bad">
+      <Notice title="Its causes are not known" tone="bad" isWhole>
         <p>{problem}</p>
         <p className="dim">The journal may have been pruned since.</p>
       </Notice>
     );
   }
-  if (causes === undefined) return <Notice title="Looking back …" />;
+  if (causes === undefined) return <Notice title="Looking back …" isWhole />;
   return <Story id={id} causes={causes} />;
 }
 

@@ -41,7 +41,7 @@ export function MachinesPage({ route }: { readonly route: Route }): ReactNode {
         ))}
       </nav>
       {kind === "" ? (
-        <Notice title="Statecharts">
+        <Notice title="Statecharts" isWhole>
           <p>Choose a kind to see how many of it are where.</p>
         </Notice>
       ) : (

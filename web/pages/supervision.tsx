@@ -18,7 +18,7 @@ interface Answer {
 /** Who keeps whom up, and what that took. */
 export function SupervisionPage(): ReactNode {
   const { answer, failure } = usePolled<Answer>("/supervision?limit=500", 2_000);
-  if (answer === undefined) return <Notice title={failure?.message ?? "Reading …"} />;
+  if (answer === undefined) return <Notice title={failure?.message ?? "Reading …"} isWhole />;
   return (
     <div className="stack">
       <h1>Supervision</h1>

@@ -17,7 +17,7 @@ export class Failing extends Component<Props, { error: Error | undefined }> {
     const { error } = this.state;
     if (error === undefined) return this.props.children;
     return (
-      <Notice title="This page broke" tone="bad">
+      <Notice title="This page broke" tone="bad" isWhole>
         <p>{error.message}</p>
         <p>
           <button type="button" onClick={() => location.reload()}>
