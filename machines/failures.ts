@@ -79,6 +79,7 @@ export const FAILURES = {
   BUS_FULL: { status: 503, retry: true },
   BUS_REFUSED: { status: 503, retry: false },
   PORT_TAKEN: { status: 409, retry: false },
+  HOME_LOST: { status: 503, retry: false },
   DAEMON_RUNNING: { status: 409, retry: false },
   DAEMON_DOWN: { status: 503, retry: true },
   CONFIG_INVALID: { status: 422, retry: false },

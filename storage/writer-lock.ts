@@ -4,6 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { Failure } from "../machines/failures.ts";
 
 const SQLITE_BUSY = 5;
+/** The file in a folder that is locked. */
+export const LOCK_FILE = "writer.lock";
 
 /** Held by the one process, and the one store in it, that may write a folder. */
 export interface WriterLock {
@@ -17,7 +19,7 @@ export interface WriterLock {
  * goes with the process however that ends, and there is no stale lock to be told from a live one.
  */
 export function takeWriterLock(folder: string): WriterLock {
-  const file = join(folder, "writer.lock");
+  const file = join(folder, LOCK_FILE);
   const holder = join(folder, "writer.pid");
   const lock = new DatabaseSync(file, { timeout: 0 });
   try {
@@ -55,7 +57,7 @@ function isHeld(folder: string): boolean {
 
 /** The process that holds the lock of a folder, as it said itself; undefined when nobody does. */
 export function holderOf(folder: string): number | undefined {
-  if (!existsSync(join(folder, "writer.lock")) || !isHeld(folder)) return undefined;
+  if (!existsSync(join(folder, LOCK_FILE)) || !isHeld(folder)) return undefined;
   const pid = Number(readHolder(join(folder, "writer.pid")));
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }

@@ -58,6 +58,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   BRANCH_UNKNOWN: "or name another branch",
   BRANCH_INVALID: "name another branch",
   BRANCH_CHECKED_OUT: "name another branch",
+  HOME_LOST: "put it back, or name it with AO_HOME; then: ao up",
   PORT_TAKEN: "name another port",
   PROJECT_BUSY: "end them first: ao ls --all --project <project>, ao kill <session>",
   PROJECT_PAUSED: "let it go on with: ao project resume <project>",

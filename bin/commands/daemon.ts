@@ -7,7 +7,7 @@ import { Failure } from "../../machines/failures.ts";
 import { agentOf } from "../cli/client.ts";
 import { makeHome } from "../home.ts";
 import { homeOf, readRunFile, type RunFile } from "../run-file.ts";
-import { EXIT } from "../cli/exit.ts";
+import { EXIT, failureLine } from "../cli/exit.ts";
 import { openLog } from "../daemon/log-file.ts";
 import { firstDefect } from "../daemon/defect.ts";
 import { DAEMON_FLAGS } from "../daemon/flags.ts";
@@ -51,11 +51,18 @@ async function upHere(output: Output, home: string): Promise<number> {
     log,
   });
   print(output, { url: daemon.url, pid: process.pid }, ({ url }) => url);
-  const ended = await Promise.race([told, daemon.escalated, defect]);
+  const ended = await Promise.race([told, daemon.escalated, defect, daemon.lost]);
+  if (ended instanceof Failure && ended.code === "HOME_LOST") return leave(output, ended);
   await daemon.stop();
   if (typeof ended === "string") return EXIT.done;
   if (ended instanceof Error) throw ended;
   throw new Failure("NOT_READY", `keep ${ended.id} running: gave up after ${ended.cause}`);
+}
+
+/** Ends this process at once: whatever it did in order might be done in a home of somebody else. */
+function leave(output: Output, lost: Failure): never {
+  output.note(failureLine(lost, "ao up"));
+  process.exit(EXIT.failed);
 }
 
 async function upDetached(output: Output, home: string): Promise<number> {

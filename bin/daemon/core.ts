@@ -116,7 +116,10 @@ function systemPart(workshop: Workshop, core: Core): Part {
       });
       core.system = system;
       core.refusal = undefined;
-      system.onCommitted(() => (core.refusal = undefined));
+      system.onCommitted(() => {
+        core.refusal = undefined;
+        workshop.guard.look();
+      });
       outside.known.isWanted = (id) => store.snapshot(addressOf("workspace", id)) !== undefined;
       const collector = addressOf("collector", LOCAL);
       const woken = system.ask({ to: collector, type: "collector.wake", data: {} });
@@ -175,7 +178,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
       const stopApi = natsApi(system.bus, app, token);
       workshop.address = address;
       const stop = async (): Promise<void> => {
-        removeRunFile(home);
+        if (workshop.guard.look() === undefined) removeRunFile(home);
         stopApi();
         await app.close();
       };
@@ -223,6 +226,8 @@ function healthOf(
   const troubles = new Map<string, string>();
   if (refusal !== undefined) troubles.set("store", refusal);
   if (state?.type === "down") troubles.set("bus", state.reason);
+  const lost = workshop.guard.look();
+  if (lost !== undefined) troubles.set("store", lost.message);
   const own = workshop.trees();
   const parts = [...workshop.bases(), ...own].flatMap((tree) => tree.parts);
   const isUp = parts.every((part) => part.state === "running" || part.id === "http");

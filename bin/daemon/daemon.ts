@@ -15,6 +15,7 @@ import type { SupervisorSpec } from "../../machines/supervision/supervision.ts";
 import { takeWriterLock, type WriterLock } from "../../storage/writer-lock.ts";
 import { coreParts } from "./core.ts";
 import { sweepDrafts } from "./drafts.ts";
+import { guardHome, type HomeGuard } from "./home-guard.ts";
 import { fileNotes } from "./notes.ts";
 import { outsideOf } from "./outside.ts";
 import { makeHome, readSettings, secretsOf } from "../home.ts";
@@ -31,6 +32,7 @@ import type { DaemonOptions, Workshop } from "./workshop.ts";
 //   D3. Agents outlive the daemon; so does the nats-server, unless the daemon is stopped in order.
 //   D4. Once it was up, no outage of the nats-server ends the daemon: it is restarted for ever, ever less often, while
 //       HTTP answers from the store.
+//   D5. A daemon whose home was moved or removed ends, and takes its nats-server along; neither writes anything there.
 
 export interface Daemon {
   readonly url: string;
@@ -39,6 +41,8 @@ export interface Daemon {
   tree(): readonly PartsTree[];
   /** Settles when the parts cannot be kept up any more; the process should end. */
   readonly escalated: Promise<Escalation>;
+  /** Resolves with HOME_LOST, once nothing of it writes there any more but this process, which has to exit at once (D5). */
+  readonly lost: Promise<Failure>;
   stop(): Promise<void>;
 }
 
@@ -47,6 +51,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { home, env, log } = options;
   makeHome(home);
   const lock = lockHome(home);
+  const guard = guardHome(home);
   // Node ignores it, but whoever listened for a while leaves it deadly (execa does): a write that is too large for
   // the limit on files shall fail like one on a full disk.
   process.on("SIGXFSZ", ignore);
@@ -79,6 +84,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       trees: () => [],
       bases: () => [],
       outside: options.wrapOutside?.(outside) ?? outside,
+      guard,
     };
     const nats = superviseNats(workshop);
     if (nats !== undefined) await untilReady(nats);
@@ -93,6 +99,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return daemonOf({ parts, workshop, lock, url });
   } catch (error) {
     process.off("SIGXFSZ", ignore);
+    guard.close();
     lock.release();
     throw error;
   }
@@ -113,13 +120,22 @@ function daemonOf(up: {
     token: workshop.token,
     tree: () => [...parts.map((each) => each.tree()), ...workshop.trees()],
     escalated: escalatedOf(parts),
+    lost: lostOf(workshop),
     async stop() {
+      workshop.guard.close();
       for (const each of parts) await each.stop();
       removeRunFile(workshop.home);
       process.off("SIGXFSZ", ignore);
       lock.release();
     },
   };
+}
+
+/** The server would write on where the home was (D5). It is not ours when another one is given. */
+async function lostOf({ guard, nats }: Workshop): Promise<Failure> {
+  const failure = await guard.lost;
+  await nats.server?.stop(0);
+  return failure;
 }
 
 /** Whoever gives up takes the others along. */
@@ -202,12 +218,13 @@ function supervised(
 ): Supervised {
   const { promise: hopeless, reject } = Promise.withResolvers<never>();
   hopeless.catch(() => {});
+  const { guard } = workshop;
   const supervisedParts = superviseParts({
     name,
-    parts,
+    parts: parts.map((part) => guarded(part, guard)),
     spec: { strategy, ...TOLERANCE, children: parts.map(({ id }) => ({ id, ...KEEP, isEndless })) },
     clock: workshop.clock,
-    notes: fileNotes(join(workshop.home, "supervision", `${name}.json`)),
+    notes: fileNotes(join(workshop.home, "supervision", `${name}.json`), guard),
     onEvent: (event) => {
       const { type, ...facts } = event;
       if (type === "part.starting" || type === "part.stopping") return;
@@ -216,6 +233,18 @@ function supervised(
     },
   });
   return { parts: supervisedParts, hopeless };
+}
+
+/** Nothing is started where the home was. */
+function guarded(part: Part, guard: HomeGuard): Part {
+  return {
+    ...part,
+    async start(...given) {
+      const failure = guard.look();
+      if (failure !== undefined) throw failure;
+      return part.start(...given);
+    },
+  };
 }
 
 function describe(facts: object): string {
@@ -234,6 +263,7 @@ function natsPart(workshop: Workshop): Part {
     async start() {
       const server = await startNatsServer({ home: workshop.home });
       const { user, pass } = server.credentials.ao;
+      workshop.nats.server = server;
       workshop.nats.own = { servers: [new URL(server.url).host], user, pass };
       return {
         exited: server.exited.then(({ code, signal, isStuck }) => {

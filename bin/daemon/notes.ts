@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Notes } from "../../actors/parts.ts";
 import { Cause, SupervisorSpec } from "../../machines/supervision/supervision.ts";
 import { readIfThere, writePrivate } from "../run-file.ts";
+import type { HomeGuard } from "./home-guard.ts";
 
 const Noted = z.object({
   spec: SupervisorSpec,
@@ -25,9 +26,9 @@ const Noted = z.object({
 
 /**
  * Keeps a supervisor's state in a file of its own: the store is one of the parts it watches over.
- * A file that cannot be read counts as none.
+ * A file that cannot be read counts as none; nothing is kept where the home was.
  */
-export function fileNotes(file: string): Notes {
+export function fileNotes(file: string, guard?: Pick<HomeGuard, "look">): Notes {
   return {
     load() {
       try {
@@ -39,6 +40,7 @@ export function fileNotes(file: string): Notes {
     },
     async save(state) {
       await Promise.resolve();
+      if (guard?.look() !== undefined) return;
       mkdirSync(dirname(file), { recursive: true });
       writePrivate(file, JSON.stringify(state));
     },

@@ -3,8 +3,10 @@ import type { Boundary } from "../../actors/host.ts";
 import type { Part } from "../../actors/part-run.ts";
 import type { PartsTree } from "../../actors/parts.ts";
 import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
+import type { NatsServer } from "../../bus/nats-server.ts";
 import type { ReviewerTokens, SessionTokens } from "../../http/tokens.ts";
 import type { Settings } from "../../machines/settings.ts";
+import type { HomeGuard } from "./home-guard.ts";
 import type { Outside } from "./outside.ts";
 
 /** What a daemon is started with. */
@@ -32,8 +34,13 @@ export interface Workshop extends DaemonOptions {
   readonly sessionTokens: SessionTokens;
   readonly reviewerTokens: ReviewerTokens;
   readonly outside: Outside;
+  readonly guard: HomeGuard;
   /** Where NATS is: given, or our own server. */
-  readonly nats: { readonly endpoint: NatsEndpoint | undefined; own?: NatsEndpoint };
+  readonly nats: {
+    readonly endpoint: NatsEndpoint | undefined;
+    own?: NatsEndpoint;
+    server?: NatsServer;
+  };
   /** Where HTTP answers. */
   address: string | undefined;
   trees: () => readonly PartsTree[];
