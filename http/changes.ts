@@ -8,7 +8,7 @@ import type { SnapshotRow } from "../storage/store.ts";
 import { boardLine } from "./board.ts";
 import type { App, Edge } from "./edge.ts";
 import type { EventOptions } from "./events.ts";
-import { EventId, placeOf, sequenceIn } from "./places.ts";
+import { STORE_HEADER, StoreName } from "./places.ts";
 
 // Changes
 //
@@ -48,21 +48,24 @@ export function changeRoutes(app: App, edge: Edge, options: EventOptions): void 
       schema: {
         tags: ["web"],
         summary:
-          "Lines of the board as they change, as server-sent events; `id` names the store and the global sequence",
-        querystring: z.strictObject({ after: Seq.optional(), kind: z.enum(KINDS).optional() }),
-        headers: z.object({ "last-event-id": EventId.optional() }),
+          "Lines of the board as they change, as server-sent events; `id` is the global sequence",
+        querystring: z.strictObject({
+          after: Seq.optional(),
+          store: StoreName.optional(),
+          kind: z.enum(KINDS).optional(),
+        }),
+        headers: z.object({ "last-event-id": Seq.optional() }),
         response: { 200: z.string().meta({ description: "text/event-stream" }) },
       },
     },
     async (request, reply) => {
-      const { after, kind } = request.query;
-      const last = request.headers["last-event-id"];
-      const from = last === undefined ? after : sequenceIn(edge.generation, last);
-      const isForeign = last !== undefined && from === undefined;
+      const { after, store, kind } = request.query;
+      const from = request.headers["last-event-id"] ?? after ?? edge.system.store.head().globalSeq;
+      const isForeign = store !== undefined && store !== edge.generation;
       feed.checkRoom();
       reply.hijack();
       feed.follow(reply.raw, {
-        after: isForeign ? Infinity : (from ?? edge.system.store.head().globalSeq),
+        after: isForeign ? Infinity : from,
         kind,
       });
       return reply;
@@ -121,6 +124,7 @@ class ChangeFeed {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
+      [STORE_HEADER]: this.#generation,
     });
     const { globalSeq } = this.#system.store.head();
     response.write(this.#missed(after, kind));
@@ -188,7 +192,7 @@ class ChangeFeed {
   }
 
   #since(at: number, kind: KindName | undefined): string {
-    if (at < this.#knownFrom) return this.#reset(this.#head);
+    if (at < this.#knownFrom) return resetOf(this.#head);
     const lines: string[] = [];
     for (const [address, changed] of this.#changed) {
       const { globalSeq, row, facts } = changed;
@@ -196,16 +200,16 @@ class ChangeFeed {
       changed.line ??= JSON.stringify(boardLine(row, facts));
       lines.push(changed.line);
     }
-    return this.#frame(this.#head, lines);
+    return frameOf(this.#head, lines);
   }
 
   /** What changed after a point, in one frame, or that the board is to be read anew (G3). */
   #missed(after: number, kind: KindName | undefined): string {
     const { store } = this.#system;
     const { globalSeq } = store.head();
-    if (after === globalSeq) return this.#start(globalSeq);
+    if (after === globalSeq) return FOLLOW;
     if (after > globalSeq || globalSeq - after > MOST_MISSED || store.oldest() > after + 1)
-      return this.#reset(globalSeq);
+      return resetOf(globalSeq);
     const addresses = new Set(
       store.log({ after, limit: MOST_MISSED }).map((entry) => entry.address),
     );
@@ -213,22 +217,7 @@ class ChangeFeed {
       const row = isOf(address, kind) ? this.#system.snapshot(address) : undefined;
       return row === undefined ? [] : [JSON.stringify(boardLine(row, factsOf(this.#system, row)))];
     });
-    return this.#frame(globalSeq, lines) || this.#start(globalSeq);
-  }
-
-  #frame(globalSeq: number, lines: readonly string[]): string {
-    if (lines.length === 0) return "";
-    const id = placeOf(this.#generation, globalSeq);
-    return `id: ${id}\nevent: lines\ndata: {"lines":[${lines.join(",")}]}\n\n`;
-  }
-
-  #reset(globalSeq: number): string {
-    return `id: ${placeOf(this.#generation, globalSeq)}\nevent: reset\ndata: {}\n\n`;
-  }
-
-  /** Where it begins, so that it can resume before anything comes. */
-  #start(globalSeq: number): string {
-    return `id: ${placeOf(this.#generation, globalSeq)}\n: follow\n\n`;
+    return frameOf(globalSeq, lines) || FOLLOW;
   }
 
   #beat(): void {
@@ -265,3 +254,14 @@ function factsOf({ kinds }: System, row: SnapshotRow): JsonObject {
 function isOf(address: Address, kind: KindName | undefined): boolean {
   return kind === undefined || address.startsWith(`${kind}/`);
 }
+
+function frameOf(globalSeq: number, lines: readonly string[]): string {
+  if (lines.length === 0) return "";
+  return `id: ${globalSeq}\nevent: lines\ndata: {"lines":[${lines.join(",")}]}\n\n`;
+}
+
+function resetOf(globalSeq: number): string {
+  return `id: ${globalSeq}\nevent: reset\ndata: {}\n\n`;
+}
+
+const FOLLOW = ": follow\n\n";

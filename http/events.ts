@@ -7,7 +7,7 @@ import { Address, KINDS, type KindName } from "../machines/ids.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { stepView } from "./actors.ts";
 import type { App, Edge } from "./edge.ts";
-import { EventId, placeOf, sequenceIn } from "./places.ts";
+import { STORE_HEADER, StoreName } from "./places.ts";
 
 // Events
 //
@@ -18,7 +18,7 @@ import { EventId, placeOf, sequenceIn } from "./places.ts";
 //   E2. A reader that is behind reads from the log at its own pace; nothing is kept for it in memory.
 //   E3. A reader that stops reading is cut off between two events once `bufferBytes` wait for it.
 //   E4. Where entries were pruned, a `gap` event says so before the first one that is left; and to a reader whose point
-//       is of another generation of the store, or beyond the log, before the first one that comes: a backup took its place.
+//       is of another store, or beyond the log, before the first one that comes: a backup took its place.
 //   E5. A reader for whom the log could not be read is cut off, and that is reported; the daemon goes on.
 
 export interface EventOptions {
@@ -63,24 +63,26 @@ export function eventRoutes(app: App, edge: Edge, options: EventOptions): void {
       schema: {
         tags: ["events"],
         summary:
-          "Steps of all actors as server-sent events; `id` names the store and the global sequence. Without `after` or Last-Event-ID: from now. A `gap` says that steps were missed: read anew what you show",
+          "Steps of all actors as server-sent events; `id` is the global sequence. Without `after` or Last-Event-ID: from now. A `gap` says that steps were missed: read anew what you show",
         querystring: z.strictObject({
           after: Seq.optional(),
+          store: StoreName.optional(),
           kind: z.enum(KINDS).optional(),
           address: Address.optional(),
         }),
-        headers: z.object({ "last-event-id": EventId.optional() }),
+        headers: z.object({ "last-event-id": Seq.optional() }),
         response: { 200: z.string().meta({ description: "text/event-stream" }) },
       },
     },
     async (request, reply) => {
-      const { after, ...filter } = request.query;
+      const { after, store, ...filter } = request.query;
       // What a client saw last is newer than the address it began with.
       const from = request.headers["last-event-id"] ?? after;
       feed.checkRoom();
       reply.hijack();
       feed.follow(reply.raw, {
         after: from,
+        isForeign: store !== undefined && store !== edge.generation,
         filter,
         onTrouble: (error) => report(error, request.id),
       });
@@ -103,7 +105,7 @@ class Feed {
     this.#options = options;
     this.#stop = system.onCommitted(({ entries }) => {
       if (this.#readers.size === 0) return;
-      const frames = framesMade(generation);
+      const frames = framesMade();
       for (const reader of this.#readers) reader.push(entries, frames);
     });
   }
@@ -114,14 +116,14 @@ class Feed {
     throw new Failure("STREAMS_FULL", `follow events: ${count} readers follow already`);
   }
 
-  follow(response: ServerResponse, from: Omit<ReaderStart, "bufferBytes" | "generation">): void {
+  follow(response: ServerResponse, from: Omit<ReaderStart, "bufferBytes">): void {
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
+      [STORE_HEADER]: this.#generation,
     });
-    const generation = this.#generation;
-    const reader = new Reader(this.#system, response, { ...from, ...this.#options, generation });
+    const reader = new Reader(this.#system, response, { ...from, ...this.#options });
     this.#readers.add(reader);
     // No timer without a reader.
     this.#heartbeat ??= setInterval(() => {
@@ -144,9 +146,10 @@ class Feed {
 }
 
 interface ReaderStart {
-  /** The id of an event, a global sequence of this store, or none: from now. */
-  readonly after: string | number | undefined;
-  readonly generation: string;
+  /** A global sequence, or none: from now. */
+  readonly after: number | undefined;
+  /** It is one of another store (PL1). */
+  readonly isForeign: boolean;
   readonly filter: Filter;
   readonly bufferBytes: number;
   /** Told why the log could not be read. */
@@ -159,9 +162,7 @@ class Reader {
   readonly #filter: Filter;
   readonly #bufferBytes: number;
   readonly #onTrouble: (error: unknown) => void;
-  readonly #after: ReaderStart["after"];
-  readonly #generation: string;
-  readonly #frameOf: Frames;
+  readonly #start: Pick<ReaderStart, "after" | "isForeign">;
   #at = 0;
   #isLive = false;
 
@@ -171,21 +172,18 @@ class Reader {
     this.#filter = start.filter;
     this.#bufferBytes = start.bufferBytes;
     this.#onTrouble = start.onTrouble;
-    this.#after = start.after;
-    this.#generation = start.generation;
-    this.#frameOf = (entry) => frameOf(entry, start.generation);
+    this.#start = start;
   }
 
-  /** Tells where it begins, so that it can resume before anything comes, and goes on from there. Never fails (E5). */
+  /** Begins where it said, or at the end when that is no place here (E4). Never fails (E5). */
   begin(): void {
     try {
       const { globalSeq } = this.#system.store.head();
-      const after = this.#after ?? globalSeq;
-      const at = typeof after === "number" ? after : sequenceIn(this.#generation, after);
-      this.#at = at ?? globalSeq;
-      if (at === undefined) this.#writeGap(after, globalSeq + 1);
+      const { after = globalSeq, isForeign } = this.#start;
+      this.#at = isForeign ? globalSeq : after;
+      if (isForeign) this.#writeGap(after, globalSeq + 1);
       this.#tellGap();
-      this.#response.write(`id: ${placeOf(this.#generation, this.#at)}\n: follow\n\n`);
+      this.#response.write(": follow\n\n");
     } catch (error) {
       this.#fail(error);
       return;
@@ -215,7 +213,7 @@ class Reader {
       }
       for (const entry of entries) {
         if (this.isOver) return;
-        this.#write(entry, this.#frameOf);
+        this.#write(entry, frameOf);
         // oxlint-disable-next-line no-await-in-loop -- at the reader's pace
         if (this.#response.writableNeedDrain) await this.#drained();
       }
@@ -269,7 +267,7 @@ class Reader {
     this.#at = oldest - 1;
   }
 
-  #writeGap(after: string | number, oldest: number): void {
+  #writeGap(after: number, oldest: number): void {
     this.#response.write(`event: gap\ndata: ${JSON.stringify({ after, oldest })}\n\n`);
   }
 
@@ -291,15 +289,14 @@ class Reader {
   }
 }
 
-function frameOf(entry: JournalEntry, generation: string): string {
-  const id = placeOf(generation, entry.globalSeq);
-  return `id: ${id}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
+function frameOf(entry: JournalEntry): string {
+  return `id: ${entry.globalSeq}\nevent: step\ndata: ${JSON.stringify(stepView(entry))}\n\n`;
 }
 
-function framesMade(generation: string): Frames {
+function framesMade(): Frames {
   const made = new Map<JournalEntry, string>();
   return (entry) => {
-    const frame = made.get(entry) ?? frameOf(entry, generation);
+    const frame = made.get(entry) ?? frameOf(entry);
     made.set(entry, frame);
     return frame;
   };

@@ -2,24 +2,15 @@ import { z } from "zod";
 
 // Places
 //
-// The `id` of an event: the generation of the store and the global sequence in it (decision 35). A number alone would be
-// taken for one of this store after a backup was restored, and what came instead would be missed in silence.
+// A place in a stream of events is a global sequence, and the `id` of an event (contract §3). After a backup was restored
+// the same number is another step: a reader that also says of which store its number is hears that it missed some
+// (decision 35).
 //
-//   PL1. An id of another generation is no place here: whoever resumes after it is told, and begins at the end.
-//   PL2. The generation without a name, of stores from before there were any, has ids that are numbers alone.
+//   PL1. Every stream names its store in a header. Whoever resumes with `store=` of another one is told, and begins at
+//        the end.
 
-/** `Last-Event-ID`, as an event or the beginning of a stream named it. */
-export const EventId = z
-  .string()
-  .regex(/^(?:[\w-]{1,64}\.)?\d{1,16}$/, "expected the id of an event");
+/** The header that names the generation of the store. */
+export const STORE_HEADER = "ao-store";
 
-/** The id of an event. */
-export function placeOf(generation: string, globalSeq: number): string {
-  return generation === "" ? String(globalSeq) : `${generation}.${globalSeq}`;
-}
-
-/** The global sequence that an id stands for; undefined when it is of another generation. */
-export function sequenceIn(generation: string, id: string): number | undefined {
-  const dot = id.lastIndexOf(".");
-  return id.slice(0, Math.max(dot, 0)) === generation ? Number(id.slice(dot + 1)) : undefined;
-}
+/** `store=`: the generation of the store that a place is of. */
+export const StoreName = z.string().max(64);

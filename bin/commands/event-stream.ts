@@ -21,7 +21,7 @@ export async function* events(response: IncomingMessage): AsyncGenerator<ServerE
         const data = /^data: (.*)$/m.exec(frame)?.[1];
         if (data !== undefined)
           yield {
-            id: /^id: (\S+)$/m.exec(frame)?.[1],
+            id: /^id: (\d+)$/m.exec(frame)?.[1],
             type: /^event: (.*)$/m.exec(frame)?.[1],
             data,
           };

@@ -180,9 +180,9 @@ it("tells a reader whose place is of another store to read the board anew, thoug
   const server = await served({ generation: "g-2" });
   await withProject(server);
   const at = head(server);
-  const foreign = await follow(server, "", { "last-event-id": `g-1.${at}` });
-  await expect.poll(foreign.frames).toEqual([`id: g-2.${at}\nevent: reset\ndata: {}`]);
-  const own = await follow(server, "", { "last-event-id": `g-2.${at}` });
+  const foreign = await follow(server, "?store=g-1", { "last-event-id": String(at) });
+  await expect.poll(foreign.frames).toEqual([`id: ${at}\nevent: reset\ndata: {}`]);
+  const own = await follow(server, "?store=g-2", { "last-event-id": String(at) });
   await withSession(server);
   await expect.poll(() => own.lines().length).toBeGreaterThan(0);
   expect(own.frames().join()).not.toContain("reset");

@@ -72,16 +72,22 @@ export async function ask<Answer>(
   return answer as Answer;
 }
 
-/** The running answer of a stream. Fails with a Refusal. */
+/** The running answer of a stream, and the generation of the store that it is of. */
+interface Stream {
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly store: string;
+}
+
+/** Begins a stream. Fails with a Refusal. */
 export async function open(
   path: string,
   headers: Record<string, string>,
   signal: AbortSignal,
-): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+): Promise<Stream> {
   const all = { ...bearer(), ...headers, accept: "text/event-stream" };
   const response = await send(`/api/v1${path}`, { headers: all, signal, cache: "no-store" });
   if (!response.ok || response.body === null) throw refusalOf(response, await response.text());
-  return response.body;
+  return { body: response.body, store: response.headers.get("ao-store") ?? "" };
 }
 
 function bearer(): Record<string, string> {

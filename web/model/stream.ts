@@ -9,15 +9,9 @@ import { open, Refusal } from "./client.ts";
 //   M3. A page that nobody looks at holds no connection: browsers have few for one host.
 
 export interface ServerEvent {
-  readonly type: string;
-  readonly data: string;
-}
-
-/** What stands between two empty lines: an event, the place where a stream begins, or a heartbeat. */
-interface Frame {
   readonly id: string | undefined;
   readonly type: string;
-  readonly data: string | undefined;
+  readonly data: string;
 }
 
 /** How a stream stands; `since` is milliseconds since 1970. */
@@ -47,7 +41,7 @@ export function follow(options: StreamOptions): () => void {
 
 async function run(options: StreamOptions, stopped: AbortSignal): Promise<void> {
   const { onLink } = options;
-  const place: Place = { last: undefined, tries: 0, lostAt: 0 };
+  const place: Place = { last: String(options.after), store: "", tries: 0, lostAt: 0 };
   onLink({ type: "connecting" });
   while (!stopped.aborted) {
     await untilVisible(stopped);
@@ -65,8 +59,9 @@ async function run(options: StreamOptions, stopped: AbortSignal): Promise<void> 
 }
 
 interface Place {
-  /** The id of the last event, or of the beginning of the stream. */
-  last: string | undefined;
+  last: string;
+  /** The generation of the store that it is of; empty before the first answer. */
+  store: string;
   tries: number;
   lostAt: number;
 }
@@ -83,10 +78,9 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
   const unwatch = whenHidden(() => end("hidden"));
   try {
     const signal = AbortSignal.any([stopped, ended.signal]);
-    const { path, after } = options;
-    const body = await (place.last === undefined
-      ? open(`${path}${path.includes("?") ? "&" : "?"}after=${after}`, {}, signal)
-      : open(path, { "last-event-id": place.last }, signal));
+    const path = pathFrom(options.path, place.store);
+    const { body, store } = await open(path, { "last-event-id": place.last }, signal);
+    place.store = store;
     options.onLink({ type: "live" });
     place.tries = 0;
     place.lostAt = 0;
@@ -95,7 +89,7 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
       silence = setTimeout(end, options.silentMs, "silent");
     })) {
       if (event.id !== undefined) place.last = event.id;
-      if (event.data !== undefined) options.onEvent({ ...event, data: event.data });
+      options.onEvent(event);
     }
   } catch (error) {
     if (!ended.signal.aborted) why = error instanceof Refusal ? error.message : "broken off";
@@ -106,10 +100,16 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
   return why;
 }
 
+/** A restored store has the same numbers for other steps: it is told which one was followed before. */
+function pathFrom(path: string, store: string): string {
+  if (store === "") return path;
+  return `${path}${path.includes("?") ? "&" : "?"}store=${encodeURIComponent(store)}`;
+}
+
 async function* events(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   onBytes: () => void,
-): AsyncGenerator<Frame> {
+): AsyncGenerator<ServerEvent> {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -121,8 +121,9 @@ async function* events(
     text = frames.pop() ?? "";
     for (const frame of frames) {
       const data = /^data: (.*)$/m.exec(frame)?.[1];
+      if (data === undefined) continue;
       const type = /^event: (.*)$/m.exec(frame)?.[1] ?? "message";
-      yield { id: /^id: (\S+)$/m.exec(frame)?.[1], type, data };
+      yield { id: /^id: (\d+)$/m.exec(frame)?.[1], type, data };
     }
   }
 }
