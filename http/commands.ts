@@ -13,8 +13,8 @@ import { failureFrom } from "./failures.ts";
 // Carries a request to an actor and its outcome back.
 //
 //   D1. An answer tells what is durable.
-//   D2. The same Idempotency-Key from the same caller is one command: a repeat gets the first outcome, and a key that
-//       was used for something else is refused with KEY_REUSED.
+//   D2. The same Idempotency-Key from the same caller is one command for as long as the journal keeps what it did: a
+//       repeat gets the first outcome, and a key that was used for something else is refused with KEY_REUSED.
 
 // An outage of the bus or a full disk may hold an answer back; callers should not hang on it for ever.
 export const ANSWER_WITHIN_MS = 30_000;

@@ -111,7 +111,8 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     http: {
       // Node swaps the two when this one is larger.
       headersTimeout: requestMs,
-      connectionsCheckingInterval: Math.ceil(requestMs / 2),
+      // Node looks for late ones in turns: they are refused within this of their time.
+      connectionsCheckingInterval: Math.ceil(requestMs / 10),
     },
     clientErrorHandler: answerBroken,
     exposeHeadRoutes: false,

@@ -15,6 +15,26 @@ it("answers a repeat of a key with the first outcome, and does nothing twice (D2
   expect((await server.request("GET", "/sessions")).body.sessions).toHaveLength(1);
 });
 
+it("knows a key until the journal is pruned of what it did; then it is a new one (D2)", async () => {
+  const server = await served();
+  await withProject(server);
+  const spawn = async (): Promise<string> => {
+    const headers = { "idempotency-key": "spawn-1" };
+    return (await server.request("POST", "/sessions", { projectId: "demo" }, headers)).body.id;
+  };
+  const before = [await spawn(), await spawn()];
+  // Every 64th entry is a checkpoint, and what was before one can be pruned.
+  const data = { config: {} };
+  for (let n = 0; n < 64; n += 1)
+    await server.system.ask({ to: "project/demo", type: "project.configure", data });
+  await server.system.store.prune({ before: Date.now() + 60_000, limit: 1_000 });
+  expect([before, await spawn(), await spawn()]).toEqual([
+    ["demo-1", "demo-1"],
+    "demo-2",
+    "demo-2",
+  ]);
+});
+
 it("answers many callers with one key with one and the same session (D2)", async () => {
   const server = await served();
   await withProject(server);

@@ -343,4 +343,13 @@ describe("input", () => {
     ]);
     expect((await fetch(new URL("/healthz", url))).status).toBe(200);
   });
+
+  it("late ones are looked for ten times within the time that they have", async () => {
+    const server = await served({ settings: { http: { requestMs: 5_000 } } });
+    expect(server.app.server).toMatchObject({
+      requestTimeout: 5_000,
+      headersTimeout: 5_000,
+      connectionsCheckingInterval: 500,
+    });
+  });
 });
