@@ -18,6 +18,9 @@ export interface MachineState {
   readonly context: any;
 }
 
+/** From one state to another, by their dotted paths. */
+export type Way = readonly [from: string, to: string];
+
 /** Everything the host needs to know of one kind of actor. A kind is a pure value. */
 export interface Kind {
   readonly name: KindName;
@@ -46,6 +49,8 @@ export interface Kind {
   readonly parentOf?: (state: MachineState) => Address | undefined;
   /** The few facts that lists show; kept in memory for every actor, so keep it small. */
   readonly summarize?: (state: MachineState) => JsonObject;
+  /** The ways that most of them go: what is drawn first where a message may lead from anywhere to anywhere. */
+  readonly usual?: readonly Way[];
   /** From a stored version to the next one up, by the older version's number. */
   readonly migrations?: Readonly<Record<number, (state: MachineState) => MachineState>>;
 }

@@ -39,6 +39,8 @@ export interface ChartEdge {
   readonly from: string;
   readonly to: string;
   readonly transitions: readonly ChartTransition[];
+  /** A part of an arrow out of "any state": most of those that go it come from here. */
+  readonly isUsual?: true;
 }
 
 export interface ChartGraph {

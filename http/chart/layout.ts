@@ -92,7 +92,7 @@ async function layOut(kind: Kind, graph: ChartGraph, hasLabels = true): Promise<
 
 /** Loose arrows come last, without a way. */
 async function layOutOutline(kind: Kind, whole: ChartGraph): Promise<Layout> {
-  const { graph, loose } = outlineOf(whole);
+  const { graph, loose } = outlineOf(whole, kind.usual);
   const layout = await layOut(kind, graph, false);
   const wayless = loose.map((edge) => ({ ...edge, points: [], way: "", label: null }));
   return { ...layout, edges: [...layout.edges, ...wayless] };

@@ -13,6 +13,7 @@ import type { Order } from "../order.ts";
 import { decides, type Seen } from "../recording.ts";
 import type { Settings } from "../settings.ts";
 import { typed } from "../typed.ts";
+import { USUAL_OBJECTIVE } from "./usual.ts";
 
 // Objective
 //
@@ -209,6 +210,7 @@ export function objectiveKind({ supervisor: limits }: Settings): Kind {
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["objective.start"],
+    usual: USUAL_OBJECTIVE,
     summarize: (state) => {
       const { projectId, title, standing, end, auditedAt, manager, revision } = contextOf(state);
       const auditAt = auditedAt + AUDIT_TICKS * limits.tickMs;

@@ -18,6 +18,7 @@ import { withDefaults } from "./upgrade.ts";
 import { CLEARED_OR_BACK, ENDING, lifeFrom, SILENT, STAYS } from "./targets.ts";
 import type { Settings } from "../settings.ts";
 import { typed } from "../typed.ts";
+import { USUAL_SESSION } from "./usual.ts";
 
 // Session
 //
@@ -388,6 +389,7 @@ export function sessionKind(settings: Settings): Kind {
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["session.start"],
+    usual: USUAL_SESSION,
     needless: ["session.kill"],
     epochOf: (state) => contextOf(state).terminal.epoch,
     foreign: (state, { type, from, data }) =>

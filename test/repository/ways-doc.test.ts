@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { objectiveWays } from "../machines/objective/ways.ts";
+import { USUAL_OBJECTIVE } from "../../machines/objective/usual.ts";
 import { PHASES } from "../../machines/objective/record.ts";
 
 const PAGE = "docs/objectives.md";
@@ -17,6 +18,11 @@ function lineOf(from: (typeof PHASES)[number]): string[] {
   return [`- \`${from}\` → ${ends.join("; ")}.`];
 }
 
+/** As the record names the state. */
+function phaseOf(path: string): string {
+  return path.slice(path.lastIndexOf(".") + 1);
+}
+
 describe("the ways of an objective", () => {
   it("are told as a search of its deciders finds them", async () => {
     const lines = PHASES.flatMap(lineOf).join("\n");
@@ -27,6 +33,12 @@ describe("the ways of an objective", () => {
     expect(page.match(/<!-- ways: (?:generated|end) -->/g)).toHaveLength(2);
     // Made anew by: vitest run test/repository/ways-doc.test.ts --update
     await expect(told).toMatchFileSnapshot(`../../${PAGE}`);
+  });
+
+  it("hold all those that the chart shows as usual", () => {
+    const known = [...ways].flatMap(([from, out]) => [...out.keys()].map((to) => `${from} ${to}`));
+    const usual = USUAL_OBJECTIVE.map(([from, to]) => `${phaseOf(from)} ${phaseOf(to)}`);
+    expect(known).toEqual(expect.arrayContaining(usual));
   });
 
   it("lead to every state, and out of every one but the ends", () => {

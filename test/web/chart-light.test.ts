@@ -24,6 +24,18 @@ const RUNNING = { worker: "present", reviewer: "live", run: "running" };
 const SUPERSEDED = { worker: "present", reviewer: "destroying", run: "superseded" };
 const FAILED = { worker: "present", reviewer: "launching", run: "failed" };
 
+it("lights a usual way out of the state that was left, and no other into the next", async () => {
+  const kind = kinds(Settings.parse({})).get("objective");
+  if (kind === undefined) throw new Error("no kind objective");
+  const layout: Layout = await chartLayout(kind, new Set(), "outline");
+  const [was, value] = [{ driving: "turn_running" }, { driving: "turn_ended" }];
+  const taken = arrowsOf(layout, { seq: 3, event: "member.seen", was, value });
+  expect([...taken]).toEqual([["driving.turn_running>driving.turn_ended", "driving.turn_running"]]);
+  const rare = { was: { driving: "poked" }, value: { driving: "parked_on_pr" } };
+  const other = arrowsOf(layout, { seq: 3, event: "member.seen", ...rare });
+  expect([...other]).toEqual([[".any>driving.parked_on_pr", "driving.poked"]]);
+});
+
 describe("the way of a review that was superseded", () => {
   it("is told region by region", () => {
     expect(changesOf({ was: RUNNING, value: SUPERSEDED })).toEqual([

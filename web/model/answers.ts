@@ -191,6 +191,8 @@ export interface ChartEdge {
   readonly id: string;
   readonly from: string;
   readonly to: string;
+  /** A part of an arrow out of "any state". */
+  readonly isUsual?: true;
   readonly transitions: readonly ChartTransition[];
   /** Where it was given a way: its corners, and the path through them; else empty. */
   readonly points: readonly (readonly [number, number])[];

@@ -53,7 +53,7 @@ export function changesOf({ was, value }: Pick<Moved, "was" | "value">): {
 
 /**
  * The arrows that a step went along, each with the box it left: those of its message, out of where it was, into where it
- * is and was not. Of two that lead to the same state the inner one was taken.
+ * is and was not. Of two that lead to the same state the inner one was taken; a usual way is one out of its own box.
  */
 export function arrowsOf(
   { edges }: Layout,
@@ -63,15 +63,16 @@ export function arrowsOf(
   const after = new Set(pathsOf(value ?? was));
   const depthOf = (edge: ChartEdge): number =>
     Math.max(
-      ...edge.transitions.map(({ event: type, source, target }) =>
-        target !== null &&
-        (type === event || type === "always") &&
-        (source === "" || before.has(source)) &&
-        after.has(target) &&
-        (!before.has(target) || target === source)
+      ...edge.transitions.map(({ event: type, source: own, target }) => {
+        const source = edge.isUsual === true ? edge.from : own;
+        return target !== null &&
+          (type === event || type === "always") &&
+          (source === "" || before.has(source)) &&
+          after.has(target) &&
+          (!before.has(target) || target === source)
           ? source.length
-          : -1,
-      ),
+          : -1;
+      }),
     );
   const taken = edges.map((edge) => ({ edge, depth: depthOf(edge) }));
   const inner = taken.filter(
@@ -101,7 +102,8 @@ export function readyArrows({ edges }: Layout, { moves, value }: Frame): Set<str
     edge.points.length > 0 &&
     edge.transitions.some(
       ({ event, source, guard }) =>
-        active.has(source) && open.has(`${event} ${source} ${guard ?? ""}`),
+        active.has(edge.isUsual === true ? edge.from : source) &&
+        open.has(`${event} ${source} ${guard ?? ""}`),
     );
   return new Set(edges.filter(isReady).map(({ id }) => id));
 }

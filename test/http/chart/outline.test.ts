@@ -33,7 +33,8 @@ describe("the outline of a chart", () => {
         chartLayout(kind, new Set()),
         chartLayout(kind, new Set(), "outline"),
       ]);
-      expect(arrowsOf(outline)).toEqual(arrowsOf(whole));
+      const edges = outline.edges.filter(({ isUsual }) => isUsual !== true);
+      expect(arrowsOf({ ...outline, edges })).toEqual(arrowsOf(whole));
       expect(overlapping(outline)).toEqual([]);
     },
   );
@@ -42,6 +43,14 @@ describe("the outline of a chart", () => {
     const { width, height } = await chartLayout(kind, new Set(), "outline");
     // What the page has for a chart there, and the zoom at which names can be read.
     expect(Math.max(width / 800, height / 480)).toBeLessThan(1 / 0.62);
+  });
+
+  it.each(all)("of $name draws the ways that most go (L3)", async (kind) => {
+    const { edges } = await chartLayout(kind, new Set(), "outline");
+    const drawn = edges.filter(({ points }) => points.length > 0).map(({ id }) => id);
+    const usual = kind.usual?.map(([from, to]) => `${from}>${to}`) ?? [];
+    expect(drawn).toEqual(expect.arrayContaining(usual));
+    expect(drawn.length).toBeGreaterThan(0);
   });
 
   it("draws no way into a state that many lead to, and none out of any state (L2)", async () => {
