@@ -20,7 +20,8 @@ it("knows a key until the journal is pruned of what it did; then it is a new one
   await withProject(server);
   const spawn = async (): Promise<string> => {
     const headers = { "idempotency-key": "spawn-1" };
-    return (await server.request("POST", "/sessions", { projectId: "demo" }, headers)).body.id;
+    return (await server.request("POST", "/sessions", { projectId: "demo", prompt: "x" }, headers))
+      .body.id;
   };
   const before = [await spawn(), await spawn()];
   // Every 64th entry is a checkpoint, and what was before one can be pruned.
