@@ -32,7 +32,11 @@ export async function killSession(output: Output, id: string, kind: string): Pro
 /** Brings a session that is over back to work. */
 export async function restoreSession(output: Output, id: string): Promise<void> {
   const session = await ask<SessionView>("POST", `/sessions/${part(id)}/restore`);
-  print(output, session, ({ status }) => `session ${id}: ${status}`);
+  print(output, session, ({ status, lifecycle }) =>
+    lifecycle.state === "not_started"
+      ? `session ${id}: ${status}`
+      : `session ${id}: ${status}, and begins again once its end is over`,
+  );
 }
 
 interface Directory {

@@ -11,6 +11,7 @@ import type { SessionView } from "./view.ts";
 //   L1. One look at all screens for one question; without one, or without screens, what the session itself knows.
 //   L2. Foreign text comes without control characters, as one line of at most 200 characters.
 //   L3. A screen's frame, prompt and key hints are not words.
+//   L4. Of a menu the question is told, not its last choice.
 
 export const LastWords = z.object({
   text: z.string(),
@@ -44,8 +45,16 @@ export async function lastWordsOf(
 
 /** The last line of a screen that says something; undefined when none does. */
 export function lastLine(screen: string): string | undefined {
-  return screen.split("\n").map(tidy).findLast(isSaying);
+  const lines = screen.split("\n").map(tidy).filter(isSaying);
+  const last = lines.at(-1);
+  // L4
+  const menu = lines.findLastIndex((line) => !CHOICE.test(line)) + 1;
+  const isMenu = lines.slice(menu).some((line) => CHOSEN.test(line));
+  return (isMenu ? lines[menu - 1] : undefined) ?? last;
 }
+
+const CHOICE = /^(?:[❯›>] )?\d+[.)] /;
+const CHOSEN = /^[❯›>] \d+[.)] /;
 
 async function screensOf(
   edge: Edge,

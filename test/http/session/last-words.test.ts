@@ -22,6 +22,18 @@ describe("the last words of a screen", () => {
     { title: "a question in a frame", screen: "│ Delete it?  (y/n) │\n", is: "Delete it? (y/n)" },
     { title: "no control characters (L2)", screen: "a\u001b[2Jbc\u0007\n", is: "a [2Jbc" },
     { title: "at most 200 characters (L2)", screen: "x".repeat(500), is: "x".repeat(200) },
+    {
+      title: "the question of a menu, not its last choice (L4)",
+      screen:
+        " Do you want to proceed?\n ❯ 1. Yes\n   2. Yes, always\n   3. No\n\n Esc to cancel\n",
+      is: "Do you want to proceed?",
+    },
+    { title: "a choice, when nothing was asked", screen: "❯ 1. Yes\n", is: "❯ 1. Yes" },
+    {
+      title: "a list that is none to choose from",
+      screen: "Done:\n1. This\n2. That\n",
+      is: "2. That",
+    },
     { title: "words of any script", screen: "完成了\n---\n", is: "完成了" },
   ])("are $title", ({ screen, is }) => {
     expect(lastLine(screen)).toBe(is);
