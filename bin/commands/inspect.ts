@@ -20,8 +20,6 @@ export interface InspectOptions {
 
 interface ActorLine {
   readonly address: string;
-  readonly machine: string;
-  readonly value: Json;
   readonly isDone: boolean;
 }
 
@@ -64,9 +62,9 @@ async function tellAll(inspection: Inspection, kind: string | undefined): Promis
       "GET",
       `/actors${query({ kind, after, limit: 1_000 })}`,
     );
-    for (const { address } of page.actors) {
+    for (const { address, isDone } of page.actors) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      inspection.tellActor(await actorOf(address), Date.now());
+      inspection.tellActor({ ...(await actorOf(address)), isDone }, Date.now());
     }
     after = page.next ?? undefined;
   } while (after !== undefined);
@@ -74,20 +72,22 @@ async function tellAll(inspection: Inspection, kind: string | undefined): Promis
 
 async function tellStep(inspection: Inspection, data: string): Promise<void> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the daemon's OpenAPI document says
-  const { address, message, committedAt } = JSON.parse(data) as Step;
+  const { address, seq, message, committedAt } = JSON.parse(data) as Step;
   const { data: said, type } = message;
   const event = { type, data: said };
-  const actor = await actorOf(address);
+  const actor = await actorOf(address, seq);
   inspection.tellStep({ actor, event, from: message.from, at: committedAt });
 }
 
 const configs = new Map<string, Json>();
 
-async function actorOf(address: string): Promise<InspectedActor> {
+/** As it is, or as it was right after a step: by the time that step is told of, it may have taken more. */
+async function actorOf(address: string, seq?: number): Promise<InspectedActor> {
   const [kind = "", id = ""] = address.split("/");
-  const facts = await ask<{ value: Json; context: Json; machine: string }>(
+  const path = `/actors/${part(kind)}/${part(id)}`;
+  const facts = await ask<{ value: Json; context: Json }>(
     "GET",
-    `/actors/${part(kind)}/${part(id)}`,
+    seq === undefined ? path : `${path}/at/${seq}`,
   );
   const known = configs.get(kind);
   const config = known ?? (await ask<Json>("GET", `/machines/${part(kind)}?format=xstate`));

@@ -163,6 +163,28 @@ describe("ao inspect", () => {
       sessionId: address,
       snapshot: { value: { activity: "blocked" } },
     });
+    // Steps that follow at once are each told as they were, not as the last of them.
+    const states = [
+      "active",
+      "ready",
+      "idle",
+      "active",
+      "waiting_input",
+      "idle",
+      "active",
+      "ready",
+    ];
+    await Promise.all(
+      states.map(async (state) => world.post(`/observations/activity/${id}`, { state })),
+    );
+    const steps = () =>
+      messages.filter(
+        ({ type, event }) => type === "@xstate.snapshot" && event.type === "activity.observed",
+      );
+    await expect.poll(() => steps().length).toBeGreaterThan(states.length);
+    expect(steps().map(({ snapshot }) => snapshot.value.activity)).toEqual(
+      steps().map(({ event }) => event.data.state),
+    );
   }, 40_000);
 
   it("lets no page of another origin listen (I2)", async () => {
