@@ -115,8 +115,12 @@ type Wish = {
 export function wishOf({ context, event }: SeenBy): Wish | undefined {
   if (event.type === "project.spawn") return event.data;
   if (event.type !== "project.orchestrate") return undefined;
-  const { clean: _, prompt = orchestratorPrompt(context.id), ...rest } = event.data;
-  return { kind: "orchestrator", prompt, ...rest };
+  const { clean: _, prompt, ...asked } = event.data;
+  if (prompt !== undefined) return { kind: "orchestrator", prompt, ...asked };
+  const { id } = context;
+  // Lists would show the beginning of a prompt that nobody wrote.
+  const title = `Orchestrator of ${id}`;
+  return { kind: "orchestrator", prompt: orchestratorPrompt(id), title, ...asked };
 }
 
 /** The agent that a session is asked for with; what the project says of another harness is not meant for it. */

@@ -18,7 +18,12 @@ describe("orchestrators", () => {
     const { status, body } = await server.request("POST", "/orchestrators", { projectId: "demo" });
     expect([status, body]).toMatchObject([
       201,
-      { id: "demo-2", kind: "orchestrator", prompt: expect.stringMatching(/orchestrate.* demo/) },
+      {
+        id: "demo-2",
+        kind: "orchestrator",
+        title: "Orchestrator of demo",
+        prompt: expect.stringMatching(/orchestrate.* demo/),
+      },
     ]);
     expect(await orchestrators(server)).toEqual(["demo-2 running"]);
     await server.request("POST", "/projects", { id: "other", path: "/repositories/other" });
