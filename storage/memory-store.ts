@@ -134,35 +134,37 @@ export function memoryStore({
 }
 
 function* slice(rows: readonly Row[], range: Range): Iterable<string> {
-  const { start, end, isReverse = false, limit = Infinity } = range;
-  const from = start === undefined ? 0 : indexOf(rows, start);
-  const to = end === undefined ? rows.length : indexOf(rows, end);
   // Like a disk's: the rows as they were when the walk began.
-  const found = isReverse ? backwards(rows, range) : rows.slice(from, Math.max(from, to));
-  let count = 0;
-  for (const row of found) {
-    if (count >= limit) return;
-    count += 1;
+  for (const row of range.isReverse === true ? backwards(rows, range) : forwards(rows, range)) {
     yield row.value;
   }
 }
 
-function backwards(rows: readonly Row[], { start, end }: Range): Row[] {
-  return rows
-    .filter(({ key }) => start === undefined || compareKeys(key, start) <= 0)
-    .filter(({ key }) => end === undefined || compareKeys(key, end) > 0)
-    .toReversed();
+function forwards(rows: readonly Row[], { start, end, limit = Infinity }: Range): Row[] {
+  const from = start === undefined ? 0 : indexOf(rows, start);
+  const to = end === undefined ? rows.length : indexOf(rows, end);
+  return rows.slice(from, Math.max(from, Math.min(to, from + limit)));
+}
+
+function backwards(rows: readonly Row[], { start, end, limit = Infinity }: Range): Row[] {
+  const to = start === undefined ? rows.length : indexAfter(rows, start);
+  const from = end === undefined ? 0 : indexAfter(rows, end);
+  return rows.slice(Math.max(from, to - limit), to).toReversed();
 }
 
 function apply(rows: Row[], { key, value }: Op): void {
   const at = indexOf(rows, key);
+  const isThere = indexAfter(rows, key) > at;
+  if (value !== undefined && isThere) rows[at] = { key, value };
+  else if (value !== undefined) rows.splice(at, 0, { key, value });
+  else if (isThere) rows.splice(at, 1);
+}
+
+/** Where the keys begin that are greater. */
+function indexAfter(rows: readonly Row[], key: Key): number {
+  const at = indexOf(rows, key);
   const row = rows[at];
-  const isThere = row !== undefined && compareKeys(row.key, key) === 0;
-  if (value === undefined) {
-    if (isThere) rows.splice(at, 1);
-    return;
-  }
-  rows.splice(at, isThere ? 1 : 0, { key, value });
+  return row !== undefined && compareKeys(row.key, key) === 0 ? at + 1 : at;
 }
 
 // Where a key is, or would be put.

@@ -1,12 +1,13 @@
 import type { JsonObject } from "../../machines/json.ts";
 import type { ObjectiveContext } from "../../machines/objective/record.ts";
+import { DayPulls } from "./day-pulls.ts";
 import { MINUTE, Objectives } from "./objectives.ts";
 
 // Day
 //
-// A day of many objectives at once: agents that stall, die, lie, finish late, reach limits and hang at prompts, probes of
-// which some lie, a person who answers everything in the end, and a daemon that is killed now and then. Everything that
-// happens follows from the seed.
+// A day of many objectives at once: agents that stall, die, lie, finish late, reach limits and hang at prompts, pull
+// requests that are reviewed, mended and merged, probes of which some lie, a person who looks after everything in the end,
+// and a daemon that is killed now and then. Everything that happens follows from the seed.
 //
 //   Y1. An agent does one thing at a time, by itself or because something was typed; what it does is drawn when it begins.
 //   Y2. A real death is seen by the honest part of the probe within `PROBE_MS`, as by the real one.
@@ -19,7 +20,7 @@ const LIES = 0.05;
 const LAST_HOURS = 6;
 const MOST_WORKERS = 30;
 /** Liveness reports of each pass; the real probe is silent while nothing changes. */
-const REPORTS = 2;
+const REPORTS = 1;
 
 export interface DayOptions {
   readonly seed: number;
@@ -33,7 +34,7 @@ export interface DayOptions {
 interface Agent {
   readonly session: string;
   readonly epoch: number;
-  readonly isManager: boolean;
+  readonly role: "manager" | "worker" | "reviewer";
   /** Texts that it has read. */
   read: number;
   state: "working" | "resting" | "limited" | "asking" | "dead";
@@ -75,6 +76,7 @@ export class Day {
   readonly ids: string[] = [];
   readonly faults: string[] = [];
   readonly counts: Record<string, number> = {};
+  readonly pulls: DayPulls;
   readonly #random: () => number;
   readonly #options: DayOptions;
   readonly #agents = new Map<string, Agent>();
@@ -85,13 +87,19 @@ export class Day {
   constructor(options: DayOptions) {
     this.#options = options;
     this.#random = chance(options.seed);
+    this.pulls = new DayPulls({
+      world: this.world,
+      random: this.#random,
+      count: (what) => this.#count(what),
+      fault: (what) => this.#fault(what),
+    });
     this.#startAt = this.world.clock.now();
   }
 
   async run(): Promise<Report> {
     const { world } = this;
     const { objectives, hours, kills } = this.#options;
-    await world.project();
+    await world.project(PROJECT, "local");
     const passes = (hours * HOUR) / PROBE_MS;
     const begin = Math.floor(((hours - LAST_HOURS) * HOUR) / PROBE_MS / objectives);
     for (let pass = 0; pass < passes; pass += 1) {
@@ -105,6 +113,7 @@ export class Day {
       await this.#pass(pass);
     }
     await world.pass(HOUR);
+    this.pulls.judge();
     return { faults: this.faults, counts: this.counts, world, ids: this.ids };
   }
 
@@ -121,7 +130,8 @@ export class Day {
     }
     await this.#report();
     if (pass % 12 === 0) await this.#answer();
-    this.#look(pass % 12 === 0);
+    if (pass % 120 === 0) await this.pulls.person();
+    this.#look({ isMinute: pass % 12 === 0, isTenth: pass % 120 === 0 });
     await this.world.pass(PROBE_MS);
   }
 
@@ -133,7 +143,7 @@ export class Day {
       this.#agents.set(session, {
         session,
         epoch,
-        isManager: /-m\d+$/.test(session),
+        role: roleOf(session),
         read: 0,
         state: "working",
         nextAt: this.#now() + this.#between(5_000, MINUTE),
@@ -143,9 +153,9 @@ export class Day {
       });
     }
     for (const agent of this.#agents.values()) {
-      if (panes.get(agent.session)?.epoch !== agent.epoch && agent.state !== "dead") {
-        this.#agents.delete(agent.session);
-      }
+      if (panes.get(agent.session)?.epoch === agent.epoch || agent.state === "dead") continue;
+      this.#lookAt(agent, this.#now());
+      this.#agents.delete(agent.session);
     }
   }
 
@@ -166,26 +176,31 @@ export class Day {
   /** It takes up its work again. */
   async #begin(agent: Agent): Promise<void> {
     agent.state = "working";
-    agent.nextAt = this.#now() + this.#between(20_000, agent.isManager ? 2 * MINUTE : 10 * MINUTE);
-    await this.world.says(agent.session, "active");
+    const isWorker = agent.role === "worker";
+    agent.nextAt = this.#now() + this.#between(20_000, isWorker ? 10 * MINUTE : 2 * MINUTE);
+    if (agent.role !== "reviewer") await this.world.says(agent.session, "active");
   }
 
   /** What its turn comes to. */
   async #end(agent: Agent): Promise<void> {
     const draw = this.#random();
     if (draw < 0.1) return this.#die(agent);
+    if (agent.role === "reviewer") return this.#review(agent, draw < 0.17);
     if (draw < 0.115) return this.#limit(agent);
     if (draw < 0.17) return this.#hang(agent);
     if (draw < 0.23) return this.#rest(agent, "stall");
     if (draw < 0.29 && !agent.wasLate) return this.#late(agent);
-    return agent.isManager ? this.#manage(agent) : this.#work(agent);
+    return agent.role === "manager" ? this.#manage(agent) : this.#work(agent);
   }
 
   async #die(agent: Agent): Promise<void> {
-    this.#count("death");
+    const { session, role, epoch } = agent;
+    this.#count(role === "reviewer" ? "death of a reviewer" : "death");
     agent.state = "dead";
     agent.diedAt = this.#now();
-    await this.world.exits(agent.session, this.#random() < 0.3 ? undefined : 1);
+    this.world.outside.panes.delete(session);
+    const how = this.#random() < 0.3 ? {} : { exitCode: 1 };
+    await this.world.system.observe("terminal", session, { process: "dead", epoch, ...how });
   }
 
   async #limit(agent: Agent): Promise<void> {
@@ -215,7 +230,8 @@ export class Day {
     this.#count("late");
     agent.wasLate = true;
     agent.nextAt = this.#now() + this.#between(HOUR, 3 * HOUR);
-    if (agent.isManager) agent.nextAt = this.#now() + this.#between(10 * MINUTE, 40 * MINUTE);
+    if (agent.role === "manager")
+      agent.nextAt = this.#now() + this.#between(10 * MINUTE, 40 * MINUTE);
     await this.world.says(agent.session, "active");
   }
 
@@ -225,7 +241,7 @@ export class Day {
     const by = { session: agent.session, epoch: agent.epoch };
     const order: Order = async (type, data) =>
       this.world.ask(`objective/${id}`, `objective.${type}`, { ...data, by });
-    const wanted = 2 + (Number(id.split("-o")[1]) % 6);
+    const wanted = 2 + (Number(id.split("-o")[1]) % 5);
     if (end === null) await this.#decide(workers, { wanted, order });
     if (this.world.outside.panes.has(agent.session)) await this.#rest(agent, "turn of a manager");
   }
@@ -238,6 +254,8 @@ export class Day {
     const isBusy = workers.some(({ state }) => !ENDED.has(state));
     const idle = workers.find(({ state }) => state === "idle");
     const good = workers.filter(({ state }) => state === "succeeded").length;
+    const gone = workers.filter(({ facts }) => facts !== null && facts.ended !== null);
+    await this.pulls.giveUp(new Set(gone.map(({ id }) => id)));
     if (!isBusy && good >= wanted) await order("done", { summary: "It is reached." });
     else if (!isBusy && workers.length < MOST_WORKERS) {
       await order("worker", { title: "A task", prompt: "Do it." });
@@ -254,10 +272,20 @@ export class Day {
     }
   }
 
+  async #review(agent: Agent, isStalling: boolean): Promise<void> {
+    agent.state = "resting";
+    if (isStalling) this.#count("stall of a reviewer");
+    else await this.pulls.review(agent.session, agent.epoch);
+  }
+
   async #work(agent: Agent): Promise<void> {
-    if (agent.isDone) return this.#rest(agent, "rest after a result");
+    if (agent.isDone) {
+      await this.pulls.mend(agent.session);
+      return this.#rest(agent, "rest after a result");
+    }
     agent.isDone = true;
     const isLie = this.#random() < 0.1;
+    if (this.#random() < PUBLISHED) await this.pulls.open(agent.session);
     this.#count(isLie ? "lie of a worker" : "result");
     await this.world.ask(`session/${agent.session}`, "session.report", {
       summary: isLie ? "" : "It works.",
@@ -279,6 +307,9 @@ export class Day {
       if (agent === undefined) continue;
       const { session, epoch } = agent;
       // oxlint-disable-next-line no-await-in-loop -- in order
+      if (isLie) await this.world.system.observe("terminal", session, { process, epoch });
+      if (agent.role === "reviewer") continue;
+      // oxlint-disable-next-line no-await-in-loop
       await this.world.system.observe("runtime", session, { runtime, process, epoch });
     }
   }
@@ -296,11 +327,14 @@ export class Day {
     }
   }
 
-  /** What must hold at every moment: deaths with every pass, what costs more to read every minute. */
-  #look(isMinute: boolean): void {
+  /**
+   * What must hold at every moment: deaths with every pass, what costs more to read every minute, and who lives every ten
+   * (a false kill is also seen when the pane goes).
+   */
+  #look({ isMinute, isTenth }: { isMinute: boolean; isTenth: boolean }): void {
     const now = this.#now();
     for (const agent of this.#agents.values()) {
-      if (isMinute || agent.state === "dead") this.#lookAt(agent, now);
+      if (isTenth || agent.state === "dead") this.#lookAt(agent, now);
     }
     if (!isMinute) return;
     for (const id of this.ids) if (!this.#over.has(id)) this.#lookAtObjective(id, now);
@@ -308,15 +342,30 @@ export class Day {
   }
 
   #lookAt(agent: Agent, now: number): void {
+    if (agent.role === "reviewer") {
+      this.#lookAtReviewer(agent, now);
+      return;
+    }
     const row = this.world.session(agent.session);
     const { state, reason } = row.axes.lifecycle;
-    const isOver = state === "terminated" || state === "done";
     if (agent.state !== "dead") {
       const isKilled = state === "terminated" && BY_PROBES.has(reason);
       if (isKilled) this.#fault(`false kill of ${agent.session}: ${reason}`);
       return;
     }
-    const isFound = isOver || row.terminal.state !== "live";
+    const isFound = state === "terminated" || row.terminal.state !== "live";
+    this.#found(agent, { isFound, now });
+  }
+
+  #lookAtReviewer(agent: Agent, now: number): void {
+    const isLive = this.world.statesOf(`terminal/${agent.session}`).includes("live");
+    if (agent.state === "dead") this.#found(agent, { isFound: !isLive, now });
+    else if (!isLive && this.world.outside.panes.get(agent.session)?.epoch === agent.epoch) {
+      this.#fault(`${agent.session} lives, and its terminal does not`);
+    }
+  }
+
+  #found(agent: Agent, { isFound, now }: { isFound: boolean; now: number }): void {
     const lateMs = now - (agent.diedAt ?? now);
     if (isFound) this.#agents.delete(agent.session);
     else if (lateMs > 15_000) this.#fault(`${agent.session} died ${lateMs} ms ago, unseen`);
@@ -357,6 +406,20 @@ export class Day {
   }
 }
 
+/** Who somebody is, by the name of its terminal. */
+function roleOf(terminal: string): Agent["role"] {
+  if (terminal.startsWith("review-")) return "reviewer";
+  return /-m\d+$/.test(terminal) ? "manager" : "worker";
+}
+
+/** So many workers publish what they did. */
+const PUBLISHED = 0.5;
+const PROJECT = {
+  checks: [{ name: "test", command: "true" }],
+  reviewers: [{ harness: "command", command: ["review"] }],
+  autoReview: true,
+  mergeOnGreen: true,
+};
 const ENDED: ReadonlySet<string> = new Set(["succeeded", "failed", "canceled"]);
 const BY_PROBES: ReadonlySet<string> = new Set([
   "runtime_lost",

@@ -222,6 +222,11 @@ export class Objectives {
     return typeof value === "string" ? value : text(Object.values(value ?? {})[0]);
   }
 
+  /** The states of an actor, from the outside in; empty when there is none. */
+  statesOf(address: Address): string {
+    return JSON.stringify(this.#valueOf(address) ?? "");
+  }
+
   /** Texts typed into a session's terminal, oldest first. */
   typed(session: string): string[] {
     return [...(this.outside.panes.get(session)?.typed.values() ?? [])];

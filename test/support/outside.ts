@@ -44,6 +44,9 @@ export interface Outside {
   readonly host: { loadPerCore: number; freeBytes: number };
   /** Names of the checks that fail. */
   readonly failing: Set<string>;
+  /** Commits whose checks all fail, and commits that do not merge. */
+  readonly red: Set<string>;
+  readonly conflicting: Set<string>;
   /** Keeps back every answer of one name. Returns how to let them go. */
   hold(name: OutsideName, at?: "before" | "after"): () => void;
   /** Lets later work go again; what is held back already stays so, as for a daemon that is dead. */
@@ -74,6 +77,8 @@ export function outside(): Outside {
   const heads = new Map([["main", sha(1)]]);
   let areSpoiled = false;
   const failing = new Set<string>();
+  const red = new Set<string>();
+  const conflicting = new Set<string>();
   const launches = new Map<string, EffectData<"launchTerminal">>();
   const notices = new Map<string, EffectData<"notifyPerson">>();
   const holds = new Map<OutsideName, { promise: Promise<void>; at: "before" | "after" }>();
@@ -86,7 +91,7 @@ export function outside(): Outside {
   const works: Works = {
     ...worktrees(trees, heads),
     ...terminals({ panes, launches, screens }),
-    ...branches(heads),
+    ...branches(heads, conflicting),
     ...reviewTrees({ areSpoiled: () => areSpoiled, programs }),
     inspectHost: () => host,
     sweepDirectory({ path }) {
@@ -108,7 +113,7 @@ export function outside(): Outside {
     runChecks: ({ headSha, checks }) => ({
       headSha,
       checks: checks.map(({ name }) => {
-        const passed = !failing.has(name);
+        const passed = !failing.has(name) && !red.has(headSha);
         const logTail = passed ? "" : `${name} is broken`;
         return { name, passed, exitCode: passed ? 0 : 1, durationMs: 1, logTail };
       }),
@@ -160,6 +165,8 @@ export function outside(): Outside {
     heads,
     notices,
     failing,
+    red,
+    conflicting,
     host,
     hold(name, at = "before") {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -255,7 +262,10 @@ function terminals({
   };
 }
 
-function branches(heads: Map<string, string>): Pick<Works, "inspectBranches" | "mergePullRequest"> {
+function branches(
+  heads: Map<string, string>,
+  conflicting: ReadonlySet<string>,
+): Pick<Works, "inspectBranches" | "mergePullRequest"> {
   const merges = new Map<string, string>();
   return {
     inspectBranches: ({ pulls }) => ({
@@ -263,7 +273,8 @@ function branches(heads: Map<string, string>): Pick<Works, "inspectBranches" | "
         const headSha = heads.get(headRef) ?? null;
         const baseSha = heads.get(baseRef) ?? null;
         const contained = headSha === baseSha || merges.get(headSha ?? "") === baseSha;
-        return { number, headSha, baseSha, mergeable: headSha === null ? null : true, contained };
+        const mergeable = headSha === null ? null : !conflicting.has(headSha);
+        return { number, headSha, baseSha, mergeable, contained };
       }),
     }),
     mergePullRequest({ headSha, baseRef }) {
