@@ -9,6 +9,7 @@ import { git, tryGit } from "../git/git.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "../git/worktrees.ts";
 import { exists, type Mark, type Place, putInPlace, readMark } from "./place.ts";
 import { reclaim } from "./removal.ts";
+import { forgetReviews } from "./review-pins.ts";
 
 // Directories
 //
@@ -66,6 +67,7 @@ export function collecting(options: {
   return {
     sweepDirectory: async (data, { signal }) => sweep(data, { ...options, signal }),
     compactRepository: async ({ repo }, { signal }) => {
+      await forgetReviews(options.home, { cwd: repo, signal });
       await compact(repo, signal);
       return {};
     },

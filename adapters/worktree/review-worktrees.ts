@@ -6,6 +6,7 @@ import { Failure } from "../../machines/failures.ts";
 import type { Adapter } from "../adapter.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "../git/git.ts";
 import { commonDirOf } from "../git/repository.ts";
+import { pinReview } from "./review-pins.ts";
 
 // Review worktrees
 //
@@ -18,6 +19,7 @@ import { commonDirOf } from "../git/repository.ts";
 //   RW3. A checkout appears only when it is whole; made again for the same epoch, it is adopted.
 //   RW4. What an older epoch looked at goes when a newer one begins, and everything when the worker is over.
 //   RW5. A commit that is nowhere to be found is no failure: its base is checked out, and the result says so.
+//   RW6. What is borrowed has a name there while the checkout stands (`review-pins.ts`): no `git gc` takes it away.
 
 type Target = EffectData<"prepareReview">["targets"][number];
 type Tree = EffectResult<"prepareReview">["trees"][number];
@@ -37,6 +39,8 @@ export function reviewWorktrees(options: { readonly home: string }): {
       const root = join(folder, String(epoch));
       await mkdir(root, { recursive: true, mode: 0o700 });
       const source = {
+        home: options.home,
+        of: [projectId, reviewer, String(epoch)] as const,
         repo,
         objects: join(await commonDirOf(repo, signal), "objects"),
         root: await realpath(root),
@@ -64,6 +68,9 @@ export function reviewWorktrees(options: { readonly home: string }): {
 }
 
 type Source = {
+  readonly home: string;
+  /** Project, reviewer and epoch. */
+  readonly of: readonly [string, string, string];
   readonly repo: string;
   readonly objects: string;
   readonly root: string;
@@ -79,7 +86,10 @@ async function treeOf(source: Source, target: Target): Promise<Tree> {
   const shown = commit ?? base;
   const path = join(source.root, target.runId);
   const isThere = (await stat(path).catch(() => undefined)) !== undefined;
-  if (!isThere) await make(source, { path, shown, base, baseRef: target.baseRef });
+  const pinned = { home: source.home, checkout: [...source.of, target.runId] as const };
+  const pin = async (): Promise<void> => pinReview(pinned, { head: shown, base }, call);
+  if (isThere) await pin();
+  else await make(source, { path, shown, base, baseRef: target.baseRef, pin });
   if (commit !== null && (await isPinned(path, commit, signal)) !== true) {
     await removeReadOnly(path);
     const tried = `check out ${target.sha} for a reviewer`;
@@ -133,12 +143,15 @@ async function make(
     readonly shown: string | null;
     readonly base: string | null;
     readonly baseRef: string;
+    /** Names what is borrowed, once there is something that borrows. */
+    readonly pin: () => Promise<void>;
   },
 ): Promise<void> {
-  const { path, shown, base, baseRef } = tree;
+  const { path, shown, base, baseRef, pin } = tree;
   const draft = `${path}.making`;
   await removeReadOnly(draft);
   await mkdir(draft, { recursive: true });
+  await pin();
   const call = { cwd: draft, signal };
   await git(["init", "--quiet", "--template="], call);
   await writeFile(join(draft, ".git", "objects", "info", "alternates"), `${objects}\n`);
