@@ -24,7 +24,8 @@ import { typed } from "../typed.ts";
 //
 //   W1. Every guard asks the same question: what does this message make of this record? So the regions agree.
 //   W2. `destroying` is the only way from one reviewer process to the next.
-//   W3. The chart follows one run until it has ended; only a later message shows the next one.
+//   W3. The chart follows one run until it has ended; only a later message shows the next one. One that is superseded at
+//       work is shown at once, whichever was before.
 //   W4. Other runs, and the reviewers of second opinions, live in the record by the same charts.
 
 type SeenBy = Seen<ReviewContext, ReviewEvent>;
@@ -378,8 +379,8 @@ export function reviewKind({ reviews, shutdown }: Settings): Kind {
   return {
     name: "review",
     description: "The reviews of one worker",
-    version: 2,
-    migrations: { 1: upgradedReview },
+    version: 3,
+    migrations: { 1: upgradedReview, 2: (state) => state },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
     creates: ["review.trigger", "review.configure", "worker.seen"],

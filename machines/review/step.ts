@@ -346,12 +346,18 @@ function released(context: ReviewContext, seat: Seat): ReviewStep {
   });
 }
 
-/** The run that the chart follows: one until it has ended and a newer one has begun, never two in one step. */
+/**
+ * The run that the chart follows: one until it has ended and a newer one has begun, never two in one step. One that is
+ * made void while a process has it comes first: it is why that process is ended.
+ */
 function withShown(before: ReviewContext, { context, orders }: ReviewStep): ReviewStep {
   const known = before.runs.find(({ id }) => id === before.shown);
   const isBusy = known !== undefined && (isOpenRun(known) || known.state === "superseded");
-  if (isBusy) return { context, orders };
-  const newest = context.runs.findLast(isOpenRun) ?? context.runs.at(-1);
+  const voided = context.runs.filter(({ state }) => state === "superseded");
+  if (isBusy && (voided.length === 0 || voided.some(({ id }) => id === known.id))) {
+    return { context, orders };
+  }
+  const newest = voided[0] ?? context.runs.findLast(isOpenRun) ?? context.runs.at(-1);
   const shown = newest?.id ?? null;
   return shown === context.shown ? { context, orders } : { context: { ...context, shown }, orders };
 }

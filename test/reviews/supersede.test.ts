@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
 import { sha } from "../support/outside.ts";
 import { HANDLE, ReviewWorld } from "../support/review-world.ts";
+
+const Chart = z.object({ reviewer: z.string(), run: z.string() });
 
 // Seed 000, and what it left open.
 
@@ -56,6 +59,28 @@ describe("a newer head", () => {
     const { launch } = world.outside.launches.get(HANDLE) ?? {};
     expect(launch?.prompt).toContain("2 review tasks");
     expect(launch?.prompt).not.toContain("demo-1-r1");
+  });
+
+  it("is a story that the chart tells, whichever pull request moved (seed 000, W3)", async () => {
+    const world = await ReviewWorld.with({ pulls: [1, 2] });
+    await world.trigger();
+    const seq = (): number => world.world.store.snapshot("review/demo-1")?.seq ?? 0;
+    const from = seq();
+    await world.push(1, sha(11));
+    await world.trigger();
+    await world.settle();
+    // As a rewind shows it.
+    const charts = Array.from({ length: seq() - from + 1 }, (_, n) =>
+      Chart.parse(world.world.system.stateAt("review/demo-1", from + n)?.value),
+    );
+    const moves = charts.map(({ reviewer, run }) => `${reviewer} ${run}`);
+    expect(moves.filter((move, n) => move !== moves[n - 1])).toEqual([
+      "live running",
+      "destroying superseded",
+      "launching failed",
+      "launching launching",
+      "live running",
+    ]);
   });
 
   it("costs no run its tries that only shared the reviewer of an older one", async () => {
