@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { Failure } from "../../machines/failures.ts";
 import { tryGit } from "../git/git.ts";
 import { commonDirOf } from "../git/repository.ts";
 
@@ -17,11 +18,13 @@ import { commonDirOf } from "../git/repository.ts";
 //   RF3. Where the machine can close nothing, reviewers run all the same; doctor and API say so.
 
 export interface ReviewerFence {
-  /** Why this machine can close nothing; null when it can. Looked at once. */
+  /** Why this machine can close nothing; null when it can. Looked at until it is known. Fails with DEADLINE_PASSED. */
   readonly obstacle: () => Promise<string | null>;
+  /** The same, once it was looked at. */
+  readonly known: () => string | null | undefined;
   /**
    * What bin/launch closes (`-path`) or leaves open (`+path`) for a reviewer of a repository, the outer before the inner;
-   * nothing where nothing can be closed (RF3). Fails as git does.
+   * nothing where nothing can be closed (RF3). Fails as git does, and as `obstacle`.
    */
   readonly pathsFor: (repo: string | undefined) => Promise<readonly string[]>;
 }
@@ -36,13 +39,15 @@ export function reviewerFence(options: {
   readonly personHome: string;
 }): ReviewerFence {
   const { home, launcher, personHome } = options;
-  let looked: Promise<string | null> | undefined;
+  let seen: string | null | undefined;
   const obstacle = async (): Promise<string | null> => {
-    looked ??= fenceObstacle(launcher, home);
-    return looked;
+    // On a machine that is too busy to say, nobody may be launched without a fence for that.
+    if (seen === undefined) seen = await fenceObstacle(launcher, home);
+    return seen;
   };
   return {
     obstacle,
+    known: () => seen,
     async pathsFor(repo) {
       if ((await obstacle()) !== null) return [];
       const wanted = [
@@ -64,13 +69,16 @@ export function reviewerFence(options: {
   };
 }
 
-/** Tries it: why a folder cannot be closed to a program here; null when it can. */
+/** Tries it: why a folder cannot be closed to a program here; null when it can. Fails with DEADLINE_PASSED. */
 export async function fenceObstacle(launcher: string, folder: string): Promise<string | null> {
   const answer = await execa("perl", [launcher, "--closes", folder], {
     reject: false,
     stdin: "ignore",
     timeout: 10_000,
   });
+  if (answer.timedOut) {
+    throw new Failure("DEADLINE_PASSED", `close ${folder} to a program: it was not tried in time`);
+  }
   if (answer.exitCode === 0) return null;
   return answer.stdout.trim() || answer.shortMessage || "it cannot be tried";
 }

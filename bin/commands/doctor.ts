@@ -306,7 +306,7 @@ async function panesFinding(home: string): Promise<Finding> {
 
 /** Whether the machine keeps reviewers from writing; they work where it cannot, too. */
 async function reviewersFinding(home: string): Promise<Finding> {
-  const obstacle = await fenceObstacle(LAUNCHER, home);
+  const obstacle = await fenceObstacle(LAUNCHER, home).catch((error: unknown) => String(error));
   const found =
     obstacle === null
       ? "cannot write to worktrees and repositories"

@@ -145,7 +145,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
     async start(): Promise<Running> {
       const { home, settings, token, version, outside, log, clock } = workshop;
       const system = up(core.system);
-      const obstacle = await outside.reviewerFence.obstacle();
+      void outside.reviewerFence.obstacle().catch(() => undefined);
       const app = await httpServer({
         system,
         generation: outside.known.generation,
@@ -153,7 +153,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         sessionTokens: workshop.sessionTokens,
         reviewerTokens: workshop.reviewerTokens,
         hasProgram: outside.hasProgram,
-        isolation: obstacle === null ? "read-only mounts" : `file permissions only: ${obstacle}`,
+        isolation: () => isolationOf(outside.reviewerFence.known()),
         version,
         health: () => healthOf(workshop, core),
         inspectRepository,
@@ -199,6 +199,11 @@ function httpPart(workshop: Workshop, core: Core): Part {
       return { exited: NEVER, stop };
     },
   };
+}
+
+function isolationOf(obstacle: string | null | undefined): string | undefined {
+  if (obstacle === undefined) return undefined;
+  return obstacle === null ? "read-only mounts" : `file permissions only: ${obstacle}`;
 }
 
 async function listen(

@@ -64,7 +64,7 @@ export function contextIn<Shape extends z.ZodType>(
 
 /** The reviews of a session as they are now. Fails with REVIEW_NOT_FOUND for no session. */
 export function viewOf(edge: Edge, id: string): ReviewsView {
-  const { isolation } = edge;
+  const isolation = edge.isolation?.();
   const view = reviewsView(rowOf(edge, id), edge.reviews.of(id));
   return isolation === undefined ? view : { ...view, isolation };
 }
