@@ -79,11 +79,11 @@ export async function listReviews(output: Output, session: string): Promise<void
 
 function whyOf(run: ReviewRunView | undefined): string | undefined {
   if (run === undefined) return undefined;
-  const { status, failReason, delivery, attempt, tree } = run;
+  const { status, failReason, retryReason, delivery, attempt, tree } = run;
   // Whatever it said: it did not look at the commit alone, so its verdict counts for nothing.
   if (tree === "changed") return "tree_changed";
-  if (failReason !== undefined)
-    return attempt > 1 ? `${failReason} (attempt ${attempt})` : failReason;
+  const reason = failReason ?? retryReason;
+  if (reason !== undefined) return attempt > 1 ? `${reason} (attempt ${attempt})` : reason;
   if (delivery.state === "none") return status;
   return delivery.reason === undefined ? delivery.state : `${delivery.state}: ${delivery.reason}`;
 }

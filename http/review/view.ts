@@ -21,8 +21,11 @@ export const ReviewRunView = z.object({
   reviewerHandleId: z.string(),
   triggerSource: z.enum(["manual", "auto"]),
   status: z.enum(["queued", "running", "complete", "delivered", "failed", "cancelled"]),
-  /** Why it failed, was cancelled, or had to be tried again. */
+  /** Why it failed or was cancelled. */
   failReason: z.string().optional(),
+  /** Why its last attempt came to nothing, while it waits for the next or is in it. */
+  retryReason: z.string().optional(),
+  /** The same in words. */
   detail: z.string().optional(),
   verdict: z.enum(["", "approved", "changes_requested"]),
   body: z.string(),
@@ -166,7 +169,7 @@ function runView(run: Run, seats: readonly Seat[]): ReviewRunView {
     reviewerHandleId: seat?.terminal ?? "",
     triggerSource: run.trigger,
     status: statusOf(run),
-    ...(run.reason !== null && { failReason: run.reason }),
+    ...(run.reason !== null && { [isOpenRun(run) ? "retryReason" : "failReason"]: run.reason }),
     ...(run.detail !== null && { detail: run.detail }),
     verdict: run.verdict,
     body: run.body,

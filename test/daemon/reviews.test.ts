@@ -162,7 +162,7 @@ describe("a reviewer", () => {
     process.kill(pid, "SIGKILL");
     await expect
       .poll(newest, { timeout: PATIENCE_MS })
-      .toMatchObject({ status: "running", attempt: 2, failReason: "reviewer_exited" });
+      .toMatchObject({ status: "running", attempt: 2, retryReason: "reviewer_exited" });
     await expect.poll(() => reviewers().filter((one) => isAlive(one.pid)).length).toBe(1);
   });
 

@@ -28,7 +28,7 @@ describe("a reviewer's process", () => {
       await world.exits(how);
       expect(await world.run(R1)).toMatchObject({
         status: "queued",
-        failReason: "reviewer_exited",
+        retryReason: "reviewer_exited",
       });
       expect((await world.run(R1)).detail).toContain(detail);
       await world.advance(1_000);
@@ -108,7 +108,7 @@ describe("a reviewer's process", () => {
     await world.advance(59_000);
     expect(await world.run(R1)).toMatchObject({ status: "running", attempt: 1 });
     await world.advance(2_000);
-    expect(await world.run(R1)).toMatchObject({ failReason: "lease_expired" });
+    expect(await world.run(R1)).toMatchObject({ retryReason: "lease_expired" });
     await world.advance(1_000);
     expect(world.actsOn()).toEqual(["launch 1", "destroy 1", "launch 2"]);
   });
@@ -127,7 +127,7 @@ describe("a reviewer's process", () => {
     expect(await say("blocked")).toBe(202);
     expect((await world.list()).reviewers[0]?.activity).toBe("blocked");
     await world.advance(11_000);
-    expect(await world.run(R1)).toMatchObject({ failReason: "lease_expired" });
+    expect(await world.run(R1)).toMatchObject({ retryReason: "lease_expired" });
   });
 
   it("R192 R275 speaks for itself only, with its own token", async () => {

@@ -151,7 +151,7 @@ describe("a newer head", () => {
     await world.settle();
     expect(await world.run("demo-1-r2")).toMatchObject({
       status: "queued",
-      failReason: "launch_failed",
+      retryReason: "launch_failed",
       detail: "no such program",
     });
     world.outside.allow("launchTerminal");

@@ -329,6 +329,8 @@ export interface ReviewRun {
   readonly epoch: number | null;
   readonly status: string;
   readonly failReason?: string;
+  /** Of its last attempt, while it is tried again. */
+  readonly retryReason?: string;
   readonly detail?: string;
   readonly verdict: string;
   readonly body: string;
