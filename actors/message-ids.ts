@@ -85,12 +85,18 @@ export function isOrderId(id: string): id is OrderId {
   return /^[a-z]+\/[A-Za-z0-9_-]+#\d+\.\d+$/.test(id);
 }
 
-/** The `Nats-Msg-Id` of what the daemon itself publishes: the id, and a suffix that no probe can know. */
-export function sealedId(id: string, cluster: string): string {
-  return `${id}~${cluster}`;
+/**
+ * The `Nats-Msg-Id` of what the daemon itself publishes: the id, a seal that no probe can know, and on what comes again
+ * a stamp: the stream would take it for the first, which it has.
+ */
+export function sealedId(id: string, cluster: string, stamp?: number): string {
+  return `${id}~${cluster}${stamp === undefined ? "" : `~${stamp}`}`;
 }
 
-/** The id under the seal; undefined when it is not sealed by this store. */
+/** The id without seal and stamp, the same each time; undefined when it is not sealed by this store. */
 export function unsealedId(given: string | undefined, cluster: string): string | undefined {
-  return given?.endsWith(`~${cluster}`) === true ? given.slice(0, -cluster.length - 1) : undefined;
+  const seal = `~${cluster}`;
+  const at = given?.lastIndexOf(seal) ?? -1;
+  const isSealed = at !== -1 && /^(?:~\d+)?$/.test(given?.slice(at + seal.length) ?? "");
+  return isSealed ? given?.slice(0, at) : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Bus, Publication } from "../bus/bus.ts";
 import { DEAD_SUBJECT, eventSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
-import { splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
+import { addressOf, splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
+import { LANES } from "../machines/observations.ts";
 import type { DeadLetter, JournalEntry, OutboxRow, Store } from "../storage/store.ts";
 import type { Batch } from "./batch.ts";
 import type { Clock } from "./clock.ts";
@@ -85,7 +86,7 @@ export class Release {
 
   #posted(row: OutboxRow): Posted {
     const { cluster } = this.#parts;
-    const line = `${row.from}>${addresseeOf(row)}`;
+    const line = `${row.from}>${recipientOf(row)}`;
     const publication = publicationOf(row, { cluster, stamp: this.#parked.get(row.id) });
     return { id: row.id, line, publication };
   }
@@ -114,13 +115,13 @@ export class Release {
     this.#later.set(id, again);
   }
 
-  /** The actor takes messages again: its mail comes, and what had its effect in vain has it once more, under the same id. */
+  /** The actor takes messages again: what is for it comes, and what had its effect in vain has it once more, under the same id. */
   #resume(address: Address): void {
     for (const id of [...this.#open.values()].flatMap((ids) => [...ids])) {
       const row = this.#parts.store.outboxRow(id);
-      const isItsMail = row?.order.type === "mail" && row.order.to === address;
       if (row === undefined) continue;
-      if (isItsMail || (row.from === address && this.#parked.has(id))) this.#beginAgain(row);
+      if (recipientOf(row) === address || (row.from === address && this.#parked.has(id)))
+        this.#beginAgain(row);
     }
   }
 
@@ -167,14 +168,9 @@ function resultPublication(
   const envelope = { id: messageId, type: `${name}.${type}`, at, cause: id, data };
   return {
     subject: mailSubject(from),
-    id: sealedId(stamped(messageId, stamp), cluster),
+    id: sealedId(messageId, cluster, stamp),
     body: json({ ...envelope, ...(epoch !== undefined && { epoch }) }),
   };
-}
-
-/** The stream would take what comes again for the first, which it has; the actor knows it by its envelope. */
-function stamped(messageId: string, stamp: number | undefined): string {
-  return stamp === undefined ? messageId : `${messageId}~${stamp}`;
 }
 
 function publicationOf(
@@ -182,7 +178,7 @@ function publicationOf(
   { cluster, stamp }: { cluster: string; stamp: number | undefined },
 ): Publication {
   const { order } = row;
-  const id = sealedId(stamped(row.id, stamp), cluster);
+  const id = sealedId(row.id, cluster, stamp);
   if (order.type === "observation") {
     return {
       subject: observationSubject(order.lane, order.id),
@@ -209,9 +205,10 @@ function isEffect(row: OutboxRow | undefined): boolean {
   return row?.order.type === "effect";
 }
 
-function addresseeOf({ order }: OutboxRow): string {
+/** The actor that an order is for; undefined when it is for no actor. */
+function recipientOf({ order }: OutboxRow): Address | undefined {
   if (order.type === "mail") return order.to;
-  return order.type === "observation" ? `${order.lane}.${order.id}` : order.lane;
+  return order.type === "observation" ? addressOf(LANES[order.lane].kind, order.id) : undefined;
 }
 
 /** Tells whoever listens that an actor moved. */

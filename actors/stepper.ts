@@ -47,7 +47,7 @@ import type { Residents } from "./residents.ts";
 //       but what an actor does not take now leaves its order open until its release, which begins it again: a result,
 //       and mail whose sender cannot be told.
 //   P4. What breaks a step and is the daemon's own to bring comes again by itself, ever more rarely, as one letter: mail,
-//       a result, the firing of a timer (R8). A sender that can be told learns it after some tries, or when its
+//       a result, an observation that an actor ordered, the firing of a timer (R8). A sender that can be told learns it after some tries, or when its
 //       addressee is quarantined; the others are never given up.
 
 /** What a sender is told whose mail became a dead letter. */

@@ -84,6 +84,11 @@ describe("a message", () => {
       message: { id: "session/b#2.0" },
     },
     {
+      title: "has the same id when it comes again, with the time of that beside the seal",
+      given: raw({ subject: OBSERVED, headers: { "Nats-Msg-Id": "session/b#2.0~secret~17" } }),
+      message: { id: "session/b#2.0" },
+    },
+    {
       title: "I4: is of the stream's time when it says it comes from the future",
       given: raw({ subject: OBSERVED, headers: { "Ao-At": `${NOW + 60_001}` } }),
       message: { at: NOW },

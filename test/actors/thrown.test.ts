@@ -3,7 +3,7 @@ import type { Address, KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { settle } from "../support/clock.ts";
 import { MINUTE, Objectives } from "../support/objectives.ts";
-import { tallyKind } from "../support/tally.ts";
+import { tallyKind, type TallyContext } from "../support/tally.ts";
 import { unlucky } from "../support/unlucky.ts";
 import { World } from "../support/world.ts";
 
@@ -46,6 +46,12 @@ function deaf(): Kind {
   const kind = tallyKind();
   const accepts = Object.entries(kind.accepts).filter(([type]) => type !== "mail.undeliverable");
   return { ...kind, accepts: Object.fromEntries(accepts) };
+}
+
+/** `session/a` orders that `session/b` is seen so. */
+async function observes(world: World, state: "active" | "idle" | "blocked"): Promise<void> {
+  const order = { type: "observation", lane: "activity", id: "b", data: { state } } as const;
+  await world.ask(A, "tally.order", { order });
 }
 
 async function opened(kind?: Kind): Promise<Unlucky> {
@@ -122,6 +128,23 @@ describe("a message that breaks its actor's step", () => {
     expect(new Set(world.deeds.map(({ effectId }) => effectId)).size).toBe(1);
   });
 
+  it("comes again when it is an observation that an actor ordered, before the next of it, and closes its order", async () => {
+    const w = await opened();
+    const { world } = w;
+    w.breaks("activity.observed", 1);
+    for (const state of ["active", "idle", "blocked"] as const) await observes(world, state);
+    await world.clock.advance(900);
+    const before = world.tally("b").activity;
+    await world.clock.advance(200 + REPUBLISH_MS);
+    expect([before, world.tally("b").activity]).toEqual([[], ["active", "idle", "blocked"]]);
+    const entries = world.store.journal("session/b", { after: 1, limit: 9 });
+    expect(entries.map(({ message }) => message.id)).toEqual(
+      entries.map(({ message }) => message.cause),
+    );
+    expect(w.letters).toEqual(["STEP_THREW 0"]);
+    expect(world.system.report()).toMatchObject({ outbox: 0, isBalanced: true });
+  });
+
   it("comes again when it is mail, before what its sender wrote after it", async () => {
     const w = await opened();
     const { world } = w;
@@ -178,19 +201,46 @@ describe("a message that breaks its actor's step", () => {
     expect(world.system.report()).toMatchObject({ outbox: 0, isBalanced: true });
   });
 
-  it("waits for the release when it quarantined its actor and its sender cannot be told", async () => {
-    const w = await opened(deaf());
-    const { world } = w;
-    w.breaks("tally.add");
-    await world.ask(A, "tally.tell", { to: "session/b", n: 1 });
-    await world.clock.advance(5 * MINUTE);
-    const letters = w.letters.length;
-    expect([letters, world.store.snapshot("session/b")?.isQuarantined]).toEqual([1, true]);
-    w.breaks("");
-    await world.system.release("session/b");
-    await settle();
-    expect([world.tally("b").sum, world.system.report().outbox]).toEqual([1, 0]);
-  });
+  it.each([
+    {
+      what: "mail",
+      type: "tally.add",
+      order: (world) => world.ask(A, "tally.tell", { to: "session/b", n: 1 }),
+      came: ({ sum }) => sum,
+    },
+    {
+      what: "an observation",
+      type: "activity.observed",
+      order: async (world) => observes(world, "idle"),
+      came: ({ activity }) => activity.length,
+    },
+    {
+      what: "a result",
+      type: "typeText.done",
+      order: (world) => world.ask("session/b", "tally.work", { text: "x" }),
+      came: ({ done }) => done.length,
+    },
+  ] satisfies {
+    what: string;
+    type: string;
+    order: (world: World) => Promise<unknown>;
+    came: (tally: TallyContext) => number;
+  }[])(
+    "waits for the release when it is $what that quarantined its actor and its sender cannot be told",
+    async ({ type, order, came }) => {
+      const w = await opened(deaf());
+      const { world } = w;
+      w.breaks(type);
+      await order(world);
+      await world.clock.advance(5 * MINUTE);
+      const letters = w.letters.length;
+      expect([letters, world.store.snapshot("session/b")?.isQuarantined]).toEqual([1, true]);
+      w.breaks("");
+      await world.system.release("session/b");
+      await settle();
+      expect([came(world.tally("b")), world.system.report().outbox]).toEqual([1, 0]);
+    },
+  );
 
   it("does not come again when it is a command: its caller was told", async () => {
     const w = await opened();
