@@ -1,3 +1,4 @@
+import { HARNESSES } from "../harness/harnesses.ts";
 import { fingerprint } from "./liveness.ts";
 import { opened } from "../notices.ts";
 import { idleNudge, wantedBy, type Wanted } from "./nudges.ts";
@@ -13,6 +14,7 @@ import {
   trackerId,
   tried,
   type ReactionKey,
+  type Tracker,
 } from "./reaction-budgets.ts";
 import { expired, queued } from "./messages.ts";
 import { withoutReviews } from "./reviews.ts";
@@ -165,7 +167,7 @@ export function withReactions(
   return and(step, sentOrAsked(context, cause));
 }
 
-/** The tracker of rest once it is over; a turn that begins with the text itself keeps what was spent (B4). */
+/** The tracker of rest once it is over; a turn that answers the text about it keeps what was spent (B4). */
 function withoutRest(
   before: SessionContext,
   context: SessionContext,
@@ -173,10 +175,20 @@ function withoutRest(
 ): SessionContext {
   const tracker = context.trackers["agent-idle"];
   if (tracker === undefined) return context;
-  const isSpoken = event.type === "activity.observed" && event.data.event !== "user-prompt-submit";
-  const isLeft = isSpoken && idleSince(before) !== null;
+  const isOwn = event.type === "activity.observed" && !isAnswer(context, tracker, event.data.event);
+  const isLeft = isOwn && idleSince(before) !== null;
   const kept = isLeft ? left("agent-idle", tracker) : suspended(tracker);
   return withTracker(context, "agent-idle", kept);
+}
+
+/** Whether a turn answers the text of its rest: where no hook says what it begins with, the first one after the text does. */
+function isAnswer(
+  { harness }: SessionContext,
+  tracker: Tracker,
+  hook: string | undefined,
+): boolean {
+  const isTold = HARNESSES.get(harness)?.says.submits === true;
+  return isTold ? hook === "user-prompt-submit" : tracker.signature !== null;
 }
 
 /** Since when a worker that nobody manages rests without a word, milliseconds since 1970; null while it does not. */

@@ -3,7 +3,14 @@ import type { SessionContext } from "../../../machines/session/record.ts";
 import { sessionKind } from "../../../machines/session/session.ts";
 import { Settings } from "../../../machines/settings.ts";
 import { machineUnderTest, type MachineUnderTest, type Told } from "../../support/step.ts";
-import { pullRequest, scm, startSession, terminalExited } from "../samples.ts";
+import {
+  pullRequest,
+  scm,
+  startSession,
+  terminalExited,
+  terminalStarted,
+  workspaceStarted,
+} from "../samples.ts";
 import { after, failing, kill, live, says, send } from "./samples.ts";
 
 const MINUTE = 60_000;
@@ -300,20 +307,38 @@ describe("rest", () => {
     );
   const answer = { event: "user-prompt-submit" };
 
-  it("that is only answered for is told to a person, until somebody speaks to the agent (B4)", () => {
-    const machine = after(...live);
-    const texts = [1, 2, 3, 4].map((n) => round(machine, n, answer).length);
-    expect(texts).toEqual([1, 1, 0, 0]);
-    expect(askedOf(machine)).toEqual(["agent-idle"]);
-    sentTo(machine, send());
-    expect(askedOf(machine)).toEqual([]);
-    expect(round(machine, 9, answer).length).toBe(1);
-  });
+  const hooked = [startSession({ harness: "claude-code" }), workspaceStarted, terminalStarted(1)];
 
-  it("is another one once the agent worked of its own accord (B2)", () => {
-    const machine = after(...live);
-    expect([1, 2, 3, 4].map((n) => round(machine, n).length)).toEqual([1, 1, 1, 1]);
-    expect(askedOf(machine)).toEqual([]);
+  describe.each([
+    { title: "a hook says what a turn begins with", was: hooked, turn: answer },
+    { title: "no hook does", was: live, turn: {} },
+  ])("where $title", ({ was, turn }) => {
+    it("that is only answered for is told to a person, until somebody speaks to the agent (B4)", () => {
+      const machine = after(...was);
+      const texts = [1, 2, 3, 4].map((n) => round(machine, n, turn).length);
+      expect(texts).toEqual([1, 1, 0, 0]);
+      expect(askedOf(machine)).toEqual(["agent-idle"]);
+      sentTo(
+        machine,
+        { ...send(), at: 170 * MINUTE },
+        { ...says("active", turn), at: 171 * MINUTE },
+      );
+      expect(askedOf(machine)).toEqual([]);
+      expect(round(machine, 9, turn).length).toBe(1);
+    });
+
+    it("is another one once the agent ended one of its own accord (B2)", () => {
+      const machine = after(...was);
+      const texts = [1, 3, 5, 7].map((n) => {
+        const told = round(machine, n, turn).length;
+        const at = n * 20 * MINUTE + 13 * MINUTE;
+        sentTo(machine, { ...says("idle"), at });
+        sentTo(machine, { ...says("active", { event: "pre-tool-use" }), at: at + MINUTE });
+        return told;
+      });
+      expect(texts).toEqual([1, 1, 1, 1]);
+      expect(askedOf(machine)).toEqual([]);
+    });
   });
 
   it("is spoken to in the same step when it is set so", () => {
