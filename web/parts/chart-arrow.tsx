@@ -15,7 +15,7 @@ export const Arrow = memo(function Arrow({ data }: EdgeProps<ArrowEdge>): ReactN
       <path
         className="arrow-way"
         d={way}
-        style={heat === undefined ? {} : { strokeWidth: 1 + heat * 5, opacity: 0.25 + heat * 0.75 }}
+        style={heat === undefined ? {} : { strokeWidth: 1 + heat * 5, opacity: 0.5 + heat * 0.5 }}
       />
       <path className="arrow-head" d={headOf(points)} />
       {look === "taken" && <path key={step?.seq} className="arrow-run" d={way} />}

@@ -10,7 +10,16 @@ import {
   type NodeProps,
   type ReactFlowInstance,
 } from "@xyflow/react";
-import { memo, useMemo, useRef, useState, type ReactNode } from "react";
+import {
+  memo,
+  useEffect,
+  useEffectEvent,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+  type RefObject,
+} from "react";
 import type { ChartNode, Layout } from "../model/answers.ts";
 import { drawnArrows, type ChartLight, type Mark } from "../model/chart-light.ts";
 import { useKept } from "../model/kept.ts";
@@ -61,13 +70,7 @@ export function Chart(props: ChartProps): ReactNode {
   const [pointed, setPointed] = useState<Pointed>();
   const nodes = useKept(useMemo(() => nodesOf(layout, light, onToggle), [layout, light, onToggle]));
   const edges = useKept(useMemo(() => edgesOf(layout, light, pointed), [layout, light, pointed]));
-  const onInit = ({ fitView }: Pick<ReactFlowInstance<StateNode>, "fitView">): void => {
-    const { clientWidth, clientHeight } = frame.current ?? { clientWidth: 1, clientHeight: 1 };
-    const whole = Math.min(clientWidth / layout.width, clientHeight / layout.height);
-    const shown = nodes.filter(({ data }) => data.isActive && data.node.id !== "");
-    if (whole >= READABLE || shown.length === 0) return;
-    void fitView({ ...FIT, nodes: shown, minZoom: READABLE });
-  };
+  const fit = useFit({ frame, layout, nodes });
   return (
     <ReactFlowProvider key={`${layout.hash} ${layout.width} ${layout.height}`}>
       <ReactFlow
@@ -85,7 +88,8 @@ export function Chart(props: ChartProps): ReactNode {
         maxZoom={2}
         fitView
         fitViewOptions={FIT}
-        onInit={onInit}
+        onInit={fit.onInit}
+        onMoveStart={fit.onMoveStart}
         proOptions={{ hideAttribution: true }}
         onNodeMouseEnter={(_, { type, data }) =>
           setPointed(type === "root" ? undefined : { type: "state", node: data.node })
@@ -110,6 +114,51 @@ export function Chart(props: ChartProps): ReactNode {
       {light.hasSteps && <ChartLegend isFull={isFull} />}
     </ReactFlowProvider>
   );
+}
+
+/**
+ * Shows all of the chart where names can be read then, else the states it is in, else its beginning; anew while its room
+ * changes, until a hand has moved it.
+ */
+function useFit({
+  frame,
+  layout: { width, height },
+  nodes,
+}: {
+  readonly frame: RefObject<HTMLDivElement | null>;
+  readonly layout: Layout;
+  readonly nodes: readonly StateNode[];
+}): {
+  readonly onInit: (flow: ReactFlowInstance<StateNode, ArrowEdge>) => void;
+  readonly onMoveStart: (event: unknown) => void;
+} {
+  const flow = useRef<ReactFlowInstance<StateNode, ArrowEdge>>(null);
+  const isMoved = useRef(false);
+  const fit = useEffectEvent((): void => {
+    const { clientWidth, clientHeight } = frame.current ?? { clientWidth: 1, clientHeight: 1 };
+    if (isMoved.current || flow.current === null) return;
+    const whole = Math.min((clientWidth - 70) / width, (clientHeight - 60) / height);
+    const shown = nodes.filter(({ data }) => data.isActive && data.node.id !== "");
+    if (whole >= READABLE) void flow.current.fitView(FIT);
+    else if (shown.length === 0) void flow.current.setViewport({ x: 14, y: 46, zoom: READABLE });
+    else void flow.current.fitView({ ...FIT, nodes: shown, minZoom: READABLE, maxZoom: 1 });
+  });
+  useEffect(() => {
+    const room = new ResizeObserver(() => fit());
+    if (frame.current !== null) room.observe(frame.current);
+    return () => room.disconnect();
+  }, [frame, width, height]);
+  return {
+    onInit: (made) => {
+      flow.current = made;
+      isMoved.current = false;
+      fit();
+    },
+    // Moves of our own come without an event.
+    onMoveStart: (event) => {
+      if (event !== null) isMoved.current = true;
+    },
+  };
 }
 
 function nodesOf(

@@ -24,7 +24,8 @@ export function Sequence({ causes }: { readonly causes: readonly Cause[] }): Rea
   const width = LEFT * 2 + (actors.length - 1) * COLUMN;
   const height = TOP + arrows.length * ROW + 20;
   return (
-    <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="img">
+    // In the size of the page's text, which grows with the screen.
+    <svg viewBox={`0 0 ${width} ${height}`} width={`${width / 14}rem`} role="img">
       <title>The same as a sequence diagram</title>
       {actors.map((actor) => (
         <g key={actor}>

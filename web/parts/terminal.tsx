@@ -92,7 +92,10 @@ function drawTerminal(
   allowStyles();
   const screen = new Screen({
     fontFamily: getComputedStyle(place).getPropertyValue("--mono"),
-    fontSize: 13,
+    // As the page's text, which grows with the screen.
+    fontSize: Math.round(
+      Number.parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.93,
+    ),
     scrollback: 10_000,
     disableStdin: true,
     cursorBlink: false,
