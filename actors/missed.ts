@@ -1,12 +1,13 @@
 import type { Address } from "../machines/ids.ts";
 import type { DeadLetter, Store } from "../storage/store.ts";
+import { isBounce } from "./message-ids.ts";
 
 // Missed
 //
-// What probes told an actor while it was quarantined. A probe takes what the stream has for told, and does not say it
-// again: the end of a terminal would be known to nobody after the release.
+// What probes told an actor while it was quarantined, and that mail of its own had died. Nobody says that again: a probe
+// takes what the stream has for told, and the end of a terminal would be known to nobody after the release.
 //
-//   M1. Only observations come again. A caller was answered, a sender was told, a result and a timer come by themselves.
+//   M1. Only that comes again. A caller was answered, a sender was told, a result and a timer come by themselves.
 //   M2. The newest are what counts, in the order in which they came; what is of an older epoch by then is stale.
 
 const MOST = 64;
@@ -14,7 +15,7 @@ const MOST = 64;
 const PAGE = 1_000;
 const MOST_PAGES = 16;
 
-/** The letters of observations that `address` shall have again, oldest first. */
+/** The letters of observations and dead mail that `address` shall have again, oldest first. */
 export function missedBy(
   store: Pick<Store, "head" | "deadLetters">,
   address: Address,
@@ -32,9 +33,10 @@ export function missedBy(
 }
 
 function isMissed(
-  { to, code, subject, retries, isTruncated }: DeadLetter,
+  { to, code, subject, messageId, retries, isTruncated }: DeadLetter,
   address: Address,
 ): boolean {
-  const isObservation = to === address && subject.startsWith("ao.obs.");
-  return isObservation && code === "ACTOR_QUARANTINED" && retries === 0 && !isTruncated;
+  const isSaidOnce = subject.startsWith("ao.obs.") || isBounce(messageId);
+  const isOpen = code === "ACTOR_QUARANTINED" && retries === 0 && !isTruncated;
+  return to === address && isSaidOnce && isOpen;
 }

@@ -201,6 +201,23 @@ describe("a released actor", () => {
     expect(world.tally("a").activity).toHaveLength(2);
   });
 
+  it("hears that its mail died while it was quarantined, once (M1)", async () => {
+    const world = new World();
+    await world.open("a");
+    await Promise.all([
+      world.ask("session/a", "tally.tell", { to: "session/ghost", n: 1 }),
+      ...[1, 2, 3].map(async () => world.ask("session/a", "tally.throw")),
+    ]);
+    await settle();
+    expect(world.store.snapshot("session/a")).toMatchObject({ isQuarantined: true });
+    expect([world.tally("a").undeliverable, world.system.report().outbox]).toEqual([[], 0]);
+    await world.system.release("session/a");
+    await settle();
+    await world.system.release("session/a");
+    await settle();
+    expect(world.tally("a").undeliverable).toEqual(["ACTOR_UNKNOWN"]);
+  });
+
   it("learns that its process died while it was quarantined, and so does its session", async () => {
     const w = new Objectives({
       kinds: (real) => brittle(real, { name: "terminal", action: "takeDelivery" }),

@@ -69,6 +69,10 @@ const move: Arbitrary<Move> = oneof(
   },
   { weight: 1, arbitrary: record({ type: constant("kill" as const) }) },
   {
+    weight: 3,
+    arbitrary: record({ type: constant("throw" as const), steps: integer({ min: 1, max: 4 }) }),
+  },
+  {
     weight: 5,
     arbitrary: record({
       type: constant("break" as const),
@@ -148,6 +152,8 @@ it("loses nothing, does nothing twice and does the same again, wherever it is ki
       "twice",
       "held",
       "STORE_FULL",
+      "quarantine",
+      ...["activity", "tally", "timer", "typeText", "child"].map((of) => `throw: ${of}`),
       ...["stepped", "flushed", "answered", "released"].map((name) => `kill at ${name}`),
       ...["done", "retry", "fail", "slow", "hang", "kill before", "kill after"].map(
         (name) => `effect: ${name}`,

@@ -86,7 +86,11 @@ function lossFaults({ stored, world }: Simulation): string[] {
 /** Every mail has one end, and of one pair of actors they were applied in the order they were written (M1). */
 function mailFaults(store: Store, log: readonly JournalEntry[]): string[] {
   const mails = log.flatMap(({ orders }) => orders.filter(({ type }) => type === "mail"));
-  const lost = mails.filter(({ id }) => store.seen(id) === undefined).map(({ id }) => `${id} lost`);
+  // What died of a quarantine is not kept, but told: a sender that was quarantined itself hears it with its release.
+  const told = new Set(log.map(({ message }) => message.cause));
+  const lost = mails
+    .filter(({ id }) => !hasEnd(store, id) && !told.has(id))
+    .map(({ id }) => `${id} lost`);
   const order = new Map<string, number>(mails.map(({ id }, index) => [id, index]));
   const newest = new Map<string, number>();
   const overtaken = log.flatMap(({ address, message }) => {
@@ -108,7 +112,7 @@ function effectFaults({ world, lateDeeds }: Simulation, log: readonly JournalEnt
   for (const { effectId, data } of world.deeds) texts.set(effectId, JSON.stringify(data));
   return [
     ...effects
-      .filter(({ id }) => world.store.seen(`result:${id}`) === undefined)
+      .filter(({ id }) => !hasEnd(world.store, `result:${id}`))
       .map(({ id }) => `${id} has no result`),
     ...world.deeds
       .filter(({ effectId }) => !ids.has(effectId))
@@ -176,13 +180,19 @@ function timerFaults({ world }: Simulation, log: readonly JournalEntry[]): strin
   }
   const unfired = [...armed]
     .map(([timer, seq]) => `${timer}:${seq}`)
-    .filter((id) => world.store.seen(id) === undefined);
+    .filter((id) => !hasEnd(world.store, id));
   return [...faults, ...unfired.map((id) => `${id} never fired`)];
 }
 
 function timerIn(data: unknown): { readonly name: string; readonly dueAt: number } {
   const fields = new Map(Object.entries(data ?? {}));
   return { name: String(fields.get("name")), dueAt: Number(fields.get("dueAt")) };
+}
+
+/** Whether a message came to its actor, or came too late; one that only became a letter did not. */
+function hasEnd(store: Store, id: string): boolean {
+  const outcome = store.seen(id)?.outcome;
+  return outcome !== undefined && outcome.type !== "dead";
 }
 
 function isApplied(outcome: Outcome): boolean {

@@ -2,10 +2,13 @@ import type { Boundary } from "../../actors/host.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
 import type { Fate } from "../../bus/memory-stream.ts";
 import { Failure } from "../../machines/failures.ts";
-import type { Address } from "../../machines/ids.ts";
+import type { Address, KindName } from "../../machines/ids.ts";
+import type { Kind } from "../../machines/kind.ts";
 import type { JsonObject } from "../../machines/json.ts";
 import type { Outcome } from "../../storage/store.ts";
 import { settle } from "./clock.ts";
+import { tallyKind } from "./tally.ts";
+import { unlucky } from "./unlucky.ts";
 import { World, type Deed } from "./world.ts";
 
 // Simulation
@@ -30,6 +33,8 @@ export type Move =
   | { readonly type: "killAt"; readonly boundary: Boundary; readonly after: number }
   | { readonly type: "break"; readonly what: Breakage }
   | { readonly type: "kill" }
+  /** So many steps from now on throw, whoever takes them. */
+  | { readonly type: "throw"; readonly steps: number }
   | { readonly type: "fate"; readonly fate: Exclude<Fate, "stored"> }
   | { readonly type: "let in" };
 
@@ -69,13 +74,16 @@ export class Simulation {
   readonly #probe;
   #isDead = false;
   #isHeld = false;
+  #throws = 0;
   #known = { stream: "", seq: 0 };
 
   /** `count` hears of every fault that really happened. */
   constructor(plan: Plan, count: (fault: string) => void) {
     this.#count = count;
     this.#fates = [...plan.fates];
+    const tallies = new Map<KindName, Kind>([["session", tallyKind()]]);
     this.world = new World({
+      kinds: unlucky(tallies, "session", (type) => this.#isUnlucky(type)),
       act: async (deed) => this.#act(deed),
       settings: {
         limits: { liveActors: 2, batch: 3 },
@@ -106,8 +114,23 @@ export class Simulation {
     world.disk.release();
     world.stream.restore();
     while (world.stream.release()) await settle();
+    this.#throws = 0;
     this.#revive();
     await world.clock.advance(REST_MS);
+    const rows = world.store.snapshots({ limit: 99 }).filter(({ isQuarantined }) => isQuarantined);
+    if (rows.length === 0) return;
+    this.#count("quarantine");
+    // A write that is yet to fail is tried again in its time.
+    const released = rows.map(async ({ address }) => world.system.release(address));
+    await world.clock.advance(REST_MS);
+    await Promise.all(released);
+  }
+
+  #isUnlucky(type: string): boolean {
+    if (this.#throws === 0 || type === "tally.open" || type.startsWith("xstate.")) return false;
+    this.#throws -= 1;
+    this.#count(`throw: ${type.split(".")[0]}`);
+    return true;
   }
 
   async end(): Promise<void> {
@@ -131,6 +154,9 @@ export class Simulation {
         return void world.stream.release();
       case "fate":
         return this.#nextFate(move.fate);
+      case "throw":
+        this.#throws = move.steps;
+        return;
       case "kill":
         return this.#kill(this.#isHeld ? "kill in a commit" : "kill between");
       case "killAt":
@@ -225,7 +251,9 @@ export class Simulation {
 
   async #act(deed: Deed): Promise<unknown> {
     const { world } = this;
-    if (world.store.seen(`result:${deed.effectId}`) !== undefined) this.lateDeeds.push(deed);
+    // One that broke its step is no end: the effect is begun again under its id.
+    const end = world.store.seen(`result:${deed.effectId}`)?.outcome;
+    if (end !== undefined && end.type !== "dead") this.lateDeeds.push(deed);
     const fate = this.#fates.shift() ?? "done";
     this.#count(`effect: ${fate}`);
     await Promise.resolve();
@@ -249,7 +277,7 @@ export class Simulation {
     if (this.#known.stream !== stream.name) this.#known = { stream: stream.name, seq: 0 };
     for (const { headers, seq } of stream.messages(this.#known.seq, Infinity)) {
       const given = headers["Nats-Msg-Id"] ?? `${stream.name}:${seq}`;
-      this.stored.add(given.replace(/~memory$/, ""));
+      this.stored.add(given.replace(/~memory(?:~\d+)?$/, ""));
       this.#known = { stream: stream.name, seq };
     }
   }
