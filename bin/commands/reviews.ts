@@ -30,7 +30,7 @@ export async function triggerReview(
   const { harness, force } = options;
   const body = { harness, force };
   const answer = await ask<Triggered>("POST", `${reviews(session)}/trigger`, { body });
-  print(output, answer, (facts) => triggered(session, facts));
+  print(output, answer, (facts) => triggered(session, facts, "reused the existing review for"));
 }
 
 /** Ends the reviewer and begins its open runs anew. */
@@ -41,13 +41,15 @@ export async function restartReview(
 ): Promise<void> {
   const session = sessionOf(given, options);
   const answer = await ask<Triggered>("POST", `${reviews(session)}/restart`, { body: {} });
-  print(output, answer, (facts) => triggered(session, facts, "restarted the review for"));
+  // Open runs are begun anew, all of them; only where there is none is a head skipped.
+  const done = answer.skipped.length === 0 ? "restarted the review for" : "restarted nothing for";
+  print(output, answer, (facts) => triggered(session, facts, done));
 }
 
 function triggered(
   session: string,
   { created, runs, batchId, skipped }: Triggered,
-  otherwise = "reused the existing review for",
+  otherwise: string,
 ): string {
   const made = runs.filter((run) => run.batchId === batchId).toReversed();
   const news = made.map((run) => `  ${run.id}  ${run.prUrl}  ${run.targetSha.slice(0, 12)}`);
@@ -127,7 +129,9 @@ export async function submitReview(
   const session = sessionOf(given, options);
   const token = options.token ?? process.env["AO_TOKEN"];
   if (token === undefined || token === "") {
-    throw usage("submit a review without the token of its reviewer: give --token");
+    throw usage(
+      "submit a review without the token of its reviewer: give --token; a person decides with ao pr merge, or says with ao send what to mend",
+    );
   }
   const results = await resultsOf(options);
   // What no daemon would take must not be kept for one: its reviewer would go, and nobody would hear of it.
@@ -147,6 +151,9 @@ export async function submitReview(
     }),
   });
   if (offered.type === "answered") {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the daemon's OpenAPI document says
+    const { reviews: stored } = offered.answer as { reviews: ReviewRunView[] };
+    checkTaken(session, results, stored);
     print(output, offered.answer, () =>
       options.reviews === undefined
         ? `recorded ${results[0]?.verdict} review for ${session}`
@@ -160,6 +167,23 @@ export async function submitReview(
     () => "the daemon cannot take it now: the review is kept until it can",
   );
   return EXIT.queued;
+}
+
+/** A result that was delivered stays what it is: who says something else after that must hear that it does not count. */
+function checkTaken(
+  session: string,
+  results: readonly Result[],
+  stored: readonly ReviewRunView[],
+): void {
+  const other = stored.find(({ id, verdict }) =>
+    results.some((result) => result.runId === id && result.verdict !== verdict),
+  );
+  if (other === undefined) return;
+  const { id, verdict } = other;
+  throw new Failure(
+    "REVIEW_INVALID",
+    `submit to the review of ${session}: run ${id} keeps its result, ${verdict}, which was delivered`,
+  );
 }
 
 const NAMES = ["runId", "verdict", "body", "providerReviewId"] as const;

@@ -93,6 +93,30 @@ describe("ao review", () => {
     );
   });
 
+  it("restart says that nothing was restarted where a head is approved", async () => {
+    const { ao, server } = await worker(true);
+    const approve = ["review", "submit", "demo-1", ...RUN, "--verdict", "approved", ...TOKEN];
+    expect(await ao(approve)).toMatchObject({ code: 0 });
+    await expect.poll(async () => firstRun(server)).toMatchObject({ status: "complete" });
+    const { out } = await ao(["review", "restart", "demo-1"]);
+    expect(out).toMatch(/^restarted nothing for demo-1\n.*already_approved$/);
+  });
+
+  it("submit says that another verdict does not count once the first was delivered", async () => {
+    const { ao, server } = await worker(true);
+    const submit = ["review", "submit", "demo-1", ...RUN, ...TOKEN];
+    await ao([...submit, ...ASKS, "--body", "-"], { input: "Mend it." });
+    await expect.poll(async () => firstRun(server)).toMatchObject({ status: "delivered" });
+    const same = await ao([...submit, ...ASKS, "--body", "-"], { input: "Mend it." });
+    expect([same.code, same.out]).toEqual([0, "recorded changes_requested review for demo-1"]);
+    const other = await ao([...submit, "--verdict", "approved"]);
+    expect([other.code, other.out]).toEqual([1, ""]);
+    expect(other.err).toContain(
+      "run demo-1-r1 keeps its result, changes_requested, which was delivered (REVIEW_INVALID)",
+    );
+    expect(await firstRun(server)).toMatchObject({ verdict: "changes_requested" });
+  });
+
   it.each([
     { title: "R252 from a file", body: "FILE", input: "" },
     { title: "R253 from standard input", body: "-", input: "Mend it." },
