@@ -105,8 +105,8 @@ function mailDied(
     return sendingOver({ ...context, sendings }, { sending: lost, isThere: false, at });
   }
   if (data.name === "session.kill") return killDied(context, id, at);
-  // There never was a terminal: nothing ran.
-  if (data.name === "child.stop" && data.code === "ACTOR_UNKNOWN") {
+  // There is no terminal, or none any more: nothing runs.
+  if (data.name === "child.stop" && ["ACTOR_UNKNOWN", "ACTOR_TERMINAL"].includes(data.code)) {
     return id === context.manager.sessionId ? managerGone(context, at) : quiet(context);
   }
   if (data.name !== "project.spawn") return quiet(context);

@@ -30,11 +30,12 @@ import {
 //
 // The one manager of an objective, kept by the generic supervisor: its launches, its ends, and what each end costs.
 //
-//   G1. A new manager is ordered only with a raised epoch, and only when the one before it has ended or was given up.
+//   G1. A new manager is ordered only with a raised epoch, and only when the one before it has ended.
 //   G2. Every end has a class. A death before it ever ran is `launch`; a clean end of one that did nothing is
 //       `no_progress`; other clean ends, quota pauses and a person's kill cost nothing.
 //   G3. What an older manager says changes nothing; one that still lives is ended.
-//   G4. A start that takes too long is taken back, and one that does not end when it is told is given up after a while.
+//   G4. A start that takes too long is taken back. One that does not end when it is told is told again, and again:
+//       silence is never taken for an end.
 //   G5. One whose session takes no messages any more is ended through its terminal, and only then replaced.
 
 const MANAGER = "manager";
@@ -186,7 +187,7 @@ export function stopped(
 export function managerUnheard(context: ObjectiveContext, at: number): ObjectiveStep {
   const { manager } = context;
   if (manager.sessionId === null || !isLive(context)) return quiet(context);
-  const stopping = { cause: manager.stopping?.cause ?? "crash", at };
+  const stopping = { cause: "crash" as const, ...manager.stopping, at };
   return {
     context: { ...context, manager: { ...manager, stopping } },
     orders: [agentOrder(manager.sessionId, manager.facts)],
@@ -259,10 +260,25 @@ export function managerDue(
 ): ObjectiveStep {
   const { manager } = context;
   if (manager.stopping !== null && at >= manager.stopping.at + STOP_MS) {
-    return managerEnded(context, { cause: manager.stopping.cause, at });
+    return stoppedAgain(context, manager.stopping, at);
   }
   const isLate = managerState(context) === "starting" && at >= manager.orderedAt + limits.startMs;
   return isLate ? stopped(context, { cause: "infra", at }) : quiet(context);
+}
+
+/** Tells it once more to end. Where its session takes nothing any more that dies, and its terminal is told (G5). */
+function stoppedAgain(
+  context: ObjectiveContext,
+  { cause, asked = 1 }: NonNullable<ObjectiveContext["manager"]["stopping"]>,
+  at: number,
+): ObjectiveStep {
+  const { manager } = context;
+  if (manager.sessionId === null) return quiet(context);
+  const stopping = { cause, at, asked: asked + 1 };
+  return {
+    context: { ...context, manager: { ...manager, stopping } },
+    orders: [killOrder(manager.sessionId, "error")],
+  };
 }
 
 /** When the manager must be looked at again: a start, or an end that we asked for. */

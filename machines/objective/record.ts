@@ -99,7 +99,13 @@ export type Manager = {
   /** When something was last typed into it. */
   readonly deliveredAt: number;
   /** Why it is being ended by us. */
-  readonly stopping: { readonly cause: Cause; readonly at: number } | null;
+  readonly stopping: {
+    readonly cause: Cause;
+    /** When it was told last, milliseconds since 1970. */
+    readonly at: number;
+    /** How often, once it was more than once. */
+    readonly asked?: number;
+  } | null;
   /** Something it was told, or did, in this life: a clean end is then no waste. */
   readonly hasWorked: boolean;
   /** A limit of its harness holds it until then. */

@@ -69,9 +69,9 @@ export function verdictOf(context: ObjectiveContext, limits: ObjectiveLimits, at
   if (context.manager.stopping !== null) {
     return resting(
       "recovering",
-      "its manager is being ended",
+      endingOf(context.manager.stopping),
       managerDueAt(context, limits),
-      "it is given up",
+      "it is told once more to end",
     );
   }
   if (state === "absent" || state === "starting") {
@@ -83,6 +83,12 @@ export function verdictOf(context: ObjectiveContext, limits: ObjectiveLimits, at
     );
   }
   return state === "running" ? withManager(looking) : withoutManager(looking);
+}
+
+function endingOf({ asked = 1 }: { asked?: number }): string {
+  return asked === 1
+    ? "its manager is being ended"
+    : `its manager is being ended, and was told so ${asked} times`;
 }
 
 function resting(

@@ -47,8 +47,12 @@ describe("a quarantined session", () => {
     await w.pass(MINUTE);
     expect([w.managers(id), w.outside.panes.has(manager)]).toEqual([[manager], true]);
     expect(w.context(id).standing.reason).toBe("its manager is being ended");
+    // Silence is never taken for an end (G4).
+    await w.pass(10 * MINUTE);
+    expect([w.managers(id), w.outside.panes.has(manager)]).toEqual([[manager], true]);
+    expect(w.context(id).standing.reason).toMatch(/^its manager is being ended, and was told so/);
     release();
-    await w.pass(MINUTE);
+    await w.pass(3 * MINUTE);
     expect([w.managers(id).length, w.outside.panes.has(manager)]).toEqual([2, false]);
     expect(w.context(id).lives.map(({ cause }) => cause)).toEqual(["crash"]);
   });
