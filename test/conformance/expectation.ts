@@ -8,6 +8,9 @@ export interface Difference {
   readonly got: unknown;
 }
 
+/** In a list, what nothing is expected of. */
+export const ANYTHING = "(anything)";
+
 /** How one key is compared; undefined when it holds. */
 export type Compare = (expected: unknown, got: unknown) => boolean;
 
@@ -47,7 +50,7 @@ export function each(compare: Compare): Compare {
     Array.isArray(expected) &&
     Array.isArray(got) &&
     expected.length === got.length &&
-    expected.every((value, index) => compare(value, got[index]));
+    expected.every((value, index) => value === ANYTHING || compare(value, got[index]));
 }
 
 export const equal: Compare = isDeepStrictEqual;

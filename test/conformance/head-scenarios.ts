@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parsed, type Case } from "./cases.ts";
+import { ANYTHING } from "./expectation.ts";
 import { LIFECYCLES } from "./head-tables.ts";
 
 // Head scenarios
@@ -10,6 +11,8 @@ import { LIFECYCLES } from "./head-tables.ts";
 //   S2. A program that is watched is the process of the probe.
 //   S3. The notice of a pause has two names here: one for a question, one for a permission.
 //   S4. A check that did not fail is not told to anybody here.
+//   S5. A launch is here an epoch: the one that the record names is the present one, any other an older one.
+//   S6. What waits for a person when a case begins was told by a signal, so that a notice of it is open.
 
 const Activity = z.enum(["active", "idle", "waiting_input", "blocked", "exited"]);
 const Head = z.strictObject({
@@ -19,6 +22,9 @@ const Head = z.strictObject({
   signalled: z.boolean().optional(),
   displayName: z.string().optional(),
   agentSessionId: z.string().optional(),
+  launch: z.string().optional(),
+  inflight: z.record(z.string(), z.string()).optional(),
+  kind: z.enum(["worker", "orchestrator"]).optional(),
 });
 const Given = z.strictObject({
   record: Head.nullable().optional(),
@@ -36,6 +42,8 @@ const Check = z.strictObject({
 });
 const Comment = z.strictObject({
   id: z.string(),
+  // Facts of the contract name a comment, not the thread it belongs to.
+  thread: z.string().optional(),
   author: z.string().optional(),
   body: z.string(),
   file: z.string().optional(),
@@ -48,8 +56,11 @@ const Pull = z.strictObject({
   fetched: z.boolean(),
   url: z.string().optional(),
   number: z.number().optional(),
+  title: z.string().optional(),
   head: z.string().optional(),
-  ci: z.enum(["passing", "failing", "pending"]).optional(),
+  source: z.string().optional(),
+  target: z.string().optional(),
+  ci: z.enum(["passing", "failing", "pending", "unknown"]).nullable().optional(),
   review: z.enum(["approved", "changes_requested"]).optional(),
   mergeability: z.enum(["mergeable", "conflicting"]).optional(),
   merged: z.boolean().optional(),
@@ -58,12 +69,16 @@ const Pull = z.strictObject({
   comments: z.array(Comment).optional(),
 });
 
-const STEPS: Readonly<Record<string, (step: unknown) => Record<string, unknown>>> = {
-  signal: (step) => ({ op: "signal", ...parsed(Signal, step, "step signal") }),
-  observeRuntime: (step) => {
+type Told = (step: unknown, present: string | undefined) => Record<string, unknown>;
+const STEPS: Readonly<Record<string, Told>> = {
+  signal: (step, present) => {
+    const { launch, ...told } = parsed(Signal, step, "step signal");
+    return { op: "signal", ...told, ...epochOf(launch, present) };
+  },
+  observeRuntime: (step, present) => {
     // S2
-    const { runtime, workload } = parsed(Runtime, step, "step observeRuntime");
-    return { op: "observeRuntime", runtime, process: workload };
+    const { runtime, workload, launch } = parsed(Runtime, step, "step observeRuntime");
+    return { op: "observeRuntime", runtime, process: workload, ...epochOf(launch, present) };
   },
   observePr: pulled,
   observeScm: pulled,
@@ -77,27 +92,70 @@ const Signal = z.strictObject({
   toolUseId: z.string().optional(),
   valid: z.boolean().optional(),
   agentSessionId: z.string().optional(),
+  launch: z.string().optional(),
   atSec: z.number().optional(),
 });
 const Runtime = z.strictObject({
   runtime: z.enum(["alive", "dead", "failed"]),
   workload: z.enum(["alive", "dead", "failed"]),
+  launch: z.string().optional(),
 });
 
 const KEYS: ReadonlySet<string> = new Set(
-  "activityAfterEach activity terminated terminatedAfterEach unchanged sends sendsAfterEach sendContains sendLacks sendLacksChars error agentSessionId".split(
+  "activityAfterEach activity terminated terminatedAfterEach unchanged sends sendsAfterEach sendContains sendLacks sendLacksChars sendOrder inflightEntries error errorCode agentSessionId".split(
     " ",
   ),
 );
 const TYPES = ["needs_input", "ready_to_merge", "pr_merged", "pr_closed_unmerged"] as const;
+const NAMES = {
+  needs_input: "agent-needs-input",
+  ready_to_merge: "approved-and-green",
+  pr_merged: "all-complete",
+  pr_closed_unmerged: "pr-closed",
+} as const;
 const Notices = z.array(z.looseObject({ type: z.enum(TYPES) }));
 
 /** The same case in the words of the model; throws with what has no words there. */
 export function inModelWords(one: Case): Case {
   const { record, steps, ...alone } = parsed(Given, one.given, "given");
-  const head = record === undefined ? alone : record;
-  const given = { record: recordOf(head), steps: steps.map(stepOf) };
-  return { ...one, given, expect: expectOf(one.expect, isBlocking(steps)) };
+  const head: z.infer<typeof Head> | null = record === undefined ? alone : record;
+  const launch = head?.launch;
+  const flights = Object.entries(head?.inflight ?? {}).map(([toolUseId, tool]) => ({
+    op: "signal",
+    state: "active",
+    event: "pre-tool-use",
+    tool,
+    toolUseId,
+  }));
+  const told = [...flights, ...steps.map((step) => stepOf(step, launch))];
+  const before = flights.length;
+  const isResolving = "resolutions" in one.expect;
+  if (!isResolving || head === null) {
+    const isBlocked = isBlocking(steps);
+    const expect = expectOf(one.expect, { isBlocked, before, tails: tailsOf(steps) });
+    return { ...one, given: { record: recordOf(head), steps: told }, expect };
+  }
+  // S6
+  const { activity: state, ...others } = head;
+  const asking = [{ op: "signal", state }, ...told];
+  const expect = expectOf(one.expect, { isBlocked: state === "blocked", before: 1 });
+  return {
+    ...one,
+    given: { record: recordOf({ ...others, activity: "active" }), steps: asking },
+    expect,
+  };
+}
+
+function tailsOf(steps: readonly object[]): string[] {
+  const checks = steps.flatMap((step) => parsed(Tailed, step, "step").checks ?? []);
+  return checks.flatMap(({ logTail }) => logTail ?? []);
+}
+const Tailed = z.looseObject({ checks: z.array(Check).optional() });
+
+/** S5 */
+function epochOf(launch: string | undefined, present: string | undefined): { epoch?: number } {
+  if (launch === undefined) return {};
+  return { epoch: launch === present ? 1 : 0 };
 }
 
 const OVER = { session: "terminated", reason: "manually_killed", runtime: "exited" } as const;
@@ -105,7 +163,7 @@ const OVER = { session: "terminated", reason: "manually_killed", runtime: "exite
 /** The record in the words of the model. */
 export function recordOf(head: z.infer<typeof Head> | null): Record<string, unknown> | null {
   if (head === null) return null;
-  const { activity = "active", lastActivityAgoSec = 0, terminated, agentSessionId } = head;
+  const { activity = "active", lastActivityAgoSec = 0, terminated, agentSessionId, kind } = head;
   const { state: session, reason } = LIFECYCLES[activity];
   return {
     session,
@@ -115,13 +173,17 @@ export function recordOf(head: z.infer<typeof Head> | null): Record<string, unkn
     activity,
     lastActivityAtSec: -lastActivityAgoSec,
     ...(agentSessionId !== undefined && { agentSessionId }),
+    ...(kind !== undefined && { kind }),
   };
 }
 
-function stepOf({ op, ...step }: { readonly op: string }): Record<string, unknown> {
+function stepOf(
+  { op, ...step }: { readonly op: string },
+  launch: string | undefined,
+): Record<string, unknown> {
   const told = STEPS[op];
   if (told === undefined) throw new Error(`step.op: ${op} has no words in the model`);
-  return told(step);
+  return told(step, launch);
 }
 
 function pulled(step: unknown): Record<string, unknown> {
@@ -144,7 +206,8 @@ function pulled(step: unknown): Record<string, unknown> {
 /** S4 */
 function checked({ ci, checks }: Pick<z.infer<typeof Pull>, "ci" | "checks">): object {
   const failing = checks?.filter(({ status }) => status === "failed").map(checkOf);
-  if (ci !== "failing") return ci === undefined ? {} : { ci };
+  if (ci !== "failing")
+    return ci === undefined ? {} : { ci: ci === "unknown" ? "none" : (ci ?? "none") };
   if (failing?.length === 0) return { ci: "none" };
   return { ci, ...(failing !== undefined && { checks: failing }) };
 }
@@ -162,7 +225,11 @@ function checkOf({ name, logTail, url }: z.infer<typeof Check>): Record<string, 
   };
 }
 
-function commentOf({ file, ...comment }: z.infer<typeof Comment>): Record<string, unknown> {
+function commentOf({
+  file,
+  thread: _,
+  ...comment
+}: z.infer<typeof Comment>): Record<string, unknown> {
   return { ...comment, ...(file !== undefined && { path: file }) };
 }
 
@@ -173,11 +240,43 @@ function isBlocking(steps: readonly { readonly op: string }[]): boolean {
 const CHARACTERS = { ESC: "\u001B", NUL: "\0", BEL: "\u0007" } as const;
 const Characters = z.array(z.enum(["ESC", "NUL", "BEL"]));
 
-function expectOf(told: Case["expect"], isBlocked: boolean): Case["expect"] {
-  const { sendLacksChars, ...expect } = withNotices(told, isBlocked);
-  if (sendLacksChars === undefined) return expect;
-  const names = parsed(Characters, sendLacksChars, "expect.sendLacksChars");
-  return { ...expect, sendLacks: names.map((name) => CHARACTERS[name]) };
+/** `isBlocked`: it asks for a permission; `before`: so many steps are set-up, of which nothing is expected. */
+interface Reading {
+  readonly isBlocked: boolean;
+  readonly before: number;
+  /** Ends of logs that were told. */
+  readonly tails?: readonly string[];
+}
+
+function expectOf(
+  told: Case["expect"],
+  { isBlocked, before, tails = [] }: Reading,
+): Case["expect"] {
+  const { activityUnchanged, noticesAfterEach, resolutions, fence, textUnchanged, ...known } = told;
+  const { sendLacksChars, ...expect } = withNotices(known, isBlocked);
+  const lists = Object.entries(expect).map(([key, value]): [string, unknown] => {
+    if (!key.endsWith("AfterEach") || !Array.isArray(value)) return [key, value];
+    return [key, Array.from({ length: before }, (): unknown => ANYTHING).concat(value)];
+  });
+  const names = parsed(Characters, sendLacksChars ?? [], "expect.sendLacksChars");
+  return {
+    ...Object.fromEntries(lists),
+    ...(names.length > 0 && { sendLacks: names.map((name) => CHARACTERS[name]) }),
+    ...(typeof fence === "string" &&
+      textUnchanged === true && {
+        sendContains: tails.map((tail) => `${fence}\n${tail}\n${fence}`),
+      }),
+    ...(activityUnchanged === true && { activity: "active" }),
+    ...(noticesAfterEach !== undefined && { toldAfterEach: noticesAfterEach }),
+    ...(resolutions !== undefined && { resolutions: resolved(resolutions, isBlocked) }),
+  };
+}
+
+/** The notices that ended, by the names that they have here (S3). */
+function resolved(resolutions: unknown, isBlocked: boolean): string[] {
+  return parsed(Notices, resolutions, "expect.resolutions").map(({ type }) =>
+    type === "needs_input" && isBlocked ? "agent-stuck" : NAMES[type],
+  );
 }
 
 function withNotices({ notices, ...expect }: Case["expect"], isBlocked: boolean): Case["expect"] {
@@ -185,12 +284,7 @@ function withNotices({ notices, ...expect }: Case["expect"], isBlocked: boolean)
   if (strange.length > 0) throw new Error(`expect.${strange.join(", expect.")} has no words here`);
   if (notices === undefined) return expect;
   // S3
-  const names = {
-    needs_input: isBlocked ? "agent-stuck" : "agent-needs-input",
-    ready_to_merge: "approved-and-green",
-    pr_merged: "all-complete",
-    pr_closed_unmerged: "pr-closed",
-  };
+  const names = { ...NAMES, ...(isBlocked && { needs_input: "agent-stuck" }) };
   const told = new Set(parsed(Notices, notices, "expect.notices").map(({ type }) => type));
   const counts = TYPES.map((type) => [`reaction.${names[type]}`, told.has(type) ? 1 : 0]);
   return { ...expect, notices: Object.fromEntries(counts) };

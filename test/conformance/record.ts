@@ -196,6 +196,7 @@ export function readRecord(stage: Stage): Record<string, unknown> {
     display: displayOf(stage),
     terminated: axes.lifecycle.state === "terminated",
     agentSessionId: record.agentSessionId,
+    inflightEntries: Object.keys(record.flight.tools).length,
     trackers: Object.values(trackers).filter(({ attempts }) => attempts > 0).length,
     metadata: {
       branch: workspace.branch ?? record.branch,

@@ -64,7 +64,18 @@ const COMPARES: Readonly<Record<string, Compare>> = {
   notice: (expected, got) =>
     Array.isArray(got) && got.some((each_) => someMembers(expected, each_)),
   trackers: sameCount,
+  // Of the later model: all notices, those that ended, uses of tools in flight, and what texts are about, in order.
+  told: sameCount,
+  resolutions: equal,
+  inflightEntries: equal,
+  sendOrder: (expected, got) => isInOrder(expected, String(got)),
 };
+
+function isInOrder(expected: unknown, text: string): boolean {
+  if (!Array.isArray(expected)) return false;
+  const places = expected.map((word) => text.indexOf(String(word)));
+  return places.every((place, n) => place >= 0 && place > (places[n - 1] ?? -1));
+}
 
 /** The keys of an expectation that no scenario can be asked for. */
 function strangeKeys(expect: Readonly<Record<string, unknown>>): string[] {
@@ -158,6 +169,7 @@ function seenAfter(
     sends: texts.length,
     sendContains: texts.join("\n\n"),
     sendLacks: texts.join("\n\n"),
+    sendOrder: texts.join("\n\n"),
     sendAttempts: stage.tries.size,
     sendAttemptsAtLeast: stage.tries.size,
     ...noticesOf(stage),
@@ -176,7 +188,11 @@ function noticesOf(stage: Stage): Record<string, unknown> {
     ),
     { get: (known, type) => (typeof type === "string" ? (known[type] ?? 0) : undefined) },
   );
-  return { notices: counts, notice: told };
+  const ended = (stage.record()?.notices ?? []).filter(
+    ({ resolvedAt }) => resolvedAt !== undefined,
+  );
+  const resolutions = ended.map(({ type }) => type);
+  return { notices: counts, notice: told, told: told.length, resolutions };
 }
 
 /** For each key of the steps, the list of what was seen after each. */

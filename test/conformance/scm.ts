@@ -44,6 +44,8 @@ export const ScmFacts = z.strictObject({
   url: z.string().optional(),
   title: z.string().optional(),
   head: z.string().optional(),
+  source: z.string().optional(),
+  target: z.string().optional(),
   logTail: z.string().optional(),
   checks: z.array(Check).optional(),
 });
@@ -60,8 +62,8 @@ export function scmBody(
   const pr: PullRequestFacts = {
     ...namesOf(facts, known),
     state: isDraft ? "draft" : prState,
-    headRef: "head",
-    baseRef: "main",
+    headRef: facts.source ?? "head",
+    baseRef: facts.target ?? "main",
     ci: checksOf(facts),
     reviewDecision: decisionOf(facts),
     comments: (facts.pendingComments ?? []).map(commentOf),

@@ -26,6 +26,7 @@ const SHAPES = {
     runtime: z.enum(["alive", "dead", "failed", "indeterminate"]).default("indeterminate"),
     process: z.enum(["alive", "dead", "failed", "indeterminate"]).default("indeterminate"),
     evidence: z.string().optional(),
+    epoch: z.number().int().optional(),
   }),
   signalActivity: z.strictObject({
     ...at,
@@ -44,6 +45,7 @@ const SHAPES = {
     toolUseId: z.string().optional(),
     valid: z.boolean().default(true),
     agentSessionId: z.string().optional(),
+    epoch: z.number().int().optional(),
   }),
   observeScm: ScmFacts.extend(at),
   observePr: ScmFacts.extend(at),
