@@ -323,8 +323,9 @@ export class Stepper {
     if (resident.isQuarantined)
       throw fail("ACTOR_QUARANTINED", `quarantined after ${STRIKES} failed steps`);
     if (resident.live.state().status === "done") throw fail("ACTOR_TERMINAL", "it has ended");
-    if (canWait(message) && openOrders(message.to) >= outboxLimit) {
-      throw fail("MAILBOX_FULL", `${outboxLimit} of its orders are open`);
+    const most = outboxLimit * roomFor(message);
+    if (openOrders(message.to) >= most) {
+      throw fail("MAILBOX_FULL", `${most} of its orders are open`);
     }
     return { resident, isNew: false };
   }
@@ -398,10 +399,17 @@ function containable(error: unknown, { type, to }: Message): Failure {
   return new Failure("STEP_THREW", `give ${type} to ${to}: ${seen}`, { cause: error });
 }
 
-/** Commands and observations can be sent again later; mail, results and timers must get through for orders to close. */
-function canWait(message: Message): boolean {
-  const { id } = message;
-  return orderAnswered(id) === undefined && timerNameOf(message) === undefined && !isBounce(id);
+/**
+ * How many times the bound of open orders a message still finds room. Observations and commands can be sent again later;
+ * a command has twice the room, so that no flood of a probe can stand between a person and a kill. Mail, results and
+ * timers must get through for orders to close.
+ */
+function roomFor(message: Message): number {
+  const { id, type } = message;
+  const canWait =
+    orderAnswered(id) === undefined && timerNameOf(message) === undefined && !isBounce(id);
+  if (!canWait) return Infinity;
+  return type.endsWith(".observed") ? 1 : 2;
 }
 
 function parsedData(kind: Kind, message: Message): unknown {

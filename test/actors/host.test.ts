@@ -353,10 +353,10 @@ describe("R10: bounded", () => {
     expect(names.map((name) => world.tally(name).sum)).toEqual([6, 6, 6, 6, 6]);
   });
 
-  it("refuses commands to an actor with too many open orders, and takes them again later", async () => {
+  it("refuses observations, then commands, to an actor with too many open orders, and takes them again later", async () => {
     const gate = Promise.withResolvers<void>();
     const world = new World({
-      settings: { limits: { outbox: 2 } },
+      settings: { limits: { outbox: 1 } },
       act: async () => {
         await gate.promise;
         return { repeated: false };
@@ -364,6 +364,10 @@ describe("R10: bounded", () => {
     });
     await world.open("a");
     await world.ask("session/a", "tally.work", { text: "1" });
+    // A probe finds no room any more, and a command does.
+    await world.publish("ao.obs.activity.a", { state: "idle" });
+    await settle();
+    expect(world.tally("a").activity).toEqual([]);
     await world.ask("session/a", "tally.work", { text: "2" });
     const full = await world.ask("session/a", "tally.work", { text: "3" });
     gate.resolve();
