@@ -143,8 +143,9 @@ function workerRoutes(app: App, edge: Edge): void {
       const { projectId } = viewOf(edge, id);
       const project = knownActor(edge, addressOf("project", projectId));
       await refuseAgent(edge, project, { kind: "worker", ...order });
-      const told = await give(edge, request, { id, type: "objective.worker", data: toJson(order) });
-      const { workerId } = z.object({ workerId: Token }).parse(told);
+      const data = toJson(order);
+      const outcome = await give(edge, request, { id, type: "objective.worker", data });
+      const { workerId } = z.object({ workerId: Token }).parse(outcome.reply);
       return reply.code(201).send(workerOf(edge, id, workerId));
     },
   );
@@ -224,6 +225,10 @@ function toolRoutes(app: App, edge: Edge): void {
     },
   );
 
+  askRoute(app, edge);
+}
+
+function askRoute(app: App, edge: Edge): void {
   app.post(
     "/objectives/:id/ask",
     {
@@ -238,8 +243,11 @@ function toolRoutes(app: App, edge: Edge): void {
     async (request, reply) => {
       const { id } = request.params;
       const data = toJson(request.body);
-      const told = await give(edge, request, { id, type: "objective.ask", data });
-      return reply.code(201).send(z.object({ questionId: z.string() }).parse(told));
+      const outcome = await give(edge, request, { id, type: "objective.ask", data });
+      const told = z.object({ questionId: Token }).parse(outcome.reply);
+      if (edge.system.snapshot(addressOf("question", told.questionId)) === undefined)
+        await settleMail(edge, outcome);
+      return reply.code(201).send(told);
     },
   );
 }
@@ -283,22 +291,21 @@ function endRoutes(app: App, edge: Edge): void {
   );
 }
 
-/** A command in the name of whoever asks; what it was answered with, once the mail of its step is applied too. */
+/** A command in the name of whoever asks; what came of it. */
 async function give(
   edge: Edge,
   request: FastifyRequest,
   { id, type, data }: { id: string; type: string; data: JsonObject },
-): Promise<unknown> {
+): Promise<Awaited<ReturnType<typeof askActor>>> {
   const to = objectiveOf(edge, id);
   const caller = edge.principalOf(request);
   const by =
     caller.type === "agent" ? { session: caller.sessionId, epoch: caller.epoch } : undefined;
-  const outcome = await askActor(edge, request, {
+  return askActor(edge, request, {
     to,
     type,
     data: { ...data, ...(by !== undefined && { by }) },
   });
-  return outcome.reply;
 }
 
 function objectiveOf(edge: Edge, id: string): Address {

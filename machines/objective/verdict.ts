@@ -29,8 +29,11 @@ export function verdictOn(worker: Worker): Verdict | undefined {
   return { state: "failed", reason: ENDED_BY[ended] ?? `it ended: ${ended}`, evidence };
 }
 
+// The command line offers `succeeded`; over HTTP an agent may use a word of its own.
+const GOOD: ReadonlySet<string> = new Set(["succeeded", "success", "done", "completed", "ok"]);
+
 function reportedVerdict(outcome: string, evidence: readonly string[]): Verdict {
-  const isGood = outcome === "succeeded";
+  const isGood = GOOD.has(outcome.toLowerCase());
   if (isGood && evidence.length > 0) {
     return { state: "succeeded", reason: "it reported its result", evidence };
   }

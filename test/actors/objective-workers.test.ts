@@ -117,6 +117,17 @@ describe("a worker", () => {
     expect(w.worked(id, worker)).toMatchObject({ state, evidence });
   });
 
+  it.each([
+    { word: "Done", state: "succeeded" },
+    { word: "success", state: "succeeded" },
+    { word: "blocked", state: "failed" },
+  ])("that reports $word in a word of its own has $state (V1)", async ({ word, state }) => {
+    const { w, id } = await driven();
+    const worker = await w.worker(id);
+    await w.reports(worker, "It works.", word);
+    expect(w.worked(id, worker).state).toBe(state);
+  });
+
   it("orcha-056, orcha-057: whose head moved has that as evidence", async () => {
     const { w, id } = await driven();
     const worker = await w.worker(id);

@@ -1,5 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
+import { memoryBus } from "../../../bus/memory-bus.ts";
+import { memoryStream } from "../../../bus/memory-stream.ts";
 import { served, withProject, type Answer, type Served } from "../../support/http.ts";
 import { pullFacts } from "../../support/pulls.ts";
 
@@ -25,8 +27,8 @@ const TOOLS = [
 ] as const;
 
 /** A system with an objective of `demo` whose manager runs. */
-async function driven(): Promise<Driven> {
-  const server = await served();
+async function driven(options: Parameters<typeof served>[0] = {}): Promise<Driven> {
+  const server = await served(options);
   await withProject(server);
   const { body } = await server.request("POST", "/objectives", GOAL);
   const manager = `${body.id}-m1`;
@@ -246,6 +248,25 @@ describe("a worker", () => {
       "404 ACTOR_UNKNOWN",
     );
   });
+});
+
+function holdingQuestions({ subject }: { readonly subject: string }): "held" | "stored" {
+  return subject.startsWith("ao.msg.question.") ? "held" : "stored";
+}
+
+it("a question is there when its asker is answered", async () => {
+  const stream = memoryStream({ now: Date.now, fateOf: holdingQuestions });
+  const { server, id } = await driven({ bus: memoryBus({ stream, now: Date.now }) });
+  const answers: number[] = [];
+  const asked = server
+    .request("POST", `/objectives/${id}/ask`, { question: "Which?" })
+    .then(({ status }) => answers.push(status));
+  await expect.poll(() => stream.held).toBe(1);
+  expect((await server.request("GET", "/questions")).body.questions).toEqual([]);
+  expect(answers).toEqual([]);
+  stream.release();
+  await asked;
+  expect((await server.request("GET", "/questions")).body.questions).toHaveLength(1);
 });
 
 it("a question takes one answer that says something", async () => {
