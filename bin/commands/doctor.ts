@@ -264,7 +264,11 @@ async function socketFinding(home: string): Promise<Finding> {
   const name = "tmux.sock";
   const socket = join(home, name);
   try {
-    const { answering, lost } = await tmuxServers(socket, tmuxClient({ socket, cwd: home }));
+    const { answering, lost } = await tmuxServers(
+      socket,
+      // Before the first `ao up` there is no home that a client could be started in.
+      tmuxClient({ socket, cwd: existing(home) }),
+    );
     const [first] = lost;
     if (first === undefined) {
       const found = answering === undefined ? "no server" : `leads to process ${answering}`;
@@ -306,7 +310,9 @@ async function panesFinding(home: string): Promise<Finding> {
 
 /** Whether the machine keeps reviewers from writing; they work where it cannot, too. */
 async function reviewersFinding(home: string): Promise<Finding> {
-  const obstacle = await fenceObstacle(LAUNCHER, home).catch((error: unknown) => String(error));
+  const obstacle = await fenceObstacle(LAUNCHER, existing(home)).catch((error: unknown) =>
+    String(error),
+  );
   const found =
     obstacle === null
       ? "cannot write to worktrees and repositories"

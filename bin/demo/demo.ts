@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Play } from "./acts/act.ts";
 import { conflict } from "./acts/conflict.ts";
@@ -9,8 +10,8 @@ import { objective } from "./acts/objective.ts";
 import { review } from "./acts/review.ts";
 import { factsOf, type Fact } from "./facts.ts";
 import { house as newHouse, type House } from "./house.ts";
-import { buildStage, scripted, type Stage } from "./stage.ts";
-import { follow, table } from "./story.ts";
+import { buildStage, scripted } from "./stage.ts";
+import { follow, table, type Telling } from "./story.ts";
 import { timeline } from "./timeline.ts";
 import * as views from "./views.ts";
 
@@ -35,6 +36,8 @@ function agent(role: Parameters<typeof scripted>[0]): object {
 }
 
 const ENDING_MS = 15_000;
+/** The command as it can be typed anywhere, whatever is on PATH. */
+const AO = fileURLToPath(new URL("../ao", import.meta.url));
 
 /** Runs the demo; what must have happened, and whether it has. */
 export async function runDemo(options: DemoOptions): Promise<readonly Fact[]> {
@@ -44,18 +47,22 @@ export async function runDemo(options: DemoOptions): Promise<readonly Fact[]> {
   // One act that fails ends the others.
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
-  const house = newHouse({ root, home: stage.home, entry, signal });
-  const demo = new Demo(stage, house, { ...options, signal });
-  let isWhole = false;
+  const now = Date.now();
+  const telling: Telling = { lastId: 0, movedAt: now, startedAt: now, kills: [], deeds: [] };
+  const movedAt = (): number => telling.movedAt;
+  const house = newHouse({ root, home: stage.home, entry, signal, movedAt });
+  const demo = new Demo({ stage, house, telling }, { ...options, signal });
   try {
     out(`A real repository with a bare origin: ${stage.repository}`);
     await demo.play((reason) => broken.abort(reason));
     const facts = await demo.check();
-    isWhole = true;
     if (keep) await demo.tellKept();
     return facts;
+  } catch (error) {
+    if (!options.signal.aborted) demo.tellBroken();
+    throw error;
   } finally {
-    const isKept = keep && isWhole;
+    const isKept = keep && !options.signal.aborted;
     await demo.leave(isKept);
     if (!isKept) rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
@@ -67,13 +74,11 @@ class Demo {
   readonly #play: Play;
   readonly #stopFollowing = new AbortController();
 
-  constructor(stage: Stage, house: House, options: DemoOptions) {
+  constructor(parts: Pick<Play, "stage" | "house" | "telling">, options: DemoOptions) {
     this.#options = options;
-    this.#house = house;
+    this.#house = parts.house;
     this.#play = {
-      stage,
-      house,
-      telling: { lastId: 0, startedAt: Date.now(), kills: [], deeds: [] },
+      ...parts,
       person: this.#person,
       seen: { wasReviewing: false, lateWord: undefined, shown: "", draft: "", ended: [] },
     };
@@ -149,20 +154,38 @@ class Demo {
   /** Says where to look, and how to end it. */
   async tellKept(): Promise<void> {
     const { out } = this.#options;
-    const { home, root } = this.#play.stage;
+    const { home } = this.#play.stage;
     const { code } = z.object({ code: z.string() }).parse(await this.#house.post("/web/codes"));
     const url = this.#house.where()?.url ?? "";
+    const ao = `AO_HOME=${home} ${AO}`;
     out(
       [
         `\nKept, and running. The board, signed in, once and within a minute: ${url}/#code=${code}`,
-        `  another link:          AO_HOME=${home} ao ui`,
+        `  another link:          ${ao} ui`,
         `  the reviews:           ${url}/actors/review/${views.GREETER}`,
         `  the reviewer's pane:   ${url}/actors/terminal/review-${views.GREETER}`,
         `  the objective:         ${url}/actors/objective/${views.OBJECTIVE}`,
-        `Look around with: AO_HOME=${home} ao ls --all`,
-        `End it with:      export AO_HOME=${home}; ao kill ${views.LISTER}; ao down; tmux -S $AO_HOME/tmux.sock kill-server; rm -r ${root}`,
+        ...this.#farewell(),
       ].join("\n"),
     );
+  }
+
+  /** What the daemon said last; with `keep` also where all of it lies. */
+  tellBroken(): void {
+    const { out, keep } = this.#options;
+    const log = this.#house.log();
+    if (log !== "") out(`\nThe daemon's last words:\n${log}`);
+    if (keep) out(["\nKept as it is.", ...this.#farewell()].join("\n"));
+  }
+
+  /** How to look at what was kept, and how to end it: commands that leave the shell as it was. */
+  #farewell(): string[] {
+    const { home, root } = this.#play.stage;
+    const end = `${AO} kill ${views.LISTER}; ${AO} down; tmux -S $AO_HOME/tmux.sock kill-server 2>/dev/null; rm -r ${root}`;
+    return [
+      `Look around with: AO_HOME=${home} ${AO} ls --all`,
+      `End it with:      (export AO_HOME=${home}; ${end})`,
+    ];
   }
 
   /** Leaves nothing behind, unless it shall be kept. */

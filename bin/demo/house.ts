@@ -1,18 +1,18 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { openSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { startNatsServer } from "../../bus/nats-server.ts";
 import { readRunFile, type RunFile } from "../run-file.ts";
+import { givenUp } from "./patience.ts";
 
 // Demo house
 //
 // The daemon of the demo as a process, and its doors. Whoever asks for something while it was killed asks again under the
 // same key, so nothing is done twice by it.
 
-const PATIENCE_MS = 50_000;
 const REQUEST_MS = 15_000;
 
 export interface House {
@@ -25,8 +25,10 @@ export interface House {
   post(path: string, body?: object): Promise<unknown>;
   /** Runs the command `ao` as a person would; never fails by its exit code. */
   ao(...args: string[]): Promise<{ exitCode: number; words: string }>;
-  /** Waits until something holds. Fails after a while, with the last words of the daemon. */
+  /** Waits until something holds. Fails when nothing goes on any more. */
   until(what: string, holds: () => Promise<boolean>): Promise<void>;
+  /** The last words of the daemon; empty when it said nothing. */
+  log(): string;
   /** Ends what outlives a daemon that was killed: panes and the nats-server. */
   sweep(): Promise<void>;
   /** Lets the daemon outlive this process. */
@@ -41,6 +43,8 @@ export function house(options: {
   readonly home: string;
   readonly entry: readonly string[];
   readonly signal: AbortSignal;
+  /** When anything of the job went on last, milliseconds since 1970. */
+  readonly movedAt: () => number;
 }): House {
   return new OwnHouse(options);
 }
@@ -71,7 +75,7 @@ class OwnHouse implements House {
     });
     this.#daemon = daemon;
     await this.until("the daemon", async () => {
-      if (daemon.exitCode !== null) throw new Error(`the daemon ended: ${this.#log()}`);
+      if (daemon.exitCode !== null) throw new Error("the daemon ended");
       const run = readRunFile(home);
       if (run?.pid !== daemon.pid) return Promise.resolve(false);
       this.#run = run;
@@ -110,13 +114,14 @@ class OwnHouse implements House {
   }
 
   async until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + PATIENCE_MS;
-    while (!(await holds())) {
-      this.#signal.throwIfAborted();
-      if (Date.now() > deadline)
-        throw new Error(`waited ${PATIENCE_MS / 1_000} s for ${what}\n${this.#log()}`);
-      await delay(150);
-    }
+    const startedAt = Date.now();
+    while (!(await holds())) await this.#rest(startedAt, `wait for ${what}`);
+  }
+
+  log(): string {
+    const file = join(this.#options.root, "daemon.log");
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    return text.trimEnd().split("\n").slice(-15).join("\n");
   }
 
   async sweep(): Promise<void> {
@@ -140,14 +145,21 @@ class OwnHouse implements House {
 
   async #ask(method: string, path: string, body?: object): Promise<unknown> {
     const key = randomUUID();
-    const deadline = Date.now() + PATIENCE_MS;
+    const startedAt = Date.now();
     for (;;) {
       this.#signal.throwIfAborted();
       const answer = await this.#tried(method, path, { body, key });
       if (answer !== undefined) return answer.value;
-      if (Date.now() > deadline) throw new Error(`${method} ${path}: no daemon answers`);
-      await delay(150);
+      await this.#rest(startedAt, `${method} ${path}: no daemon answers`);
     }
+  }
+
+  /** Between two looks. Fails when it is no use to look again. */
+  async #rest(startedAt: number, tried: string): Promise<void> {
+    this.#signal.throwIfAborted();
+    const why = givenUp({ startedAt, movedAt: this.#options.movedAt(), now: Date.now() });
+    if (why !== undefined) throw new Error(`${tried}: ${why}`);
+    await delay(150);
   }
 
   /** The answer; undefined when there was nobody to give one. */
@@ -178,12 +190,5 @@ class OwnHouse implements House {
   #argv(args: readonly string[]): [string, string[]] {
     const [program = process.execPath, ...first] = this.#options.entry;
     return [program, [...first, ...args]];
-  }
-
-  #log(): string {
-    return readFileSync(join(this.#options.root, "daemon.log"), "utf8")
-      .split("\n")
-      .slice(-15)
-      .join("\n");
   }
 }

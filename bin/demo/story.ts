@@ -9,6 +9,8 @@ import type { RunFile } from "../run-file.ts";
 /** How far the story was told; outlives the daemon. */
 export interface Telling {
   lastId: number;
+  /** When a line was told last, milliseconds since 1970. */
+  movedAt: number;
   readonly startedAt: number;
   /** When the daemon was killed, milliseconds since 1970. */
   readonly kills: number[];
@@ -45,7 +47,9 @@ export async function follow(story: {
       for await (const step of stepsIn(response)) {
         telling.lastId = step.globalSeq;
         const line = lineOf(step, telling.startedAt);
-        if (line !== undefined) out(line);
+        if (line === undefined) continue;
+        telling.movedAt = Date.now();
+        out(line);
       }
     } catch {
       // The daemon is gone for a moment; the stream is resumed from the last id.

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -23,15 +23,15 @@ const Said = z.object({
   ),
 });
 
+type Findings = z.infer<typeof Said>["findings"];
+
 interface Machine {
   readonly home: string;
   /** Puts a program of this name before all others. */
   readonly program: (name: string, script: string) => void;
   /** What the doctor says: of one thing, or that all is well. */
-  readonly finding: (
-    name: string,
-    path?: string,
-  ) => Promise<z.infer<typeof Said>["findings"][number]>;
+  readonly finding: (name: string, path?: string) => Promise<Findings[number]>;
+  readonly findings: (path?: string) => Promise<Findings>;
   readonly code: () => Promise<number | undefined>;
 }
 
@@ -50,6 +50,8 @@ function machine(): Machine {
       env: { AO_HOME: home, PATH: path, AO_NATS_URL: "" },
       reject: false,
     });
+  const findings = async (path?: string): Promise<Findings> =>
+    Said.parse(JSON.parse((await run(path)).stdout)).findings;
   return {
     home,
     program(name, script) {
@@ -57,11 +59,13 @@ function machine(): Machine {
       chmodSync(join(programs, name), 0o755);
     },
     async finding(name, path) {
-      const { stdout } = await run(path);
-      const found = Said.parse(JSON.parse(stdout)).findings.find((each) => each.name === name);
-      if (found === undefined) throw new Error(`nothing was said of ${name}: ${stdout}`);
+      const said = await findings(path);
+      const found = said.find((each) => each.name === name);
+      if (found === undefined)
+        throw new Error(`nothing was said of ${name}: ${JSON.stringify(said)}`);
       return found;
     },
+    findings,
     code: async () => (await run()).exitCode,
   };
 }
@@ -88,6 +92,16 @@ describe("the doctor", () => {
       expect(await here.code()).toBe(1);
     },
   );
+
+  it("finds nothing wrong with a home that is still to be made, but that no daemon runs", async () => {
+    const here = machine();
+    const there = await here.findings();
+    rmSync(here.home, { recursive: true });
+    const before = await here.findings();
+    expect(before.filter(({ isFine }) => !isFine).map(({ name }) => name)).toEqual(["daemon"]);
+    const reviewers = (said: typeof there) => said.find(({ name }) => name === "reviewers");
+    expect(reviewers(before)).toEqual(reviewers(there));
+  });
 
   it("says from which version on a program will do", async () => {
     const here = machine();
