@@ -269,7 +269,7 @@ export class ActorSystem implements System {
       ...books,
       lag: this.#host.lag(),
       outbox: this.#release.size,
-      timers: this.store.stats().rows["timers"] ?? 0,
+      timers: this.store.timerCount(),
       globalSeq,
       isBalanced: received === applied + duplicate + stale + dead,
     };

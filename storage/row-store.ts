@@ -59,6 +59,7 @@ export function rowStore(engine: Engine, options: { place: string; newCluster: s
     putNote: async (key, value) => queue.write([put("notes", [key], value)]),
     prune: async (retention) => pruneSlice({ engine, queue, index }, retention),
     backup: async (folder) => engine.backup(folder, unmark),
+    timerCount: () => engine.count("timers"),
     stats: () => ({
       rows: {
         ...Object.fromEntries(TABLES.map((table) => [table, engine.count(table)])),

@@ -237,6 +237,8 @@ export interface Store {
   timersDue(at: number, limit: number): TimerRow[];
   /** When the earliest timer is due. */
   nextTimerAt(): number | undefined;
+  /** How many timers are armed. */
+  timerCount(): number;
   timersOf(address: Address): TimerRow[];
   outboxRow(id: OrderId): OutboxRow | undefined;
   /** Open orders, in order of id; of one actor when `from` is given. */

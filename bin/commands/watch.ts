@@ -55,7 +55,7 @@ async function follow(
     seen.last === undefined ? {} : { "last-event-id": seen.last };
   for await (const { id, data } of events(await client(process.env).stream(path, headers))) {
     if (id === undefined) {
-      output.note(`entries were pruned: ${data}`);
+      output.note(`steps were missed: ${data}`);
       continue;
     }
     seen.last = id;

@@ -96,7 +96,7 @@ function systemPart(workshop: Workshop, core: Core): Part {
   return {
     id: "system",
     async start() {
-      const { settings, clock, outside, log, onBoundary } = workshop;
+      const { settings, clock, outside, log, seams } = workshop;
       const store = up(core.store);
       const system = new ActorSystem({
         store,
@@ -112,7 +112,7 @@ function systemPart(workshop: Workshop, core: Core): Part {
           if (trouble instanceof Failure && trouble.code.startsWith("STORE_")) core.refusal = told;
           log(`trouble: ${told}`);
         },
-        ...(onBoundary !== undefined && { onBoundary }),
+        onBoundary: seams.onBoundary,
       });
       core.system = system;
       core.refusal = undefined;

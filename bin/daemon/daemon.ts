@@ -20,7 +20,7 @@ import { fileNotes } from "./notes.ts";
 import { outsideOf } from "./outside.ts";
 import { makeHome, readSettings, secretsOf } from "../home.ts";
 import { readRunFile, removeRunFile } from "../run-file.ts";
-import type { DaemonOptions, Workshop } from "./workshop.ts";
+import { NO_SEAMS, type DaemonOptions, type Workshop } from "./workshop.ts";
 
 // Daemon
 //
@@ -72,6 +72,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       now: () => clock.now(),
     });
     const generation = (): string => outside.known.generation;
+    const seams = { ...NO_SEAMS, ...options.seams };
     const workshop: Workshop = {
       ...options,
       settings,
@@ -83,8 +84,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       address: undefined,
       trees: () => [],
       bases: () => [],
-      outside: options.wrapOutside?.(outside) ?? outside,
+      outside: seams.outside(outside),
       guard,
+      seams,
     };
     const nats = superviseNats(workshop);
     if (nats !== undefined) await untilReady(nats);
@@ -287,7 +289,7 @@ function corePart(workshop: Workshop): Part {
       const core = supervised(workshop, {
         name: "core",
         strategy: "rest_for_one",
-        parts: coreParts(workshop).map((part) => workshop.wrapPart?.(part) ?? part),
+        parts: coreParts(workshop).map((part) => workshop.seams.part(part)),
       });
       const { parts } = core;
       workshop.trees = () => [parts.tree()];

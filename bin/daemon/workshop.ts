@@ -18,13 +18,25 @@ export interface DaemonOptions {
   readonly env: NodeJS.ProcessEnv;
   /** One line for people. */
   readonly log: (line: string) => void;
-  /** Called at each boundary of the message path; for the tests that kill there. */
-  readonly onBoundary?: (boundary: Boundary) => void;
-  /** Puts something between the daemon and the outside world; for the tests that kill in the middle of an effect. */
-  readonly wrapOutside?: (outside: Outside) => Outside;
-  /** Puts something between a part of the core and its supervisor; for the tests that let it fail. */
-  readonly wrapPart?: (part: Part) => Part;
+  readonly seams?: Partial<Seams>;
 }
+
+/** Where a test steps in between the daemon and what it is made of, to kill it there or to let it fail. */
+export interface Seams {
+  /** Called at each boundary of the message path. */
+  readonly onBoundary: (boundary: Boundary) => void;
+  /** What the daemon is given for the outside world. */
+  readonly outside: (real: Outside) => Outside;
+  /** What a supervisor is given for a part of the core. */
+  readonly part: (real: Part) => Part;
+}
+
+/** Those of a daemon in which nobody steps in. */
+export const NO_SEAMS: Seams = {
+  onBoundary: () => {},
+  outside: (real) => real,
+  part: (real) => real,
+};
 
 /** What the parts of the core share: what was given, and what each leaves for those after it. */
 export interface Workshop extends DaemonOptions {
@@ -35,6 +47,7 @@ export interface Workshop extends DaemonOptions {
   readonly reviewerTokens: ReviewerTokens;
   readonly outside: Outside;
   readonly guard: HomeGuard;
+  readonly seams: Seams;
   /** Where NATS is: given, or our own server. */
   readonly nats: {
     readonly endpoint: NatsEndpoint | undefined;

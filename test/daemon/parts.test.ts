@@ -56,7 +56,7 @@ beforeAll(async () => {
     version: "0.0.0",
     env: { PATH: process.env["PATH"] },
     log: () => {},
-    wrapPart: mortal,
+    seams: { part: mortal },
   });
 }, 60_000);
 

@@ -117,6 +117,7 @@ function answersOf(store: Store): unknown {
     seen: log.map(({ message }) => store.seen(message.id)),
     due: store.timersDue(150, 5),
     next: store.nextTimerAt(),
+    armed: store.timerCount(),
     timers: ADDRESSES.map((one) => store.timersOf(one)),
     outbox: store.outbox({ limit: 5 }),
     outboxes: ADDRESSES.map((one) => store.outbox({ from: one, after: "session/a#5.5", limit: 5 })),

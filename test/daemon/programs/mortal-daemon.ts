@@ -60,7 +60,7 @@ function mortal<Name extends keyof Adapters>(name: Name, perform: Adapters[Name]
   return wrapped as Adapters[Name];
 }
 
-function wrapOutside({ adapters, ...others }: Outside): Outside {
+function mortalOutside({ adapters, ...others }: Outside): Outside {
   const { launchTerminal, destroyTerminal, typeText } = adapters;
   const { prepareWorkspace, reclaimWorkspace } = adapters;
   return {
@@ -86,8 +86,7 @@ const daemon = await startDaemon({
   version: "0.0.0",
   env: process.env,
   log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
-  onBoundary,
-  wrapOutside,
+  seams: { onBoundary, outside: mortalOutside },
 });
 await Promise.race([told, daemon.escalated]);
 await daemon.stop();
