@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { addressOf } from "../machines/ids.ts";
 import type { RootContext } from "../machines/supervision/root.ts";
+import { askActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { stateOf } from "./session/view.ts";
 
@@ -38,11 +39,31 @@ const Hosts = z.object({
 });
 export type HostsView = z.infer<typeof Hosts>;
 
+const ROOT = addressOf("supervisor", "root");
 /** The host of the daemon itself. */
 const OWN = "local";
 
-/** `GET /hosts`. */
+/** `GET /hosts`, `DELETE /hosts/limits/:harness`. */
 export function hostRoutes(app: App, edge: Edge): void {
+  app.delete(
+    "/hosts/limits/:harness",
+    {
+      schema: {
+        tags: ["health"],
+        summary: "Lift the limit of a harness: its workers may start again",
+        params: z.object({ harness: z.string().min(1).max(64) }),
+        response: { 200: Hosts },
+      },
+    },
+    async (request) => {
+      const { harness } = request.params;
+      // Who never had anything to look after knows of no limit.
+      if (edge.system.snapshot(ROOT) !== undefined) {
+        await askActor(edge, request, { to: ROOT, type: "quota.over", data: { harness } });
+      }
+      return hostsOf(edge);
+    },
+  );
   app.get(
     "/hosts",
     {
@@ -58,7 +79,7 @@ export function hostRoutes(app: App, edge: Edge): void {
 
 function hostsOf({ system, now }: Edge): HostsView {
   const { workers, slotsPerHost, loadPerCore, minFreeBytes, sampleMs } = system.settings.scheduling;
-  const row = system.snapshot(addressOf("supervisor", "root"));
+  const row = system.snapshot(ROOT);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind's own context
   const context = row === undefined ? undefined : (stateOf(row).context as RootContext);
   const { held, queue, samples, quotas } = context ?? NOTHING;

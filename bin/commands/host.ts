@@ -1,11 +1,17 @@
 import type { HostsView } from "../../http/hosts.ts";
-import { ask } from "../cli/api.ts";
+import { ask, part } from "../cli/api.ts";
 import { age, print, table, type Output } from "../cli/output.ts";
 
 /** Where workers run, and what the next one waits for. */
 export async function showHosts(output: Output): Promise<void> {
   const view = await ask<HostsView>("GET", "/hosts");
   print(output, view, (facts) => pageOf(output, facts, Date.now()));
+}
+
+/** Lifts the limit of a harness. */
+export async function liftLimit(output: Output, harness: string): Promise<void> {
+  const view = await ask<HostsView>("DELETE", `/hosts/limits/${part(harness)}`);
+  print(output, view, () => `workers of ${harness} may start`);
 }
 
 function pageOf(output: Output, view: HostsView, now: number): string {
@@ -46,7 +52,10 @@ function pageOf(output: Output, view: HostsView, now: number): string {
     parts.push(table(output, ["waiting", "objective", "since", "why"], rows));
   }
   for (const { harness, until } of limits) {
-    parts.push(`${harness} has reached its limit; it is over at ${new Date(until).toISOString()}`);
+    const end = new Date(until).toISOString();
+    parts.push(
+      `${harness} has reached its limit until ${end}; lift it with: ao host lift ${harness}`,
+    );
   }
   return parts.join("\n\n");
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { declare } from "../cli/declaration.ts";
+import { declare, group } from "../cli/declaration.ts";
 
 /** The daemon's own life, and looking after it. */
 export function daemonCommands(root: Command): void {
@@ -42,11 +42,20 @@ function careCommands(root: Command): void {
     examples: ["ao doctor", "ao doctor --json"],
     run: async ({ output }) => (await import("../commands/doctor.ts")).doctor(output),
   });
-  declare(root, {
-    usage: "host",
+  const host = group(root, "host", "Where workers run, and what the others wait for");
+  declare(host, {
+    usage: "show",
     summary: "Show where workers run, what is free there, and what the others wait for",
+    isDefault: true,
     examples: ["ao host", "ao host --json"],
     run: async ({ output }) => (await import("../commands/host.ts")).showHosts(output),
+  });
+  declare(host, {
+    usage: "lift <harness>",
+    summary: "Lift the limit of a harness before its time",
+    examples: ["ao host lift claude-code"],
+    run: async ({ args: [harness = ""], output }) =>
+      (await import("../commands/host.ts")).liftLimit(output, harness),
   });
   declare<{ keep?: boolean }>(root, {
     usage: "demo",

@@ -2,16 +2,22 @@ import { addressOf } from "../ids.ts";
 import type { Facts, ObjectiveContext } from "./record.ts";
 import type { MailOrder } from "../order.ts";
 
-/** The word to the owner of slots that a harness has reached a limit; none when that was told of this member before. */
+/**
+ * The word to the owner of slots that a harness has reached a limit, or that its agent goes on before that is over; none
+ * when this member said the same before.
+ */
 export function limitNews(
   { manager, workers }: ObjectiveContext,
   id: string,
   { harness, limitedUntil }: Facts,
 ): readonly MailOrder[] {
   const member = manager.sessionId === id ? manager : workers.find((worker) => worker.id === id);
-  if (limitedUntil === null || (member?.facts?.limitedUntil ?? null) === limitedUntil) return [];
-  const data = { harness, until: limitedUntil };
-  return [{ type: "mail", to: addressOf("supervisor", "root"), name: "quota.reached", data }];
+  const before = member?.facts?.limitedUntil ?? null;
+  if (before === limitedUntil) return [];
+  const to = addressOf("supervisor", "root");
+  return limitedUntil === null
+    ? [{ type: "mail", to, name: "quota.over", data: { harness, until: before } }]
+    : [{ type: "mail", to, name: "quota.reached", data: { harness, until: limitedUntil } }];
 }
 
 /** The harness of a worker that names none, as far as one like it has said; empty when none has. */

@@ -40,6 +40,8 @@ const accepts = {
   }),
   "slot.released": z.object({ worker: Token }),
   "quota.reached": z.object({ harness: z.string().min(1).max(64), until: z.number() }),
+  /** It is over before its time: the one until then, or any when a person says so. */
+  "quota.over": z.object({ harness: z.string().min(1).max(64), until: z.number().optional() }),
   "auditActors.done": effectDone("auditActors"),
   "auditActors.failed": EffectFailure,
   "inspectHost.done": effectDone("inspectHost"),
@@ -150,6 +152,8 @@ function noted(context: RootContext, event: SlotEvent): RootContext {
       return withoutDead(context, event.data);
     case "quota.reached":
       return limited(context, event.data);
+    case "quota.over":
+      return unlimited(context, event.data);
     case "timer.look":
       return { ...context, lookAt: null };
     case "inspectHost.done": {
@@ -223,6 +227,15 @@ function withoutDead(
 function limited(context: RootContext, quota: Quota): RootContext {
   const others = context.quotas.filter(({ harness }) => harness !== quota.harness);
   return { ...context, quotas: [...others, quota].slice(-MOST_QUOTAS) };
+}
+
+function unlimited(
+  context: RootContext,
+  { harness, until }: { harness: string; until?: number | undefined },
+): RootContext {
+  const isOver = (quota: Quota): boolean =>
+    quota.harness === harness && (until === undefined || quota.until === until);
+  return { ...context, quotas: context.quotas.filter((quota) => !isOver(quota)) };
 }
 
 /** Gives out what is free now, and looks again later when somebody waits for a measurement or a limit (K4). */
@@ -391,6 +404,7 @@ const machine = setup({
     "root.repaired": { actions: "countRepair" },
     "slot.released": { actions: "giveSlots" },
     "quota.reached": { actions: "giveSlots" },
+    "quota.over": { actions: "giveSlots" },
     "mail.undeliverable": { actions: "giveSlots" },
     "timer.look": { actions: "giveSlots" },
     "inspectHost.done": { actions: "noteHost" },

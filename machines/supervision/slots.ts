@@ -8,6 +8,8 @@
 
 // Made once: to make one takes longer than all else here.
 const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
+const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+const DAY_MS = 86_400_000;
 
 export type Slot = {
   readonly worker: string;
@@ -77,7 +79,8 @@ function obstacle(
 ): string | undefined {
   const quota = quotas.find((each) => each.harness === harness && each.until > at);
   if (quota !== undefined) {
-    return `waiting for the limit of ${harness} to be reset at ${TIME.format(quota.until)} UTC`;
+    const day = quota.until - at < DAY_MS ? "" : `${DAY.format(quota.until)}, `;
+    return `waiting for the limit of ${harness} to be reset at ${day}${TIME.format(quota.until)} UTC`;
   }
   if (held.length >= gates.workers) {
     return `waiting for one of ${gates.workers} workers to end`;

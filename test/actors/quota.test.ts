@@ -145,6 +145,17 @@ describe("a worker whose harness has reached a limit", () => {
     await w.pass(HOUR + MINUTE);
     expect(w.worked(id, other).state).toBe("running");
   });
+
+  it("holds nobody back any more once it goes on before its time", async () => {
+    const { w, id } = await driven();
+    const worker = await w.worker(id);
+    await limited(w, worker, 200 * HOUR);
+    const other = await w.worker(id);
+    expect(w.worked(id, other).reason).toMatch(/ to be reset at \d+ \w+ \d{4}, [\d:]+ UTC$/);
+    await w.says(worker, "active");
+    await w.pass(1_000);
+    expect([w.root.quotas, w.worked(id, other).state]).toEqual([[], "running"]);
+  });
 });
 
 it("a person's words reach an agent at its limit (P-1)", async () => {

@@ -6,6 +6,18 @@ import { served, withProject, type Answer } from "../support/http.ts";
 const GOAL = { projectId: "demo", prompt: "Build it." };
 const TASK = { title: "A task", prompt: "Do it." };
 
+it("DELETE /hosts/limits/:harness lets the workers of a harness start before its time", async () => {
+  const server = await served();
+  const lift = async (): Promise<Answer> => server.request("DELETE", "/hosts/limits/command");
+  expect(await lift()).toMatchObject({ status: 200, body: { limits: [] } });
+  await server.system.ask({ to: "supervisor/root", type: "root.wake", data: {} });
+  const until = Date.now() + 3_600_000;
+  const reached = { harness: "command", until };
+  await server.system.ask({ to: "supervisor/root", type: "quota.reached", data: reached });
+  expect((await server.request("GET", "/hosts")).body.limits).toEqual([reached]);
+  expect(await lift()).toMatchObject({ status: 200, body: { limits: [] } });
+});
+
 it("GET /hosts tells who runs, who waits and for what, and by which bounds", async () => {
   const settings = Settings.parse({ scheduling: { slotsPerHost: 1, workers: 7 } });
   const server = await served({ settings });

@@ -24,7 +24,7 @@ it.each(all)("the chart of $name is the recorded one of its version (R9)", (kind
   expect(
     hash,
     `The chart of ${kind.name} changed (it is ${hash} now), and stored actors would be refused at the next start.
-Raise \`version\` in machines/${kind.name}.ts to ${kind.version + 1}, add \`migrations: { ${kind.version}: (state) => … }\` that brings a
+Raise \`version\` in the kind of ${kind.name} to ${kind.version + 1}, add \`migrations: { ${kind.version}: (state) => … }\` that brings a
 stored state to the new shape, and add "${kind.version + 1}": "${hash}" to test/machines/definitions.json.
 Only a version that no release has written may be recorded anew.`,
   ).toBe(known);
