@@ -5,6 +5,7 @@ import { isFull, sending, toManager } from "./inbox.ts";
 import { managerSupervisor, supervised, worked } from "./manager.ts";
 import type { By, ObjectiveEventNamed } from "./protocol.ts";
 import { isOpenPull, pullsOf } from "./pulls.ts";
+import { pokesJudged } from "./poke.ts";
 import { asked, closed } from "./questions.ts";
 import {
   isEnded,
@@ -286,8 +287,10 @@ function ended(
   { state, summary, at }: { state: "done" | "canceled" | "failed"; summary: string; at: number },
 ): ObjectiveStep {
   // A manager that read its last news and finished at once is quicker than the receipt of that.
-  const sendings = context.sendings.filter(({ what }) => what === "items");
-  const over: ObjectiveContext = { ...context, end: { state, at, summary }, sendings };
+  const sendings = context.sendings.filter(({ what }) => what === "items" || what === "poke");
+  // An end that its manager or a person came to is what a poke was for.
+  const known = state === "canceled" ? context : progressed(context, at);
+  const over: ObjectiveContext = { ...pokesJudged(known), end: { state, at, summary }, sendings };
   const open = over.workers.filter((worker) => !isEnded(worker));
   const reason = `the objective is ${state}`;
   const workers = open.reduce<ObjectiveStep>(

@@ -1,6 +1,6 @@
 import type { MemberSeen } from "../session/member.ts";
 import { arrived, settledSending, toManager, wentAstray } from "./inbox.ts";
-import { pokeArrived } from "./poke.ts";
+import { pokeArrived, pokesJudged } from "./poke.ts";
 import { answerSettled } from "./questions.ts";
 import { quiet, type ObjectiveContext, type ObjectiveStep } from "./record.ts";
 
@@ -40,7 +40,7 @@ export function sendingOver(
       }
       return quiet(withWork(arrived(known, over.ref)));
     case "poke":
-      return quiet(pokeArrived(known, isThere));
+      return quiet(pokeSettled(known, isThere));
     case "answer":
       return answerSettled(known, { id: over.question ?? "", isThere, at });
     case "word":
@@ -49,6 +49,12 @@ export function sendingOver(
   if (isThere) return quiet(known);
   const text = `Your message did not reach ${over.to}: it could not be typed into its terminal.`;
   return toManager(known, { from: "worker", text, at });
+}
+
+/** After the end nobody rests any more: what followed is known by then. */
+function pokeSettled(context: ObjectiveContext, isThere: boolean): ObjectiveContext {
+  const seen = pokeArrived(context, isThere);
+  return context.end === null ? seen : pokesJudged(seen);
 }
 
 /** It was told something new: an end after that is no waste. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MINUTE, Objectives, pull } from "../support/objectives.ts";
+import { IDLE_MS, MINUTE, Objectives, pull } from "../support/objectives.ts";
 
 const HOUR = 60 * MINUTE;
 
@@ -65,6 +65,27 @@ describe("done", () => {
       supervisor: { phase: "stopped", children: [{ state: "absent" }] },
       manager: { stopping: null },
     });
+  });
+
+  it.each([
+    { title: "done", type: "objective.done", data: { summary: "s" }, outcome: "progress" },
+    { title: "canceled", type: "objective.cancel", data: {}, outcome: "none" },
+  ])("says what followed the poke before it was $title", async ({ type, data, outcome }) => {
+    const { w, id } = await driven();
+    await w.pass(IDLE_MS);
+    await w.must(`objective/${id}`, type, data);
+    expect(w.context(id).pokes).toMatchObject([{ state: "delivered", outcome }]);
+  });
+
+  it("leaves no poke open that was being typed", async () => {
+    const { w, id } = await driven();
+    const release = w.outside.hold("typeText", "after");
+    await w.pass(IDLE_MS);
+    expect(w.context(id).pokes).toMatchObject([{ state: "sending", outcome: "open" }]);
+    await w.does(id, "done", { summary: "s" });
+    release();
+    await w.pass(MINUTE);
+    expect(w.context(id).pokes).toMatchObject([{ state: "failed", outcome: "none" }]);
   });
 
   it("lets its supervisor stop while it waits to replace a manager", async () => {
