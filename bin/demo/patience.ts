@@ -18,7 +18,6 @@ export function givenUp(times: {
   readonly now: number;
 }): string | undefined {
   const { startedAt, movedAt, now } = times;
-  const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
-  if (now - Math.max(startedAt, movedAt) > STALL_MS) return `no step for ${seconds(STALL_MS)}`;
-  return now - startedAt > MOST_MS ? `not within ${seconds(MOST_MS)}` : undefined;
+  if (now - Math.max(startedAt, movedAt) > STALL_MS) return `no step for ${STALL_MS / 1_000} s`;
+  return now - startedAt > MOST_MS ? `not within ${MOST_MS / 1_000} s` : undefined;
 }
