@@ -97,8 +97,8 @@ export interface Edge {
   readonly toldOf?: (noticeId: string) => NoticeTold | undefined;
   /** Whether a program can be run by what is launched here. */
   readonly hasProgram?: (program: string) => Promise<boolean>;
-  /** What keeps reviewers from writing here; undefined until that is known. */
-  readonly isolation?: () => string | undefined;
+  /** What keeps the reviewers of a repository from writing here; undefined until that is known. */
+  readonly isolation?: (repo: string) => Promise<string | undefined>;
   /** What reviewers prove themselves with. */
   readonly reviewerTokens?: ReviewerTokens;
   /** Told of what broke and should not have. */

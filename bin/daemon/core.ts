@@ -153,7 +153,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         sessionTokens: workshop.sessionTokens,
         reviewerTokens: workshop.reviewerTokens,
         hasProgram: outside.hasProgram,
-        isolation: () => isolationOf(outside.reviewerFence.known()),
+        isolation: outside.reviewerFence.isolationOf,
         version,
         health: () => healthOf(workshop, core),
         inspectRepository,
@@ -199,11 +199,6 @@ function httpPart(workshop: Workshop, core: Core): Part {
       return { exited: NEVER, stop };
     },
   };
-}
-
-function isolationOf(obstacle: string | null | undefined): string | undefined {
-  if (obstacle === undefined) return undefined;
-  return obstacle === null ? "read-only mounts" : `file permissions only: ${obstacle}`;
 }
 
 async function listen(

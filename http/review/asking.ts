@@ -39,6 +39,7 @@ export function reviewingOf(edge: Edge, id: string): z.infer<typeof Reviewing> {
 
 /** What is read of a session here. */
 export const SessionFacts = z.object({ projectId: z.string(), harness: z.string() });
+const SessionPlace = z.object({ root: z.string() });
 const ProjectFacts = z.object({
   config: z
     .object({ reviewers: z.array(z.unknown()), autoReview: z.boolean().nullish() })
@@ -63,8 +64,9 @@ export function contextIn<Shape extends z.ZodType>(
 }
 
 /** The reviews of a session as they are now. Fails with REVIEW_NOT_FOUND for no session. */
-export function viewOf(edge: Edge, id: string): ReviewsView {
-  const isolation = edge.isolation?.();
+export async function viewOf(edge: Edge, id: string): Promise<ReviewsView> {
+  const { root } = contextIn(rowOf(edge, id), SessionPlace);
+  const isolation = await edge.isolation?.(root);
   const view = reviewsView(rowOf(edge, id), edge.reviews.of(id));
   return isolation === undefined ? view : { ...view, isolation };
 }

@@ -100,7 +100,7 @@ function readRoutes(app: App, edge: Edge): void {
         response: { 200: ReviewsView },
       },
     },
-    ({ params: { id } }, reply) => {
+    async ({ params: { id } }, reply) => {
       unchecked(reply);
       return viewOf(edge, id);
     },
@@ -174,7 +174,7 @@ async function trigger(
     data: { ...wish, reviewing, missing },
   });
   const { created, batchId, skipped } = TriggerReply.parse(reply);
-  return { ...viewOf(edge, id), created, batchId, skipped };
+  return { ...(await viewOf(edge, id)), created, batchId, skipped };
 }
 
 const ReviewFacts = z.object({ preferences: z.object({ harness: z.string().nullable() }) });
@@ -264,8 +264,12 @@ function resultsOf(id: string, body: z.infer<typeof SubmitBody>): Submission[] {
   return results;
 }
 
-function submittedView(edge: Edge, id: string, ids: readonly string[]): z.infer<typeof Submitted> {
-  const { runs, reviewerHandleId } = viewOf(edge, id);
+async function submittedView(
+  edge: Edge,
+  id: string,
+  ids: readonly string[],
+): Promise<z.infer<typeof Submitted>> {
+  const { runs, reviewerHandleId } = await viewOf(edge, id);
   const reviews = ids.flatMap((runId) => runs.find((run) => run.id === runId) ?? []);
   const [review] = reviews;
   if (review === undefined) throw new Error(`review ${id} forgot what was submitted just now`);
@@ -288,10 +292,10 @@ function cancelRoute(app: App, edge: Edge): void {
       const { id } = request.params;
       sessionOf(edge, id);
       const to = addressOf("review", id);
-      if (edge.reviews.of(id) === undefined) return { ...viewOf(edge, id), runIds: [] };
+      if (edge.reviews.of(id) === undefined) return { ...(await viewOf(edge, id)), runIds: [] };
       const { reply } = await askActor(edge, request, { to, type: "review.cancel", data: {} });
       const { runIds } = z.object({ runIds: z.array(z.string()) }).parse(reply);
-      return { ...viewOf(edge, id), runIds };
+      return { ...(await viewOf(edge, id)), runIds };
     },
   );
 }

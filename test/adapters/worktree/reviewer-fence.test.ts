@@ -1,7 +1,12 @@
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
-import { reviewerFence, type ReviewerFence } from "../../../adapters/worktree/reviewer-fence.ts";
+import {
+  fenceObstacle,
+  reviewerFence,
+  type ReviewerFence,
+} from "../../../adapters/worktree/reviewer-fence.ts";
 import { eventually } from "../../support/eventually.ts";
 import { tempFolder } from "../../support/folder.ts";
 import { repositoryWithOrigin, run, type TestRepository } from "../../support/repository.ts";
@@ -106,7 +111,71 @@ describe("a reviewer's process, root or not", () => {
   );
 });
 
+describe("a mount below a closed path", () => {
+  it("is closed as well, and what stays open within is as it was (L6)", async () => {
+    const folder = tempFolder();
+    const [repo, kept] = [join(folder, "repo"), join(folder, "repo/kept")];
+    await mkdir(join(repo, "below"), { recursive: true });
+    await mkdir(join(kept, "below"), { recursive: true });
+    const tries = ["", "below/", "kept/", "kept/below/"]
+      .map((place) => `if (echo evil > ${place}evil) 2> $OUT.trouble; then echo "${place}evil"; fi`)
+      .join("\n");
+    const launch = [repo, "3", "sh", "-c", tries, "2", `-${repo}`, `+${kept}`, `OUT=${folder}/out`];
+    const file = join(folder, "w.1.launch");
+    await writeFile(file, [...launch, `PATH=${process.env["PATH"]}`, ""].join("\0"));
+    const mounts = ["below", "kept/below"].map((name) => `mount -t tmpfs none ${repo}/${name}`);
+    const script = [...mounts, `exec perl ${LAUNCHER} ${file}`].join(" && ");
+    // The mounts are nobody else's, and end with it.
+    const answer = await execa("unshare", ["--map-root-user", "--mount", "sh", "-c", script], {
+      reject: false,
+    });
+    const isClosed = (await fenceObstacle(LAUNCHER, folder)) === null;
+    const through = isClosed ? ["kept/evil", "kept/below/evil"] : [];
+    expect(answer.stdout.split("\n").filter((name) => name.endsWith("evil"))).toEqual(through);
+  });
+});
+
 describe("what is closed to a reviewer", () => {
+  it.each([
+    {
+      title: "has a host that git ignores",
+      config: (path) => [["remote.o.url", `file://nas${path}`]],
+    },
+    {
+      title: "is written with percent signs",
+      config: (path) => [["remote.o.url", `file://${path.replace("origin", "%6frigin")}`]],
+    },
+    {
+      title: "is a shorter name for it",
+      config: (path) => [
+        ["remote.o.url", "gh:git"],
+        [`url.${path.replace(/git$/, "")}.insteadOf`, "gh:"],
+      ],
+    },
+    {
+      title: "is another one to push to",
+      config: (path) => [
+        ["remote.o.url", "https://example.invalid/x"],
+        ["remote.o.pushurl", path],
+      ],
+    },
+  ] satisfies { title: string; config: (path: string) => string[][] }[])(
+    "is the folder that git pushes to when the url $title (RF1)",
+    async ({ config }) => {
+      const { home, path, origin } = await repositoryWithOrigin();
+      await run(path, "remote", "remove", "origin");
+      for (const [name = "", value = ""] of config(origin)) {
+        // oxlint-disable-next-line no-await-in-loop -- git locks its file
+        await run(path, "config", name, value);
+      }
+      await run(path, "push", "--quiet", "o", "HEAD:refs/heads/pushed");
+      expect(await run(origin, "for-each-ref")).toContain("refs/heads/pushed");
+      const fence = reviewerFence({ home, launcher: LAUNCHER, personHome: tempFolder() });
+      const isClosed = (await fence.obstacle()) === null;
+      expect((await fence.pathsFor(path)).includes(`-${origin}`)).toBe(isClosed);
+    },
+  );
+
   it("is never what holds the person's home folder, but the repository's own folder in it (RF2)", async () => {
     const { home, path } = await repositoryWithOrigin();
     await mkdir(join(path, "me"));
@@ -118,6 +187,19 @@ describe("what is closed to a reviewer", () => {
     expect([...(await fence.pathsFor(path))].toSorted()).toEqual(wanted.toSorted());
   });
 
+  it("is said to leave out a repository that holds the home folder (RF3)", async () => {
+    const { home, path } = await repositoryWithOrigin();
+    const launcher = join(home, "launch");
+    await writeFile(launcher, "exit 0;\n");
+    const fence = reviewerFence({ home: join(home, "data"), launcher, personHome: path });
+    expect(await fence.isolationOf(path)).toBeUndefined();
+    await fence.obstacle();
+    expect(await fence.isolationOf(path)).toBe(
+      `read-only mounts, but for ${path}, which holds the home folder`,
+    );
+    expect(await fence.isolationOf(join(home, "another"))).toBe("read-only mounts");
+  });
+
   it("is nothing where the machine cannot, and it says why (RF3)", async () => {
     const { home, path } = await repositoryWithOrigin();
     const launcher = join(home, "launch");
@@ -125,5 +207,6 @@ describe("what is closed to a reviewer", () => {
     const fence = reviewerFence({ home, launcher, personHome: home });
     expect(await fence.obstacle()).toBe("no mounts of its own");
     expect(await fence.pathsFor(path)).toEqual([]);
+    expect(await fence.isolationOf(path)).toBe("file permissions only: no mounts of its own");
   });
 });
