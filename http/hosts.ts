@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { addressOf } from "../machines/ids.ts";
 import type { RootContext } from "../machines/supervision/root.ts";
@@ -55,14 +56,7 @@ export function hostRoutes(app: App, edge: Edge): void {
         response: { 200: Hosts },
       },
     },
-    async (request) => {
-      const { harness } = request.params;
-      // Who never had anything to look after knows of no limit.
-      if (edge.system.snapshot(ROOT) !== undefined) {
-        await askActor(edge, request, { to: ROOT, type: "quota.over", data: { harness } });
-      }
-      return hostsOf(edge);
-    },
+    (request) => lifted(edge, request, request.params.harness),
   );
   app.get(
     "/hosts",
@@ -75,6 +69,14 @@ export function hostRoutes(app: App, edge: Edge): void {
     },
     () => hostsOf(edge),
   );
+}
+
+async function lifted(edge: Edge, request: FastifyRequest, harness: string): Promise<HostsView> {
+  // Who never had anything to look after knows of no limit.
+  if (edge.system.snapshot(ROOT) !== undefined) {
+    await askActor(edge, request, { to: ROOT, type: "quota.over", data: { harness } });
+  }
+  return hostsOf(edge);
 }
 
 function hostsOf({ system, now }: Edge): HostsView {
