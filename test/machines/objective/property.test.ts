@@ -17,8 +17,13 @@ type Seen = {
   readonly at: number;
 };
 
-/** What is mailed after the end: what ends the rest, and that a harness has reached its limit, which is news for all. */
-const LAST_MAIL: readonly string[] = ["session.kill", "slot.released", "quota.reached"];
+/** What is mailed after the end: what ends the rest, and how the limit of a harness stands, which is news for all. */
+const LAST_MAIL: readonly string[] = [
+  "session.kill",
+  "slot.released",
+  "quota.reached",
+  "quota.over",
+];
 
 /** What each invariant says of one step; true where it is kept. */
 const INVARIANTS: Readonly<Record<string, (seen: Seen) => boolean>> = {
