@@ -38,8 +38,8 @@ export function brokenMatter(
   const { kind, id } = splitAddress(address);
   const about = { id: `${kind}-${id}-n${seq}`, sessionId: id, projectId, about: address };
   if (!isQuarantined) {
-    const title = `A message broke ${address}, which goes on without it`;
-    const text = `It was ${thrower}. See: ao dead ls; report it, it is a bug of ao`;
+    const title = `A message broke a step of ${address}, which takes others`;
+    const text = `It was ${thrower}. Mail, results, timers and what actors observed come again by themselves, nothing else does. See: ao dead ls; report it, it is a bug of ao`;
     return { ...about, type: "actor-threw", priority: "warning", title, text };
   }
   return {

@@ -1,6 +1,7 @@
 import { startTransition, useEffect, useRef, useState } from "react";
 import type { Frame, Layout } from "./answers.ts";
 import { ask } from "./client.ts";
+import { isDue, type Step } from "./due.ts";
 import { restAfter } from "./pace.ts";
 
 export interface Loaded<Value> {
@@ -15,12 +16,15 @@ const MOST_KEPT = 64;
 /** An actor at one step. */
 export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Frame> {
   const kept = useRef(new Map<string, Frame>());
-  const wanted = useRef({ path, seq, isLast });
+  const wanted = useRef<Step>({ path, seq, isLast });
+  /** The newest that an answer, or its failure, was drawn of. */
+  const drawn = useRef<Step>(undefined);
   // While steps follow each other: the chart shows each of them, and working out all about one costs the daemon more.
   const restUntil = useRef(0);
   const [state, setState] = useState<Loaded<Frame>>({ value: undefined, failure: undefined });
   useEffect(() => {
-    wanted.current = { path, seq, isLast };
+    const step = { path, seq, isLast };
+    wanted.current = step;
     if (seq < 1) return undefined;
     const key = `${path} ${seq}`;
     const known = kept.current.get(key);
@@ -39,22 +43,22 @@ export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Fra
       restUntil.current = performance.now() + restAfter(performance.now() - askAt);
       return frame;
     };
-    // What was asked of a busy actor is drawn although a step overtook it: else nothing would be until it rests.
-    const isWanted = (): boolean => {
-      const { current } = wanted;
-      return current.path === path && (isLast ? current.isLast : current.seq === seq);
+    const takeTurn = (): boolean => {
+      if (!isDue(step, wanted.current, drawn.current)) return false;
+      drawn.current = step;
+      return true;
     };
     asked().then(
       (value) => {
         keep(kept.current, key, value);
-        if (!isWanted()) return undefined;
+        if (!takeTurn()) return undefined;
         // What is now is in the chart already; the rest of it must not keep the next change waiting.
         const draw = isLast ? startTransition : run;
         draw(() => setState({ value, failure: undefined }));
         return undefined;
       },
       (error: unknown) => {
-        if (isWanted()) setState((was) => ({ ...was, failure: asError(error) }));
+        if (takeTurn()) setState((was) => ({ ...was, failure: asError(error) }));
       },
     );
     return () => stopped.abort();

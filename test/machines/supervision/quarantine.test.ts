@@ -63,7 +63,8 @@ it.each([
     notice: {
       type: "actor-threw",
       priority: "warning",
-      title: "A message broke forge/mer, which goes on without it",
+      title: "A message broke a step of forge/mer, which takes others",
+      text: "It was cmd:x. Mail, results, timers and what actors observed come again by themselves, nothing else does. See: ao dead ls; report it, it is a bug of ao",
     },
   },
   {
