@@ -18,7 +18,7 @@ import {
 } from "./reaction-budgets.ts";
 import { expired, queued } from "./messages.ts";
 import { withoutReviews } from "./reviews.ts";
-import type { SessionEvent } from "./protocol.ts";
+import type { EventNamed, SessionEvent } from "./protocol.ts";
 import type { SessionContext, SessionLimits, SessionStep } from "./record.ts";
 import { withoutTrackers, withTracker } from "./trackers.ts";
 
@@ -175,7 +175,7 @@ function withoutRest(
 ): SessionContext {
   const tracker = context.trackers["agent-idle"];
   if (tracker === undefined) return context;
-  const isOwn = event.type === "activity.observed" && !isAnswer(context, tracker, event.data.event);
+  const isOwn = event.type === "activity.observed" && !isAnswer(context, tracker, event);
   const isLeft = isOwn && idleSince(before) !== null;
   const kept = isLeft ? left("agent-idle", tracker) : suspended(tracker);
   return withTracker(context, "agent-idle", kept);
@@ -185,10 +185,12 @@ function withoutRest(
 function isAnswer(
   { harness }: SessionContext,
   tracker: Tracker,
-  hook: string | undefined,
+  { data, at }: EventNamed<"activity.observed">,
 ): boolean {
   const isTold = HARNESSES.get(harness)?.says.submits === true;
-  return isTold ? hook === "user-prompt-submit" : tracker.signature !== null;
+  if (isTold) return data.event === "user-prompt-submit";
+  // What is said at the very time of the text was not said to it.
+  return tracker.signature !== null && at > (tracker.firstAt ?? 0);
 }
 
 /** Since when a worker that nobody manages rests without a word, milliseconds since 1970; null while it does not. */
