@@ -101,6 +101,8 @@ describe("a reviewer's process, root or not", () => {
         `nsenter -t $PPID -m sh -c '${writes[0]}'`,
         `unshare -Urm sh -c 'umount ${home}/worktrees; mount -o remount,bind,rw ${home}/worktrees; ${writes[0]}'`,
         `echo evil > /proc/$PPID/root${home}/worktrees/demo/w-1/new`,
+        // Whoever may open files by their handle passes by all mounts: DAC_READ_SEARCH, the third bit.
+        "grep -qE '^CapBnd:.*[4567cdef]$' /proc/self/status",
       ];
       const isClosed = (await fence.obstacle()) === null;
       const through = await scene.tries([...(isClosed ? [...writes, ...undo] : []), ...open]);
