@@ -20,7 +20,8 @@ import { STORE_HEADER, StoreName } from "./places.ts";
 //       takes a hundredth of the time, however many read, but once a second: a line is made once for all.
 //   G3. A reader that resumes, or was too slow, gets the lines that changed meanwhile; where they are too many, or
 //       pruned, and where its place is of another generation of the store, or beyond what there is, as after a restored
-//       backup, a `reset` says to read the board anew. Nothing is kept for it but its place.
+//       backup, a `reset` says to read the board anew. Nothing is kept for it but its place and which
+//       actors changed since.
 
 /** The pause between two frames: an eye sees no more, and a busy actor is told once. */
 const PAUSE_MS = 40;
@@ -81,12 +82,12 @@ interface Reader {
 }
 
 interface Changed {
-  readonly row: SnapshotRow;
-  readonly facts: JsonObject;
+  /** How it stands; left out once those who keep up were told: it is read again for the others. */
+  now?: { readonly row: SnapshotRow; readonly facts: JsonObject } | undefined;
   /** The newest entry of the transaction that changed it. */
   readonly globalSeq: number;
   /** Made when the first reader is told of it. */
-  line?: string;
+  line?: string | undefined;
 }
 
 class ChangeFeed {
@@ -155,7 +156,10 @@ class ChangeFeed {
     const facts = new Map(summaries.map((summary) => [summary.address, summary.facts]));
     for (const row of snapshots) {
       this.#changed.delete(row.address);
-      this.#changed.set(row.address, { row, facts: facts.get(row.address) ?? {}, globalSeq });
+      this.#changed.set(row.address, {
+        now: { row, facts: facts.get(row.address) ?? {} },
+        globalSeq,
+      });
     }
     for (const [address, oldest] of this.#changed) {
       if (this.#changed.size <= MOST_CHANGED) break;
@@ -186,6 +190,7 @@ class ChangeFeed {
       if (frame !== "") response.write(frame);
     }
     if ([...this.#readers].every(({ at }) => at >= this.#head)) this.#forgetChanges();
+    else this.#forgetRows();
     const now = performance.now();
     const pauseMs = Math.min((now - startedAt) * SHARE, LONGEST_PAUSE_MS);
     this.#pauseUntil = now + Math.max(PAUSE_MS, pauseMs);
@@ -195,12 +200,17 @@ class ChangeFeed {
     if (at < this.#knownFrom) return resetOf(this.#head);
     const lines: string[] = [];
     for (const [address, changed] of this.#changed) {
-      const { globalSeq, row, facts } = changed;
-      if (globalSeq <= at || !isOf(address, kind)) continue;
-      changed.line ??= JSON.stringify(boardLine(row, facts));
-      lines.push(changed.line);
+      if (changed.globalSeq <= at || !isOf(address, kind)) continue;
+      const now = changed.line === undefined ? (changed.now ?? this.#read(address)) : undefined;
+      changed.line ??= now && JSON.stringify(boardLine(now.row, now.facts));
+      if (changed.line !== undefined) lines.push(changed.line);
     }
     return frameOf(this.#head, lines);
+  }
+
+  #read(address: Address): Changed["now"] {
+    const row = this.#system.snapshot(address);
+    return row === undefined ? undefined : { row, facts: factsOf(this.#system, row) };
   }
 
   /** What changed after a point, in one frame, or that the board is to be read anew (G3). */
@@ -214,8 +224,8 @@ class ChangeFeed {
       store.log({ after, limit: MOST_MISSED }).map((entry) => entry.address),
     );
     const lines = [...addresses].flatMap((address) => {
-      const row = isOf(address, kind) ? this.#system.snapshot(address) : undefined;
-      return row === undefined ? [] : [JSON.stringify(boardLine(row, factsOf(this.#system, row)))];
+      const now = isOf(address, kind) ? this.#read(address) : undefined;
+      return now === undefined ? [] : [JSON.stringify(boardLine(now.row, now.facts))];
     });
     return frameOf(globalSeq, lines) || FOLLOW;
   }
@@ -237,6 +247,14 @@ class ChangeFeed {
     this.#heartbeat = undefined;
     this.#timer = undefined;
     this.#forgetChanges();
+  }
+
+  /** A reader that stopped pins no rows (G3). */
+  #forgetRows(): void {
+    for (const changed of this.#changed.values()) {
+      changed.now = undefined;
+      changed.line = undefined;
+    }
   }
 
   #forgetChanges(): void {

@@ -1,7 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { BoardLine } from "../../http/board.ts";
 import {
   OWNER,
@@ -160,8 +160,14 @@ it("tells a reader that stopped reading what changed meanwhile, once for each ac
   const id = await withSession(server);
   await expect.poll(() => server.system.report().outbox).toBe(0);
   expect([before, changes.lines().length]).toEqual([0, 0]);
+  // Who keeps up was told all: for the other one no row is kept, they are read anew.
+  const other = await follow(server);
+  await server.request("PUT", "/projects/demo/config", { env: { N: "1" } });
+  await expect.poll(() => other.last()).toBe(head(server));
+  const read = vi.spyOn(server.system, "snapshot");
   sockets[0]?.uncork();
   await expect.poll(() => changes.last()).toBe(head(server));
+  expect(read.mock.calls.flat()).toContain(`session/${id}`);
   expect(changes.frames().join("\n")).not.toContain("event: reset");
   const last = changes.frames().at(-1) ?? "";
   expect(last.split(`"address":"session/${id}"`)).toHaveLength(2);
