@@ -10,6 +10,7 @@ import type { Order } from "../order.ts";
 import { Broken, brokenNotice } from "./broken-notice.ts";
 import { decides, records, type Decided, type Seen } from "../recording.ts";
 import type { Settings } from "../settings.ts";
+import { withoutQuota, withQuota } from "./quotas.ts";
 import { allocated, type Quota, type Sample, type Slot, type Waiting } from "./slots.ts";
 import { typed } from "../typed.ts";
 
@@ -24,7 +25,6 @@ import { typed } from "../typed.ts";
 //   K5. A person is told of every actor whose step threw, and that is quarantined (R8): nobody else may notice for hours.
 
 const MOST_WAITING = 2_000;
-const MOST_QUOTAS = 64;
 const TROUBLE_CHARS = 300;
 
 const accepts = {
@@ -151,9 +151,9 @@ function noted(context: RootContext, event: SlotEvent): RootContext {
     case "mail.undeliverable":
       return withoutDead(context, event.data);
     case "quota.reached":
-      return limited(context, event.data);
+      return { ...context, quotas: withQuota(context.quotas, event.data) };
     case "quota.over":
-      return unlimited(context, event.data);
+      return { ...context, quotas: withoutQuota(context.quotas, event.data) };
     case "timer.look":
       return { ...context, lookAt: null };
     case "inspectHost.done": {
@@ -222,20 +222,6 @@ function withoutDead(
     "slot",
     lost.length,
   );
-}
-
-function limited(context: RootContext, quota: Quota): RootContext {
-  const others = context.quotas.filter(({ harness }) => harness !== quota.harness);
-  return { ...context, quotas: [...others, quota].slice(-MOST_QUOTAS) };
-}
-
-function unlimited(
-  context: RootContext,
-  { harness, until }: { harness: string; until?: number | undefined },
-): RootContext {
-  const isOver = (quota: Quota): boolean =>
-    quota.harness === harness && (until === undefined || quota.until === until);
-  return { ...context, quotas: context.quotas.filter((quota) => !isOver(quota)) };
 }
 
 /** Gives out what is free now, and looks again later when somebody waits for a measurement or a limit (K4). */
