@@ -98,9 +98,11 @@ it("publishes again what could not be published, under the same id (P2)", async 
   expect(published).toHaveLength(1);
 });
 
-it("tells all that moved while it could not publish", async () => {
+it("tells all that moved while it could not publish, under an id of its own (P3)", async () => {
   const { path } = await repositoryAlone();
-  const scene = probeScene(async (_lane, _id, data) => {
+  const ids = new Map<string, Set<string>>();
+  const scene = probeScene(async (_lane, _id, data, messageId) => {
+    ids.set(messageId, (ids.get(messageId) ?? new Set()).add(JSON.stringify(data)));
     if (JSON.stringify(data).includes('"x"')) await run(path, "branch", "y").catch(() => undefined);
     if (scene.published.length === 1 && scene.failures.length === 0)
       throw new Error("the bus is down");
@@ -109,6 +111,8 @@ it("tells all that moved while it could not publish", async () => {
   const { newest } = await watching(path, scene);
   await run(path, "branch", "x");
   expect(await newest(2)).toEqual({ heads: { x: sha, y: sha } });
+  // What failed may have been stored: its id is not given to what is told in its place.
+  expect([...ids.values()].map((told) => told.size)).toEqual([1, 1, 1]);
 });
 
 /** A probe whose look after a change comes by hand. */

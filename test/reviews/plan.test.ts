@@ -102,10 +102,13 @@ describe("one pull request", () => {
       runs: [runOf(refused), runOf(approved)],
       status: "up_to_date",
     },
-  ] satisfies Row[])("$title", ({ pull: of = [1, "a1"], runs = [], status, reason }: Row) => {
-    const [planned] = planReviews(workerWith(of), runs);
-    expect([planned?.status, planned?.reason]).toEqual([status, reason ?? null]);
-  });
+  ] satisfies Row[])(
+    "of a pull request and its runs: $title",
+    ({ pull: of = [1, "a1"], runs = [], status, reason }: Row) => {
+      const [planned] = planReviews(workerWith(of), runs);
+      expect([planned?.status, planned?.reason]).toEqual([status, reason ?? null]);
+    },
+  );
 
   it("R014 still shows a run that was recorded for the same empty head", () => {
     const run = runOf({ targetSha: "", state: "failed" });
