@@ -77,7 +77,7 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
   const { kind, id } = splitAddress(row.address);
   const { value, context } = stateOf(row);
   const states = statePaths(value);
-  const told = kind === "session" ? toldOf(row, id) : plainLine(row, states, context);
+  const told = kind === "session" ? toldOf(row, id, context) : plainLine(row, states, context);
   const [isOver, notices] = [isDone(row), context["notices"]];
   const { isQuarantined } = row;
   return {
@@ -107,8 +107,11 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
 type Told = Pick<BoardLine, "title" | "status" | "reason" | "parent" | "facts"> &
   Partial<Pick<BoardLine, "since">>;
 
-function toldOf(row: SnapshotRow, id: string): Told {
-  const { title, prompt, projectId, status, reason, since, ...facts } = sessionLine(row);
+function toldOf(row: SnapshotRow, id: string, context: Context): Told {
+  const { title, prompt, projectId, status, since, ...facts } = sessionLine(row);
+  // That there was an error says less than which; few sessions end so, all others are spared the look.
+  const trouble = status === "errored" ? Said.parse(context).trouble : undefined;
+  const reason = trouble?.message ?? facts.reason;
   const { number, url, branch, harness } = facts;
   return {
     title: title || firstLine(prompt) || id,

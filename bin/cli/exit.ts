@@ -98,6 +98,10 @@ export function failureLine(thrown: unknown, command: string): string {
 
 function nextOf({ code, message }: Failure, command: string): string | undefined {
   if (code === "MALFORMED") return `see: ${command} --help`;
+  // What is missing there no list of reviews shows.
+  if (code === "REVIEW_INVALID" && message.includes("the project's reviewers")) {
+    return "give it one: ao project config --help";
+  }
   if (code !== "ACTOR_UNKNOWN") return NEXT[code];
   const [, objective] = / of objective (\S+): it is not one of its workers/.exec(message) ?? [];
   if (objective !== undefined) return `see its workers: ao objective show ${objective}`;

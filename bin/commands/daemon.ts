@@ -94,7 +94,7 @@ async function upDetached(output: Output, home: string): Promise<number> {
       const { last } = tell(output, file, shown);
       // It has said itself why, in the one line that there shall be.
       if (last.startsWith("ao: ")) return EXIT.failed;
-      throw new Failure("NOT_READY", `start a daemon in ${home}: it ended; see ${file}`);
+      throw endOf(home, file);
     }
     if (Date.now() > deadline) {
       const waited = `not ready after ${READY_WITHIN_MS} ms`;
@@ -103,6 +103,14 @@ async function upDetached(output: Output, home: string): Promise<number> {
     // oxlint-disable-next-line no-await-in-loop -- until it is ready or gone
     await wait(LOOK_EVERY_MS);
   }
+}
+
+/** Why a daemon that was started has ended: of two that are started at once, one finds the home taken. */
+export function endOf(home: string, file: string): Failure {
+  const holder = holderOf(home);
+  return holder === undefined
+    ? new Failure("NOT_READY", `start a daemon in ${home}: it ended; see ${file}`)
+    : new Failure("DAEMON_RUNNING", `start a daemon in ${home}: process ${holder} has it`);
 }
 
 /** What a process says of itself in `run.json`, once it does. */

@@ -1,3 +1,4 @@
+import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { age, paint, print, table, type Output } from "../cli/output.ts";
 
@@ -32,7 +33,8 @@ export async function listNotices(output: Output, options: NoticeOptions): Promi
   const asked = output.isJson ? "" : await askedOf(filter);
   const now = Date.now();
   print(output, answer, ({ notices, total }) => {
-    if (total === 0) return `${paint(output, "dim", "nothing that you should know")}${asked}`;
+    const nothing = asked === "" ? "nothing that you should know" : "no notices";
+    if (total === 0) return `${paint(output, "dim", nothing)}${asked}`;
     const rows = notices.map((notice) => [
       notice.id,
       notice.priority,
@@ -58,6 +60,11 @@ async function askedOf({ project, session }: Omit<NoticeOptions, "all">): Promis
 
 /** Takes note of notices; one that was taken note of before stays so. */
 export async function acknowledge(output: Output, ids: readonly string[]): Promise<void> {
+  const question = ids.find(isQuestion);
+  if (question !== undefined) {
+    const instead = `ao question answer ${question} <answer>`;
+    throw new Failure("MALFORMED", `take note of ${question}: it is a question: ${instead}`);
+  }
   const seen: Notice[] = [];
   for (const id of ids) {
     // oxlint-disable-next-line no-await-in-loop -- each is answered or refused by itself
@@ -66,6 +73,11 @@ export async function acknowledge(output: Output, ids: readonly string[]): Promi
   print(output, { notices: seen }, ({ notices }) =>
     notices.map(({ id, state }) => `${id}: ${state}`).join("\n"),
   );
+}
+
+/** What objectives ask is told in the same ways, under the id of the question. */
+export function isQuestion(id: string): boolean {
+  return /-q\d+$/.test(id);
 }
 
 function toldOf({ delivery }: Notice): string {

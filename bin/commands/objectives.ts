@@ -269,7 +269,11 @@ export async function listQuestions(
 
 export async function answerQuestion(output: Output, id: string, answer: string): Promise<void> {
   const view = await ask<Question>("POST", `/questions/${part(id)}/answer`, { body: { answer } });
-  print(output, view, ({ state }) => `${id} ${state}`);
+  print(output, view, ({ state, options }) => {
+    // Options are what the asker thought of; a person may know better, or have mistyped.
+    const isOwn = options.length > 0 && !options.includes(answer.trim());
+    return `${id} ${state}${isOwn ? `, in words of your own: none of ${options.join(", ")}` : ""}`;
+  });
 }
 
 export async function dismissQuestion(output: Output, id: string): Promise<void> {

@@ -14,7 +14,11 @@ import { age, paint, print, type Output, type Style } from "../cli/output.ts";
 //       is over, each by id. Whose turn it is, the daemon says: the board of the pages goes by the same.
 //   G2. The order depends on nothing but that: two looks at the same sessions are in the same order.
 
-export type Listed = SessionView & { readonly lastWords?: LastWords | null };
+export type Listed = SessionView & {
+  readonly lastWords?: LastWords | null;
+  /** What it asked a person and was not answered; absent while there is nothing. */
+  readonly questionId?: string;
+};
 
 export interface ListOptions {
   readonly project?: string;
@@ -25,7 +29,11 @@ export interface ListOptions {
 
 /** Sessions that are not over, or that somebody should look at; all of them when asked. */
 export async function listSessions(output: Output, options: ListOptions): Promise<void> {
-  const sessions = await everySession(options);
+  const [listed, questions] = await Promise.all([everySession(options), questionsOf(options)]);
+  const sessions = listed.map((session) => {
+    const questionId = questions.get(session.id);
+    return questionId === undefined ? session : { ...session, questionId };
+  });
   const isAll = options.all === true || options.state !== undefined || options.status !== undefined;
   const shown = sessions.filter((session) => isAll || isOfInterest(session)).toSorted(byUrgency);
   const now = Date.now();
@@ -49,13 +57,49 @@ async function everySession({ project, state, status }: ListOptions): Promise<Li
   return sessions;
 }
 
+/** Open questions of objectives to a person, by the session that asked. */
+async function questionsOf({ project }: ListOptions): Promise<ReadonlyMap<string, string>> {
+  const path = `/questions${query({ project, limit: 1_000 })}`;
+  const { questions } = await ask<{ questions: Question[] }>("GET", path);
+  return new Map(questions.map(({ id, asker }) => [asker ?? "", id]));
+}
+
+interface Question {
+  readonly id: string;
+  readonly asker: string | null;
+}
+
 function isOfInterest({ attention, notices }: Listed): boolean {
   return attention !== "ended" || notices.some(({ state }) => state === "open");
 }
 
+// As long as agents with hooks are waited for before their silence is told.
+const UNHEARD_MS = 90_000;
+
+/** Why it stands so: what a person can do something about comes before the reason of its state. */
+export function whyOf(session: Told, now: number): string {
+  const { questionId, status, statusReason, statusSince, trouble, harness, terminal } = session;
+  if (questionId !== undefined) return `asked ${questionId}: ao question ls`;
+  if (status === "errored" && trouble !== null) return trouble.message;
+  const isUnheard = status === "spawning" && terminal.state === "live" && harness === "command";
+  if (isUnheard && now - statusSince > UNHEARD_MS) {
+    return "it runs, and has not spoken: it may call ao hook command active|idle";
+  }
+  return statusReason.replaceAll("_", " ");
+}
+
+type Told = Pick<
+  Listed,
+  "questionId" | "status" | "statusReason" | "statusSince" | "trouble" | "harness" | "terminal"
+>;
+
 /** `!` when somebody is needed, `*` when there is something to know. */
-function markOf({ attention, notices }: Listed): string {
-  if (attention === "needs") return "!";
+export function markOf({
+  attention,
+  notices,
+  questionId,
+}: Pick<Listed, "attention" | "notices" | "questionId">): string {
+  if (attention === "needs" || questionId !== undefined) return "!";
   return notices.some(({ state }) => state === "open") ? "*" : "";
 }
 
@@ -82,12 +126,7 @@ function tableOf(now: number): Column<Listed>[] {
     { heading: "", cell: markOf, style: (row) => (markOf(row) === "!" ? "red" : "yellow") },
     { heading: "id", cell: ({ id }) => id, style: () => "bold", least: 8 },
     { heading: "status", cell: ({ status }) => status, style: ({ status }) => STYLES[status] },
-    {
-      heading: "why",
-      cell: ({ statusReason }) => statusReason.replaceAll("_", " "),
-      least: 10,
-      rank: 3,
-    },
+    { heading: "why", cell: (row) => whyOf(row, now), least: 10, rank: 3 },
     { heading: "since", cell: ({ statusSince }) => age(statusSince, now) },
     { heading: "branch", cell: ({ branch }) => branch ?? "", least: 8, rank: 2 },
     { heading: "pr", cell: ({ prs }) => prs.map(({ number }) => `#${number}`).join(" "), least: 4 },

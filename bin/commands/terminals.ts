@@ -1,9 +1,10 @@
 import { spawn as spawnProgram } from "node:child_process";
 import { once } from "node:events";
+import type { SessionView } from "../../http/session/view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { EXIT } from "../cli/exit.ts";
-import { paint, print, type Output } from "../cli/output.ts";
+import { age, paint, print, type Output } from "../cli/output.ts";
 
 interface Terminal {
   readonly state: string;
@@ -24,6 +25,7 @@ export async function attach(output: Output, id: string): Promise<number> {
   }
   // Where nobody sits, what it says of that is ours to say, in one line.
   const isSeat = process.stdin.isTTY && process.stdout.isTTY;
+  if (isSeat) output.note(`Ctrl-b d leaves ${id}, also after its end; its agent goes on`);
   const child = spawnProgram(program, args, {
     stdio: ["inherit", "inherit", isSeat ? "inherit" : "ignore"],
   });
@@ -37,12 +39,29 @@ export async function attach(output: Output, id: string): Promise<number> {
 
 /** The last lines of a terminal's screen. */
 export async function showScreen(output: Output, id: string, lines: number): Promise<void> {
-  print(output, await terminalOf(id, lines), ({ screen = "", state }) =>
+  const terminal = await terminalOf(id, lines).catch(async (error: unknown) => {
+    throw await lostScreen(id, error);
+  });
+  print(output, terminal, ({ screen = "", state }) =>
     screen === ""
       ? paint(output, "dim", `(nothing on the screen; the terminal is ${state})`)
       : screen,
   );
 }
+
+/** Why there is no screen: the session of the terminal knows whether its agent has ended. */
+async function lostScreen(id: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof Failure) || error.code !== "PANE_GONE") return error;
+  const session = await ask<SessionView>("GET", `/sessions/${part(id)}`).catch(() => undefined);
+  if (session === undefined) return error;
+  const { terminal, lifecycle } = session;
+  const ended = `its agent ended ${age(lifecycle.since, Date.now())} ago (${lifecycle.reason.replaceAll("_", " ")}), and its screen with it`;
+  const lost = "its terminal should be live, but tmux has no such pane: ao doctor tells why";
+  const why = ENDED.has(terminal.state) ? ended : lost;
+  return new Failure("PANE_GONE", `read the screen of ${id}: ${why}`, { cause: error });
+}
+
+const ENDED: ReadonlySet<string> = new Set(["stopped", "exited", "absent", "clearing"]);
 
 /** A session's terminal, and else one of this name: a reviewer's is called `review-<session>`. */
 async function terminalOf(id: string, lines?: number): Promise<Terminal> {

@@ -120,7 +120,8 @@ function sectionOf(
   if (own.length === 0) return [];
   const rows = own
     .toSorted((a, b) => turnOf(a) - turnOf(b) || b.since - a.since)
-    .map(({ id, status, reason, since, next, title }) => [
+    .map(({ id, status, reason, since, next, title, attention }) => [
+      attention === "needs" ? "!" : "",
       id,
       status,
       age(since, now),
@@ -128,7 +129,7 @@ function sectionOf(
       clipped(reason.replaceAll("_", " "), 40),
       title,
     ]);
-  return ["", table(output, [`${kind}s`, "status", "since", "next", "why", "title"], rows)];
+  return ["", table(output, ["", `${kind}s`, "status", "since", "next", "why", "title"], rows)];
 }
 
 /** What needs a person first, then what moves. */

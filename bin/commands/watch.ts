@@ -5,6 +5,7 @@ import { Failure } from "../../machines/failures.ts";
 import { query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
 import { events } from "./event-stream.ts";
+import { isQuestion } from "./notices.ts";
 import { paint, printable, type Output } from "../cli/output.ts";
 
 type Step = z.infer<typeof StepView>;
@@ -92,6 +93,7 @@ function toldTo(output: Output, { message }: Step): string {
   const { result } = Told.safeParse(message.data).data ?? {};
   if (result === undefined) return "";
   const { noticeId, priority, title } = result;
-  const text = printable(`! ${priority}: ${title} (ao notices ack ${noticeId})`);
+  const next = isQuestion(noticeId) ? "question answer" : "notices ack";
+  const text = printable(`! ${priority}: ${title} (ao ${next} ${noticeId})`);
   return `\n${paint(output, priority === "info" ? "green" : "yellow", text)}`;
 }

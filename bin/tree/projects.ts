@@ -15,7 +15,7 @@ export function projectCommands(root: Command): void {
     options: [
       new Option("--id <id>", "its name; the folder's when absent"),
       new Option("--scm <scm>", "where its pull requests are")
-        .choices(["none", "local", "github"])
+        .choices(["none", "local"])
         .default("local"),
       new Option("--branch <name>", "its default branch; the repository's own when absent"),
       new Option("--harness <name>", "what its agents are"),
@@ -47,10 +47,18 @@ export function projectCommands(root: Command): void {
     usage: "config <project>",
     summary: "Show how a project runs its agents, or replace it",
     options: [new Option("--set <file>", "a JSON file; - is standard input")],
-    examples: ["ao project config app", "ao project config app --set app.json"],
+    examples: [
+      "ao project config app",
+      "ao project config app --set app.json",
+      `echo '{"worker":{"harness":"command","command":"./agent.sh"},"reviewers":[{"harness":"command","command":"./review.sh"}]}' | ao project config app --set -`,
+    ],
     run: async ({ args: [id = ""], options, output }) =>
       (await body()).configureProject(output, id, options.set),
   });
+  changeCommands(project);
+}
+
+function changeCommands(project: Command): void {
   const verbs = {
     pause: "Start no more sessions of a project",
     resume: "Start sessions of a project again",

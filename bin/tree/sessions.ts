@@ -20,7 +20,8 @@ export function sessionCommands(root: Command): void {
 function steerCommands(root: Command): void {
   declare<SpawnOptions>(root, {
     usage: "spawn <project> <prompt> [command...]",
-    summary: "Start a session; a command after -- is run as its agent",
+    summary:
+      "Start a session; a command after -- is run as its agent, and tells how it is: ao hook command active|idle",
     options: [
       new Option("--kind <kind>").choices(["worker", "manager", "orchestrator"]).default("worker"),
       new Option("--harness <name>", "the kind of agent; the project's when absent"),
@@ -141,7 +142,8 @@ function lookCommands(root: Command): void {
   });
   declare(root, {
     usage: "attach <terminal>",
-    summary: "Sit down at the terminal of a session, or of its reviewer; with --json, tell how",
+    summary:
+      "Sit down at the terminal of a session, or of its reviewer; Ctrl-b d leaves; with --json, tell how",
     examples: ["ao attach app-1", "ao attach review-app-1"],
     run: async ({ args: [id = ""], output }) =>
       (await import("../commands/terminals.ts")).attach(output, id),

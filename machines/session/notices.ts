@@ -78,7 +78,7 @@ const SAID: Partial<Record<Status, readonly [NoticeType, string]>> = {
   merged: ["all-complete", "is merged"],
 };
 
-function sessionMatter({ id, title, axes }: SessionContext): readonly Matter[] {
+function sessionMatter({ id, title, axes, trouble }: SessionContext): readonly Matter[] {
   const { lifecycle, pr, runtime, activity } = axes;
   const { status, reason } = displayStatus({
     lifecycle,
@@ -89,7 +89,9 @@ function sessionMatter({ id, title, axes }: SessionContext): readonly Matter[] {
   const said = SAID[status];
   if (said === undefined) return [];
   const name = title === "" ? id : `${id} (${title.slice(0, 80)})`;
-  const text = status === "merged" ? (pr.url ?? "") : reason.replaceAll("_", " ");
+  const why =
+    status === "errored" && trouble !== null ? trouble.message : reason.replaceAll("_", " ");
+  const text = status === "merged" ? (pr.url ?? "") : why;
   return [{ type: said[0], about: "", title: `${name} ${said[1]}`, text }];
 }
 

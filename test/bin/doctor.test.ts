@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { endOf } from "../../bin/commands/daemon.ts";
 import { openLmdbStore } from "../../storage/lmdb-store.ts";
 import { takeWriterLock } from "../../storage/writer-lock.ts";
 import { connected } from "../support/command-line.ts";
@@ -246,5 +247,16 @@ describe("the doctor", () => {
     await tmux(socket, "kill-server");
     await execa("sh", ["-c", wrong.mend ?? "false"]);
     await expect.poll(async () => here.finding("tmux.sock")).toMatchObject({ found });
+  });
+});
+
+it("a daemon that ended because another one has the home says that", () => {
+  const home = tempFolder();
+  expect(endOf(home, "daemon.log").code).toBe("NOT_READY");
+  const lock = takeWriterLock(home);
+  onTestFinished(() => lock.release());
+  expect(endOf(home, "daemon.log")).toMatchObject({
+    code: "DAEMON_RUNNING",
+    message: `start a daemon in ${home}: process ${process.pid} has it`,
   });
 });

@@ -44,7 +44,15 @@ it("lists with notices that there are questions, listed elsewhere", async () => 
   await server.request("POST", "/objectives", { projectId: "demo", prompt: "Build it." });
   expect((await ao(["notices"])).out).toBe("nothing that you should know");
   await server.request("POST", "/objectives/demo-o1/ask", { question: "Which colour?" });
-  expect((await ao(["notices"])).out).toMatch(/\n1 open question of objectives: ao question ls$/);
+  expect((await ao(["notices"])).out).toBe(
+    "no notices\n1 open question of objectives: ao question ls",
+  );
+  expect(await ao(["notices", "ack", "demo-o1-q1"])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining(
+      "it is a question: ao question answer demo-o1-q1 <answer>",
+    ) as unknown,
+  });
 });
 
 it("names what was typed, what was expected, and what to do next", async () => {

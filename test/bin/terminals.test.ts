@@ -1,5 +1,6 @@
 /* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
+import { Failure } from "../../machines/failures.ts";
 import { connected, type CommandLine } from "../support/command-line.ts";
 import { withProject, withSession } from "../support/http.ts";
 import { pullFacts } from "../support/pulls.ts";
@@ -47,4 +48,17 @@ describe("the terminal of a reviewer", () => {
       err: expect.stringMatching(/known kinds are session, terminal/),
     });
   });
+});
+
+it("says of a screen that is gone whether its agent has ended, and since when", async () => {
+  const { ao, server } = await connected({
+    capture: async () => Promise.reject(new Failure("PANE_GONE", "there is no such pane")),
+  });
+  await withProject(server);
+  await withSession(server);
+  expect((await ao(["logs", "demo-1"])).err).toContain("tmux has no such pane: ao doctor tells");
+  await server.request("POST", "/sessions/demo-1/kill");
+  await expect
+    .poll(async () => (await ao(["logs", "demo-1"])).err)
+    .toMatch(/its agent ended \d+s ago \(manually killed\), and its screen with it \(PANE_GONE\)/);
 });

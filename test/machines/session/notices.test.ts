@@ -90,6 +90,13 @@ describe("a person", () => {
     expect(toldBy(...live, ...told)).toEqual(types);
   });
 
+  it("is told why a launch failed", () => {
+    const why = { code: "LAUNCH_FAILED", message: "cannot run nosuchprogram" };
+    const { orders } = after(...live).send(terminalExited(1, { cause: "launch", ...why }));
+    const told = orders.find((order) => order.type === "effect" && order.name === "notifyPerson");
+    expect(told).toMatchObject({ data: { text: "cannot run nosuchprogram" } });
+  });
+
   it("is told again when the same matter begins anew", () => {
     expect(toldBy(...live, says("waiting_input"), says("active"), says("waiting_input"))).toEqual([
       "agent-needs-input",

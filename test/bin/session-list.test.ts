@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { markOf, whyOf } from "../../bin/commands/session-list.ts";
+
+it.each([
+  { title: "what it asked", facts: { questionId: "demo-o1-q1" }, why: /^asked demo-o1-q1: ao / },
+  {
+    title: "what could not be done",
+    facts: { status: "errored", trouble: { code: "X", message: "no such file", at: 1 } },
+    why: /^no such file$/,
+  },
+  { title: "that its agent never spoke", facts: {}, why: /ao hook command active\|idle$/ },
+  { title: "nothing of that at first", facts: { statusSince: 10_000 }, why: /^a reason$/ },
+  { title: "nothing else once it spoke", facts: { status: "working" }, why: /^a reason$/ },
+  { title: "nothing of agents with hooks", facts: { harness: "codex" }, why: /^a reason$/ },
+] as const)("ls says of a session $title", ({ facts, why }) => {
+  const terminal = { id: "demo-1", epoch: 1, state: "live", attach: [] };
+  const said = { status: "spawning", statusReason: "a_reason", harness: "command" } as const;
+  const session = { ...said, statusSince: 0, terminal, trouble: null, ...facts };
+  expect(whyOf(session, 90_001)).toMatch(why);
+});
+
+it.each([
+  { title: "a person who is asked", facts: { questionId: "demo-o1-q1" }, mark: "!" },
+  { title: "a person who is needed", facts: { attention: "needs" }, mark: "!" },
+  { title: "nobody", facts: {}, mark: "" },
+] as const)("ls marks a session that waits for $title", ({ facts, mark }) => {
+  expect(markOf({ attention: "resting", notices: [], ...facts })).toBe(mark);
+});
