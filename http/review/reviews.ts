@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { deadline } from "../../adapters/deadline.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, Token } from "../../machines/ids.ts";
 import type { Reviewing } from "../../machines/review/worker.ts";
@@ -8,7 +9,7 @@ import { ActivityObservation } from "../../machines/observations.ts";
 import { Submission } from "../../machines/review/protocol.ts";
 import { MOST_BODY, shapesRefusal } from "../../machines/review/shapes.ts";
 import type { ReviewerTokenClaim } from "../tokens.ts";
-import { askActor, toJson } from "../commands.ts";
+import { ANSWER_WITHIN_MS, askActor, toJson } from "../commands.ts";
 import type { App, Edge } from "../edge.ts";
 import {
   bodyFailure,
@@ -32,6 +33,7 @@ import { Empty, Id } from "../schemas.ts";
 //   RV2. A submission is believed for the token in its body, whoever carries it.
 //   RV3. What cannot be launched for want of a program is refused before anything changes.
 //   RV4. What a submission lacks is told before whose it is: of a wrong shape nobody's token makes a right one.
+//   RV5. Who submits without a reviewer's token is refused, and who tried stands in the journal of the review.
 
 const tags = ["reviews"];
 
@@ -220,7 +222,7 @@ function submitRoute(app: App, edge: Edge): void {
       const { id } = request.params;
       sessionOf(edge, id);
       const reviews = resultsOf(id, request.body);
-      const claim = claimOf(edge, id, request.body.token);
+      const claim = await claimOf(edge, request, { id, reviews });
       const to = addressOf("review", id);
       const { terminal, epoch } = claim;
       const data = toJson({ reviews, claim: { terminal, epoch } });
@@ -235,17 +237,49 @@ function submitRoute(app: App, edge: Edge): void {
 }
 
 /** Whom the token speaks for (RV2). Fails with SUBMIT_TOKEN_INVALID, or FORBIDDEN for another session's. */
-function claimOf(edge: Edge, id: string, token: string | undefined): ReviewerTokenClaim {
-  const tried = `submit to the review of ${id}`;
-  if (token === undefined || token === "") {
-    throw new Failure("SUBMIT_TOKEN_INVALID", `${tried}: the token of its reviewer is required`);
-  }
+async function claimOf(
+  edge: Edge,
+  request: FastifyRequest<{ Body: { token?: string | undefined } }>,
+  { id, reviews }: { id: string; reviews: readonly Submission[] },
+): Promise<ReviewerTokenClaim> {
+  const { token = "" } = request.body;
   const claim = edge.reviewerTokens?.verify(token);
-  if (claim === undefined) {
-    throw new Failure("SUBMIT_TOKEN_INVALID", `${tried}: the token is no reviewer's`);
+  if (claim?.sessionId === id) return claim;
+  const refusal = tokenRefusal(id, token, claim);
+  await recorded(edge, request, {
+    id,
+    code: refusal.code,
+    runIds: reviews.map(({ runId }) => runId),
+  });
+  throw refusal;
+}
+
+function tokenRefusal(id: string, token: string, claim: ReviewerTokenClaim | undefined): Failure {
+  const tried = `submit to the review of ${id}`;
+  if (claim !== undefined) {
+    return new Failure("FORBIDDEN", `${tried}: the token is for session ${claim.sessionId}`);
   }
-  if (claim.sessionId === id) return claim;
-  throw new Failure("FORBIDDEN", `${tried}: the token is for session ${claim.sessionId}`);
+  const seen =
+    token === "" ? "the token of its reviewer is required" : "the token is no reviewer's";
+  return new Failure("SUBMIT_TOKEN_INVALID", `${tried}: ${seen}`);
+}
+
+/**
+ * RV5. Where nobody reviews yet there is no journal, and no run that could be taken. Under an id of its own: the caller's
+ * key still stands for what it asked. What cannot be recorded now is refused all the same.
+ */
+async function recorded(
+  edge: Edge,
+  request: FastifyRequest,
+  { id, ...refused }: { id: string; code: string; runIds: readonly string[] },
+): Promise<void> {
+  if (edge.reviews.of(id) === undefined) return;
+  const caller = edge.principalOf(request);
+  const by = "sessionId" in caller ? `${caller.type} ${caller.sessionId}` : caller.type;
+  const to = addressOf("review", id);
+  const command = { to, type: "review.refused", data: toJson({ ...refused, by }) };
+  using due = deadline(ANSWER_WITHIN_MS);
+  await edge.system.ask(command, due.signal).catch(() => undefined);
 }
 
 /** The results of a body, each whole in itself (RV4). Fails with REVIEW_INVALID. */

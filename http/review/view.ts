@@ -30,7 +30,7 @@ export const ReviewRunView = z.object({
   verdict: z.enum(["", "approved", "changes_requested"]),
   body: z.string(),
   providerReviewId: z.string(),
-  /** The review is where the pull request lives, too. */
+  /** Its reviewer named what it posted where the pull request lives; the local forge needs no such id. */
   posted: z.boolean(),
   /** What the reviewer had before it: the target commit untouched (`pinned`), or not. */
   tree: z.enum(["unverified", "pinned", "absent", "changed"]),

@@ -37,6 +37,12 @@ export const accepts = {
     reviews: z.array(Submission).max(100),
     claim: ReviewerClaim,
   }),
+  /** A submission that the edge refused: kept in the journal, for whoever asks who tried. */
+  "review.refused": z.object({
+    code: z.string().max(64),
+    runIds: z.array(z.string().max(256)).max(100),
+    by: z.string().max(256),
+  }),
   "review.cancel": z.object({}),
   "review.configure": ReviewWishes.extend({
     worker: WorkerFacts,

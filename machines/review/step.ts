@@ -97,6 +97,8 @@ function wishAnswer(
       return configured(context, event, limits);
     case "review.activity":
       return heard(context, event, limits);
+    case "review.refused":
+      return quiet(context);
     case "feedback.receipt":
       break;
   }

@@ -224,6 +224,30 @@ describe("a submission", () => {
     ];
     expect(refusals.map(({ status }) => status)).toEqual([401, 401, 403, 403, 401]);
     expect(await world.run(R1)).toMatchObject({ status: "running", verdict: "" });
+    // Every try is on record: by the edge, or as what the review itself refused (RV5).
+    const journal = world.world.store.journal("review/demo-1", { after: 0, limit: 1_000 });
+    const tries = [...journal].flatMap(({ message: { type, data } }) =>
+      type === "review.refused" || type === "review.submit" ? [{ type, data }] : [],
+    );
+    expect(tries.map(({ type }) => type)).toEqual([
+      "review.refused",
+      "review.refused",
+      "review.submit",
+      "review.submit",
+      "review.refused",
+    ]);
+    expect(tries[0]?.data).toEqual({ code: "SUBMIT_TOKEN_INVALID", runIds: [R1], by: "owner" });
+  });
+
+  it("may be said again under the key of a try that was refused for its token", async () => {
+    const world = await reviewed();
+    const result = { runId: R1, verdict: "approved" };
+    const headers = { "idempotency-key": "try" };
+    const path = "/sessions/demo-1/reviews/submit";
+    const wrong = await world.request("POST", path, { ...result, token: "no" }, headers);
+    const right = await world.request("POST", path, { ...result, token: world.token() }, headers);
+    expect([wrong.status, right.status]).toEqual([401, 200]);
+    expect(await world.run(R1)).toMatchObject({ verdict: "approved" });
   });
 
   it("F35 is refused when it is too large", async () => {

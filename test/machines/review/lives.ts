@@ -147,6 +147,7 @@ export const reviewTold: Told[] = [
     failed("verifyReview", { epoch }),
   ]),
   submit(1, []),
+  { type: "review.refused", data: { code: "FORBIDDEN", runIds: [], by: "owner" } },
   ...[true, false].map((autoInjectReview) => ({
     type: "review.configure",
     data: { worker: workerFacts(), autoInjectReview },
