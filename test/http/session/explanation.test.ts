@@ -117,7 +117,9 @@ describe("a session", () => {
       .poll(async () => (await explanation(server)).waitsFor)
       .toContain("you: review/demo-1 takes no messages any more, ao release review/demo-1");
     await say(server, "active");
-    expect((await explanation(server)).waitsFor).toContain("its agent to go on");
+    await expect
+      .poll(async () => (await explanation(server)).waitsFor)
+      .toContain("its agent to go on");
     const { body } = await server.request("GET", "/notices");
     expect(body.notices.map(({ about }: { about: string }) => about)).toEqual(["review/demo-1"]);
   });
