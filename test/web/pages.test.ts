@@ -1,16 +1,15 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
-import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { faults } from "../support/axe.ts";
 import { bundled, signedIn, startBrowser, watchedPage } from "../support/browser.ts";
+import { covered, scrolledMs, settled, tabTo } from "../support/page.ts";
 import { daemonWorld, observe, type DaemonWorld } from "../support/daemon.ts";
 
 const STEPS = 10_000;
-const SCROLLS = 40;
+const ROWS = 1_000;
 
 let world: DaemonWorld;
 let browser: Browser;
@@ -38,39 +37,6 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
-}
-
-/** What a frame takes of the page's thread while a list is scrolled; its own time, whatever else the machine does. */
-async function scrolledMs(page: Page): Promise<number> {
-  const session = await page.context().newCDPSession(page);
-  await session.send("Performance.enable", { timeDomain: "threadTicks" });
-  const busy = async (): Promise<number> => {
-    const { metrics } = await session.send("Performance.getMetrics");
-    return (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN) * 1_000;
-  };
-  const before = await busy();
-  await page.evaluate(`new Promise((resolve) => {
-    const list = document.querySelector("[data-scrolls]");
-    let left = ${SCROLLS};
-    const step = () => {
-      list.scrollTop += 150;
-      left -= 1;
-      if (left > 0) requestAnimationFrame(step);
-      else resolve();
-    };
-    requestAnimationFrame(step);
-  })`);
-  return ((await busy()) - before) / SCROLLS;
-}
-
-async function tabTo(page: Page, text: string, key = "Tab"): Promise<void> {
-  for (let presses = 0; presses < 80; presses += 1) {
-    // oxlint-disable-next-line no-await-in-loop -- one key after the other
-    await page.keyboard.press(key);
-    // oxlint-disable-next-line no-await-in-loop -- one key after the other
-    if (String(await page.evaluate("document.activeElement?.textContent")).includes(text)) return;
-  }
-  throw new Error(`no ${key} leads to ${text}`);
 }
 
 interface Journal {
@@ -125,6 +91,25 @@ describe("the board", () => {
     await page.getByRole("button", { name: /Needs you/ }).click();
     await page.locator(`a.row[data-address="session/${id}"]`).waitFor();
     expect(new URL(page.url()).search).toBe("?show=needs");
+  });
+
+  it("keeps a thousand rows light: only those that can be seen are in the page", async () => {
+    const { page } = await signedIn(browser, world, { path: "/health" });
+    await page.route(/\/board\?/, async (route) => {
+      const answer = await route.fetch();
+      const board: { lines: { kind: string; address: string }[] } = await answer.json();
+      const [line] = board.lines.filter(({ kind }) => kind === "session");
+      const more = Array.from({ length: ROWS }, (_, n) => ({ ...line, address: `session/x-${n}` }));
+      await route.fulfill({ json: { ...board, lines: [...board.lines, ...more] } });
+    });
+    await page.goto(`${world.run().url}/`);
+    await page.getByRole("button", { name: /^All 1,?\d{3}/ }).waitFor();
+    await page.locator("a.row").first().waitFor();
+    expect(await page.locator("a.row").count()).toBeLessThan(120);
+    // At 60 frames a second each may take 16 ms.
+    expect(await scrolledMs(page)).toBeLessThan(12);
+    await page.evaluate("scrollTo(0, 1e9)");
+    await page.locator(`a.row[data-address="session/x-${ROWS - 1}"]`).waitFor();
   });
 
   it("says that the daemon is gone, and heals by itself when it is back (M1)", async () => {
@@ -300,6 +285,41 @@ const PATHS = (session: string): readonly string[] => [
   "/health",
 ];
 
+describe("a machine's page", () => {
+  it("draws how they usually go, and lists who is in a state when that is clicked", async () => {
+    const { page } = await signedIn(browser, world, { path: "/machines/session" });
+    await page.locator('.arrow[data-id="lifecycle.working>lifecycle.idle"]').waitFor();
+    await page.locator('.state[data-path="wanted.running"] .state-badge').waitFor();
+    await page.locator('.state[data-path="wanted.running"]').click();
+    await page.getByRole("heading", { name: "In wanted.running" }).waitFor();
+    await page.locator(`.members a.row[data-address="session/${id}"]`).waitFor();
+    const arrows = page.locator(".arrow");
+    const usual = await arrows.count();
+    await page.getByRole("button", { name: "All arrows" }).click();
+    await expect.poll(async () => arrows.count()).toBeGreaterThan(usual + 20);
+  });
+});
+
+describe("the health", () => {
+  it("asks before a dead letter is tried again, and says what came of it", async () => {
+    const nc = await world.nats();
+    await observe(nc, "activity.nobody", { state: "idle" });
+    await expect.poll(async () => (await world.get("/dead-letters")).letters.length).toBe(1);
+    const { page, complaints } = await signedIn(browser, world, { path: "/health" });
+    await page
+      .getByRole("row", { name: /activity\.nobody/ })
+      .getByRole("button")
+      .click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Retry" }).click();
+    await dialog.getByRole("alert").getByText("session/nobody").waitFor();
+    // Chromium itself notes that it was refused.
+    await expect.poll(() => complaints.splice(0)).toEqual([expect.stringContaining("404")]);
+    const { isBalanced }: { isBalanced: boolean } = await world.get("/intake");
+    expect(isBalanced).toBe(true);
+  });
+});
+
 it("says in words that there is no such page, and leads back", async () => {
   const { page, complaints } = await signedIn(browser, world, { path: "/nowhere/%zz" });
   await page.getByText("Nothing is at /nowhere/%zz").waitFor();
@@ -386,55 +406,5 @@ describe("every page", () => {
     await page.keyboard.press("h");
     await page.getByRole("heading", { name: "Health" }).waitFor();
     expect(new URL(page.url()).pathname).toBe("/health");
-  });
-});
-
-/** Controls of which another thing lies on the middle, and links of the masthead that stick out of it. */
-async function covered(page: Page): Promise<string[]> {
-  const found: unknown =
-    await page.evaluate(`[...document.querySelectorAll(".pages a, .chart-detail, .past button")]
-    .filter((control) => {
-      const { left, top, width, height } = control.getBoundingClientRect();
-      const there = document.elementFromPoint(left + width / 2, top + height / 2);
-      return !control.contains(there) || left < 0 || left + width > innerWidth;
-    })
-    .map((control) => control.textContent + " cannot be reached")`);
-  return Array.isArray(found) ? found.map(String) : [String(found)];
-}
-
-async function settled(page: Page): Promise<void> {
-  if (page.url().includes("/terminals")) await page.locator(".term .xterm-rows").waitFor();
-  await page.locator("main h1, main h2, .sign-in").first().waitFor({ state: "attached" });
-  await expect
-    .poll(async () => page.getByText(/^(Loading|Reading|Laying out|Looking back)/).count())
-    .toBe(0);
-}
-
-describe("the bundle", () => {
-  const folder = new URL("../../web/bundle/assets/", import.meta.url);
-  const size = (name: string): number => gzipSync(readFileSync(new URL(name, folder))).length;
-
-  it("is at most 600 kB, and what the first page needs at most 120 kB (gzip)", () => {
-    const files = readdirSync(folder);
-    const all = files.reduce((sum, name) => sum + size(name), 0);
-    const shell = readFileSync(new URL("../index.html", folder), "utf8");
-    const first = files
-      .filter((name) => shell.includes(name))
-      .reduce((sum, name) => sum + size(name), 0);
-    expect(all).toBeLessThan(600_000);
-    expect(first).toBeGreaterThan(10_000);
-    expect(first).toBeLessThan(120_000);
-  });
-
-  it("has chart and terminal apart from the first page", () => {
-    const shell = readFileSync(new URL("../index.html", folder), "utf8");
-    const scripts = readdirSync(folder).filter((name) => name.endsWith(".js"));
-    const holding = (text: string): string[] =>
-      scripts.filter((name) => readFileSync(new URL(name, folder), "utf8").includes(text));
-    for (const mark of ["react-flow__", "xterm-helper"]) {
-      const chunks = holding(mark);
-      expect(chunks.length).toBeGreaterThan(0);
-      expect(chunks.filter((name) => shell.includes(name))).toEqual([]);
-    }
   });
 });
