@@ -65,9 +65,9 @@ export function contextIn<Shape extends z.ZodType>(
 
 /** The reviews of a session as they are now. Fails with REVIEW_NOT_FOUND for no session. */
 export async function viewOf(edge: Edge, id: string): Promise<ReviewsView> {
-  const { root } = contextIn(rowOf(edge, id), SessionPlace);
-  const isolation = await edge.isolation?.(root);
-  const view = reviewsView(rowOf(edge, id), edge.reviews.of(id));
+  const row = rowOf(edge, id);
+  const view = reviewsView(row, edge.reviews.of(id));
+  const isolation = await edge.isolation?.(contextIn(row, SessionPlace).root);
   return isolation === undefined ? view : { ...view, isolation };
 }
 
