@@ -57,7 +57,7 @@ const name = oneof(...names) as Arbitrary<Name>;
 const moves = array(record({ name, n: nat(999) }), { minLength: 3, maxLength: 14 });
 const BOUNDARIES = ["stepped", "flushed", "answered", "released"] as const;
 const FATES = ["held", "twice", "lost answer", "refused"] as const;
-const STORIES = 500;
+const STORIES = 1_000;
 
 type Run = ReviewRunView;
 const isOpen = ({ status }: Run): boolean => status === "queued" || status === "running";
