@@ -39,7 +39,7 @@ import { turns } from "../git/turns.ts";
 //   W6. The mark lies in the git dir (`ao.json`), so the tree stays clean.
 //   W7. One thing at a time is done for a workspace: who ends its making begins when that has let go of it. Two of one
 //       repository may be made and removed at once; the one thing that they share has a turn of its own
-//       (`repository-books.ts`).
+//       (`git/repository-books.ts`).
 //   W8. A repository that is gone for good keeps no workspace open of which nothing is left here; files that are left stay.
 
 /** Adapters for workspaces below a data folder. `nonce` names what is half made; it must never repeat. */
