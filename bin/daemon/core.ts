@@ -21,6 +21,7 @@ import { kinds } from "../../machines/kinds.ts";
 import type { Settings } from "../../machines/settings.ts";
 import { openLmdbStore } from "../../storage/lmdb-store.ts";
 import type { Store } from "../../storage/store.ts";
+import { fullDisk } from "./disk-room.ts";
 import { startProbes } from "./probes.ts";
 import { removeRunFile, writeRunFile } from "../run-file.ts";
 import type { Workshop } from "./workshop.ts";
@@ -217,13 +218,15 @@ async function listen(
   }
 }
 
-/** A part that is up may still be unable to work: a store without room, a bus without its server. */
+/** A part that is up may still be unable to work: a store or a disk without room, a bus without its server. */
 function healthOf(
   workshop: Workshop,
   { refusal, bus }: Core,
 ): ReturnType<Parameters<typeof httpServer>[0]["health"]> {
   const state = bus?.state();
   const troubles = new Map<string, string>();
+  const full = fullDisk(workshop.home);
+  if (full !== undefined) troubles.set("store", full);
   if (refusal !== undefined) troubles.set("store", refusal);
   if (state?.type === "down") troubles.set("bus", state.reason);
   const lost = workshop.guard.look();
