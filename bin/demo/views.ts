@@ -15,6 +15,8 @@ export const LISTER = `${PROJECT}-1`;
 export const DRAFTER = `${PROJECT}-2`;
 
 const Pull = z.object({
+  merging: z.boolean(),
+  trouble: z.object({ at: z.number(), message: z.string() }).nullable(),
   number: z.number(),
   title: z.string(),
   state: z.string(),

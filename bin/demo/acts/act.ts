@@ -61,17 +61,32 @@ export function isMergeable({ ci, mergeable }: Pull): boolean {
   return ci.state === "passing" && mergeable === true;
 }
 
+/** A merge that git refuses, as when a branch moved at that moment, is tried again by whoever asked for it. */
+const MERGE_TRIES = 3;
+
 /** Merges, and waits until it is done. `unreviewed`: a person looked at it himself. */
 export async function merged(
-  { house, person }: Play,
+  play: Play,
   name: string,
-  { unreviewed }: { unreviewed: boolean },
+  { unreviewed, tries = 1 }: { unreviewed: boolean; tries?: number },
 ): Promise<void> {
-  const number = (await pullFor(house, name))?.number;
+  const { house, person } = play;
+  let refusal: string | undefined;
+  const before = await pullFor(house, name);
+  const number = before?.number;
   person(`merges #${number}, ${name}.sh${unreviewed ? ", which no reviewer saw" : ""}`);
   await house.post(`/projects/demo/pulls/${number}/merge`, { unreviewed });
-  await house.until(
-    `${name}.sh to be merged`,
-    async () => ((await pullFor(house, name))?.state ?? "") === "merged",
-  );
+  await house.until(`${name}.sh to be merged`, async () => {
+    const pull = await pullFor(house, name);
+    const trouble = pull?.trouble ?? null;
+    const isOver = pull?.merging === false && trouble?.at !== before?.trouble?.at;
+    // Nothing more comes of it: whoever merges is told why, and so is who watches.
+    if (isOver) refusal = trouble?.message;
+    return pull?.state === "merged" || refusal !== undefined;
+  });
+  if (refusal === undefined) return;
+  if (tries === MERGE_TRIES) throw new Error(`merge ${name}.sh: ${refusal}`);
+  person(`is told why not: ${refusal}`);
+  await pullOnce(play, name, { what: "to be ready again", is: isMergeable });
+  await merged(play, name, { unreviewed, tries: tries + 1 });
 }
