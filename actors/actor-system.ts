@@ -2,7 +2,7 @@ import type { Adapters } from "../adapters/adapter.ts";
 import type { Bus, Publication } from "../bus/bus.ts";
 import { commandSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
 import { Failure } from "../machines/failures.ts";
-import { splitAddress, splitOrderId, type Address, type KindName } from "../machines/ids.ts";
+import { ROOT, splitAddress, splitOrderId, type Address, type KindName } from "../machines/ids.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { Kind, MachineState } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
@@ -60,7 +60,7 @@ export interface SystemParts {
 
 const encoder = new TextEncoder();
 /** Where marks are put; nobody is addressed. */
-const MARK_SUBJECT = mailSubject("supervisor/root");
+const MARK_SUBJECT = mailSubject(ROOT);
 /** Without a bus nothing more can be read: what is due goes on after this. */
 const CATCH_UP_MS = 5_000;
 /** Open orders read from the store at once, at boot. */

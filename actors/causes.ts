@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
+import { isObservationType } from "../machines/observations.ts";
 import type { DeadLetter, JournalEntry, Store } from "../storage/store.ts";
 import { isOrderId } from "./message-ids.ts";
 import type { Cause } from "./system.ts";
@@ -111,6 +112,6 @@ function causeOf({ address, seq, message }: JournalEntry): Cause {
 function typeOf({ id, type }: { readonly id: string; readonly type: string }): Cause["type"] {
   if (id.startsWith("timer:")) return "timer";
   if (id.startsWith("result:")) return "result";
-  if (type.endsWith(".observed")) return "observation";
+  if (isObservationType(type)) return "observation";
   return isOrderId(id) ? "mail" : "command";
 }

@@ -1,5 +1,5 @@
 import { mailTo } from "../machines/children.ts";
-import { addressOf, orderIdOf, type KindName } from "../machines/ids.ts";
+import { orderIdOf, ROOT, type KindName } from "../machines/ids.ts";
 import { understands, type Kind } from "../machines/kind.ts";
 import type { EffectOrder, MailOrder } from "../machines/order.ts";
 import { brokenNotice } from "../machines/supervision/broken-notice.ts";
@@ -7,8 +7,6 @@ import type { Batch, Resident } from "./batch.ts";
 
 /** Throwing steps in a row after which an actor is quarantined. */
 export const STRIKES = 3;
-
-const ROOT = addressOf("supervisor", "root");
 
 type World = { readonly kinds: ReadonlyMap<KindName, Kind>; readonly now: () => number };
 

@@ -77,7 +77,7 @@ export class Release {
     if (ids.has(row.id)) return;
     this.#open.set(row.from, ids.add(row.id));
     this.#size += 1;
-    if (row.order.type === "effect") {
+    if (isEffect(row)) {
       if (!this.#isHeld) effects.begin(row);
     } else {
       this.#parts.postbox.post(this.#posted(row));

@@ -3,6 +3,7 @@ import { splitAddress, type Address, type KindName, type OrderId } from "../mach
 import type { Json } from "../machines/json.ts";
 import { understands, type Kind } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
+import { isObservationType } from "../machines/observations.ts";
 import type {
   JournalEntry,
   OrderNote,
@@ -324,9 +325,8 @@ export class Stepper {
       throw fail("ACTOR_QUARANTINED", `quarantined after ${STRIKES} failed steps`);
     if (resident.live.state().status === "done") throw fail("ACTOR_TERMINAL", "it has ended");
     const most = outboxLimit * roomFor(message);
-    if (openOrders(message.to) >= most) {
+    if (openOrders(message.to) >= most)
       throw fail("MAILBOX_FULL", `${most} of its orders are open`);
-    }
     return { resident, isNew: false };
   }
 
@@ -409,7 +409,7 @@ function roomFor(message: Message): number {
   const canWait =
     orderAnswered(id) === undefined && timerNameOf(message) === undefined && !isBounce(id);
   if (!canWait) return Infinity;
-  return type.endsWith(".observed") ? 1 : 2;
+  return isObservationType(type) ? 1 : 2;
 }
 
 function parsedData(kind: Kind, message: Message): unknown {

@@ -1,10 +1,11 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { addressOf } from "../machines/ids.ts";
+import { ROOT } from "../machines/ids.ts";
 import type { RootContext } from "../machines/supervision/root.ts";
+import { isFresh } from "../machines/supervision/slots.ts";
 import { askActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { stateOf } from "./session/view.ts";
+import { rootOf } from "./supervision.ts";
 
 // Hosts
 //
@@ -40,7 +41,6 @@ const Hosts = z.object({
 });
 export type HostsView = z.infer<typeof Hosts>;
 
-const ROOT = addressOf("supervisor", "root");
 /** The host of the daemon itself. */
 const OWN = "local";
 
@@ -73,20 +73,18 @@ export function hostRoutes(app: App, edge: Edge): void {
 
 async function lifted(edge: Edge, request: FastifyRequest, harness: string): Promise<HostsView> {
   // Who never had anything to look after knows of no limit.
-  if (edge.system.snapshot(ROOT) !== undefined) {
+  if (rootOf(edge) !== undefined) {
     await askActor(edge, request, { to: ROOT, type: "quota.over", data: { harness } });
   }
   return hostsOf(edge);
 }
 
-function hostsOf({ system, now }: Edge): HostsView {
-  const { workers, slotsPerHost, loadPerCore, minFreeBytes, sampleMs } = system.settings.scheduling;
-  const row = system.snapshot(ROOT);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind's own context
-  const context = row === undefined ? undefined : (stateOf(row).context as RootContext);
-  const { held, queue, samples, quotas } = context ?? NOTHING;
+function hostsOf(edge: Edge): HostsView {
+  const gates = edge.system.settings.scheduling;
+  const { workers, slotsPerHost, loadPerCore, minFreeBytes } = gates;
+  const { held, queue, samples, quotas } = rootOf(edge) ?? NOTHING;
   const names = new Set([OWN, ...held.map(({ host }) => host), ...Object.keys(samples)]);
-  const at = now();
+  const at = edge.now();
   return {
     hosts: [...names].map((host) => {
       const sample = samples[host];
@@ -94,7 +92,7 @@ function hostsOf({ system, now }: Edge): HostsView {
         host,
         workers: held.filter((slot) => slot.host === host).length,
         slots: slotsPerHost,
-        measured: sample === undefined ? null : { ...sample, counts: at - sample.at <= sampleMs },
+        measured: sample === undefined ? null : { ...sample, counts: isFresh(sample, gates, at) },
       };
     }),
     bounds: { workers, loadPerCore, minFreeBytes },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { PartsTree } from "../actors/parts.ts";
 import { recentRestarts, type SupervisorState } from "../machines/supervision/supervision.ts";
-import { addressOf, KINDS, splitAddress, type Address } from "../machines/ids.ts";
+import { addressOf, KINDS, ROOT, splitAddress, type Address } from "../machines/ids.ts";
 import type { RootContext } from "../machines/supervision/root.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
@@ -159,14 +159,19 @@ function childAddress(
 
 const Manager = z.looseObject({ sessionId: z.string() }).nullable().catch(null);
 
-function tickOf({ system }: Edge): z.infer<typeof Tick> | null {
-  const address = addressOf("supervisor", "root");
-  const row = system.snapshot(address);
-  if (row === undefined) return null;
+/** What the root knows; undefined before anything needed it. */
+export function rootOf({ system }: Pick<Edge, "system">): RootContext | undefined {
+  const row = system.snapshot(ROOT);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind's own context
-  const { ticks, lastTick, repairs, held, queue } = stateOf(row).context as RootContext;
+  return row && (stateOf(row).context as RootContext);
+}
+
+function tickOf(edge: Edge): z.infer<typeof Tick> | null {
+  const root = rootOf(edge);
+  if (root === undefined) return null;
+  const { ticks, lastTick, repairs, held, queue } = root;
   return {
-    address,
+    address: ROOT,
     ticks,
     lastTick,
     repairs: { ...repairs },

@@ -31,11 +31,19 @@ export function addressOf(kind: KindName, id: string): Address {
   return `${kind}/${id}`;
 }
 
+/** The supervisor of objectives and owner of slots, which there is one of. */
+export const ROOT: Address = addressOf("supervisor", "root");
+
 /** The two halves of an address. */
 export function splitAddress(address: Address): { readonly kind: KindName; readonly id: string } {
   const slash = address.indexOf("/");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an Address begins with a kind
   return { kind: address.slice(0, slash) as KindName, id: address.slice(slash + 1) };
+}
+
+/** The id of who sent a message; empty when it came from outside. */
+export function idOf({ from }: { readonly from?: Address }): string {
+  return from === undefined ? "" : splitAddress(from).id;
 }
 
 /** Names one order of one step for ever: `<address>#<seq>.<n>`. */

@@ -5,6 +5,11 @@ import type { KindName } from "./ids.ts";
 //
 // What probes may publish, lane by lane: the bodies of `ao.obs.<lane>.<id>`. Fixed names: scripts rely on them.
 
+/** Whether a type of message is that of an observation, of any lane. */
+export function isObservationType(type: string): boolean {
+  return type.endsWith(".observed");
+}
+
 const Epoch = z.number().int().nonnegative().optional();
 const Liveness = z.enum(["alive", "dead", "failed", "indeterminate"]);
 

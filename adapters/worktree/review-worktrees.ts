@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { EffectData, EffectResult } from "../../machines/effects.ts";
@@ -6,6 +6,7 @@ import { Failure } from "../../machines/failures.ts";
 import type { Adapter } from "../adapter.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "../git/git.ts";
 import { commonDirOf } from "../git/repository.ts";
+import { exists } from "./place.ts";
 import { pinReview } from "./review-pins.ts";
 
 // Review worktrees
@@ -85,7 +86,7 @@ async function treeOf(source: Source, target: Target): Promise<Tree> {
   const base = await baseOf(repo, target.baseRef, signal);
   const shown = commit ?? base;
   const path = join(source.root, target.runId);
-  const isThere = (await stat(path).catch(() => undefined)) !== undefined;
+  const isThere = await exists(path);
   const pinned = { home: source.home, checkout: [...source.of, target.runId] as const };
   const pin = async (): Promise<void> => pinReview(pinned, { head: shown, base }, call);
   if (isThere) await pin();
@@ -195,8 +196,7 @@ async function refuseWrites(gitDir: string): Promise<void> {
 
 /** Whether a checkout still is the commit, untouched; null when it cannot be looked at. */
 async function isPinned(path: string, sha: string, signal: AbortSignal): Promise<boolean | null> {
-  const there = await stat(path).catch(() => undefined);
-  if (there === undefined) return null;
+  if (!(await exists(path))) return null;
   const call = { cwd: path, signal };
   const head = await commitOf("HEAD", call);
   if (head === null) return null;
@@ -213,7 +213,7 @@ async function dropOlder(folder: string, epoch: number): Promise<void> {
 }
 
 async function removeReadOnly(path: string): Promise<void> {
-  if ((await stat(path).catch(() => undefined)) === undefined) return;
+  if (!(await exists(path))) return;
   await execa("chmod", ["-R", "u+w", path], { reject: false });
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }

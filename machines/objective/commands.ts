@@ -1,5 +1,5 @@
 import type { FailureCode } from "../failures.ts";
-import { addressOf } from "../ids.ts";
+import { ROOT } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import { isFull, sending, toManager } from "./inbox.ts";
 import { managerSupervisor, supervised, worked } from "./manager.ts";
@@ -126,7 +126,7 @@ function begun(
   };
   const awake: Order = {
     type: "mail",
-    to: addressOf("supervisor", "root"),
+    to: ROOT,
     name: "root.wake",
     data: {},
   };

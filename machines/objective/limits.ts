@@ -1,4 +1,4 @@
-import { addressOf } from "../ids.ts";
+import { ROOT } from "../ids.ts";
 import type { Facts, ObjectiveContext } from "./record.ts";
 import type { MailOrder } from "../order.ts";
 
@@ -14,7 +14,7 @@ export function limitNews(
   const member = manager.sessionId === id ? manager : workers.find((worker) => worker.id === id);
   const before = member?.facts?.limitedUntil ?? null;
   if (before === limitedUntil) return [];
-  const to = addressOf("supervisor", "root");
+  const to = ROOT;
   return limitedUntil === null
     ? [{ type: "mail", to, name: "quota.over", data: { harness, until: before } }]
     : [{ type: "mail", to, name: "quota.reached", data: { harness, until: limitedUntil } }];

@@ -1,4 +1,4 @@
-import { splitAddress } from "../ids.ts";
+import { idOf, splitAddress } from "../ids.ts";
 import type { Cause } from "../supervision/supervision.ts";
 import { managerEnded, managerGone, managerUnheard } from "./manager.ts";
 import type { ObjectiveEvent, ObjectiveEventNamed } from "./protocol.ts";
@@ -55,9 +55,10 @@ export function lossTold(context: ObjectiveContext, event: Loss): ObjectiveStep 
 /** A session whose actor takes no messages any more: what runs in its terminal is ended (L1). */
 function memberQuarantined(
   context: ObjectiveContext,
-  { from, at }: ObjectiveEventNamed<"child.quarantined">,
+  event: ObjectiveEventNamed<"child.quarantined">,
 ): ObjectiveStep {
-  const id = from === undefined ? "" : splitAddress(from).id;
+  const id = idOf(event);
+  const { at } = event;
   if (id === context.manager.sessionId) return managerUnheard(context, at);
   const worker = context.workers.find((each) => each.id === id);
   if (worker === undefined || worker.isGuest || isEnded(worker)) return quiet(context);
@@ -74,10 +75,10 @@ function agentEnded(context: ObjectiveContext, { id, facts }: Worker): Objective
 /** Nothing runs any more in the terminal of a session that could not be told to end. */
 function agentGone(
   context: ObjectiveContext,
-  { from, at }: ObjectiveEventNamed<"child.stopped">,
+  event: ObjectiveEventNamed<"child.stopped">,
 ): ObjectiveStep {
-  const id = from === undefined ? "" : splitAddress(from).id;
-  return id === context.manager.sessionId ? managerGone(context, at) : quiet(context);
+  const isManagers = idOf(event) === context.manager.sessionId;
+  return isManagers ? managerGone(context, event.at) : quiet(context);
 }
 
 /** A session that could not be ordered, or whose actor cannot go on. */

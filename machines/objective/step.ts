@@ -1,4 +1,4 @@
-import { splitAddress } from "../ids.ts";
+import { idOf, ROOT } from "../ids.ts";
 import { canceled, commanded, type Command } from "./commands.ts";
 import { isListening, sending, toManager, waitingItems, withDelivery } from "./inbox.ts";
 import { managerDue, managerSeen, respawned, stopped, supervised } from "./manager.ts";
@@ -89,10 +89,6 @@ function answer(
   return event satisfies never;
 }
 
-function idOf({ from }: { readonly from?: ObjectiveEvent["from"] }): string {
-  return from === undefined ? "" : splitAddress(from).id;
-}
-
 /** A session of the objective, or one that a person gave to it. */
 function memberSeen(
   context: ObjectiveContext,
@@ -179,7 +175,7 @@ function audited(
   const data = { objective: context.id, what: "timer" };
   return {
     context: { ...known, wakeAt: null, repairs: context.repairs + 1 },
-    orders: [{ type: "mail", to: "supervisor/root", name: "root.repaired", data }],
+    orders: [{ type: "mail", to: ROOT, name: "root.repaired", data }],
   };
 }
 

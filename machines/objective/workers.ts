@@ -1,7 +1,7 @@
 import { idleToldAt, slotAskAt } from "./leases.ts";
 import { harnessOfProject } from "./limits.ts";
 import { verdictOn, type Verdict } from "./verdict.ts";
-import { addressOf } from "../ids.ts";
+import { addressOf, ROOT } from "../ids.ts";
 import type { ObjectiveEventNamed } from "./protocol.ts";
 import { toManager } from "./inbox.ts";
 import {
@@ -157,7 +157,7 @@ function waitingFor(context: ObjectiveContext, worker: Worker, reason: string): 
 }
 
 function rootMail(name: string, data: MailOrder["data"]): MailOrder {
-  return { type: "mail", to: addressOf("supervisor", "root"), name, data };
+  return { type: "mail", to: ROOT, name, data };
 }
 
 /** It has a slot: its session is ordered. */

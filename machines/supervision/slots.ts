@@ -92,11 +92,20 @@ function obstacle(
   return here === 0 ? undefined : pressure(host, { sample: samples[host], gates, at });
 }
 
+/** Whether a measurement still counts: an old one holds nobody back (L2). */
+export function isFresh(
+  sample: Pick<Sample, "at">,
+  { sampleMs }: Pick<Gates, "sampleMs">,
+  at: number,
+): boolean {
+  return at - sample.at <= sampleMs;
+}
+
 function pressure(
   host: string,
   { sample, gates, at }: { sample: Sample | undefined; gates: Gates; at: number },
 ): string | undefined {
-  if (sample === undefined || at - sample.at > gates.sampleMs) return undefined;
+  if (sample === undefined || !isFresh(sample, gates, at)) return undefined;
   const { loadPerCore, freeBytes } = sample;
   if (gates.loadPerCore > 0 && loadPerCore >= gates.loadPerCore) {
     return `waiting for the load of host ${host} to fall (${loadPerCore.toFixed(1)} per core, bound ${gates.loadPerCore})`;
