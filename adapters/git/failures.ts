@@ -8,7 +8,8 @@ const SIGNS: readonly { readonly code: FailureCode; readonly seen: RegExp }[] = 
   },
   {
     code: "REPOSITORY_LOCKED",
-    seen: /\.lock': File exists|could not lock config file|Another git process/,
+    // The third is how git says that another fetch or push moved the reference in the same moment.
+    seen: /\.lock': File exists|could not lock config file|cannot lock ref '[^']*': (?:is at|reference already exists)|Another git process/,
   },
   { code: "BRANCH_CHECKED_OUT", seen: /already checked out at|already used by worktree/ },
   { code: "REPOSITORY_EMPTY", seen: /does not have any commits yet/ },

@@ -99,6 +99,14 @@ describe("git", () => {
       stderr: "error: could not lock config file .git/config: File exists",
       code: "REPOSITORY_LOCKED",
     },
+    {
+      stderr: "error: cannot lock ref 'refs/remotes/origin/main': is at 1a but expected 2b",
+      code: "REPOSITORY_LOCKED",
+    },
+    {
+      stderr: "error: cannot lock ref 'refs/remotes/origin/x': reference already exists",
+      code: "REPOSITORY_LOCKED",
+    },
     { stderr: "error: bad tree object", code: "GIT_FAILED" },
     { stderr: "", code: "GIT_FAILED" },
   ] satisfies { stderr: string; code: FailureCode }[])(
