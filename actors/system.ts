@@ -13,6 +13,25 @@ import type {
   SummaryRow,
 } from "../storage/store.ts";
 
+// System
+//
+// What the running actors are to everything above them. The rules of the whole runtime; each is kept in many files.
+//
+//   R1. One truth: the store decides what happened. The stream is a buffer; lists, counts and pages are copies.
+//   R2. A caller is answered, and the stream purged, only behind the flush of the transaction that applied the message.
+//       The position in the stream is a row of that transaction.
+//   R3. Once: a message id that was applied before changes nothing, and a repeated command gets the first outcome.
+//   R4. Pure: a step depends on record and message alone. A wait is a timer, outside work an effect.
+//   R5. Effects and mail go out after the flush, under an id of their own, again and again until their answer is
+//       committed; whoever gets them makes a repeat harmless.
+//   R6. Fenced: what is of an older epoch, or of another generation of the store, is counted and dropped.
+//   R7. Timers are rows: cancelled by the step that no longer wants them, fired once after downtime.
+//   R8. Contained: a message that makes a step throw is a dead letter, its actor keeps its last good state. Three in a
+//       row quarantine the actor; its parent and a person are told, and no other actor notices.
+//   R9. Versioned: a stored snapshot of another version is brought up to today's by a named function, or refused.
+//   R10. Bounded: mailboxes, outboxes, journal, bodies and caches have limits that are told.
+//   R11. Explained: every entry names its cause, so that one call leads from any effect back to what began it.
+
 /** A command for one actor, as http and the command line give it. */
 export interface Command {
   readonly to: Address;

@@ -27,6 +27,18 @@ import { typed } from "../typed.ts";
 //   W3. The chart follows one run until it has ended; only a later message shows the next one. One that is superseded at
 //       work is shown at once, whichever was before.
 //   W4. Other runs, and the reviewers of second opinions, live in the record by the same charts.
+//
+// What all of it must hold, whatever is said, lost, killed or repeated:
+//
+//   I1. At most one live process per worker and reviewer, and it is of the highest epoch.
+//   I2. No run is at work without a live process for longer than the lease.
+//   I3. At most one open run per pull request, head and reviewer.
+//   I4. A result that was taken is never lost; one that was refused changed nothing.
+//   I5. Changes that are asked for on the present head reach the worker once, or there is a reason why not.
+//   I6. No result of a run that was superseded or cancelled, or of an older epoch, changes anything.
+//   I7. The list of runs is what the journal says; its numbers have no gaps.
+//   I8. Once nothing moves, every open head under auto-review has a verdict, or a reason that can be seen.
+//   I9. Of what was cancelled, superseded or given up no process is left.
 
 type SeenBy = Seen<ReviewContext, ReviewEvent>;
 type Decide = (seen: SeenBy) => ReviewStep;
