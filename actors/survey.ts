@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Adapter, Attempt } from "../adapters/adapter.ts";
-import { claimOn } from "../machines/collector/claims.ts";
+import { claimOn } from "../machines/objective/claims.ts";
 import {
   type Directory,
   type Holders,

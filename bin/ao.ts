@@ -14,7 +14,7 @@ if (name === "hook" && isPlain && rest.length === 0) {
   process.exitCode = runHook(first ?? "", second ?? "");
 } else {
   const [{ runProgram }, { versionOf }] = await Promise.all([
-    import("./cli/program.ts"),
+    import("./tree/program.ts"),
     import("./version.ts"),
   ]);
   await runProgram(process.argv.slice(2), versionOf());

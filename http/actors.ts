@@ -8,7 +8,7 @@ import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { Offer, offersOf } from "./offers.ts";
 import { Accepted, Empty, KindAndId, page, StateName } from "./schemas.ts";
-import { stateOf } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 import { statePaths } from "./views.ts";
 
 const tags = ["actors"];

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { HARNESSES, launchOf, type Wish } from "../machines/harness/harnesses.ts";
-import { type Command, ProjectConfig } from "../machines/project/config.ts";
+import { ProjectConfig } from "../machines/project/config.ts";
+import { type Command } from "../machines/argument.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import type { Edge } from "./edge.ts";
-import { stateOf } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 
 const Stored = z.object({ config: ProjectConfig });
 

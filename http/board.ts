@@ -7,7 +7,7 @@ import { clipped } from "./clipped.ts";
 import type { App, Edge } from "./edge.ts";
 import { page, sendMade } from "./schemas.ts";
 import { sessionLine } from "./session/line.ts";
-import { stateOf } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 import { statePaths } from "./views.ts";
 
 // Board

@@ -8,7 +8,8 @@ import { askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
 import { Empty } from "./schemas.ts";
-import { noticeViews, NoticeView, stateOf } from "./session/view.ts";
+import { noticeViews, NoticeView } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 
 // Notices
 //

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Address, addressOf, Token } from "../machines/ids.ts";
 import { said } from "../machines/objective/protocol.ts";
-import { Command } from "../machines/project/config.ts";
+import { Command } from "../machines/argument.ts";
 import { askActor, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";

@@ -8,7 +8,7 @@ import type { SnapshotRow } from "../storage/store.ts";
 import { type Asked, askActor, firstDataOf, knownActor, settleMail, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { Empty, Id, page, ProjectBody, ProjectView } from "./schemas.ts";
-import { stateOf } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 
 const tags = ["projects"];
 const Stored = z.object({

@@ -7,7 +7,7 @@ import { askActor, firstDataOf, knownActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
 import { Accepted, Empty, Id, PullView } from "./schemas.ts";
-import { stateOf } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 
 const tags = ["pulls"];
 const Ref = z.string().min(1).max(256);

@@ -4,7 +4,8 @@ import { argument } from "../machines/argument.ts";
 import { KINDS, Token } from "../machines/ids.ts";
 import { said } from "../machines/objective/protocol.ts";
 import { PullRequestFacts } from "../machines/observations.ts";
-import { Command, ProjectConfig } from "../machines/project/config.ts";
+import { ProjectConfig } from "../machines/project/config.ts";
+import { Command } from "../machines/argument.ts";
 
 export const ProjectBody = z.strictObject({
   id: Token.optional(),

@@ -5,7 +5,7 @@ import { addressOf, KINDS, ROOT, splitAddress, type Address } from "../machines/
 import type { RootContext } from "../machines/supervision/root.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
-import { stateOf } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 
 // Supervision
 //

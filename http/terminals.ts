@@ -4,7 +4,7 @@ import { addressOf } from "../machines/ids.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { Id } from "./schemas.ts";
-import { stateOf } from "./session/view.ts";
+import { stateOf } from "./stored-state.ts";
 import { statePaths } from "./views.ts";
 
 const Stored = z.object({ epoch: z.number().catch(0) });

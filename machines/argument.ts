@@ -8,3 +8,7 @@ export function argument(maxLength: number, minLength = 1): z.ZodString {
     .max(maxLength)
     .regex(/^[^\0]*$/, "no program can be given a NUL");
 }
+
+/** The argv of a program; a single text is given to the shell. */
+export const Command = z.union([z.array(argument(1_048_576)).min(1).max(256), argument(16_384)]);
+export type Command = z.infer<typeof Command>;

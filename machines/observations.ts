@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PullState } from "./pull-state.ts";
 import type { KindName } from "./ids.ts";
 
 // Observations
@@ -48,7 +49,7 @@ export const PullRequestFacts = z.object({
   url: z.string().max(2_000),
   number: z.number().int().positive(),
   title: z.string().max(1_000),
-  state: z.enum(["draft", "open", "merged", "closed"]),
+  state: PullState,
   headSha: z.string().max(64),
   headRef: z.string().max(256),
   baseRef: z.string().max(256),

@@ -2,7 +2,7 @@ import { readFile, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { commonDirOf } from "../git/repository.ts";
-import { writePrivate } from "../terminal/records.ts";
+import { writePrivate } from "../private-file.ts";
 
 // Agent trust
 //

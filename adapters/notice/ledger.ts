@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { EffectData } from "../../machines/effects.ts";
-import { writePrivate } from "../terminal/records.ts";
+import { writePrivate } from "../private-file.ts";
 
 // Notice ledger
 //

@@ -8,7 +8,7 @@ import { withFolders } from "../agent/folders.ts";
 import { checkAgentProgram } from "../agent/programs.ts";
 import { trustRepository } from "../agent/trust.ts";
 import type { TerminalParts } from "./destroy.ts";
-import { writePrivate } from "./records.ts";
+import { writePrivate } from "../private-file.ts";
 import type { Incarnation } from "./records.ts";
 
 // What is written down before a pane is made: the file that bin/launch reads, the prompt, the agent's own files.

@@ -1,19 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import {
-  link,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  watch,
-  writeFile,
-} from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rm, stat, watch } from "node:fs/promises";
 import { constants } from "node:os";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import { writePrivate } from "../private-file.ts";
 
 // Terminal records
 //
@@ -194,16 +185,6 @@ function fromJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Writes a file that only its owner may read, whole or not at all. Not flushed: what these files tell of
- * does not survive a power cut either.
- */
-export async function writePrivate(path: string, text: string): Promise<void> {
-  const draft = `${path}.${randomUUID()}.draft`;
-  await writeFile(draft, text, { mode: 0o600 });
-  await rename(draft, path);
 }
 
 /** Turns one expected error of the file system into undefined. */

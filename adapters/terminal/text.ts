@@ -9,7 +9,7 @@ import type { Adapter } from "../adapter.ts";
 import type { TerminalParts } from "./destroy.ts";
 import { findPane, isStill } from "./panes.ts";
 import type { Pane } from "./panes.ts";
-import { writePrivate } from "./records.ts";
+import { writePrivate } from "../private-file.ts";
 import type { Incarnation } from "./records.ts";
 import type { TmuxCall } from "./tmux.ts";
 

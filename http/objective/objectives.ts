@@ -11,7 +11,7 @@ import {
   SendOrder,
   WorkerOrder,
 } from "../../machines/objective/protocol.ts";
-import { Command } from "../../machines/project/config.ts";
+import { Command } from "../../machines/argument.ts";
 import { refuseAgent } from "../agents.ts";
 import { askActor, knownActor, settleMail, toJson } from "../commands.ts";
 import type { App, Edge } from "../edge.ts";

@@ -6,7 +6,7 @@ import { askActor, knownActor } from "../commands.ts";
 import type { App, Edge } from "../edge.ts";
 import { knownProject } from "../projects.ts";
 import { Empty, Id, page } from "../schemas.ts";
-import { stateOf } from "../session/view.ts";
+import { stateOf } from "../stored-state.ts";
 
 // Questions
 //

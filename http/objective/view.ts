@@ -1,11 +1,12 @@
+import { isOpenPull, PullState } from "../../machines/pull-state.ts";
 import { z } from "zod";
-import { claimOn } from "../../machines/collector/claims.ts";
+import { claimOn } from "../../machines/objective/claims.ts";
 import { splitAddress } from "../../machines/ids.ts";
 import type { Item, ObjectiveContext } from "../../machines/objective/record.ts";
 import { pullsOf } from "../../machines/objective/pulls.ts";
 import { recentRestarts } from "../../machines/supervision/supervision.ts";
 import type { SnapshotRow } from "../../storage/store.ts";
-import { stateOf } from "../session/view.ts";
+import { stateOf } from "../stored-state.ts";
 import { statePaths } from "../views.ts";
 
 // Objective view
@@ -39,7 +40,7 @@ const PullView = z.object({
   url: z.string(),
   number: z.number(),
   title: z.string(),
-  state: z.string(),
+  state: PullState,
   checks: z.string(),
   review: z.string(),
   unresolved: z.number(),
@@ -303,7 +304,7 @@ export function objectiveLine(row: SnapshotRow, at: number): z.infer<typeof Obje
       succeeded: count("succeeded"),
       failed: count("failed", "canceled"),
     },
-    openPulls: view.pulls.filter((pull) => pull.state === "open" || pull.state === "draft").length,
+    openPulls: view.pulls.filter(isOpenPull).length,
     openQuestions: view.questions.filter((question) => question.state === "open").length,
   };
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { deadline } from "../../adapters/deadline.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, Token } from "../../machines/ids.ts";
-import { isOpenPull } from "../../machines/objective/pulls.ts";
+import { isOpenPull } from "../../machines/pull-state.ts";
 import { ANSWER_WITHIN_MS, messageIdOf } from "../commands.ts";
 import { directoriesOf, DirectoryView } from "../directories.ts";
 import type { Edge } from "../edge.ts";

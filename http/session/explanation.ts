@@ -3,7 +3,8 @@ import { addressOf } from "../../machines/ids.ts";
 import type { JournalEntry, OutboxRow, SnapshotRow } from "../../storage/store.ts";
 import type { Edge } from "../edge.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
-import { MessageView, messageViews, stateOf, type SessionView } from "./view.ts";
+import { MessageView, messageViews, type SessionView } from "./view.ts";
+import { stateOf } from "../stored-state.ts";
 import { waitsOf } from "./waits.ts";
 import { statePaths } from "../views.ts";
 

@@ -1,6 +1,6 @@
 import { displayStatus } from "../../machines/session/status.ts";
 import type { SnapshotRow } from "../../storage/store.ts";
-import { stateOf } from "./view.ts";
+import { stateOf } from "../stored-state.ts";
 
 // Session line
 //

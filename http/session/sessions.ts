@@ -16,7 +16,8 @@ import { Empty, Id, page, SpawnBody, StateName } from "../schemas.ts";
 import { Explanation, explanationOf } from "./explanation.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
 import { screenOf, terminalRoutes } from "../terminals.ts";
-import { messageViews, MessageView, SessionView, stateOf, statusOf } from "./view.ts";
+import { messageViews, MessageView, SessionView, statusOf } from "./view.ts";
+import { stateOf } from "../stored-state.ts";
 
 const tags = ["sessions"];
 

@@ -1,3 +1,4 @@
+import { stateOf } from "../stored-state.ts";
 import { z } from "zod";
 import type { System } from "../../actors/system.ts";
 import { PreservedWork } from "../../machines/effects.ts";
@@ -177,16 +178,6 @@ const PULL_STATUSES: ReadonlySet<Status> = new Set([
 ]);
 
 const Context = z.record(z.string(), z.unknown()).catch({});
-
-/** The value and context of a stored snapshot; empty ones when it is not one. */
-export function stateOf({ snapshot }: SnapshotRow): {
-  value: Json;
-  context: Record<string, unknown>;
-} {
-  const isState = typeof snapshot === "object" && snapshot !== null && "value" in snapshot;
-  if (!isState) return { value: null, context: {} };
-  return { value: snapshot["value"] ?? null, context: Context.parse(snapshot["context"]) };
-}
 
 /** A session as the outside sees it. */
 export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}): SessionView {

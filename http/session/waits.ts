@@ -1,4 +1,4 @@
-import { isOpenPull } from "../../machines/objective/pulls.ts";
+import { isOpenPull } from "../../machines/pull-state.ts";
 import type { SessionView } from "./view.ts";
 
 // Session waits

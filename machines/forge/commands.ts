@@ -1,10 +1,12 @@
+import { pullUrl } from "../own-addresses.ts";
+import { isOpenPull } from "../pull-state.ts";
 import { assertEvent } from "xstate";
 import type { FailureCode } from "../failures.ts";
 import type { ForgeEvent } from "./messages.ts";
 import { including, settled, withJobs, withPull, type ForgeContext } from "./jobs.ts";
 import type { Json } from "../json.ts";
 import type { Order } from "../order.ts";
-import { ended, isLive, mergeObstacle, owing, reviewed, undecided, type Pull } from "./pulls.ts";
+import { ended, mergeObstacle, owing, reviewed, undecided, type Pull } from "./pulls.ts";
 import type { Decided, Seen } from "../recording.ts";
 
 // Forge commands
@@ -32,7 +34,7 @@ export function openPull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.open");
   const baseRef = event.data.baseRef ?? context.defaultBranch;
   const same = Object.values(context.pulls).find(
-    (pull) => isLive(pull) && pull.headRef === event.data.headRef && pull.baseRef === baseRef,
+    (pull) => isOpenPull(pull) && pull.headRef === event.data.headRef && pull.baseRef === baseRef,
   );
   if (same !== undefined) {
     return { context, orders: [replyOf({ number: same.number, url: same.url, created: false })] };
@@ -56,7 +58,7 @@ function newPull(
   const { title, headRef, session, body, draft, author } = event.data;
   const number = context.nextNumber;
   return {
-    url: `ao://${context.projectId}/pull/${number}`,
+    url: pullUrl(context.projectId, number),
     number,
     title,
     state: draft === true ? "draft" : "open",
@@ -85,7 +87,7 @@ function newPull(
 function withRoom(context: ForgeContext): ForgeContext | undefined {
   const pulls = Object.values(context.pulls);
   if (pulls.length < PULL_LIMIT) return context;
-  const oldest = pulls.find((pull) => !isLive(pull));
+  const oldest = pulls.find((pull) => !isOpenPull(pull));
   if (oldest === undefined) return undefined;
   const { [oldest.number]: _, ...others } = context.pulls;
   return { ...context, pulls: others };
@@ -155,7 +157,7 @@ export function readyPull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.ready");
   const pull = context.pulls[event.data.number];
   if (pull === undefined) return unknown(context, event.type, event.data.number);
-  if (!isLive(pull)) return over(context, event.type, pull);
+  if (!isOpenPull(pull)) return over(context, event.type, pull);
   const next =
     pull.state === "open" ? pull : { ...pull, state: "open" as const, updatedAt: event.at };
   return settled(context, withPull(context, next), [replyOf({ number: pull.number })]);
@@ -166,7 +168,7 @@ export function closePull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.close");
   const pull = context.pulls[event.data.number];
   if (pull === undefined) return unknown(context, event.type, event.data.number);
-  if (!isLive(pull) || pull.merging) return over(context, event.type, pull);
+  if (!isOpenPull(pull) || pull.merging) return over(context, event.type, pull);
   const next = ended(pull, { state: "closed", mergeSha: null, at: event.at });
   return settled(context, withPull(context, next), [replyOf({ number: pull.number })]);
 }
@@ -176,7 +178,7 @@ export function mergePull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.merge");
   const pull = context.pulls[event.data.number];
   if (pull === undefined) return unknown(context, event.type, event.data.number);
-  if (!isLive(pull)) return over(context, event.type, pull);
+  if (!isOpenPull(pull)) return over(context, event.type, pull);
   const reply = replyOf({ number: pull.number, merging: true });
   if (pull.merging) return { context, orders: [reply] };
   const { headSha = pull.headSha, unreviewed } = event.data;
@@ -197,7 +199,7 @@ export function checkPull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.check");
   const pull = context.pulls[event.data.number];
   if (pull === undefined) return unknown(context, event.type, event.data.number);
-  if (!isLive(pull)) return over(context, event.type, pull);
+  if (!isOpenPull(pull)) return over(context, event.type, pull);
   const reply = replyOf({ number: pull.number });
   if (pull.headSha === "" || context.checks.length === 0) return { context, orders: [reply] };
   const ci = { state: "pending" as const };
@@ -212,7 +214,7 @@ export function claimPull({ context, event }: SeenBy): Step {
   const { number, session } = event.data;
   const pull = context.pulls[number];
   if (pull === undefined) return unknown(context, event.type, number);
-  if (!isLive(pull)) return over(context, event.type, pull);
+  if (!isOpenPull(pull)) return over(context, event.type, pull);
   const reply = replyOf({ number });
   if (pull.session === session) return { context, orders: [reply] };
   const next = { ...pull, session, updatedAt: event.at };

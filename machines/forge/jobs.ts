@@ -1,6 +1,7 @@
+import { isOpenPull } from "../pull-state.ts";
 import type { Check } from "../effects.ts";
 import type { Order } from "../order.ts";
-import { isLive, scmObservation, type Pull } from "./pulls.ts";
+import { scmObservation, type Pull } from "./pulls.ts";
 import type { Decided } from "../recording.ts";
 
 // Forge jobs
@@ -169,5 +170,5 @@ function handOutMerge(context: ForgeContext): Step {
 
 function livePull(context: ForgeContext, number: number): Pull | undefined {
   const pull = context.pulls[number];
-  return pull !== undefined && isLive(pull) ? pull : undefined;
+  return pull !== undefined && isOpenPull(pull) ? pull : undefined;
 }

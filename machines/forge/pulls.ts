@@ -1,3 +1,4 @@
+import { isOpenPull } from "../pull-state.ts";
 import type { Trouble } from "../children.ts";
 import type { Check, EffectResult } from "../effects.ts";
 import type { JsonObject } from "../json.ts";
@@ -38,18 +39,13 @@ const OBSERVED_PULLS = 50;
 const OBSERVED_COMMENTS = 50;
 const OBSERVED_TEXT = 4_096;
 
-/** Whether it is neither merged nor closed. */
-export function isLive(pull: Pull): boolean {
-  return pull.state === "draft" || pull.state === "open";
-}
-
 /** What git says of its branches. `hasChecks`: the new head is to be checked; `owesReview`: and to be reviewed. */
 export function inspected(
   pull: Pull,
   found: Inspected,
   { at, hasChecks, owesReview }: { at: number; hasChecks: boolean; owesReview: boolean },
 ): Pull {
-  if (!isLive(pull)) return pull;
+  if (!isOpenPull(pull)) return pull;
   const { headSha, baseSha } = found;
   if (headSha !== null && headSha !== pull.headSha) {
     const ci: Pull["ci"] = { state: hasChecks ? "pending" : "none" };
@@ -95,7 +91,7 @@ export function reviewed(
   const { headSha, verdict, body, runId, author, at } = review;
   const id = `${REVIEW_COMMENT}${runId}`;
   const isKnown = pull.comments.some((comment) => comment.id === id);
-  if (!isLive(pull) || pull.headSha !== headSha || isKnown) return pull;
+  if (!isOpenPull(pull) || pull.headSha !== headSha || isKnown) return pull;
   const name = `${author} (review)`;
   const resolved = verdict === "approved";
   const text = body.trim() === "" ? verdict : body;
@@ -128,7 +124,7 @@ export function undecided(owesReview: boolean): "required" | "none" {
 export function owing(pull: Pull, owesReview: boolean): Pull {
   const isJudged = pull.reviewDecision !== "none" && pull.reviewDecision !== "required";
   const reviewDecision = undecided(owesReview);
-  if (!isLive(pull) || isJudged || pull.reviewDecision === reviewDecision) return pull;
+  if (!isOpenPull(pull) || isJudged || pull.reviewDecision === reviewDecision) return pull;
   return { ...pull, reviewDecision };
 }
 
@@ -137,7 +133,7 @@ export function checked(
   pull: Pull,
   { headSha, checks, at }: { headSha: string; checks: Checked; at: number },
 ): Pull {
-  if (!isLive(pull) || pull.headSha !== headSha) return pull;
+  if (!isOpenPull(pull) || pull.headSha !== headSha) return pull;
   const failing = checks
     .filter((check) => !check.passed)
     .map(({ name, logTail }) => ({ name, logTail: logTail.slice(-OBSERVED_TEXT) }));
@@ -163,7 +159,7 @@ export function ended(
   pull: Pull,
   { state, mergeSha, at }: { state: "merged" | "closed"; mergeSha: string | null; at: number },
 ): Pull {
-  if (!isLive(pull)) return pull;
+  if (!isOpenPull(pull)) return pull;
   return { ...pull, state, mergeSha, merging: false, trouble: null, updatedAt: at };
 }
 
@@ -203,7 +199,7 @@ export function scmObservation(
   let room = OBSERVATION_CHARS;
   const mine = pulls
     .filter((pull) => pull.session === session)
-    .toSorted((a, b) => Number(isLive(b)) - Number(isLive(a)) || b.number - a.number);
+    .toSorted((a, b) => Number(isOpenPull(b)) - Number(isOpenPull(a)) || b.number - a.number);
   for (const pull of mine.slice(0, OBSERVED_PULLS)) {
     const facts = factsOf(pull);
     room -= JSON.stringify(facts).length;

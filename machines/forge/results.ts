@@ -1,7 +1,8 @@
+import { isOpenPull } from "../pull-state.ts";
 import { assertEvent } from "xstate";
 import type { ForgeEvent } from "./messages.ts";
 import { including, settled, withJobs, withPull, type ForgeContext } from "./jobs.ts";
-import { checked, ended, inspected, isLive, uncheckable, type Pull } from "./pulls.ts";
+import { checked, ended, inspected, uncheckable, type Pull } from "./pulls.ts";
 import type { Decided, Seen } from "../recording.ts";
 
 // Forge results
@@ -25,7 +26,8 @@ export function inspectMoved({ context, event }: SeenBy): Step {
     Object.hasOwn(heads, ref) && heads[ref] !== known;
   const moved = Object.values(context.pulls).filter(
     (pull) =>
-      isLive(pull) && (isMoved(pull.headRef, pull.headSha) || isMoved(pull.baseRef, pull.baseSha)),
+      isOpenPull(pull) &&
+      (isMoved(pull.headRef, pull.headSha) || isMoved(pull.baseRef, pull.baseSha)),
   );
   return inspectAll(context, moved);
 }
@@ -48,7 +50,7 @@ export function noteInspection({ context, event }: SeenBy): Step {
     const { code, message } = event.data;
     const troubled = inspecting.reduce((forge, number) => {
       const pull = forge.pulls[number];
-      return pull === undefined || !isLive(pull)
+      return pull === undefined || !isOpenPull(pull)
         ? forge
         : withPull(forge, { ...pull, trouble: { at: event.at, code, message } });
     }, idle);
@@ -84,7 +86,7 @@ export function noteChecks({ context, event }: SeenBy): Step {
     const { headSha, checks } = event.data.result;
     return settled(context, withPull(idle, checked(pull, { headSha, checks, at: event.at })));
   }
-  if (!isLive(pull) || pull.headSha !== job.headSha) return settled(context, idle);
+  if (!isOpenPull(pull) || pull.headSha !== job.headSha) return settled(context, idle);
   const { code, message } = event.data;
   const trouble = { at: event.at, code, message };
   const next = uncheckable(pull, trouble, MOST_CHECK_ROUNDS);
@@ -122,7 +124,7 @@ export function noteMerge({ context, event }: SeenBy): Step {
   const { mergeSha } = event.data.result;
   const merged = withPull(idle, ended(pull, { state: "merged", mergeSha, at: event.at }));
   const onSameBase = Object.values(merged.pulls).filter(
-    (other) => isLive(other) && other.baseRef === pull.baseRef,
+    (other) => isOpenPull(other) && other.baseRef === pull.baseRef,
   );
   return settled(context, queued(merged, onSameBase));
 }

@@ -4,7 +4,7 @@ import { codex } from "./codex.ts";
 import { opencode } from "./opencode.ts";
 import type { FailureCode } from "../failures.ts";
 import { quoted, type Agent, type AgentLaunch, type Harness, type Task } from "./harness.ts";
-import type { Command } from "../project/config.ts";
+import type { Command } from "../argument.ts";
 
 // Harnesses
 //

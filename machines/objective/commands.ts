@@ -4,7 +4,8 @@ import type { JsonObject } from "../json.ts";
 import { isFull, sending, toManager } from "./inbox.ts";
 import { managerSupervisor, supervised, worked } from "./manager.ts";
 import type { By, ObjectiveEventNamed } from "./protocol.ts";
-import { isOpenPull, pullsOf } from "./pulls.ts";
+import { pullsOf } from "./pulls.ts";
+import { isOpenPull } from "../pull-state.ts";
 import { pokesJudged } from "./poke.ts";
 import { asked, closed } from "./questions.ts";
 import {

@@ -1,3 +1,4 @@
+import { isOpenPull } from "../pull-state.ts";
 import { isEnded, type ObjectiveContext, type ObjectiveLimits, type Worker } from "./record.ts";
 
 // Objective leases
@@ -55,9 +56,7 @@ export function workersNextAt(
 export function idleToldAt(worker: Worker, limits: ObjectiveLimits): number | null {
   const since = worker.facts?.activity.since ?? null;
   if (worker.state !== "idle" || worker.isGuest || since === null) return null;
-  const hasOpenPull = worker.facts?.pulls.some(
-    ({ state }) => state === "open" || state === "draft",
-  );
+  const hasOpenPull = worker.facts?.pulls.some(isOpenPull);
   const isLimited = (worker.facts?.limitedUntil ?? null) !== null;
   if (worker.toldIdleAt === since || hasOpenPull === true || isLimited) return null;
   return Math.max(since, worker.evidenceAt) + limits.idleAfterMs * 2;

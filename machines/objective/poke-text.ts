@@ -1,5 +1,6 @@
 import { waitingItems } from "./inbox.ts";
-import { isOpenPull, pullsOf } from "./pulls.ts";
+import { pullsOf } from "./pulls.ts";
+import { isOpenPull } from "../pull-state.ts";
 import { isEnded, type ObjectiveContext, type Worker } from "./record.ts";
 
 // Poke text

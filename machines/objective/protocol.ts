@@ -3,7 +3,7 @@ import { ChildQuarantined, ChildStopped, MailUndeliverable } from "../children.t
 import { Token } from "../ids.ts";
 import { MemberSeen } from "../session/member.ts";
 import type { EventOf } from "../message.ts";
-import { Command } from "../project/config.ts";
+import { Command } from "../argument.ts";
 
 /** Who gives a command: an agent about its objective. Absent: the owner. Set by http, never by the caller. */
 const By = z.object({ session: Token, epoch: z.number().int().nonnegative() });

@@ -1,3 +1,4 @@
+import { isOpenPull } from "../pull-state.ts";
 import { toManager } from "./inbox.ts";
 import {
   isEnded,
@@ -39,10 +40,6 @@ export function pullsOf({ workers, manager }: ObjectiveContext): readonly Pull[]
     }
   }
   return [...byUrl.values()].toSorted((one, other) => one.number - other.number);
-}
-
-export function isOpenPull({ state }: Pick<Pull, "state">): boolean {
-  return state === "open" || state === "draft";
 }
 
 /** Who must act on an open pull request; undefined when nobody will. */

@@ -1,4 +1,4 @@
-import { claimOn } from "../collector/claims.ts";
+import { claimOn } from "./claims.ts";
 import {
   chained,
   isEnded,

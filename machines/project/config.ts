@@ -1,12 +1,8 @@
 import { z } from "zod";
-import { argument } from "../argument.ts";
+import { argument, Command } from "../argument.ts";
 import { Check } from "../effects.ts";
 import { Permissions } from "../harness/harness.ts";
 import type { JsonObject } from "../json.ts";
-
-/** The argv of a program; a single text is given to the shell. */
-export const Command = z.union([z.array(argument(1_048_576)).min(1).max(256), argument(16_384)]);
-export type Command = z.infer<typeof Command>;
 
 const Agent = z.strictObject({
   harness: z.string().min(1).max(64),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { addressOf } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { Order } from "../order.ts";
-import { Command } from "./config.ts";
+import { Command } from "../argument.ts";
 
 // Orchestrators
 //

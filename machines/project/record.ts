@@ -7,7 +7,8 @@ import { Token } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { EventOf } from "../message.ts";
 import { Orchestrate, orchestratorPrompt, type Succession } from "./orchestrators.ts";
-import { type AgentConfig, Command, ProjectConfig, reviewingOf } from "./config.ts";
+import { type AgentConfig, ProjectConfig, reviewingOf } from "./config.ts";
+import { Command } from "../argument.ts";
 import type { Seen } from "../recording.ts";
 
 // Project record

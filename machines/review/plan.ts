@@ -1,3 +1,4 @@
+import { branchUrl } from "../own-addresses.ts";
 import { isOpenRun, type Run, type Subject } from "./run.ts";
 import type { WorkerFacts } from "./worker.ts";
 
@@ -74,24 +75,13 @@ function subjectsOf(worker: WorkerFacts): Target[] {
   const { branch, headSha, baseSha } = worker.workspace;
   if (branch === null || headSha === null || headSha === baseSha) return [];
   const subject = {
-    url: branchUrl(worker),
+    url: branchUrl(worker.projectId, worker.workspace.branch),
     number: 0,
     title: branch,
     headRef: branch,
     baseRef: worker.baseRef,
   };
   return [{ subject, targetSha: headSha, obstacle: null }];
-}
-
-/** How a branch without a pull request is named where one would have its address. */
-export function branchUrl({
-  projectId,
-  workspace: { branch },
-}: {
-  readonly projectId: string;
-  readonly workspace: { readonly branch: string | null };
-}): string {
-  return `ao://${projectId}/branch/${branch ?? ""}`;
 }
 
 function obstacleOf(pr: { url: string; headSha: string; state: string }): string | null {

@@ -1,5 +1,5 @@
 import type { Order } from "../order.ts";
-import { fingerprint } from "../session/liveness.ts";
+import { fingerprint } from "../fingerprint.ts";
 import { addressOf } from "../ids.ts";
 import { feedbackMessage } from "./prompts.ts";
 import type { ReviewerClaim, Submission } from "./protocol.ts";

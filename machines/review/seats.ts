@@ -1,7 +1,7 @@
 import { mailTo } from "../children.ts";
 import { addressOf } from "../ids.ts";
 import type { Order } from "../order.ts";
-import { fingerprint } from "../session/liveness.ts";
+import { fingerprint } from "../fingerprint.ts";
 import { earlierFindings } from "./plan.ts";
 import { reviewPrompt } from "./prompts.ts";
 import {

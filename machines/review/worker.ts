@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PullState } from "../pull-state.ts";
 import { Token } from "../ids.ts";
 
 // Review worker
@@ -85,7 +86,7 @@ export const WorkerFacts = z.object({
         url: z.string(),
         number: z.number().int(),
         title: z.string(),
-        state: z.enum(["draft", "open", "merged", "closed"]),
+        state: PullState,
         headSha: Sha,
         headRef: z.string(),
         baseRef: z.string(),

@@ -1,6 +1,6 @@
 import type { LaunchSpec } from "../effects.ts";
 import { agentLaunch } from "../harness/harnesses.ts";
-import { fingerprint } from "./liveness.ts";
+import { fingerprint } from "../fingerprint.ts";
 import type { SessionContext } from "./record.ts";
 
 // Session launch

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PullState } from "../pull-state.ts";
 import { addressOf } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { MailOrder } from "../order.ts";
@@ -21,7 +22,7 @@ const MemberPull = z.object({
   url: z.string().max(2_000),
   number: z.number().int(),
   title: z.string().max(200),
-  state: z.enum(["draft", "open", "merged", "closed"]),
+  state: PullState,
   headSha: Short,
   headRef: Short,
   ci: z.enum(["none", "pending", "passing", "failing"]),

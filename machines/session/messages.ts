@@ -1,9 +1,9 @@
+import { isOpenPull } from "../pull-state.ts";
 import { HARNESSES } from "../harness/harnesses.ts";
 import { addressOf } from "../ids.ts";
 import type { Order } from "../order.ts";
 import type { Undeliverable } from "../children.ts";
-import { isOpen } from "./pull-requests.ts";
-import { branchUrl } from "../review/plan.ts";
+import { branchUrl } from "../own-addresses.ts";
 import type {
   MessageKind,
   ReviewedHead,
@@ -113,11 +113,11 @@ export function expired(
 function isReviewCurrent(context: SessionContext, heads: readonly ReviewedHead[]): boolean {
   const { prs, workspace } = context;
   if (prs.length === 0) return heads.some(({ headSha }) => headSha === workspace.headSha);
-  const branch = branchUrl(context);
+  const branch = branchUrl(context.projectId, context.workspace.branch);
   return heads.some(({ url, headSha }) =>
     prs.some((pr) => {
       const isIt = pr.url === url || (url === branch && pr.headRef === workspace.branch);
-      return isIt && isOpen(pr) && pr.headSha === headSha;
+      return isIt && isOpenPull(pr) && pr.headSha === headSha;
     }),
   );
 }

@@ -1,5 +1,6 @@
+import { isOpenPull } from "../pull-state.ts";
 import { opened, resolved, type Matter, type Notice, type NoticeType } from "../notices.ts";
-import { decideOpen, isBlocked, isOpen, openFactsOf } from "./pull-requests.ts";
+import { decideOpen, isBlocked, openFactsOf } from "./pull-requests.ts";
 import type { SessionContext, SessionStep } from "./record.ts";
 import { displayStatus, type Status } from "./status.ts";
 
@@ -105,7 +106,7 @@ function pullRequestMatter(context: SessionContext): (pr: PullRequest) => Matter
     const { reason } = decideOpen(openFactsOf(pr));
     const isReady = reason === "approved" || reason === "merge_ready";
     const isGreen = pr.ci.state === "passing" || pr.ci.state === "none";
-    if (!isOpen(pr) || !isReady || !isGreen || isBlocked(pr, context.prs)) return [];
+    if (!isOpenPull(pr) || !isReady || !isGreen || isBlocked(pr, context.prs)) return [];
     return [{ type: "approved-and-green", title: `${name} is ready to merge`, ...told }];
   };
 }

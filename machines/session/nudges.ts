@@ -1,6 +1,8 @@
-import { evidenceTextOf, fingerprint } from "./liveness.ts";
+import { isOpenPull } from "../pull-state.ts";
+import { evidenceTextOf } from "./liveness.ts";
+import { fingerprint } from "../fingerprint.ts";
 import type { PullRequestFacts } from "../observations.ts";
-import { isBlocked, isOpen } from "./pull-requests.ts";
+import { isBlocked } from "./pull-requests.ts";
 import type { ReactionKey } from "./reaction-budgets.ts";
 
 // Nudges
@@ -27,7 +29,7 @@ const COMMENT_CHARS = 2_000;
 
 /** What a pull request asks for, most pressing first; `all` are those of the same session. */
 export function wantedBy(pr: PullRequestFacts, all: readonly PullRequestFacts[]): Wanted[] {
-  if (!isOpen(pr)) return [];
+  if (!isOpenPull(pr)) return [];
   const isHidden = pr.state === "draft";
   const signature = ciSignatureOf(pr);
   const isInherited = signature !== undefined && failsBelow(pr, all);
@@ -71,7 +73,7 @@ function failsBelow(pr: PullRequestFacts, all: readonly PullRequestFacts[]): boo
   return all.some(
     (other) =>
       other !== pr &&
-      isOpen(other) &&
+      isOpenPull(other) &&
       other.headRef === pr.baseRef &&
       other.baseRef !== pr.headRef &&
       other.ci.state === "failing",

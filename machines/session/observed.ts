@@ -1,3 +1,4 @@
+import { pullProject } from "../own-addresses.ts";
 import type { Address } from "../ids.ts";
 import { decideLiveness, type RuntimeState, type Verdict } from "./liveness.ts";
 import { aggregate, decideEnded } from "./pull-requests.ts";
@@ -168,8 +169,6 @@ function nameOf(conversation: string | undefined): string | undefined {
   return conversation === undefined || conversation.trim() === "" ? undefined : conversation;
 }
 
-const OWN_FORGE = /^ao:\/\/([^/]+)\/pull\//;
-
 /** Why what is said of pull requests is not for `from` to say; undefined when it is (O-8). */
 export function foreignPull(
   { scm, projectId }: SessionContext,
@@ -179,7 +178,7 @@ export function foreignPull(
   if (!fetched) return undefined;
   const keepers = [...prs.map(({ url }) => url), ...released].map((url) => ({
     url,
-    project: OWN_FORGE.exec(url)?.[1] ?? (scm === "local" ? projectId : undefined),
+    project: pullProject(url) ?? (scm === "local" ? projectId : undefined),
   }));
   const foreign = keepers.find(
     ({ project }) => project !== undefined && from !== `forge/${project}`,

@@ -1,3 +1,4 @@
+import { isOpenPull, type PullState } from "../pull-state.ts";
 import type { PullRequestFacts } from "../observations.ts";
 import type { Status } from "./status.ts";
 
@@ -9,7 +10,7 @@ import type { Status } from "./status.ts";
 //   Q2. One that builds on another open one of the same session only tells what its own author can mend.
 //   Q3. When none is open, a merged one speaks before a closed one.
 
-export type PrState = "none" | "draft" | "open" | "merged" | "closed";
+export type PrState = "none" | PullState;
 export type PrReason =
   | "not_created"
   | "in_progress"
@@ -193,7 +194,7 @@ export function openFactsOf(pr: PullRequestFacts): OpenFacts {
 
 /** What all pull requests of a session come to; undefined when there are none. */
 export function aggregate(prs: readonly PullRequestFacts[]): PrVerdict | undefined {
-  const open = prs.filter(isOpen);
+  const open = prs.filter(isOpenPull);
   if (open.length > 0) return worstOf(open);
   const last =
     prs.findLast(({ state }) => state === "merged") ??
@@ -204,14 +205,9 @@ export function aggregate(prs: readonly PullRequestFacts[]): PrVerdict | undefin
   return { state, reason: reason === "" ? "in_progress" : reason, number, url };
 }
 
-/** Whether it is neither merged nor closed. */
-export function isOpen({ state }: PullRequestFacts): boolean {
-  return state === "open" || state === "draft";
-}
-
 /** Whether it builds on another open one of these, so that its own merge has to wait (Q2). */
 export function isBlocked(pr: PullRequestFacts, prs: readonly PullRequestFacts[]): boolean {
-  return prs.some((other) => other !== pr && isOpen(other) && other.headRef === pr.baseRef);
+  return prs.some((other) => other !== pr && isOpenPull(other) && other.headRef === pr.baseRef);
 }
 
 function worstOf(open: readonly PullRequestFacts[]): PrVerdict | undefined {

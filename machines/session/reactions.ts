@@ -1,10 +1,11 @@
+import { isOpenPull } from "../pull-state.ts";
 import { HARNESSES } from "../harness/harnesses.ts";
-import { fingerprint } from "./liveness.ts";
+import { fingerprint } from "../fingerprint.ts";
 import { opened } from "../notices.ts";
 import { idleNudge, wantedBy, type Wanted } from "./nudges.ts";
 import type { PullRequestFacts } from "../observations.ts";
 import type { Order } from "../order.ts";
-import { decideOpen, isBlocked, isOpen, openFactsOf } from "./pull-requests.ts";
+import { decideOpen, isBlocked, openFactsOf } from "./pull-requests.ts";
 import {
   isOverdue,
   left,
@@ -56,7 +57,7 @@ function withoutGone(
   { prs, wanted }: { prs: Facts; wanted: readonly Wanted[] },
 ): SessionContext {
   const standing = new Set(wanted.map(({ reaction, url }) => trackerId(reaction, url)));
-  const active = new Set(prs.filter((pr) => isOpen(pr) && !isReady(pr)).map(({ url }) => url));
+  const active = new Set(prs.filter((pr) => isOpenPull(pr) && !isReady(pr)).map(({ url }) => url));
   return Object.entries(context.trackers).reduce<SessionContext>((so, [id, tracker]) => {
     const reaction = reactionOf(id);
     const url = id.slice((reaction ?? "").length + 1);
@@ -121,7 +122,7 @@ function asked(
 /** Orders the merge of what is ready. The forge looks at the head again. */
 function mergesOf(context: SessionContext, prs: Facts): SessionStep {
   if (!context.mergeOnGreen || context.scm === "none") return { context, orders: [] };
-  const ready = prs.filter((pr) => isOpen(pr) && isGreen(pr) && !isBlocked(pr, prs));
+  const ready = prs.filter((pr) => isOpenPull(pr) && isGreen(pr) && !isBlocked(pr, prs));
   const fresh = ready.filter((pr) => context.merges[pr.url] !== readinessOf(pr));
   if (fresh.length === 0) return { context, orders: [] };
   const orders = fresh.map(({ number, headSha }): Order => ({

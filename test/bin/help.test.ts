@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { execa } from "execa";
-import { program } from "../../bin/cli/program.ts";
+import { program } from "../../bin/tree/program.ts";
 import { commandLine } from "../support/command-line.ts";
 
 function commandsOf(

@@ -118,6 +118,12 @@ describe("the code", () => {
   it("has no circle of imports", () => {
     expect(circles(product)).toEqual([]);
   });
+
+  it("has no two folders side by side that import each other, types neither", () => {
+    expect(mutual(globSync("*/**/*.{ts,tsx}").filter((file) => isLayer(folderOf(file))))).toEqual(
+      [],
+    );
+  });
 });
 
 function folderOf(file: string): string {
@@ -160,4 +166,19 @@ function circles(files: readonly string[]): string[] {
   };
   for (const file of files) visit(file, []);
   return found;
+}
+
+/** Pairs of folders that import each other, neither of which lies in the other: a folder is wired by what lies above. */
+function mutual(files: readonly string[]): string[] {
+  const imports = new Map<string, string>();
+  for (const file of files) {
+    for (const specifier of specifiersOf(file).filter((name) => name.startsWith("."))) {
+      const [from, to] = [dirname(file), dirname(join(dirname(file), specifier))];
+      const isWithin = `${from}/`.startsWith(`${to}/`) || `${to}/`.startsWith(`${from}/`);
+      if (!isWithin) imports.set(`${from} ${to}`, `${file} imports ${specifier}`);
+    }
+  }
+  return [...imports].flatMap(([pair, why]) =>
+    imports.has(pair.split(" ").toReversed().join(" ")) ? [why] : [],
+  );
 }

@@ -6,7 +6,7 @@ import type { Address } from "../../machines/ids.ts";
 import type { Json, JsonObject } from "../../machines/json.ts";
 import { kinds } from "../../machines/kinds.ts";
 import { ScmObservation } from "../../machines/observations.ts";
-import { isOpen } from "../../machines/session/pull-requests.ts";
+import { isOpenPull } from "../../machines/pull-state.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { JournalEntry, Outcome, SnapshotRow } from "../../storage/store.ts";
 import { settle } from "./clock.ts";
@@ -306,5 +306,5 @@ function textOf(data: Json): string {
 
 function headsOf(data: Json): Map<string, string> {
   const { prs } = ScmObservation.parse(data);
-  return new Map(prs.filter(isOpen).map(({ url, headSha }) => [url, headSha]));
+  return new Map(prs.filter(isOpenPull).map(({ url, headSha }) => [url, headSha]));
 }

@@ -1,6 +1,6 @@
 import { assert, boolean, property } from "fast-check";
 import { expect, it } from "vitest";
-import { claimOn } from "../../../machines/collector/claims.ts";
+import { claimOn } from "../../../machines/objective/claims.ts";
 import type { ObjectiveContext } from "../../../machines/objective/record.ts";
 import { machineUnderTest, type Stepped, type Told } from "../../support/step.ts";
 import { CRASHES, kind, moves, settings, STALE, START, timeOf, toldOf } from "./lives.ts";

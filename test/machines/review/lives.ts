@@ -1,4 +1,4 @@
-import { fingerprint } from "../../../machines/session/liveness.ts";
+import { fingerprint } from "../../../machines/fingerprint.ts";
 import type { Told } from "../../support/step.ts";
 import { died, done, failed } from "../samples.ts";
 

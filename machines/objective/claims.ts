@@ -1,10 +1,5 @@
-import { isOpenPull } from "../objective/pulls.ts";
-import {
-  isEnded,
-  type ObjectiveContext,
-  type ObjectiveLimits,
-  type Worker,
-} from "../objective/record.ts";
+import { isOpenPull } from "../pull-state.ts";
+import { isEnded, type ObjectiveContext, type ObjectiveLimits, type Worker } from "./record.ts";
 
 // Claims
 //

@@ -1,16 +1,16 @@
 import { Command, CommanderError } from "commander";
-import { actorCommands } from "../tree/actors.ts";
-import { daemonCommands } from "../tree/daemon.ts";
-import { noticeCommands } from "../tree/notices.ts";
-import { objectiveCommands } from "../tree/objectives.ts";
-import { projectCommands } from "../tree/projects.ts";
-import { pullCommands } from "../tree/pulls.ts";
-import { reviewCommands } from "../tree/reviews.ts";
-import { sessionCommands } from "../tree/sessions.ts";
-import { printable } from "./output.ts";
+import { actorCommands } from "./actors.ts";
+import { daemonCommands } from "./daemon.ts";
+import { noticeCommands } from "./notices.ts";
+import { objectiveCommands } from "./objectives.ts";
+import { projectCommands } from "./projects.ts";
+import { pullCommands } from "./pulls.ts";
+import { reviewCommands } from "./reviews.ts";
+import { sessionCommands } from "./sessions.ts";
+import { printable } from "../cli/output.ts";
 import { Failure } from "../../machines/failures.ts";
 import { homeOf, readRunFile } from "../run-file.ts";
-import { EXIT, exitCodeOf, failureLine } from "./exit.ts";
+import { EXIT, exitCodeOf, failureLine } from "../cli/exit.ts";
 
 // Program
 //

@@ -1,0 +1,12 @@
+import { randomUUID } from "node:crypto";
+import { rename, writeFile } from "node:fs/promises";
+
+/**
+ * Writes a file that only its owner may read, whole or not at all. Not flushed: what these files tell of
+ * does not survive a power cut either.
+ */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomUUID()}.draft`;
+  await writeFile(draft, text, { mode: 0o600 });
+  await rename(draft, path);
+}
