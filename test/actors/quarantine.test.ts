@@ -161,6 +161,9 @@ describe("a person", () => {
     await throws();
     expect(told(w, "actor-threw")).toEqual(["session/demo-1", "session/demo-1"]);
     expect(told(w)).toEqual([]);
+    await throws();
+    await throws();
+    expect([told(w, "actor-threw").length, told(w)]).toEqual([2, ["session/demo-1"]]);
   });
 
   it("is told by the root of its own step that threw, and the root goes on however often it does", async () => {
