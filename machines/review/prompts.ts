@@ -92,8 +92,10 @@ function earlierLines({ id }: Run, earlier: EarlierFindings | undefined): string
   ];
 }
 
+type Told = Pick<Run, "id" | "subject" | "targetSha" | "verdict" | "body" | "providerReviewId">;
+
 /** What the worker is told of the results of one submission; sorted by pull request, then run. */
-export function feedbackMessage(runs: readonly Run[]): string {
+export function feedbackMessage(runs: readonly Told[]): string {
   const sorted = runs.toSorted(
     (a, b) => a.subject.number - b.subject.number || (a.id < b.id ? -1 : 1),
   );
@@ -107,7 +109,7 @@ export function feedbackMessage(runs: readonly Run[]): string {
 const CLOSING =
   "Address each finding on its branch, commit and push. Say where you disagree, and why.";
 
-function feedbackOf({ subject, targetSha, providerReviewId, body, verdict, id }: Run): string {
+function feedbackOf({ subject, targetSha, providerReviewId, body, verdict, id }: Told): string {
   const what = subject.number === 0 ? `Branch ${line(subject.headRef)}` : line(subject.url);
   const posted =
     providerReviewId === ""

@@ -38,6 +38,18 @@ export const HEAD_DIFFERENCES: Readonly<Record<string, readonly string[]>> = {
     "head-activity-16",
   ],
   "activity is what an agent said last; a kill is no word of it": ["head-terminate-01"],
+  "an agent that left is over, and its next launch is a restore: what came of a launch is a fact": [
+    "head-activity-13",
+  ],
+  "nothing is launched beside an agent that runs, nor told to have been (0.11)": [
+    "head-activity-14",
+    "head-activity-17",
+  ],
+  "no issue tracker is read, so none ends a session or is told to its agent": [
+    "head-tracker-01",
+    "head-tracker-02",
+    ...range("head-tracker", 4, 6),
+  ],
   "that it may be merged is the gate's word, in which its checks are counted (1.5)": [
     ...range("head-notices", 19, 21),
   ],
@@ -73,11 +85,7 @@ export const HEAD_WITHOUT_WORDS: Readonly<Record<string, readonly string[]>> = {
     ...range("head-terminate", 6, 11),
   ],
   "only what is valid counts, also the name of a conversation (1.1)": ["head-activity-02"],
-  "a launch is an epoch from its order on: nothing speaks of one that is in preparation": [
-    ...range("head-activity", 12, 14),
-    "head-activity-17",
-    "head-activity-18",
-  ],
+  "every time is told in milliseconds since 1970": ["head-activity-18"],
   "that nobody spoke yet is told on read, without a receipt": ["head-activity-15"],
   "an agent is always in a terminal: there is no chat to hand it over to": [
     ...range("head-activity", 19, 22),
@@ -96,12 +104,12 @@ export const HEAD_WITHOUT_WORDS: Readonly<Record<string, readonly string[]>> = {
   "a signature is no step: test/machines/session/reactions.test.ts": ["head-nudges-09"],
   "a guard is asked when a text's turn comes: test/machines/session/reactions.test.ts": [
     "head-nudges-15",
+    "head-review-batch-06",
     "head-send-06",
     "head-send-07",
   ],
   "a merge parks a session and never ends it (1.5)": range("head-merge-completion", 2, 7),
-  "a verdict is mailed by the review of a worker: test/reviews": range("head-review-batch", 1, 6),
-  "no issue tracker is read": range("head-tracker", 1, 8),
+  "a batch is known by its name: no pull request is its anchor": ["head-review-batch-01"],
   "no previews, browsers and shells, and one repository to a project": [
     ...range("head-kill", 1, 5),
     "head-kill-08",

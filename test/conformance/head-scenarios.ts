@@ -11,7 +11,7 @@ import { LIFECYCLES } from "./head-tables.ts";
 //   S2. A program that is watched is the process of the probe.
 //   S3. The notice of a pause has two names here: one for a question, one for a permission.
 //   S4. A check that did not fail is not told to anybody here.
-//   S5. A launch is here an epoch: the one that the record names is the present one, any other an older one.
+//   S5. A launch is here an epoch: the one that the record names is the present one.
 //   S6. What waits for a person when a case begins was told by a signal, so that a notice of it is open.
 
 const Activity = z.enum(["active", "idle", "waiting_input", "blocked", "exited"]);
@@ -69,22 +69,30 @@ const Pull = z.strictObject({
   comments: z.array(Comment).optional(),
 });
 
-type Told = (step: unknown, present: string | undefined) => Record<string, unknown>;
+type Told = (step: unknown) => Record<string, unknown>;
 const STEPS: Readonly<Record<string, Told>> = {
-  signal: (step, present) => {
-    const { launch, ...told } = parsed(Signal, step, "step signal");
-    return { op: "signal", ...told, ...epochOf(launch, present) };
+  signal: (step) => {
+    const { pendingUntil: _, ...told } = parsed(Signal, step, "step signal");
+    return { op: "signal", ...told };
   },
-  observeRuntime: (step, present) => {
+  observeRuntime: (step) => {
     // S2
-    const { runtime, workload, launch } = parsed(Runtime, step, "step observeRuntime");
-    return { op: "observeRuntime", runtime, process: workload, ...epochOf(launch, present) };
+    const { workload, ...told } = parsed(Runtime, step, "step observeRuntime");
+    return { op: "observeRuntime", ...told, process: workload };
   },
   observePr: pulled,
   observeScm: pulled,
   markTerminated: (step) => ({ op: "markTerminated", ...parsed(z.strictObject({}), step, "step") }),
+  prepareLaunch: (step) => ({ op: "prepareLaunch", ...launchStep(step) }),
+  markSpawned: (step) => ({ op: "markSpawned", ...launchStep(step) }),
+  cancelLaunch: (step) => ({ op: "cancelLaunch", ...launchStep(step) }),
+  observeIssue: (step) => ({ op: "observeIssue", ...parsed(Alike, step, "step") }),
+  reviewBatch: (step) => ({ op: "reviewBatch", ...parsed(Alike, step, "step") }),
+  commitController: (step) => ({ op: "commitController", ...parsed(Alike, step, "step") }),
   restartProcess: (step) => ({ op: "restartProcess", ...parsed(z.strictObject({}), step, "step") }),
 };
+/** The same in both models. */
+const Alike = z.looseObject({});
 const Signal = z.strictObject({
   state: Activity,
   event: z.string().optional(),
@@ -93,6 +101,8 @@ const Signal = z.strictObject({
   valid: z.boolean().optional(),
   agentSessionId: z.string().optional(),
   launch: z.string().optional(),
+  // Nobody is kept waiting here: what is told is in the stream.
+  pendingUntil: z.enum(["markSpawned", "cancelLaunch"]).optional(),
   atSec: z.number().optional(),
 });
 const Runtime = z.strictObject({
@@ -102,7 +112,7 @@ const Runtime = z.strictObject({
 });
 
 const KEYS: ReadonlySet<string> = new Set(
-  "activityAfterEach activity terminated terminatedAfterEach unchanged sends sendsAfterEach sendContains sendLacks sendLacksChars sendOrder inflightEntries error errorCode agentSessionId".split(
+  "activityAfterEach activity terminated terminatedAfterEach unchanged sends sendsAfterEach sendContains sendLacks sendLacksChars sendOrder inflightEntries error errorAfterEach errorCode agentSessionId launch signalled firstSignalSet outcomes signatureWrites".split(
     " ",
   ),
 );
@@ -119,7 +129,6 @@ const Notices = z.array(z.looseObject({ type: z.enum(TYPES) }));
 export function inModelWords(one: Case): Case {
   const { record, steps, ...alone } = parsed(Given, one.given, "given");
   const head: z.infer<typeof Head> | null = record === undefined ? alone : record;
-  const launch = head?.launch;
   const flights = Object.entries(head?.inflight ?? {}).map(([toolUseId, tool]) => ({
     op: "signal",
     state: "active",
@@ -127,7 +136,7 @@ export function inModelWords(one: Case): Case {
     tool,
     toolUseId,
   }));
-  const told = [...flights, ...steps.map((step) => stepOf(step, launch))];
+  const told = [...flights, ...steps.map(stepOf)];
   const before = flights.length;
   const isResolving = "resolutions" in one.expect;
   if (!isResolving || head === null) {
@@ -152,18 +161,13 @@ function tailsOf(steps: readonly object[]): string[] {
 }
 const Tailed = z.looseObject({ checks: z.array(Check).optional() });
 
-/** S5 */
-function epochOf(launch: string | undefined, present: string | undefined): { epoch?: number } {
-  if (launch === undefined) return {};
-  return { epoch: launch === present ? 1 : 0 };
-}
-
 const OVER = { session: "terminated", reason: "manually_killed", runtime: "exited" } as const;
 
 /** The record in the words of the model. */
 export function recordOf(head: z.infer<typeof Head> | null): Record<string, unknown> | null {
   if (head === null) return null;
   const { activity = "active", lastActivityAgoSec = 0, terminated, agentSessionId, kind } = head;
+  const { launch, signalled } = head;
   const { state: session, reason } = LIFECYCLES[activity];
   return {
     session,
@@ -174,17 +178,24 @@ export function recordOf(head: z.infer<typeof Head> | null): Record<string, unkn
     lastActivityAtSec: -lastActivityAgoSec,
     ...(agentSessionId !== undefined && { agentSessionId }),
     ...(kind !== undefined && { kind }),
+    ...(launch !== undefined && { launch }),
+    ...(signalled !== undefined && { signalled }),
   };
 }
 
-function stepOf(
-  { op, ...step }: { readonly op: string },
-  launch: string | undefined,
-): Record<string, unknown> {
+function stepOf({ op, ...step }: { readonly op: string }): Record<string, unknown> {
   const told = STEPS[op];
   if (told === undefined) throw new Error(`step.op: ${op} has no words in the model`);
-  return told(step, launch);
+  return told(step);
 }
+
+function launchStep(step: unknown): z.infer<typeof LaunchStep> {
+  return parsed(LaunchStep, step, "step");
+}
+const LaunchStep = z.strictObject({
+  launch: z.string().optional(),
+  runtimeHandleId: z.string().optional(),
+});
 
 function pulled(step: unknown): Record<string, unknown> {
   const { mergeability, merged, closed, comments, ci, checks, ...named } = parsed(

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Suite } from "./cases.ts";
+import { z } from "zod";
+import { parsed, type Suite } from "./cases.ts";
 import { linesOf, runSuites } from "./report.ts";
+import { isOp } from "./steps.ts";
 
 // Readings
 //
@@ -21,6 +24,20 @@ const PANE = { runtime: "tmux", handle: "h" };
 const PASS = ["tick", "pollSet"];
 const seed = { op: "spawnInitiated", ...SEEDED };
 const completed = { op: "spawnCompleted", branch: "b", runtimeHandleId: "h", runtimeName: "tmux" };
+const batch = {
+  op: "reviewBatch",
+  batch: "batch-1",
+  results: [
+    {
+      run: "run-1",
+      pr: "pull/1",
+      sha: "sha1",
+      verdict: "changes_requested",
+      body: "fix auth",
+      reviewId: "101",
+    },
+  ],
+};
 const probe = (process: string, atSec: number): Record<string, unknown> => ({
   op: "observeRuntime",
   runtime: "dead",
@@ -109,6 +126,89 @@ const ROWS: readonly Row[] = [
       runtimeDestroyCalled: false,
       workspaceTouched: false,
     },
+  },
+  {
+    title: "a signal of a launch that is prepared counts, and its commit keeps it",
+    suite: "seed2-launches",
+    given: {
+      record: { ...OVER, launch: "one" },
+      steps: [
+        { op: "prepareLaunch", launch: "two" },
+        { op: "signal", state: "idle", launch: "one" },
+        { op: "signal", state: "active", launch: "two" },
+        { op: "markSpawned", launch: "two", runtimeHandleId: "h" },
+      ],
+    },
+    expect: {
+      sessionAfterEach: ["not_started", "not_started", "working", "working"],
+      runtimeAfterEach: ["unknown", "unknown", "unknown", "alive"],
+      launch: "two",
+      metadata: { runtimeHandleId: "h" },
+      error: false,
+    },
+  },
+  {
+    title: "a launch that is let go leaves the end that was before it",
+    suite: "seed2-launches",
+    given: {
+      record: { ...OVER, launch: "one" },
+      steps: [
+        { op: "prepareLaunch", launch: "two" },
+        { op: "restartProcess" },
+        { op: "cancelLaunch", launch: "two" },
+      ],
+    },
+    expect: {
+      sessionAfterEach: ["not_started", "not_started", "terminated"],
+      reason: "manually_killed",
+      error: false,
+    },
+  },
+  {
+    title: "a batch of reviews is told once, and a restart forgets none",
+    suite: "seed2-batches",
+    given: { record: WORKING, steps: [batch, { op: "restartProcess" }, batch] },
+    expect: { outcomes: ["sent", "sent"], sends: 1, sendContains: ["fix auth", "101"] },
+  },
+  {
+    title: "a batch waits while a person is asked, and follows the answer",
+    suite: "seed2-batches",
+    given: {
+      record: WORKING,
+      steps: [
+        { op: "signalActivity", activity: "waiting_input", atSec: 0 },
+        batch,
+        { op: "signalActivity", activity: "active", atSec: 1 },
+      ],
+    },
+    expect: { outcomes: ["no_op"], sendsAfterEach: [0, 0, 1] },
+  },
+  {
+    title: "what is told of a tracker changes nothing",
+    suite: "seed2-tracker",
+    given: { record: WORKING, steps: [{ op: "observeIssue", fetched: true, state: "done" }] },
+    expect: { unchanged: true, revisionDelta: 0, sends: 0 },
+  },
+  {
+    title: "there is nobody to hand a session over to",
+    suite: "seed2-controllers",
+    given: {
+      record: WORKING,
+      steps: [{ op: "commitController", source: "tui", target: "chat" }],
+    },
+    expect: { error: true, unchanged: true },
+  },
+  {
+    title: "what was said stays said when its pane is gone",
+    suite: "seed2-reactions",
+    given: {
+      record: { ...WORKING, prState: "open", prReason: "review_pending", prNumber: 7 },
+      steps: [
+        { op: "observeScm", fetched: true, prState: "open", ci: "failing", number: 7 },
+        { op: "requestKill", kind: "manual" },
+      ],
+    },
+    expect: { sendsAfterEach: [1, 1] },
   },
   {
     title: "a better column binds for as many steps as its case has",
@@ -213,6 +313,16 @@ function suiteOf({ title, suite, kind = "scenario", given, expect: expected }: R
     cases: [{ id: `${suite}-more`, title, given, expect: expected }],
   };
 }
+
+it("every op that the file lists is known", () => {
+  const { ops } = parsed(
+    Listed,
+    JSON.parse(readFileSync("test/cases/lifecycle.json", "utf8")),
+    "it",
+  );
+  expect(Object.keys(ops).filter((op) => !isOp(op))).toEqual([]);
+});
+const Listed = z.looseObject({ ops: z.record(z.string(), z.string()) });
 
 describe("by the runner", () => {
   it.each(ROWS)("$title", async (row) => {

@@ -52,6 +52,10 @@ export const RecordShape = z.strictObject({
   revision: z.number().int().optional(),
   branch: z.string().optional(),
   agentSessionId: z.string().nullable().optional(),
+  /** How the case calls the launch that runs. */
+  launch: z.string().optional(),
+  /** Whether its agent ever spoke; it did when it says what it does, unless this says no. */
+  signalled: z.boolean().optional(),
 });
 export type RecordShape = z.infer<typeof RecordShape>;
 
@@ -109,12 +113,17 @@ function pullRequestAxis(pr: Axes["pr"], shape: RecordShape, at: number): Axes["
 }
 
 function spoken(
-  { lastActivityAtSec, activitySource, activity }: RecordShape,
-  { lastActivityAt, source }: Axes["activity"],
-): Pick<Axes["activity"], "lastActivityAt" | "source"> {
+  { lastActivityAtSec, activitySource, activity, signalled }: RecordShape,
+  { lastActivityAt, source, signals }: Axes["activity"],
+): Pick<Axes["activity"], "lastActivityAt" | "source" | "signals"> {
   const said = activity === undefined ? lastActivityAt : (lastActivityAt ?? T0);
   const at = lastActivityAtSec === undefined ? said : T0 + lastActivityAtSec * 1_000;
-  return { lastActivityAt: at, source: activitySource ?? source };
+  const isHeard = signalled ?? (activity !== undefined && activity !== "none");
+  return {
+    lastActivityAt: at,
+    source: activitySource ?? source,
+    signals: isHeard ? Math.max(1, signals) : signals,
+  };
 }
 
 function memoryFrom(memory: z.infer<typeof Memory>): Axes["detecting"] {
@@ -196,6 +205,8 @@ export function readRecord(stage: Stage): Record<string, unknown> {
     display: displayOf(stage),
     terminated: axes.lifecycle.state === "terminated",
     agentSessionId: record.agentSessionId,
+    signalled: axes.activity.signals > 0,
+    firstSignalSet: axes.activity.signals > 0,
     inflightEntries: Object.keys(record.flight.tools).length,
     trackers: Object.values(trackers).filter(({ attempts }) => attempts > 0).length,
     metadata: {

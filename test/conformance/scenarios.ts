@@ -13,7 +13,8 @@ import {
 } from "./expectation.ts";
 import { readRecord, RecordShape, withShape } from "./record.ts";
 import { Stage } from "./stage.ts";
-import { parseStep, runStep, type Play, type StepResult } from "./steps.ts";
+import { playOn, type Play, type StepResult } from "./play.ts";
+import { parseStep, runStep } from "./steps.ts";
 import { differences } from "./tables.ts";
 
 // Scenarios
@@ -68,6 +69,11 @@ const COMPARES: Readonly<Record<string, Compare>> = {
   told: sameCount,
   resolutions: equal,
   inflightEntries: equal,
+  launch: equal,
+  signalled: equal,
+  firstSignalSet: equal,
+  outcomes: equal,
+  signatureWrites: sameCount,
   sendOrder: (expected, got) => isInOrder(expected, String(got)),
 };
 
@@ -127,7 +133,10 @@ export async function played(
     await stage.spawn();
     await stage.write((known) => withShape(known, { revision: 0, ...record }));
   }
-  const play: Play = { stage, memory: null, beside: 0 };
+  const play = playOn(stage);
+  if (record?.launch !== undefined) {
+    play.launches.set(record.launch, stage.record()?.terminal.epoch ?? 0);
+  }
   const first = { ...readRecord(stage), bytes: bytesOf(stage) };
   const seen: Record<string, unknown>[] = [];
   for (const step of steps) {
@@ -154,16 +163,19 @@ function bytesOf(stage: Stage): string {
 }
 
 function seenAfter(
-  { stage, beside }: Play,
+  { stage, beside, launches, outcomes }: Play,
   { isError, code, shown }: StepResult,
 ): Record<string, unknown> {
-  const texts = [...stage.outside.panes.values()].flatMap(({ typed }) => [...typed.values()]);
+  const texts = [...stage.texts.values()];
   const record = readRecord(stage);
   const { revision } = record;
   return {
     ...record,
     ...(typeof revision === "number" && { revision: revision - beside }),
     ...shown,
+    launch: launchOf(stage, launches),
+    outcomes: [...outcomes],
+    signatureWrites: outcomes.filter((outcome) => outcome === "sent").length,
     error: isError,
     ...(code !== undefined && { errorCode: code }),
     sends: texts.length,
@@ -174,6 +186,12 @@ function seenAfter(
     sendAttemptsAtLeast: stage.tries.size,
     ...noticesOf(stage),
   };
+}
+
+/** The name of the launch whose epoch is the present one. */
+function launchOf(stage: Stage, launches: Play["launches"]): string {
+  const present = stage.record()?.terminal.epoch;
+  return [...launches].findLast(([, epoch]) => epoch === present)?.[0] ?? "";
 }
 
 /** Notices by type, as the model names them; a type that nobody was told of counts 0. */

@@ -48,6 +48,8 @@ export class Stage {
   readonly troubles: unknown[] = [];
   /** Delivery ids of the texts that were given to the terminal. */
   readonly tries = new Set<string>();
+  /** What was typed, by its delivery id; it stays when its pane is gone. */
+  readonly texts = new Map<string, string>();
   readonly options: StageOptions;
   /** Every state of the session's record that a step left, oldest first. */
   readonly past: SessionContext[] = [];
@@ -247,7 +249,9 @@ export class Stage {
       typeText: async (data, attempt) => {
         this.tries.add(data.deliveryId);
         if (this.options.isMute === true) throw new Failure("PANE_GONE", "the messenger fails");
-        return adapters.typeText(data, attempt);
+        const result = await adapters.typeText(data, attempt);
+        this.texts.set(data.deliveryId, data.text);
+        return result;
       },
     };
   }

@@ -1,32 +1,41 @@
 import { z } from "zod";
 import type { JsonObject } from "../../machines/json.ts";
-import { counted, isOver, type SessionContext } from "../../machines/session/record.ts";
-import type { Outcome } from "../../storage/store.ts";
+import { counted, type SessionContext } from "../../machines/session/record.ts";
 import { parsed } from "./cases.ts";
+import { commitController, GUEST_SHAPES, observeIssue, reviewBatch } from "./guests.ts";
+import {
+  cancelLaunch,
+  LAUNCH_SHAPES,
+  markSpawned,
+  prepareLaunch,
+  spawnCompleted,
+  spawnInitiated,
+} from "./launches.ts";
+import { GOOD, observed, resultOf, type Play, type StepResult } from "./play.ts";
 import { RecordShape, withShape } from "./record.ts";
 import { scmBody, ScmFacts } from "./scm.ts";
-import { T0, type Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { livenessAnswer, ProbeRow, probeVerdict } from "./tables.ts";
 
 // Steps
 //
 // What each op of the cases is, as a message to the real session, or as set-up by hand where the model wrote rows.
 //
-//   P1. Here a start runs on to the launch; the model's row is put back to what the first step of it left.
 //   P2. A write of the model's row is a step that changes an axis; a fact beside the axes raises no revision of a case.
-//   P3. A row that is over has no program: what the set-up left running is ended before it begins again.
 
 const at = { atSec: z.number().optional() };
 const Confidence = z.enum(["valid", "stale", "null", "unavailable", "probe_failure"]);
 
 /** The keys of each op; an op or a key that is not here is an error. */
 const SHAPES = {
+  ...LAUNCH_SHAPES,
+  ...GUEST_SHAPES,
   observeRuntime: z.strictObject({
     ...at,
     runtime: z.enum(["alive", "dead", "failed", "indeterminate"]).default("indeterminate"),
     process: z.enum(["alive", "dead", "failed", "indeterminate"]).default("indeterminate"),
     evidence: z.string().optional(),
-    epoch: z.number().int().optional(),
+    launch: z.string().optional(),
   }),
   signalActivity: z.strictObject({
     ...at,
@@ -45,7 +54,7 @@ const SHAPES = {
     toolUseId: z.string().optional(),
     valid: z.boolean().default(true),
     agentSessionId: z.string().optional(),
-    epoch: z.number().int().optional(),
+    launch: z.string().optional(),
   }),
   observeScm: ScmFacts.extend(at),
   observePr: ScmFacts.extend(at),
@@ -55,15 +64,6 @@ const SHAPES = {
     detail: z.string().optional(),
   }),
   markTerminated: z.strictObject({ ...at, reason: z.string().optional() }),
-  spawnInitiated: RecordShape.extend({ ...at, prompt: z.string().optional() }),
-  spawnCompleted: z.strictObject({
-    ...at,
-    branch: z.string().optional(),
-    workspacePath: z.string().optional(),
-    runtimeHandleId: z.string().optional(),
-    runtimeName: z.string().optional(),
-    agentSessionId: z.string().optional(),
-  }),
   tick: z.strictObject(at),
   patch: z.strictObject({
     ...at,
@@ -88,16 +88,6 @@ const SHAPES = {
 type Op = keyof typeof SHAPES;
 type StepOf<Name extends Op> = z.infer<(typeof SHAPES)[Name]>;
 
-/** What one step came to, beside what it left in the record. */
-export interface StepResult {
-  readonly isError: boolean;
-  readonly code?: string;
-  /** Of a decider that was only asked. */
-  readonly shown?: Record<string, unknown>;
-}
-
-const GOOD: StepResult = { isError: false };
-
 /** A step with its keys checked; throws for an op or a key that is not known. */
 export function parseStep(value: unknown): { readonly op: Op; readonly step: unknown } {
   const { op, ...keys } = parsed(z.looseObject({ op: z.string() }), value, "step");
@@ -105,19 +95,12 @@ export function parseStep(value: unknown): { readonly op: Op; readonly step: unk
   return { op, step: parsed(SHAPES[op], keys, `step ${op}`) };
 }
 
-function isOp(op: string): op is Op {
+/** Whether the runner knows the op. */
+export function isOp(op: string): op is Op {
   return Object.hasOwn(SHAPES, op);
 }
 
 type Runner<Name extends Op> = (play: Play, step: StepOf<Name>) => Promise<StepResult>;
-
-/** One case under way: its stage, and what the pure steps carry from one to the next. */
-export interface Play {
-  readonly stage: Stage;
-  memory: unknown;
-  /** Revisions that stand for facts beside the axes (P2). */
-  beside: number;
-}
 
 /** Carries out one step; its outcome is in the record, but for an error and what a decider showed. */
 export async function runStep(play: Play, value: unknown): Promise<StepResult> {
@@ -154,12 +137,14 @@ async function carriedOut(play: Play, op: Op, step: unknown): Promise<StepResult
 }
 
 const RUNNERS: { readonly [Name in Op]: Runner<Name> } = {
-  observeRuntime: async (play, step) => observed(play, "runtime", step),
+  observeRuntime: async (play, { launch, ...step }) =>
+    observed(play, "runtime", { ...step, ...epochOf(play, launch) }),
   signalActivity: async (play, { activity, ...step }) =>
     observed(play, "activity", { ...step, state: activity }),
-  signal: async (play, { tool, valid, ...step }) =>
+  signal: async (play, { tool, valid, launch, ...step }) =>
     observed(play, "activity", {
       ...said(step),
+      ...epochOf(play, launch),
       ...said({ toolName: tool }),
       source: "hook",
       confidence: valid ? "valid" : "unavailable",
@@ -170,8 +155,14 @@ const RUNNERS: { readonly [Name in Op]: Runner<Name> } = {
     resultOf(await stage.ask(stage.session, "session.kill", { kind })),
   markTerminated: async ({ stage }) =>
     resultOf(await stage.ask(stage.session, "session.kill", { kind: "error" })),
-  spawnInitiated: spawnInitiated,
-  spawnCompleted: spawnCompleted,
+  spawnInitiated,
+  spawnCompleted,
+  prepareLaunch,
+  markSpawned,
+  cancelLaunch,
+  observeIssue,
+  reviewBatch,
+  commitController,
   tick: async ({ stage }) => {
     if (stage.row() === undefined) return GOOD;
     return resultOf(await stage.ask(stage.session, "session.tick"));
@@ -213,17 +204,9 @@ function written(before: SessionContext, after: SessionContext, stage: Stage): S
   return next.revision > before.revision ? next : { ...next, revision: before.revision + 1 };
 }
 
-function timeOf(stage: Stage, atSec: number | undefined): number {
-  return atSec === undefined ? stage.clock.now() : T0 + atSec * 1_000;
-}
-
-async function observed(
-  { stage }: Play,
-  lane: string,
-  { atSec, ...data }: JsonObject & { atSec?: number | undefined },
-): Promise<StepResult> {
-  await stage.publish(`ao.obs.${lane}.${stage.id}`, data, timeOf(stage, atSec));
-  return GOOD;
+/** A launch that the case did not name before is one that is over. */
+function epochOf({ launches }: Play, launch: string | undefined): { epoch?: number } {
+  return launch === undefined ? {} : { epoch: launches.get(launch) ?? 0 };
 }
 
 /** Without the words that a hook has no value for. */
@@ -241,84 +224,6 @@ async function scmObserved(
   const body = scmBody(facts, { number: pr?.number, url: pr?.url });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- facts of a pull request are JSON
   return observed(play, "scm", { ...(body as unknown as JsonObject), atSec });
-}
-
-function resultOf(outcome: Outcome): StepResult {
-  return outcome.type === "applied" ? GOOD : { isError: true, code: outcome.code };
-}
-
-/** A session that is over begins again under its own id; any other is seeded once. */
-async function spawnInitiated(
-  { stage }: Play,
-  step: StepOf<"spawnInitiated">,
-): Promise<StepResult> {
-  const known = stage.record();
-  if (known !== undefined && isOver(known)) {
-    // P3
-    await stage.ask(stage.session, "session.kill", { kind: "cleanup" });
-    const steps = stage.past.length;
-    const again = await stage.ask(stage.session, "session.restore");
-    return begun(stage, again, { steps, revision: known.revision + 1 });
-  }
-  const start = {
-    projectId: stage.options.projectId,
-    root: "/repository",
-    scm: "none",
-    baseRef: "main",
-    branch: step.branch ?? `ao/${stage.id}`,
-    kind: step.kind ?? "worker",
-    harness: "command",
-    argv: ["agent"],
-    prompt: step.prompt ?? "",
-  };
-  const started = await stage.ask(stage.session, "session.start", start);
-  if (known !== undefined) return resultOf(started);
-  return begun(stage, started, { steps: 0, revision: 1 });
-}
-
-/** The record as the step left it that began it (P1). */
-async function begun(
-  stage: Stage,
-  outcome: Outcome,
-  { steps, revision }: { readonly steps: number; readonly revision: number },
-): Promise<StepResult> {
-  const context = stage.past[steps];
-  if (outcome.type === "applied" && context !== undefined) {
-    await stage.write(() => ({ ...context, revision }));
-  }
-  return resultOf(outcome);
-}
-
-/** The worktree is there, and the program runs: what the two children of a session say. */
-async function spawnCompleted(
-  { stage }: Play,
-  step: StepOf<"spawnCompleted">,
-): Promise<StepResult> {
-  const known = stage.record();
-  const isStarting = known?.terminal.state === "starting";
-  const terminal = (known?.terminal.epoch ?? 0) + (isStarting ? 0 : 1);
-  const epoch = { workspace: known?.workspace.epoch ?? 1, terminal };
-  const { branch, workspacePath: path, runtimeHandleId: handle, runtimeName: runtime } = step;
-  const { agentSessionId } = step;
-  const before = stage.system.report().dead;
-  const now = stage.clock.now();
-  const told = [
-    { child: "workspace", data: { epoch: epoch.workspace, path, branch } },
-    { child: "terminal", data: { epoch: epoch.terminal, handle, runtime, agentSessionId } },
-  ];
-  for (const { child, data } of told) {
-    const body = { type: "child.started", from: `${child}/${stage.id}`, data: present(data) };
-    // oxlint-disable-next-line no-await-in-loop -- the worktree is there before the program
-    await stage.publish(`ao.msg.session.${stage.id}`, body, now);
-  }
-  await stage.rest();
-  return { isError: stage.system.report().dead > before };
-}
-
-function present(members: Readonly<Record<string, string | number | undefined>>): JsonObject {
-  const there = Object.entries(members).filter(([, value]) => value !== undefined);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined members were left out
-  return Object.fromEntries(there) as JsonObject;
 }
 
 /** A whole row at once: at revision 0 when there is none, at the present one when there is. */
