@@ -439,9 +439,9 @@ function staleness(
 
 /** Who may say it is the kind's to know. */
 function throwIfForeign({ kind, live }: Resident, message: Message, data: unknown): void {
-  const why = kind.foreign?.(live.state(), { ...message, data });
-  if (why === undefined) return;
-  throw new Failure("PULL_REQUEST_FOREIGN", `give ${message.type} to ${message.to}: ${why}`);
+  const foreign = kind.foreign?.(live.state(), { ...message, data });
+  if (foreign === undefined) return;
+  throw new Failure(foreign.code, `give ${message.type} to ${message.to}: ${foreign.why}`);
 }
 
 /** Whether anything of the actor's row changes but the number of steps, which the journal tells. */

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { Settings } from "../machines/settings.ts";
 import { wordingOf } from "../machines/wording.ts";
-import { readIfThere, writePrivate } from "./run-file.ts";
+import { readIfThere, writeDurably } from "./run-file.ts";
 
 // Home
 //
@@ -81,7 +81,7 @@ export function secretsOf(home: string): Secrets {
     token: randomBytes(32).toString("base64url"),
     agents: randomBytes(32).toString("base64url"),
   };
-  writePrivate(join(home, "secrets.json"), JSON.stringify(made));
+  writeDurably(join(home, "secrets.json"), JSON.stringify(made));
   return made;
 }
 

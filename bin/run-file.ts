@@ -37,15 +37,15 @@ export function readRunFile(home: string): RunFile | undefined {
 }
 
 export function writeRunFile(home: string, run: RunFile): void {
-  writePrivate(join(home, "run.json"), JSON.stringify(run, undefined, 2));
+  writeDurably(join(home, "run.json"), JSON.stringify(run, undefined, 2));
 }
 
 export function removeRunFile(home: string): void {
   rmSync(join(home, "run.json"), { force: true });
 }
 
-/** Writes a file for the owner alone, whole or not at all. */
-export function writePrivate(file: string, text: string): void {
+/** Writes a file for the owner alone, whole or not at all, also over a power cut. */
+export function writeDurably(file: string, text: string): void {
   const draft = `${file}.${process.pid}.draft`;
   writeFileSync(draft, text, { mode: 0o600, flush: true });
   renameSync(draft, file);

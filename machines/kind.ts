@@ -1,5 +1,6 @@
 import type { AnyStateMachine } from "xstate";
 import type { z } from "zod";
+import type { FailureCode } from "./failures.ts";
 import { splitAddress, type Address, type KindName } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -21,6 +22,12 @@ export interface MachineState {
 /** From one state to another, by their dotted paths. */
 export type Way = readonly [from: string, to: string];
 
+/** Why a message is not its sender's to say, and the code of the dead letter that it becomes. */
+export interface Foreign {
+  readonly code: FailureCode;
+  readonly why: string;
+}
+
 /** Everything the host needs to know of one kind of actor. A kind is a pure value. */
 export interface Kind {
   readonly name: KindName;
@@ -39,12 +46,12 @@ export interface Kind {
   readonly epochOf?: (state: MachineState) => number;
   /**
    * Why a message is not its sender's to say; undefined when it is. `from` is absent for whoever is no actor. What is
-   * foreign becomes a dead letter with PULL_REQUEST_FOREIGN, before it is stepped.
+   * foreign becomes a dead letter before it is stepped.
    */
   readonly foreign?: (
     state: MachineState,
     message: { readonly type: string; readonly from?: Address; readonly data: unknown },
-  ) => string | undefined;
+  ) => Foreign | undefined;
   /** The actor whose own course depends on this one: told when it is quarantined. A person is told of every one. */
   readonly parentOf?: (state: MachineState) => Address | undefined;
   /** The few facts that lists show; kept in memory for every actor, so keep it small. */

@@ -1,4 +1,5 @@
-import { readdir, realpath, stat, statfs } from "node:fs/promises";
+import { freeBytes } from "../disk.ts";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import type { Directory } from "../../machines/collector/collection.ts";
@@ -24,13 +25,12 @@ import { forgetReviews } from "./review-pins.ts";
 export async function listDirectories(
   home: string,
 ): Promise<{ readonly directories: Directory[]; readonly freeBytes: number | null }> {
-  const [trees, reviews, disk] = await Promise.all([
+  const [trees, reviews, free] = await Promise.all([
     projectsIn(join(home, "worktrees"), treesOf),
     projectsIn(join(home, "reviews"), reviewsOf),
-    statfs(home).catch(() => undefined),
+    freeBytes(home),
   ]);
-  const freeBytes = disk === undefined ? null : disk.bavail * disk.bsize;
-  return { directories: [...trees, ...reviews], freeBytes };
+  return { directories: [...trees, ...reviews], freeBytes: free ?? null };
 }
 
 const AT_ONCE = 16;

@@ -161,14 +161,14 @@ function fish(words: readonly Words[]): string {
     const when = here.length === 0 ? "" : ` -n '${here.join("; and ")}'`;
     return [
       ...commands.map(
-        ({ name, summary }) => `complete -c ao -f${when} -a ${name} -d ${quoted(summary)}`,
+        ({ name, summary }) => `complete -c ao -f${when} -a ${name} -d ${fishWord(summary)}`,
       ),
       ...[...new Set(ids)].flatMap((kind) =>
         kind === "" ? [] : [`complete -c ao -f${when} -a '${idsOf(kind)}'`],
       ),
       ...options.map(
         (option) =>
-          `complete -c ao${when} -l ${option.flag.slice(2)}${valuesOf(option)} -d ${quoted(option.summary)}`,
+          `complete -c ao${when} -l ${option.flag.slice(2)}${valuesOf(option)} -d ${fishWord(option.summary)}`,
       ),
     ];
   });
@@ -185,6 +185,6 @@ function valuesOf({ isValued, choices, kind }: Flag): string {
   return isValued ? " -r" : "";
 }
 
-function quoted(text: string): string {
+function fishWord(text: string): string {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }

@@ -1,5 +1,7 @@
+import { freeBytesNow } from "../../adapters/disk.ts";
+import { shellWord } from "../../machines/shell-word.ts";
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { z } from "zod";
@@ -164,16 +166,17 @@ function homeFinding(home: string): Finding {
     const isHome = folder === home;
     const isReadOnly = error instanceof Error && "code" in error && error.code === "EROFS";
     const taken = isReadOnly
-      ? `sudo mount -o remount,rw "$(findmnt -n -o TARGET --target ${quoted(folder)})"`
-      : `sudo chown -R "$(id -un)" ${quoted(folder)}`;
+      ? `sudo mount -o remount,rw "$(findmnt -n -o TARGET --target ${shellWord(folder)})"`
+      : `sudo chown -R "$(id -un)" ${shellWord(folder)}`;
     const mend = isHome ? taken : 'export AO_HOME="$HOME/.ao"';
     return { name: "home", isFine: false, found: `${folder} is not writable`, mend };
   }
 }
 
 function diskFinding(home: string): Finding {
-  const { bavail, bsize } = statfsSync(existing(home));
-  const free = bavail * bsize;
+  const free = freeBytesNow(existing(home));
+  if (free === undefined)
+    return { name: "disk", isFine: true, found: "does not say how full it is" };
   const found = `${Math.floor(free / 1_048_576)} MiB free`;
   if (free >= FREE_BYTES) return { name: "disk", isFine: true, found };
   return { name: "disk", isFine: false, found, mend: "ao cleanup" };
@@ -186,7 +189,7 @@ function configFinding(home: string): Finding {
     return { name: "config", isFine: true, found: has ? "config.json is valid" : "all defaults" };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const mend = `\${EDITOR:-vi} '${join(home, "config.json")}'`;
+    const mend = `\${EDITOR:-vi} ${shellWord(join(home, "config.json"))}`;
     return { name: "config", isFine: false, found: error.message, mend };
   }
 }
@@ -198,7 +201,7 @@ function secretsFinding(home: string): Finding {
     return { name, isFine: true, found };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const mend = `rm ${quoted(join(home, "secrets.json"))} # agents that run are refused until they are started again`;
+    const mend = `rm ${shellWord(join(home, "secrets.json"))} # agents that run are refused until they are started again`;
     return { name, isFine: false, found: error.message, mend };
   }
 }
@@ -214,14 +217,10 @@ function storeFinding(home: string): Finding {
     return { name, isFine: true, found: existsSync(folder) ? "sound" : "none yet" };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const [from, aside] = [quoted(folder), quoted(`${folder}.damaged`)];
+    const [from, aside] = [shellWord(folder), shellWord(`${folder}.damaged`)];
     const mend = `mv ${from} ${aside} && mkdir ${from} && cp BACKUP/data.mdb ${from} # BACKUP: what ao backup made`;
     return { name, isFine: false, found: error.message, mend };
   }
-}
-
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function runFileFinding(home: string): Finding {

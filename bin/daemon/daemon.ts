@@ -9,7 +9,7 @@ import { parseEndpoint, type NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import { startNatsServer } from "../../bus/nats-server.ts";
 import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
 import { Failure } from "../../machines/failures.ts";
-import { quoted } from "../../machines/harness/harness.ts";
+import { shellWord } from "../../machines/shell-word.ts";
 import type { Settings } from "../../machines/settings.ts";
 import type { SupervisorSpec } from "../../machines/supervision/supervision.ts";
 import { takeWriterLock, type WriterLock } from "../../storage/writer-lock.ts";
@@ -317,10 +317,10 @@ function givenEndpoint(settings: Settings, env: NodeJS.ProcessEnv): NatsEndpoint
 function writeShim(home: string, entry: readonly string[]): void {
   const folder = join(home, "bin");
   mkdirSync(folder, { recursive: true });
-  const argv = entry.map((part) => quoted(part)).join(" ");
+  const argv = entry.map((part) => shellWord(part)).join(" ");
   const file = join(folder, "ao");
   rmSync(file, { force: true });
-  const hook = quoted(fileURLToPath(new URL("../hook", import.meta.url)));
+  const hook = shellWord(fileURLToPath(new URL("../hook", import.meta.url)));
   // What agents' hooks call needs no Node.
   const text = `#!/bin/sh
 if [ $# -eq 3 ] && [ "$1" = hook ]; then exec perl ${hook} "$2" "$3"; fi

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import type { Notes } from "../../actors/parts.ts";
 import { Cause, SupervisorSpec } from "../../machines/supervision/supervision.ts";
-import { readIfThere, writePrivate } from "../run-file.ts";
+import { readIfThere, writeDurably } from "../run-file.ts";
 import type { HomeGuard } from "./home-guard.ts";
 
 const Noted = z.object({
@@ -42,7 +42,7 @@ export function fileNotes(file: string, guard?: Pick<HomeGuard, "look">): Notes 
       await Promise.resolve();
       if (guard?.look() !== undefined) return;
       mkdirSync(dirname(file), { recursive: true });
-      writePrivate(file, JSON.stringify(state));
+      writeDurably(file, JSON.stringify(state));
     },
   };
 }

@@ -144,8 +144,3 @@ export function hookCommand(harness: string, event: string): string {
 export function flag(name: string, value: string | undefined): readonly string[] {
   return value === undefined || value === "" ? [] : [name, value];
 }
-
-/** A text as one word of a shell. */
-export function quoted(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}

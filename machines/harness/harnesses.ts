@@ -1,9 +1,10 @@
+import { shellWord } from "../shell-word.ts";
 import { aider } from "./aider.ts";
 import { claudeCode } from "./claude-code.ts";
 import { codex } from "./codex.ts";
 import { opencode } from "./opencode.ts";
 import type { FailureCode } from "../failures.ts";
-import { quoted, type Agent, type AgentLaunch, type Harness, type Task } from "./harness.ts";
+import { type Agent, type AgentLaunch, type Harness, type Task } from "./harness.ts";
 import type { Command } from "../argument.ts";
 
 // Harnesses
@@ -61,7 +62,7 @@ export function launchOf({ harness: name, command: given }: Wish): Launch {
   if (typeof given !== "string") return { type: "launch", argv: given };
   // What a harness adds must reach the program behind the shell.
   const argv =
-    program === null ? ["sh", "-c", given] : ["sh", "-c", `${given} "$@"`, quoted(program)];
+    program === null ? ["sh", "-c", given] : ["sh", "-c", `${given} "$@"`, shellWord(program)];
   return { type: "launch", argv };
 }
 

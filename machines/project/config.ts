@@ -1,20 +1,11 @@
 import { z } from "zod";
-import { argument, Command } from "../argument.ts";
+import { argument } from "../argument.ts";
 import { Check } from "../effects.ts";
-import { Permissions } from "../harness/harness.ts";
+import { AgentConfig } from "../harness/agent-config.ts";
 import type { JsonObject } from "../json.ts";
 
-const Agent = z.strictObject({
-  harness: z.string().min(1).max(64),
-  command: Command.optional(),
-  model: z.string().max(128).optional(),
-  permissions: Permissions.optional(),
-});
-
-export type AgentConfig = z.infer<typeof Agent>;
-
 /** Workers are kept by their session: how often and how soon one is started again. Durations are milliseconds. */
-const Worker = Agent.extend({
+const Worker = AgentConfig.extend({
   restart: z.enum(["temporary", "transient", "permanent"]).default("temporary"),
   /** Restarts of one cause class allowed within `periodMs`. */
   intensity: z.number().int().nonnegative().max(100).default(3),
@@ -26,8 +17,8 @@ const Worker = Agent.extend({
 /** `config` of a project: how its agents run and what holds for its pull requests. Unknown keys are refused. */
 export const ProjectConfig = z.strictObject({
   worker: Worker.prefault({ harness: "claude-code" }),
-  manager: Agent.optional(),
-  reviewers: z.array(Agent).max(16).default([]),
+  manager: AgentConfig.optional(),
+  reviewers: z.array(AgentConfig).max(16).default([]),
   checks: z.array(Check).max(64).default([]),
   env: z.record(argument(256), argument(32_768, 0)).default({}),
   autoReview: z.boolean().optional(),

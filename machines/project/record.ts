@@ -1,3 +1,4 @@
+import type { AgentConfig } from "../harness/agent-config.ts";
 import { z } from "zod";
 import { argument } from "../argument.ts";
 import { MailUndeliverable } from "../children.ts";
@@ -7,7 +8,7 @@ import { Token } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { EventOf } from "../message.ts";
 import { Orchestrate, orchestratorPrompt, type Succession } from "./orchestrators.ts";
-import { type AgentConfig, ProjectConfig, reviewingOf } from "./config.ts";
+import { ProjectConfig, reviewingOf } from "./config.ts";
 import { Command } from "../argument.ts";
 import type { Seen } from "../recording.ts";
 

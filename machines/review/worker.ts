@@ -1,3 +1,4 @@
+import { AgentConfig } from "../harness/agent-config.ts";
 import { z } from "zod";
 import { PullState } from "../pull-state.ts";
 import { Token } from "../ids.ts";
@@ -10,13 +11,7 @@ import { Token } from "../ids.ts";
 const Sha = z.string().max(64);
 
 /** A reviewer as the project's config names it. */
-export const ReviewerWish = z.object({
-  harness: z.string().min(1).max(64),
-  command: z
-    .union([z.array(z.string().min(1)).min(1).max(256), z.string().min(1).max(16_384)])
-    .optional(),
-  model: z.string().max(128).optional(),
-});
+export const ReviewerWish = AgentConfig.omit({ permissions: true }).strip();
 export type ReviewerWish = z.infer<typeof ReviewerWish>;
 
 /** How a project wants its work reviewed. */

@@ -1,3 +1,4 @@
+import type { Foreign } from "../kind.ts";
 import { pullProject } from "../own-addresses.ts";
 import type { Address } from "../ids.ts";
 import { decideLiveness, type RuntimeState, type Verdict } from "./liveness.ts";
@@ -174,7 +175,7 @@ export function foreignPull(
   { scm, projectId }: SessionContext,
   from: Address | undefined,
   { fetched, prs, released = [] }: ScmSeen,
-): string | undefined {
+): Foreign | undefined {
   if (!fetched) return undefined;
   const keepers = [...prs.map(({ url }) => url), ...released].map((url) => ({
     url,
@@ -185,7 +186,8 @@ export function foreignPull(
   );
   if (foreign === undefined) return undefined;
   const { url, project } = foreign;
-  return `it speaks of ${url}, and what pull requests there are only forge/${project} can say`;
+  const why = `it speaks of ${url}, and what pull requests there are only forge/${project} can say`;
+  return { code: "PULL_REQUEST_FOREIGN", why };
 }
 
 // A record is written with every step: what is long is kept by the forge, and told in full only once.

@@ -169,7 +169,7 @@ describe("the doctor", () => {
     truncateSync(join(folder, "data.mdb"), 5_000);
     const { isFine, found, mend } = await here.finding("store");
     expect([isFine, found]).toEqual([false, expect.stringContaining("data.mdb")]);
-    expect(mend).toContain(`mv '${folder}' '${folder}.damaged'`);
+    expect(mend).toContain(`mv ${folder} ${folder}.damaged`);
   });
 
   it("sees that the secrets are none, and says what becomes of a new start", async () => {
@@ -177,7 +177,7 @@ describe("the doctor", () => {
     writeFileSync(join(here.home, "secrets.json"), "{");
     const { isFine, found, mend } = await here.finding("secrets");
     expect([isFine, found]).toEqual([false, expect.stringContaining("it is not JSON")]);
-    expect(mend).toContain(`rm '${join(here.home, "secrets.json")}'`);
+    expect(mend).toContain(`rm ${join(here.home, "secrets.json")}`);
   });
 
   it("names a project whose repository is gone, with what removes it", async () => {
