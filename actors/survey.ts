@@ -90,12 +90,12 @@ export function surveyor(
     return {
       seen: directories.length,
       kept: directories.filter(({ judged }) => judged.verdict === "kept").length,
-      due: first.slice(0, MOST_DUE).map(({ isLocked: _, ...each }) => each),
+      due: first.slice(0, MOST_DUE).map(({ isLocked: _, holds: __, ...each }) => each),
       hasMore: due.length > MOST_DUE,
       missing: missing.slice(0, MOST_MISSING),
       freeBytes,
       isPressed,
-      repositories: repositoriesOf(source),
+      repositories: repositoriesOf(source).slice(0, MOST_REPOSITORIES),
     };
   };
 }
@@ -114,13 +114,11 @@ function largestFirst<Each extends { readonly path: string }>(
 function repositoriesOf({
   store,
 }: Pick<Source, "store">): EffectResult<"surveyDirectories">["repositories"] {
-  return [...store.summaries("project")]
-    .flatMap(({ address, value, facts: { root } }) =>
-      typeof root === "string" && value !== "removed"
-        ? [{ projectId: splitAddress(address).id, repo: root }]
-        : [],
-    )
-    .slice(0, MOST_REPOSITORIES);
+  return [...store.summaries("project")].flatMap(({ address, value, facts: { root } }) =>
+    typeof root === "string" && root !== "" && value !== "removed"
+      ? [{ projectId: splitAddress(address).id, repo: root }]
+      : [],
+  );
 }
 
 /** A survey over one system; without a lister there are no directories. */
@@ -164,13 +162,29 @@ function treesOf(source: Source): ReadonlyMap<string, string> {
   return trees;
 }
 
-function holdersOf(source: Source, { area, name }: Directory): Holders {
+const NOBODY: Holders = {
+  workspace: null,
+  session: null,
+  claim: null,
+  isReviewed: null,
+  projects: [],
+};
+
+/** The projects that are registered with a repository. */
+export function projectsWith(source: Pick<Source, "store">, root: string): string[] {
+  const all = repositoriesOf(source);
+  return all.filter(({ repo }) => repo === root).map(({ projectId }) => projectId);
+}
+
+function holdersOf(source: Source, { area, name, path }: Directory): Holders {
   if (area === "review") {
-    return { workspace: null, session: null, claim: null, isReviewed: isReviewed(source, name) };
+    return { ...NOBODY, isReviewed: isReviewed(source, name) };
   }
+  if (area === "mirror") return { ...NOBODY, projects: projectsWith(source, path) };
   const workspace = contextOf<WorkspaceContext>(source, addressOf("workspace", name));
   const session = contextOf<SessionContext>(source, addressOf("session", name));
   return {
+    ...NOBODY,
     workspace: workspace && { state: workspace.value, kept: workspace.context.kept },
     session: session && {
       wanted: session.context.wanted,
@@ -178,7 +192,6 @@ function holdersOf(source: Source, { area, name }: Directory): Holders {
       since: session.context.axes.lifecycle.since,
     },
     claim: session && claimOf(source, name, session.context),
-    isReviewed: null,
   };
 }
 

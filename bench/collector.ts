@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
+import { mirrors } from "../adapters/git/mirrors.ts";
 import { bytesOf, listDirectories } from "../adapters/worktree/directories.ts";
 import { print } from "./rows.ts";
 import { openSessions, withWorld } from "./world.ts";
@@ -50,7 +51,12 @@ await withWorld(
       return Number(row?.facts["passes"] ?? 0);
     }
   },
-  { directories: { list: async () => listDirectories(home), measure: bytesOf } },
+  {
+    directories: {
+      list: async (_host, signal) => listDirectories(home, mirrors(home), signal),
+      measure: bytesOf,
+    },
+  },
 ).finally(() => rmSync(home, { recursive: true, force: true }));
 
 /** The longest that the event loop stood still while something ran, milliseconds. */

@@ -116,6 +116,13 @@ export async function settleMail(edge: Edge, { orders }: Applied): Promise<void>
   for (const outcome of outcomes) applied(outcome);
 }
 
+/** Asks for a pass over what nobody holds; it goes on behind the answer. */
+export async function collect({ system }: Pick<Edge, "system">): Promise<void> {
+  const pass = { to: addressOf("collector", "local"), type: "collector.pass", data: {} };
+  using due = deadline(ANSWER_WITHIN_MS);
+  await system.ask(pass, due.signal);
+}
+
 /** The applied outcome; any other fails with its code. */
 export function applied(outcome: Outcome): Applied {
   if (outcome.type === "applied") return outcome;

@@ -15,10 +15,11 @@ const SURVEY_MS = 20_000;
 
 export const DirectoryView = z.object({
   path: z.string(),
+  /** "" for a mirror, which projects share. */
   projectId: z.string(),
-  /** The session or reviewer it was made for. */
+  /** The session, reviewer or repository it was made for. */
   name: z.string(),
-  /** A worktree, one half made or half removed, or a reviewer's checkouts. */
+  /** A worktree, one half made or half removed, a reviewer's checkouts, or the mirror of a repository. */
   area: z.enum(AREAS),
   verdict: z.enum(["kept", "removed"]),
   why: z.string(),

@@ -29,7 +29,7 @@ export type Principal =
 
 /** What a repository is, as project registration needs it. */
 export interface Repository {
-  /** Absolute path of the main worktree. */
+  /** Absolute path of the main worktree, or of a mirror. */
   readonly root: string;
   readonly defaultBranch: string;
   readonly origin?: string;
@@ -72,6 +72,17 @@ export interface Edge {
     path: string,
     options?: { readonly defaultBranch?: string | undefined },
   ) => Promise<Repository>;
+  /** Whether a folder is a bare repository. */
+  readonly isBare?: (path: string) => Promise<boolean>;
+  /**
+   * Runs with the mirror of a URL, which nobody removes meanwhile. Fails with REMOTE_UNREACHABLE, REMOTE_REFUSED, and as
+   * `inspectRepository`.
+   */
+  readonly withMirror?: <Result>(
+    url: string,
+    options: { readonly defaultBranch?: string | undefined },
+    run: (repository: Repository) => Promise<Result>,
+  ) => Promise<Result>;
   /** Fails with BRANCH_INVALID or BRANCH_CHECKED_OUT when a worktree cannot be made on a branch. */
   readonly checkBranch?: (root: string, branch: string) => Promise<void>;
   /** The highest numbers of sessions and objectives of a project that a repository has seen. Fails with GIT_FAILED. */

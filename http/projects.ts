@@ -1,11 +1,20 @@
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { withoutPasswords } from "../adapters/git/failures.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, splitAddress, Token } from "../machines/ids.ts";
 import { ProjectConfig } from "../machines/project/config.ts";
 import type { SnapshotRow } from "../storage/store.ts";
-import { type Asked, askActor, firstDataOf, knownActor, settleMail, toJson } from "./commands.ts";
+import {
+  type Asked,
+  askActor,
+  collect,
+  firstDataOf,
+  knownActor,
+  settleMail,
+  toJson,
+} from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { Empty, Id, page, ProjectBody, ProjectView } from "./schemas.ts";
 import { stateOf } from "./stored-state.ts";
@@ -83,26 +92,63 @@ function registerRoute(app: App, edge: Edge): void {
     },
     async (request, reply) => {
       const { body } = request;
-      const path = resolve(body.path);
-      // A repeat is answered with the first outcome, though the repository may be gone by now (D2).
-      const first = Registered.safeParse(firstDataOf(edge, request)).data;
-      const isRepeat = first?.root === path;
-      const { defaultBranch } = body;
-      const repository = isRepeat ? first : await edge.inspectRepository(path, { defaultBranch });
-      const id = body.id ?? nameOf(repository.root);
-      const to = addressOf("project", id);
-      const data = toJson({
-        ...(isRepeat ? {} : await edge.usedNumbers?.(repository.root, id)),
-        ...repository,
-        scm: body.scm,
-        defaultBranch: body.defaultBranch ?? repository.defaultBranch,
-        config: body.config,
+      const to = await withRepository(edge, request, async ({ repository, place, isRepeat }) => {
+        const id = body.id ?? nameOf(place);
+        const address = addressOf("project", id);
+        const data = toJson({
+          ...(isRepeat ? {} : await edge.usedNumbers?.(repository.root, id)),
+          ...repository,
+          scm: body.scm,
+          defaultBranch: body.defaultBranch ?? repository.defaultBranch,
+          config: body.config,
+        });
+        const asked = { to: address, type: "project.register", data };
+        // Its forge is there, so that a pull request can be opened at once.
+        await settleMail(edge, await askActor(edge, request, asked));
+        return address;
       });
-      const outcome = await askActor(edge, request, { to, type: "project.register", data });
-      // Its forge is there, so that a pull request can be opened at once.
-      await settleMail(edge, outcome);
       return reply.code(201).send(projectView(knownActor(edge, to)));
     },
+  );
+}
+
+interface Found {
+  readonly repository: z.infer<typeof Registered>;
+  /** Where it was found: its folder or its URL. */
+  readonly place: string;
+  readonly isRepeat: boolean;
+}
+
+/** Runs with what is registered: the repository of a folder, or the mirror of a URL. Fails as those that find it do. */
+async function withRepository<Result>(
+  edge: Edge,
+  request: FastifyRequest & { body: z.infer<typeof ProjectBody> },
+  run: (found: Found) => Promise<Result>,
+): Promise<Result> {
+  const { path, url, defaultBranch } = request.body;
+  if ((path === undefined) === (url === undefined)) {
+    throw new Failure("MALFORMED", "register a repository: give either path or url");
+  }
+  const folder = path === undefined ? "" : resolve(path);
+  const isRemote = path === undefined || (await edge.isBare?.(folder)) === true;
+  const remote = url ?? folder;
+  // A repeat is answered with the first outcome, though the repository may be gone by now (D2).
+  const first = Registered.safeParse(firstDataOf(edge, request)).data;
+  const isRepeat =
+    first !== undefined && (first.root === folder || first.origin === withoutPasswords(remote));
+  if (isRepeat) {
+    const place = first.root === folder ? folder : remote;
+    return run({ repository: first, place, isRepeat });
+  }
+  if (!isRemote) {
+    const repository = await edge.inspectRepository(folder, { defaultBranch });
+    return run({ repository, place: repository.root, isRepeat });
+  }
+  if (edge.withMirror === undefined) {
+    throw new Failure("REPOSITORY_INVALID", `register ${remote}: nothing is mirrored here`);
+  }
+  return edge.withMirror(remote, { defaultBranch }, async (repository) =>
+    run({ repository, place: remote, isRepeat }),
   );
 }
 
@@ -139,12 +185,18 @@ function changeRoutes(app: App, edge: Edge): void {
     {
       schema: {
         tags,
-        summary: "Remove a project; its repository stays",
+        summary:
+          "Remove a project; its repository stays, the mirror of a URL only while it is needed",
         params: Id,
         response: answer,
       },
     },
-    (request) => change(request, { type: "project.remove", data: {} }),
+    async (request, _reply) => {
+      const gone = await change(request, { type: "project.remove", data: {} });
+      // Its mirror goes with it, unless somebody needs that or only that holds something.
+      if (edge.survey !== undefined) await collect(edge);
+      return gone;
+    },
   );
 
   async function change(
@@ -183,15 +235,15 @@ function isGone(state: string): boolean {
   return state === "removed" || state === "vacant";
 }
 
-function nameOf(root: string): string {
-  const name = basename(root)
+/** The last part of a folder or a URL, as an id. */
+function nameOf(place: string): string {
+  const parts = place.split(place.startsWith("/") ? "/" : /[/:]/);
+  const name = (parts.findLast((part) => part !== "") ?? "")
+    .replace(/\.git$/, "")
     .replaceAll(/[^A-Za-z0-9_-]+/g, "-")
     .replace(/^-+/, "")
     .slice(0, 64);
   const token = Token.safeParse(name);
   if (token.success) return token.data;
-  throw new Failure(
-    "MALFORMED",
-    `no id can be made from the folder name of ${root}: give one as id`,
-  );
+  throw new Failure("MALFORMED", `no id can be made from the name of ${place}: give one as id`);
 }

@@ -7,9 +7,21 @@ import { PullRequestFacts } from "../machines/observations.ts";
 import { ProjectConfig } from "../machines/project/config.ts";
 import { Command } from "../machines/argument.ts";
 
+// What follows `::` would be a program, and what begins with a dash an option.
+const RemoteUrl = z
+  .string()
+  .max(4_096)
+  .regex(
+    /^(?:(?:https?|ssh|git|file):\/\/|(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?![:/]{2}))[^\s]+$/,
+    "expected a URL of https, http, ssh, git or file, or host:path",
+  );
+
 export const ProjectBody = z.strictObject({
   id: Token.optional(),
-  path: z.string().min(1).max(4_096),
+  /** A folder of the person's repository; a bare one is taken for a URL. */
+  path: z.string().min(1).max(4_096).optional(),
+  /** As git takes it: https, http, ssh, git or file, or `[user@]host:path`. The repository is mirrored in the home. */
+  url: RemoteUrl.optional(),
   scm: z.enum(["none", "local", "github"]).default("none"),
   defaultBranch: z.string().min(1).max(256).optional(),
   config: ProjectConfig.prefault({}),

@@ -54,6 +54,8 @@ export interface ServerOptions extends Pick<
   Edge,
   | "health"
   | "inspectRepository"
+  | "isBare"
+  | "withMirror"
   | "checkPublished"
   | "capture"
   | "watch"

@@ -18,6 +18,8 @@ const Epoch = z.number().int().nonnegative();
 const Env = z.record(z.string(), z.string());
 /** Where a terminal or a worktree lives; "local" is the machine of the daemon. */
 const Host = z.string().default("local");
+/** The project of a directory; "" where it is of none alone. */
+const OfProject = z.union([Token, z.literal("")]);
 
 /** A check that a project runs on every head of a pull request; `command` goes to `sh -c`. */
 export const Check = z.object({
@@ -348,7 +350,7 @@ export const EFFECTS = {
         z.object({
           act: z.enum(["close", "sweep", "release"]),
           area: z.enum(AREAS),
-          projectId: Token,
+          projectId: OfProject,
           name: Token,
           path: z.string(),
           why: z.string(),
@@ -370,7 +372,7 @@ export const EFFECTS = {
     data: z.object({
       host: Host,
       area: z.enum(AREAS),
-      projectId: Token,
+      projectId: OfProject,
       name: Token,
       path: z.string(),
     }),

@@ -101,6 +101,7 @@ export const FAILURES = {
   BRANCH_INVALID: { status: 422, retry: false },
   WORKSPACE_FOREIGN: { status: 409, retry: false },
   REMOTE_UNREACHABLE: { status: 503, retry: true },
+  REMOTE_REFUSED: { status: 422, retry: false },
   NOTIFY_FAILED: { status: 503, retry: true },
   NOTIFY_REFUSED: { status: 422, retry: false },
   GIT_FAILED: { status: 500, retry: false },

@@ -1,5 +1,5 @@
 import { readFile, realpath } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { commonDirOf } from "../git/repository.ts";
 import { writePrivate } from "../private-file.ts";
@@ -24,7 +24,9 @@ export async function trustRepository(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
   const common = await commonDirOf(cwd).catch(() => undefined);
-  if (common !== undefined) await trustFolder(dirname(common), env);
+  if (common === undefined) return;
+  // Worktrees of a bare repository belong to no folder above it.
+  await trustFolder(basename(common) === ".git" ? dirname(common) : common, env);
 }
 
 /** Marks a folder as trusted by Claude Code. True when something had to be written. */

@@ -113,6 +113,8 @@ const QUIET = {
   LC_ALL: "C",
   LANGUAGE: "",
   GIT_TERMINAL_PROMPT: "0",
+  // Empty is none, also where SSH_ASKPASS or the configuration name a window that asks.
+  GIT_ASKPASS: "",
   SSH_ASKPASS_REQUIRE: "never",
   GIT_PAGER: "cat",
   GIT_OPTIONAL_LOCKS: "0",

@@ -6,7 +6,7 @@ import { listWorktrees } from "./worktrees.ts";
 
 /** A repository that work can be cut from. */
 export interface Repository {
-  /** Absolute path of its main worktree. */
+  /** Absolute path of its main worktree, or of a mirror. */
   readonly root: string;
   readonly defaultBranch: string;
   /** URL of the remote called origin, without its password. */
@@ -30,7 +30,23 @@ export async function inspectRepository(
   path: string,
   options: InspectOptions = {},
 ): Promise<Repository> {
-  const root = await mainWorktree(path, options.signal);
+  return describeRepository(await mainWorktree(path, options.signal), options);
+}
+
+/** Whether a folder is a bare repository: one that others push to, and nobody works in. */
+export async function isBareRepository(path: string, signal?: AbortSignal): Promise<boolean> {
+  const folder = await stat(path).catch(() => undefined);
+  if (!folder?.isDirectory()) return false;
+  const args = ["rev-parse", "--is-bare-repository", "--absolute-git-dir"];
+  const { stdout } = await tryGit(args, { cwd: path, signal });
+  return stdout === `true\n${await realpath(path)}`;
+}
+
+/** A repository by its root, bare or not. Fails with REPOSITORY_EMPTY and BRANCH_UNKNOWN, as above. */
+export async function describeRepository(
+  root: string,
+  options: InspectOptions = {},
+): Promise<Repository> {
   const call = { cwd: root, signal: options.signal };
   const url = await tryGit(["config", "--get", "remote.origin.url"], call);
   const some = await git(

@@ -7,6 +7,7 @@ import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Token } from "../../machines/ids.ts";
 import type { Adapter } from "../adapter.ts";
 import { git, tryGit } from "../git/git.ts";
+import { mirrorFolder, type Mirrors, refresh } from "../git/mirrors.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "../git/worktrees.ts";
 import { exists, type Mark, type Place, putInPlace, readMark } from "./place.ts";
 import { reclaim } from "./removal.ts";
@@ -24,14 +25,20 @@ import { forgetReviews } from "./review-pins.ts";
 /** The folders of one data folder, and the free space of its disk. */
 export async function listDirectories(
   home: string,
+  cache: Mirrors,
+  signal: AbortSignal,
 ): Promise<{ readonly directories: Directory[]; readonly freeBytes: number | null }> {
-  const [trees, reviews, free] = await Promise.all([
+  const [trees, reviews, repositories, free] = await Promise.all([
     projectsIn(join(home, "worktrees"), treesOf),
     projectsIn(join(home, "reviews"), reviewsOf),
+    cache.list(signal),
     freeBytes(home),
   ]);
-  return { directories: [...trees, ...reviews], freeBytes: free ?? null };
+  const kept = repositories.map((each) => ({ ...OF_NO_PROJECT, ...each }));
+  return { directories: [...trees, ...reviews, ...kept], freeBytes: free ?? null };
 }
+
+const OF_NO_PROJECT = { area: "mirror", projectId: "", isLocked: false } as const;
 
 const AT_ONCE = 16;
 const DU_MS = 60_000;
@@ -54,20 +61,31 @@ export async function bytesOf(
   );
 }
 
-/** Adapters for what a collector orders. `isWanted` says whether somebody knows a workspace of a name. */
+/** Adapters for what a collector orders. */
 export function collecting(options: {
   readonly home: string;
+  readonly mirrors: Mirrors;
   readonly nonce: () => string;
   readonly now: () => number;
+  /** Whether somebody knows a workspace of a name. */
   readonly isWanted: (workspace: string) => boolean;
+  /** Whether a project is registered with a repository. */
+  readonly isRegistered: (root: string) => boolean;
 }): {
   readonly sweepDirectory: Adapter<"sweepDirectory">;
   readonly compactRepository: Adapter<"compactRepository">;
 } {
   return {
-    sweepDirectory: async (data, { signal }) => sweep(data, { ...options, signal }),
+    sweepDirectory: async (data, { signal }) =>
+      data.area === "mirror"
+        ? sweepMirror(data, { ...options, signal })
+        : sweep(data, { ...options, signal }),
     compactRepository: async ({ repo }, { signal }) => {
-      await forgetReviews(options.home, { cwd: repo, signal });
+      const call = { cwd: repo, signal };
+      await forgetReviews(options.home, call);
+      // What is gone at origin is held by its name here; without the network that is for another time.
+      const isMirror = dirname(repo) === mirrorFolder(options.home);
+      if (isMirror) await refresh(call).catch(() => undefined);
       await compact(repo, signal);
       return {};
     },
@@ -173,6 +191,19 @@ async function sweep(data: EffectData<"sweepDirectory">, sweeping: Sweeping): Pr
   return sweepWhole(data, { ...sweeping, gitDir, root });
 }
 
+async function sweepMirror(
+  { name, path }: EffectData<"sweepDirectory">,
+  at: {
+    readonly mirrors: Mirrors;
+    readonly isRegistered: (root: string) => boolean;
+    readonly signal: AbortSignal;
+  },
+): Promise<Swept> {
+  const { signal, isRegistered } = at;
+  const why = await at.mirrors.remove({ name, path }, { signal, isWanted: isRegistered });
+  return why === undefined ? { removed: true } : left(path, why);
+}
+
 /** Whether nobody has worked there yet, or it was found to hold nothing before. */
 function isDecided({ area }: EffectData<"sweepDirectory">, mark: Mark | undefined): boolean {
   if (area === "making") return true;
@@ -235,6 +266,7 @@ async function placeOf(
     root,
     path,
     commonDir,
+    isMirrored: false,
     signal,
     nonce,
     now,

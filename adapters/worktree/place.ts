@@ -15,6 +15,7 @@ import { z } from "zod";
 import { type EffectData, PreservedWork } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 import { git } from "../git/git.ts";
+import { mirrorFolder } from "../git/mirrors.ts";
 import { commonDirOf } from "../git/repository.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "../git/worktrees.ts";
 import { withBooks } from "../git/repository-books.ts";
@@ -31,6 +32,8 @@ export interface Place {
   readonly root: string;
   readonly path: string;
   readonly commonDir: string;
+  /** Its repository is a mirror of this home: what origin has now is what counts, not what was fetched last. */
+  readonly isMirrored: boolean;
   readonly signal: AbortSignal;
   readonly nonce: () => string;
   /** Milliseconds since 1970. */
@@ -72,7 +75,9 @@ export async function findPlace(
   await mkdir(join(folder, ".making"), { recursive: true });
   const root = await realpath(folder);
   const { workspace, spec } = data;
-  return { workspace, spec, root, path: join(root, workspace), commonDir, ...attempt };
+  const mirrored = await realpath(mirrorFolder(home)).catch(() => undefined);
+  const isMirrored = dirname(commonDir) === mirrored;
+  return { workspace, spec, root, path: join(root, workspace), commonDir, isMirrored, ...attempt };
 }
 
 /** What stands at the place (W2). */

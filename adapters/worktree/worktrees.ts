@@ -41,6 +41,8 @@ import { turns } from "../git/turns.ts";
 //       repository may be made and removed at once; the one thing that they share has a turn of its own
 //       (`git/repository-books.ts`).
 //   W8. A repository that is gone for good keeps no workspace open of which nothing is left here; files that are left stay.
+//   W9. One of a mirror is cut from what its origin has now; what cannot be fetched is no failure of a repository that a
+//       person has, whose worktree is cut from what was fetched last.
 
 /** Adapters for workspaces below a data folder. `nonce` names what is half made; it must never repeat. */
 export function worktrees(options: {
@@ -188,11 +190,16 @@ async function result(
 }
 
 /** The commit to cut from: what origin has now, else what is known here. */
-async function findBase({ spec, signal }: Place): Promise<string> {
+async function findBase({ spec, isMirrored, signal }: Place): Promise<string> {
   const call = { cwd: spec.repo, signal };
   if (await hasOrigin(spec.repo, signal)) {
-    // Soft: a worktree cut from what was fetched last is better than none while the network is away.
-    await fetchBranch(spec.baseRef, { ...call, timeoutMs: 20_000 }).catch(() => undefined);
+    try {
+      await fetchBranch(spec.baseRef, { ...call, timeoutMs: isMirrored ? 60_000 : 20_000 });
+    } catch (error) {
+      // A person sees how old a checkout is, and one cut from it is better than none while the network is away. Nobody
+      // sees a mirror: only what is of sessions alone can be gone on from without its origin.
+      if (isMirrored && !(await isOfSessions(spec, call))) throw error;
+    }
   }
   for (const name of [
     `refs/remotes/origin/${spec.baseRef}`,
@@ -213,6 +220,15 @@ async function findBase({ spec, signal }: Place): Promise<string> {
     "BRANCH_UNKNOWN",
     `cut a branch in ${spec.repo}: there is no ${spec.baseRef} to cut it from`,
   );
+}
+
+/** Whether a worktree goes on from a branch that is here: its own, or that of another session. */
+async function isOfSessions(
+  { branch, baseRef }: Place["spec"],
+  call: { cwd: string; signal: AbortSignal },
+): Promise<boolean> {
+  const heads = [branch, baseRef].map(async (name) => commitOf(`refs/heads/${name}`, call));
+  return (await Promise.all(heads)).some((head) => head !== null);
 }
 
 /** Makes the branch unless there is one: from origin's branch of that name, else from a commit. */

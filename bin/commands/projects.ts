@@ -1,10 +1,13 @@
+import { existsSync } from "node:fs";
 import type { z } from "zod";
+import { withoutPasswords } from "../../adapters/git/failures.ts";
+import type { DirectoryView } from "../../http/directories.ts";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { folderOf } from "../cli/folder.ts";
 import { ask, part } from "../cli/api.ts";
 import { textOfFile } from "../cli/text-file.ts";
-import { listing, print, table, type Output } from "../cli/output.ts";
+import { listing, print, printable, table, type Output } from "../cli/output.ts";
 
 type Project = z.infer<typeof ProjectView>;
 
@@ -19,22 +22,33 @@ export interface ProjectOptions {
   readonly config?: string;
 }
 
-/** Registers the repository in a folder. */
+// The first time a URL is named all of its repository is fetched. The daemon gives up before this.
+const FETCHED_WITHIN_MS = 1_860_000;
+
+/** Registers the repository in a folder, or at a URL. */
 export async function addProject(
   output: Output,
-  folder: string,
+  place: string,
   options: ProjectOptions,
 ): Promise<void> {
+  const isRemote = isUrl(place);
+  if (isRemote) process.stderr.write(`ao: fetching ${printable(withoutPasswords(place))}\n`);
   const project = await ask<Project>("POST", "/projects", {
+    ...(isRemote ? { timeoutMs: FETCHED_WITHIN_MS } : {}),
     body: {
       id: options.id,
-      path: folderOf(folder),
+      ...(isRemote ? { url: place } : { path: folderOf(place) }),
       scm: options.scm,
       defaultBranch: options.branch,
       config: options.config === undefined ? configOf(options) : await readJson(options.config),
     },
   });
   print(output, project, ({ id, root }) => `project ${id}: ${root}`);
+}
+
+/** As git tells a URL from a folder: by its scheme, or by a host before the first slash, where there is no such folder. */
+function isUrl(place: string): boolean {
+  return /^\w+:\/\//.test(place) || (/^[^/]+:[^:]/.test(place) && !existsSync(place));
 }
 
 export async function listProjects(output: Output): Promise<void> {
@@ -69,7 +83,19 @@ export async function changeProject(
     verb === "rm"
       ? await ask<Project>("DELETE", path)
       : await ask<Project>("POST", `${path}/${verb}`);
-  print(output, project, ({ state }) => `project ${id}: ${state}`);
+  const mirror = verb === "rm" ? await mirrorOf(project) : undefined;
+  print(output, project, ({ state }) => {
+    const left = mirror === undefined ? "" : `; its mirror ${mirror.path} is kept: ${mirror.why}`;
+    return `project ${id}: ${state}${printable(left)}`;
+  });
+}
+
+/** The mirror of a project that is gone, where it stays. */
+async function mirrorOf({ root }: Project): Promise<DirectoryView | undefined> {
+  const { directories } = await ask<{ directories: DirectoryView[] }>("GET", "/directories");
+  return directories.find(
+    ({ area, path, verdict }) => area === "mirror" && path === root && verdict === "kept",
+  );
 }
 
 /** Shows a project's configuration, or replaces it by that of a JSON file. */

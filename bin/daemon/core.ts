@@ -10,11 +10,16 @@ import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import { checkPublished } from "../../adapters/forge/local.ts";
 import { git } from "../../adapters/git/git.ts";
 import { checkBranchIsFree } from "../../adapters/worktree/branch-name.ts";
-import { inspectRepository } from "../../adapters/git/repository.ts";
+import {
+  describeRepository,
+  inspectRepository,
+  isBareRepository,
+} from "../../adapters/git/repository.ts";
 import { usedNumbers } from "../../adapters/worktree/used-names.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
 import { Failure } from "../../machines/failures.ts";
+import { projectsWith } from "../../actors/survey.ts";
 import { addressOf, type KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
@@ -122,6 +127,7 @@ function systemPart(workshop: Workshop, core: Core): Part {
         workshop.guard.look();
       });
       outside.known.isWanted = (id) => store.snapshot(addressOf("workspace", id)) !== undefined;
+      outside.known.isRegistered = (repo) => projectsWith({ store }, repo).length > 0;
       const collector = addressOf("collector", LOCAL);
       const woken = system.ask({ to: collector, type: "collector.wake", data: {} });
       woken.catch((error: unknown) => log(`trouble: wake the collector: ${String(error)}`));
@@ -157,11 +163,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         isolation: outside.reviewerFence.isolationOf,
         version,
         health: () => healthOf(workshop, core),
-        inspectRepository,
-        checkBranch: checkBranchIsFree,
-        usedNumbers: async (root, projectId) => usedNumbers(root, projectId),
-        checkPublished: async (cwd, branches) =>
-          checkPublished(branches, { cwd, timeoutMs: ORIGIN_MS }),
+        ...repositoriesOf(outside),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         trees: () => [...workshop.bases(), ...workshop.trees()],
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),
@@ -201,6 +203,24 @@ function httpPart(workshop: Workshop, core: Core): Part {
     },
   };
 }
+
+/** What is asked of repositories before an actor is. */
+function repositoriesOf({ mirrors }: Workshop["outside"]): Repositories {
+  return {
+    inspectRepository,
+    isBare: async (path) => isBareRepository(path),
+    withMirror: async (url, options, run) =>
+      mirrors.use(url, async (root) => run(await describeRepository(root, options))),
+    checkBranch: checkBranchIsFree,
+    usedNumbers: async (root, projectId) => usedNumbers(root, projectId),
+    checkPublished: async (cwd, branches) =>
+      checkPublished(branches, { cwd, timeoutMs: ORIGIN_MS }),
+  };
+}
+type Repositories = Pick<
+  Parameters<typeof httpServer>[0],
+  "inspectRepository" | "isBare" | "withMirror" | "checkBranch" | "usedNumbers" | "checkPublished"
+>;
 
 async function listen(
   app: { listen(where: { host: string; port: number }): Promise<string> },

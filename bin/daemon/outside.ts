@@ -5,6 +5,7 @@ import type { DirectoryLister } from "../../actors/survey.ts";
 import type { Adapters } from "../../adapters/adapter.ts";
 import { checks } from "../../adapters/forge/checks.ts";
 import { bytesOf, collecting, listDirectories } from "../../adapters/worktree/directories.ts";
+import { type Mirrors, mirrors } from "../../adapters/git/mirrors.ts";
 import { localForge } from "../../adapters/forge/local.ts";
 import { hostInspection } from "../../adapters/host.ts";
 import { notices, type Notices } from "../../adapters/notice/notices.ts";
@@ -27,6 +28,7 @@ export interface Outside {
   readonly reviewerFence: ReviewerFence;
   /** Looks at what lies in the home for sessions and reviewers. */
   readonly directories: DirectoryLister;
+  readonly mirrors: Mirrors;
   readonly known: Known;
 }
 
@@ -34,6 +36,8 @@ export interface Outside {
 interface Known {
   /** Whom a removal asks whether somebody knows a workspace. */
   isWanted: (workspace: string) => boolean;
+  /** And whom, whether a project is registered with a repository. */
+  isRegistered: (root: string) => boolean;
   /** Of the store. */
   generation: string;
 }
@@ -50,7 +54,8 @@ export function outsideOf(options: {
   const { home, env, settings, log, now } = options;
   const path = `${join(home, "bin")}:${env["PATH"] ?? "/usr/bin:/bin"}`;
   // Until the actors can be asked, every name may be known.
-  const known: Known = { isWanted: () => true, generation: "" };
+  const known: Known = { isWanted: () => true, isRegistered: () => true, generation: "" };
+  const cache = mirrors(home);
   const fence = reviewerFence({ home, launcher: LAUNCHER, personHome: env["HOME"] ?? homedir() });
   const panes = panesOf({ ...options, path, fence, generation: () => known.generation });
   const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
@@ -66,6 +71,8 @@ export function outsideOf(options: {
       nonce: () => randomBytes(6).toString("hex"),
       now,
       isWanted: (workspace) => known.isWanted(workspace),
+      mirrors: cache,
+      isRegistered: (root) => known.isRegistered(root),
     }),
     ...reviewWorktrees({ home }),
     ...reviewerPrograms(path),
@@ -80,7 +87,11 @@ export function outsideOf(options: {
     notices: people,
     hasProgram: async (program) => hasProgram(program, path),
     reviewerFence: fence,
-    directories: { list: async () => listDirectories(home), measure: bytesOf },
+    directories: {
+      list: async (_host, signal) => listDirectories(home, cache, signal),
+      measure: bytesOf,
+    },
+    mirrors: cache,
     known,
   };
 }

@@ -10,10 +10,10 @@ const body = async () => import("../commands/projects.ts");
 export function projectCommands(root: Command): void {
   const project = group(root, "project", "Repositories and how their agents run");
   declare<ProjectOptions>(project, {
-    usage: "add <folder>",
-    summary: "Register a git repository",
+    usage: "add <repository>",
+    summary: "Register a git repository: a folder that has it checked out, or its URL",
     options: [
-      new Option("--id <id>", "its name; the folder's when absent"),
+      new Option("--id <id>", "its name; that of the folder or the URL when absent"),
       new Option("--scm <scm>", "where its pull requests are")
         .choices(["none", "local"])
         .default("local"),
@@ -27,9 +27,10 @@ export function projectCommands(root: Command): void {
     examples: [
       "ao project add . --command './agent.sh'",
       "ao project add ~/src/app --id app --check test='npm test' --check lint='npm run lint'",
+      "ao project add https://example.com/team/app.git",
     ],
-    run: async ({ args: [folder = ""], options, output }) =>
-      (await body()).addProject(output, folder, options),
+    run: async ({ args: [place = ""], options, output }) =>
+      (await body()).addProject(output, place, options),
   });
   declare(project, {
     usage: "ls",
@@ -62,7 +63,7 @@ function changeCommands(project: Command): void {
   const verbs = {
     pause: "Start no more sessions of a project",
     resume: "Start sessions of a project again",
-    rm: "Forget a project; its repository stays",
+    rm: "Forget a project; its repository stays, the mirror of a URL only while it is needed",
   } as const;
   for (const verb of ["pause", "resume", "rm"] as const) {
     declare(project, {

@@ -4,7 +4,7 @@ import { deadline } from "../../adapters/deadline.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, Token } from "../../machines/ids.ts";
 import { isOpenPull } from "../../machines/pull-state.ts";
-import { ANSWER_WITHIN_MS, messageIdOf } from "../commands.ts";
+import { ANSWER_WITHIN_MS, collect, messageIdOf } from "../commands.ts";
 import { directoriesOf, DirectoryView } from "../directories.ts";
 import type { Edge } from "../edge.ts";
 import { lastingClaim } from "../objective/view.ts";
@@ -92,13 +92,6 @@ function withCleanup(
   if (left !== undefined) return { ...view, verdict: "kept", why: left.message, until: null };
   if (!dryRun || !cleaned.includes(view.name)) return view;
   return { ...view, verdict: "removed", why: "its session is over, and is ended", until: null };
-}
-
-/** Asks for a pass; it goes on behind the answer. */
-async function collect({ system }: Edge): Promise<void> {
-  const pass = { to: addressOf("collector", "local"), type: "collector.pass", data: {} };
-  using due = deadline(ANSWER_WITHIN_MS);
-  await system.ask(pass, due.signal);
 }
 
 async function close(

@@ -7,20 +7,24 @@
 //   D2. Nothing here removes anything: what is not kept is given to whoever looks for a loss in the step that removes.
 //   D3. What could not be removed is tried again, at ever greater distance, and says until then what keeps it.
 //   D4. A directory that nobody knows is removed as carefully as one whose session has ended.
+//   D5. The mirror that projects share stays while one of them is registered, and while only it holds something.
 
-/** Which part of the data folder it is in: a worktree, one half made or half removed, or a reviewer's checkouts. */
-export const AREAS = ["worktree", "making", "trash", "review"] as const;
+/** Which part of the data folder it is in: a worktree, one half made or half removed, a reviewer's checkouts, or the mirror of a repository. */
+export const AREAS = ["worktree", "making", "trash", "review", "mirror"] as const;
 export type Area = (typeof AREAS)[number];
 
 /** One directory as it was found. */
 export type Directory = {
   readonly area: Area;
+  /** "" for a mirror, which any number of them share. */
   readonly projectId: string;
-  /** The workspace or reviewer it was made for. */
+  /** The workspace, reviewer or repository it was made for. */
   readonly name: string;
   readonly path: string;
   /** A person has locked it (`git worktree lock`). */
   readonly isLocked: boolean;
+  /** What would be lost with a mirror; null for nothing. */
+  readonly holds?: string | null;
 };
 
 /** What the actors say of a directory; null where there is no such actor. */
@@ -39,6 +43,8 @@ export type Holders = {
   readonly claim: { readonly why: string; readonly until: number | null } | null;
   /** Whether a reviewer still looks at it; null when it is nobody's. */
   readonly isReviewed: boolean | null;
+  /** The projects whose repository it is. */
+  readonly projects: readonly string[];
 };
 
 export type Verdict = {
@@ -60,6 +66,11 @@ export type Judging = {
 /** What becomes of a directory. */
 export function verdictOn(directory: Directory, holders: Holders, judging: Judging): Verdict {
   if (directory.area === "review") return onReview(holders);
+  if (directory.area === "mirror") return onMirror(directory, holders);
+  return onTree(directory, holders, judging);
+}
+
+function onTree(directory: Directory, holders: Holders, judging: Judging): Verdict {
   if (directory.isLocked) return kept("a person has locked it (git worktree lock)");
   const { workspace, session } = holders;
   if (workspace?.state === "preparing") return kept("it is being made");
@@ -84,6 +95,14 @@ function onReview({ isReviewed }: Holders): Verdict {
   return isReviewed
     ? kept("a reviewer looks at it")
     : removed("its reviewer is done with it", "release");
+}
+
+function onMirror({ holds }: Directory, { projects }: Holders): Verdict {
+  if (projects.length > 0) {
+    return kept(`every checkout of ${projects.join(", ")} is cut from it`);
+  }
+  if (typeof holds === "string") return kept(`no project is registered with it, but ${holds}`);
+  return removed("no project is registered with it", "sweep");
 }
 
 function ofNobody({ area }: Directory): string {

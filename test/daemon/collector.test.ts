@@ -30,6 +30,21 @@ it("tells of every directory why it stays or goes, on the line, as JSON and over
   await world.ao("cleanup");
   await expect.poll(async () => (await world.get("/directories")).directories).toEqual([]);
   expect(existsSync(path)).toBe(false);
+
+  const { root } = await world.get("/projects/demo");
+  await run(root, "clone", "--quiet", "--bare", ".", "../far.git");
+  const added = await world.ao("project", "add", `file://${root}/../far.git`, "--json");
+  const { id: mirrored, root: mirror } = JSON.parse(added.stdout);
+  expect([mirrored, mirror]).toEqual(["far", expect.stringMatching(/\/mirrors\/far-\w+\.git$/)]);
+  expect((await world.ao("cleanup", "--dry-run")).stdout).toMatch(
+    /kept +\S*far-\S+ +every checkout of far is cut from it/,
+  );
+  const sha = await run(mirror, "commit-tree", "origin/main^{tree}", "-m", "not pushed");
+  await run(mirror, "update-ref", "refs/heads/ao/far-1", sha);
+  expect((await world.ao("project", "rm", "far")).stdout).toMatch("is kept: no project");
+  await run(mirror, "update-ref", "-d", "refs/heads/ao/far-1");
+  await world.post("/sessions/cleanup", {});
+  await expect.poll(() => existsSync(mirror)).toBe(false);
 });
 
 it("removes at its start a worktree that nobody knows, with its work in a ref", async () => {

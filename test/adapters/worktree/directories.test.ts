@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { mirrors } from "../../../adapters/git/mirrors.ts";
 import { bytesOf, collecting, listDirectories } from "../../../adapters/worktree/directories.ts";
 import { commitFile, run } from "../../support/repository.ts";
 import { alone, expectTidy, type Scene } from "../../support/workspace.ts";
@@ -17,6 +18,8 @@ function sweeper({ home }: Scene, isWanted: (name: string) => boolean = () => fa
     nonce: () => `n${(nonce += 1)}`,
     now: Date.now,
     isWanted,
+    mirrors: mirrors(home),
+    isRegistered: () => false,
   });
   return async (path: string, area: "worktree" | "making" | "trash" = "worktree") => {
     const data = { host: "local", area, projectId: "mer", name: "w-1", path };
@@ -131,7 +134,11 @@ describe("what is not a worktree of ours stays (DR1, DR4)", () => {
     await mkdir(join(root, ".making", "w-2.abc"));
     await mkdir(join(root, ".trash-w-3.def"));
     await mkdir(join(scene.home, "reviews/mer/review-w-1/1"), { recursive: true });
-    const { directories, freeBytes } = await listDirectories(scene.home);
+    const { directories, freeBytes } = await listDirectories(
+      scene.home,
+      mirrors(scene.home),
+      signal,
+    );
     expect(directories.map(({ area, name }) => `${area} ${name}`).toSorted()).toEqual([
       "making w-2",
       "review review-w-1",
@@ -155,7 +162,7 @@ it("a lock of a person is seen", async () => {
   const scene = await alone();
   await scene.prepare();
   await run(scene.repo, "worktree", "lock", scene.path);
-  const { directories } = await listDirectories(scene.home);
+  const { directories } = await listDirectories(scene.home, mirrors(scene.home), signal);
   expect(directories).toMatchObject([{ name: "w-1", isLocked: true }]);
 });
 
@@ -184,6 +191,8 @@ it.each([
     nonce: () => "n",
     now: Date.now,
     isWanted: () => false,
+    mirrors: mirrors(scene.home),
+    isRegistered: () => true,
   });
   expect(await compactRepository({ host: "local", repo: scene.repo }, attempt)).toEqual({});
   expect(await hasPacks(scene.repo)).toBe(isPacked);

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { mirrors } from "../../../adapters/git/mirrors.ts";
 import { collecting } from "../../../adapters/worktree/directories.ts";
 import { reviewWorktrees } from "../../../adapters/worktree/review-worktrees.ts";
 import { commitFile, run } from "../../support/repository.ts";
@@ -20,7 +21,8 @@ async function cleaned(repo: string): Promise<void> {
 
 async function compacted({ home, repo }: Scene): Promise<void> {
   const options = { home, nonce: () => "n", now: Date.now, isWanted: () => false };
-  await collecting(options).compactRepository({ host: "local", repo }, attempt);
+  const cache = { mirrors: mirrors(home), isRegistered: () => true };
+  await collecting({ ...options, ...cache }).compactRepository({ host: "local", repo }, attempt);
 }
 
 /** A commit that no branch leads to. */

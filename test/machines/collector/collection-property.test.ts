@@ -19,6 +19,7 @@ const directories = record({
   name: constantFrom("demo-1"),
   path: constantFrom("/home/worktrees/demo/demo-1"),
   isLocked: boolean(),
+  holds: option(constantFrom("origin does not have refs/stash")),
 });
 const holders = record({
   workspace: option(
@@ -38,6 +39,7 @@ const holders = record({
   ),
   claim: option(record({ why: constantFrom("its pull request is open"), until: option(times) })),
   isReviewed: option(boolean()),
+  projects: constantFrom([], ["demo"]),
 });
 const judgings = record({
   at: constantFrom(NOW),
@@ -47,17 +49,22 @@ const judgings = record({
 
 /** Why it must stay; undefined when nothing says so. */
 function needOf(
-  { area, isLocked }: Directory,
+  { area, isLocked, holds }: Directory,
   seen: Holders,
   isPressed: boolean,
 ): string | undefined {
   const { session, claim, isReviewed } = seen;
+  if (area === "mirror") return mirrorNeed(seen.projects, holds);
   if (area === "review") return isReviewed === false ? undefined : "a reviewer, or in doubt";
   if (isLocked) return "a person has locked it";
   if (session === null || session.wanted !== "running") return undefined;
   if (claim === null) return "its session is open";
   if (claim.until === null) return claim.why;
   return claim.until > NOW && !isPressed ? claim.why : undefined;
+}
+
+function mirrorNeed(projects: readonly string[], holds: Directory["holds"]): string | undefined {
+  return projects[0] ?? holds ?? undefined;
 }
 
 it("no directory goes while anything claims it, whatever else is said (invariant 4, D1)", () => {
@@ -68,8 +75,9 @@ it("no directory goes while anything claims it, whatever else is said (invariant
     // Nobody is asked to remove it. That it is being removed already is only told.
     expect([need, verdict.act]).toEqual([need, need === undefined ? verdict.act : null]);
     expect(verdict.act === null || verdict.verdict === "removed").toBe(true);
-    // What a session may still come to is never swept.
-    const mayBeSwept = seen.session === null || seen.session.wanted === "closed";
+    // What a session may still come to is never swept; a mirror is no session's.
+    const isOfNone = directory.area === "mirror";
+    const mayBeSwept = isOfNone || seen.session === null || seen.session.wanted === "closed";
     expect(verdict.act !== "sweep" || mayBeSwept).toBe(true);
   });
   assert(isKept, { numRuns: 2_000 });

@@ -18,7 +18,13 @@ const worktree: Directory = {
   path: "/home/worktrees/demo/demo-1",
   isLocked: false,
 };
-const nobody: Holders = { workspace: null, session: null, claim: null, isReviewed: null };
+const nobody: Holders = {
+  workspace: null,
+  session: null,
+  claim: null,
+  isReviewed: null,
+  projects: [],
+};
 const ready = { state: "ready", kept: null };
 const open = { wanted: "running", isOver: false, since: NOW } as const;
 const closed = { wanted: "closed", isOver: true, since: NOW - MINUTE } as const;
@@ -115,6 +121,27 @@ it.each([
     title: "that is kept for long is tried again ever more rarely (D3)",
     holders: keptAt(NOW - DAY / 4),
     is: { verdict: "kept", until: NOW + DAY / 2 },
+  },
+  {
+    title: "orcha-199: that all checkouts of a project are cut from stays, and says of which (D5)",
+    directory: { area: "mirror", holds: null },
+    holders: { ...nobody, projects: ["app", "web"] },
+    is: { verdict: "kept", why: "every checkout of app, web is cut from it", act: null },
+  },
+  {
+    title: "that mirrors for nobody stays with what only it holds, and says what (D5)",
+    directory: { area: "mirror", holds: "origin does not have refs/heads/ao/app-1" },
+    holders: nobody,
+    is: {
+      verdict: "kept",
+      why: "no project is registered with it, but origin does not have refs/heads/ao/app-1",
+    },
+  },
+  {
+    title: "that mirrors for nobody, and holds nothing, is swept (D5)",
+    directory: { area: "mirror", holds: null },
+    holders: nobody,
+    is: { verdict: "removed", act: "sweep" },
   },
   {
     title: "that nobody knows is swept (D4)",
