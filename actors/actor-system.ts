@@ -24,7 +24,7 @@ import { isOrderId, markIdOf, orderAnswered, retryIdOf, sealedId } from "./messa
 import { orderBytesOf } from "./placing.ts";
 import { Postbox } from "./postbox.ts";
 import { purger, type Purger } from "./purger.ts";
-import { Release } from "./release.ts";
+import { Dispatch } from "./dispatch.ts";
 import { stateAt } from "./replay.ts";
 import type {
   Cause,
@@ -39,7 +39,7 @@ import { timers, type Timers } from "./timers.ts";
 
 // Actor system
 //
-// Wires the way of one message over one store and one bus: host, callers, release, timers, effects. Owns the order in
+// Wires the way of one message over one store and one bus: host, callers, dispatch, timers, effects. Owns the order in
 // which they start and stop, and what is asked of them from above; nothing else.
 
 export interface SystemParts {
@@ -89,7 +89,7 @@ export class ActorSystem implements System {
   readonly #callers: Callers;
   readonly #postbox: Postbox;
   readonly #effects: Effects;
-  readonly #release: Release;
+  readonly #dispatch: Dispatch;
   readonly #timers: Timers;
   readonly #purger: Purger;
   readonly #host: Host;
@@ -107,7 +107,7 @@ export class ActorSystem implements System {
     this.survey = surveyOver(this, parts.directories);
     this.#postbox = new Postbox({ bus, clock, republishMs: settings.mail.republishMs });
     this.#effects = this.#startEffects();
-    this.#release = new Release({
+    this.#dispatch = new Dispatch({
       store,
       bus,
       cluster: this.#cluster,
@@ -125,7 +125,7 @@ export class ActorSystem implements System {
     });
     this.#purger = purger(bus, clock);
     this.#host = this.#startHost();
-    for (const row of openOrders(store)) if (row.order.type !== "effect") this.#release.begin(row);
+    for (const row of openOrders(store)) if (row.order.type !== "effect") this.#dispatch.begin(row);
     this.finished = this.#host.run(this.#stopping.signal).catch((error: unknown) => {
       this.#callers.end();
       throw error;
@@ -140,7 +140,7 @@ export class ActorSystem implements System {
   async #resume(): Promise<void> {
     await this.#caughtUp();
     if (this.#stopping.signal.aborted) return;
-    this.#release.start(inOrder(this.store, openOrders(this.store)));
+    this.#dispatch.start(inOrder(this.store, openOrders(this.store)));
     this.#timers.start();
   }
 
@@ -268,7 +268,7 @@ export class ActorSystem implements System {
     return {
       ...books,
       lag: this.#host.lag(),
-      outbox: this.#release.size,
+      outbox: this.#dispatch.size,
       timers: this.store.timerCount(),
       globalSeq,
       isBalanced: received === applied + duplicate + stale + dead,
@@ -304,7 +304,7 @@ export class ActorSystem implements System {
   async stop(): Promise<void> {
     this.#timers.stop();
     this.#purger.stop();
-    this.#release.stop();
+    this.#dispatch.stop();
     this.#postbox.stop();
     await this.#effects.stop();
     this.#stopping.abort();
@@ -325,7 +325,7 @@ export class ActorSystem implements System {
       retryMaxMs: settings.effects.retryMaxMs,
       epochOf: (address) => this.#epochOf(address),
       orderBytes: () => orderBytesOf(this.bus),
-      end: (end) => this.#release.deliver(end),
+      end: (end) => this.#dispatch.deliver(end),
       amend: (row) => void this.#host.offer([{ type: "amend", row }]).catch(onTrouble),
       onDefect: onTrouble,
     });
@@ -340,7 +340,7 @@ export class ActorSystem implements System {
       kinds,
       limits: settings.limits,
       retryMs: settings.effects.retryMs,
-      openOrders: (address) => this.#release.openOrders(address),
+      openOrders: (address) => this.#dispatch.openOrders(address),
       onFlushed: (batch) => this.#onFlushed(batch),
       onCommitFailed: onTrouble,
       onBoundary,
@@ -350,7 +350,7 @@ export class ActorSystem implements System {
   #onFlushed(batch: Batch): void {
     for (const [id, outcome] of batch.outcomes) this.#callers.answer(id, outcome);
     this.#parts.onBoundary?.("answered");
-    this.#release.flushed(batch);
+    this.#dispatch.flushed(batch);
     this.#timers.look();
     if (batch.position !== undefined) this.#purger.to(batch.position);
     if (this.#listeners.size === 0 || batch.entries.length === 0) return;

@@ -16,7 +16,7 @@ import { divided, NO_WORK, type Internal, type Offered, type Work } from "./work
 
 // Host
 //
-// Runs the way of one message: intake → step → commit → flush → answer → release. The only writer of the store.
+// Runs the way of one message: intake → step → commit → flush → answer → dispatch. The only writer of the store.
 //
 //   H1. Nothing leaves before the flush of the transaction that recorded it: no answer, no mail, no effect, no event (R2, R5).
 //   H2. The position in the stream is a row of the transaction that applied the messages up to it (R2).
@@ -30,7 +30,7 @@ import { divided, NO_WORK, type Internal, type Offered, type Work } from "./work
 const LONGEST_RETRY_MS = 10_000;
 
 /** The points of the path where a kill must lose nothing; named for the tests that kill there. */
-export type Boundary = "stepped" | "flushed" | "answered" | "released";
+export type Boundary = "stepped" | "flushed" | "answered" | "dispatched";
 
 export interface HostParts {
   readonly store: Store;
@@ -48,7 +48,7 @@ export interface HostParts {
   /** Waits so long before a failed commit is tried again, milliseconds. */
   readonly retryMs: number;
   readonly openOrders: (address: Address) => number;
-  /** Called after each flush: answers first, then release. */
+  /** Called after each flush: answers first, then dispatch. */
   readonly onFlushed: (batch: Batch) => void;
   readonly onCommitFailed: (failure: Failure) => void;
   readonly onBoundary?: ((boundary: Boundary) => void) | undefined;
@@ -365,7 +365,7 @@ export class Host {
       this.#marks.get(mark)?.();
       this.forget(mark);
     }
-    this.#parts.onBoundary?.("released");
+    this.#parts.onBoundary?.("dispatched");
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type ObjectiveStep,
   type Worker,
 } from "./record.ts";
-import { unclosed } from "./releases.ts";
+import { unclosed } from "./closings.ts";
 import { agentOrder, endedAs } from "./workers.ts";
 
 // Objective losses

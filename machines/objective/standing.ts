@@ -7,7 +7,7 @@ import {
   type Phase,
   type Standing,
 } from "./record.ts";
-import { releaseAt } from "./releases.ts";
+import { closeAt } from "./closings.ts";
 import { leaseOf, workersNextAt } from "./leases.ts";
 import { mayActAt, nextAct } from "./poke.ts";
 
@@ -279,7 +279,7 @@ export function wakeAt(
   if (context.end !== null) return null;
   const looks = [context.standing.nextAt, workersNextAt(context, limits, at)];
   const againAt = sendAgainAt(context) ?? 0;
-  const all = [...looks, releaseAt(context, limits, at), againAt > at ? againAt : null];
+  const all = [...looks, closeAt(context, limits, at), againAt > at ? againAt : null];
   const times = all.filter((time) => time !== null);
   return times.length === 0 ? null : Math.min(...times);
 }

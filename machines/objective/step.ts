@@ -24,7 +24,7 @@ import {
 import { isLoss, lossTold } from "./losses.ts";
 import { receiptSeen } from "./receipts.ts";
 import { limitNews } from "./limits.ts";
-import { closedAgain, withReleases } from "./releases.ts";
+import { closedAgain, withClosings } from "./closings.ts";
 import type { Order } from "../order.ts";
 import { poked, pokesJudged } from "./poke.ts";
 import { pokeText } from "./poke-text.ts";
@@ -193,7 +193,7 @@ function settle(
   step = chained(step, (so) => withoutNeed(so));
   step = chained(step, (so) => withStarts(so, at));
   step = chained(step, (so) => withDelivery(so, at));
-  step = chained(step, (so) => withReleases(so, limits, at));
+  step = chained(step, (so) => withClosings(so, limits, at));
   step = chained(step, (so) => acted(so, { limits, at }));
   return withTimer(standing(step, { limits, at }), { limits, at });
 }

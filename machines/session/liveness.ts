@@ -6,14 +6,14 @@ import { sha256 } from "../sha256.ts";
 //
 //   A1. A failed probe is never a death.
 //   A2. A death needs two independent witnesses and silence.
-//   A3. What cannot be decided is quarantined: the third time the same evidence comes, or five minutes after the first,
+//   A3. What cannot be decided is doubted: the third time the same evidence comes, or five minutes after the first,
 //       it is `stuck` and a person is asked. New evidence begins the count again, not the time.
 
 export type RuntimeState = "unknown" | "alive" | "exited" | "missing" | "probe_failed";
 export type ProcessState = "alive" | "dead" | "failed" | "indeterminate";
 
 /** What is remembered of an undecided agent. Times are milliseconds since 1970. */
-export type Quarantine = {
+export type Doubt = {
   readonly attempts: number;
   readonly startedAt: number;
   readonly evidenceHash: string;
@@ -26,13 +26,13 @@ export interface LivenessFacts {
   readonly processProbeFailed?: boolean;
   readonly recentActivity: boolean;
   readonly killRequested?: boolean;
-  readonly prior: Quarantine | null;
+  readonly prior: Doubt | null;
   /** What the probe itself says, for people and for telling evidence apart. */
   readonly evidence?: string | undefined;
   readonly at: number;
 }
 
-export interface QuarantineLimits {
+export interface DoubtLimits {
   readonly maxAttempts: number;
   readonly maxMs: number;
 }
@@ -50,12 +50,12 @@ export type Verdict =
   | {
       readonly state: "detecting";
       readonly reason: LivenessReason;
-      readonly memory: Quarantine;
+      readonly memory: Doubt;
     }
   | { readonly state: "stuck"; readonly reason: LivenessReason; readonly evidenceHash: string };
 
 /** The verdict on one probe. First match. */
-export function decideLiveness(facts: LivenessFacts, limits: QuarantineLimits): Verdict {
+export function decideLiveness(facts: LivenessFacts, limits: DoubtLimits): Verdict {
   const { runtime, process, recentActivity } = facts;
   const doubt = (reason: LivenessReason): Verdict => undecided(facts, reason, limits);
   if (facts.killRequested === true) return { state: "terminated", reason: "manually_killed" };
@@ -81,21 +81,17 @@ function hasFailed(facts: LivenessFacts): boolean {
   );
 }
 
-function undecided(
-  facts: LivenessFacts,
-  reason: LivenessReason,
-  limits: QuarantineLimits,
-): Verdict {
+function undecided(facts: LivenessFacts, reason: LivenessReason, limits: DoubtLimits): Verdict {
   const { runtime, process, prior, at, evidence } = facts;
   const told = evidence === undefined ? "" : ` ${evidence}`;
   const text = `${reason} runtime=${runtime} process=${process}${told}`;
-  return quarantine({ evidence: text, reason, prior, at }, limits);
+  return doubted({ evidence: text, reason, prior, at }, limits);
 }
 
 /** One more undecided probe: waits on, or gives up and asks a person (A3). */
-export function quarantine(
-  doubt: { evidence: string; reason: LivenessReason; prior: Quarantine | null; at: number },
-  limits: QuarantineLimits,
+export function doubted(
+  doubt: { evidence: string; reason: LivenessReason; prior: Doubt | null; at: number },
+  limits: DoubtLimits,
 ): Verdict {
   const { evidence, reason, prior, at } = doubt;
   const evidenceHash = evidenceHashOf(evidence);

@@ -5,7 +5,7 @@ import type { Trouble } from "../children.ts";
 import type { PreservedWork } from "../effects.ts";
 import type { Permissions } from "../harness/harness.ts";
 import type { Leases } from "../supervision/leases.ts";
-import type { Quarantine, RuntimeState } from "./liveness.ts";
+import type { Doubt, RuntimeState } from "./liveness.ts";
 import type { Notice } from "../notices.ts";
 import type { PrState } from "./pull-requests.ts";
 import type { Tracker } from "./reaction-budgets.ts";
@@ -58,8 +58,8 @@ export type Axes = {
     readonly signals: number;
   };
   readonly pr: Axis<PrState> & { readonly number?: number; readonly url?: string };
-  /** The quarantine that runs. */
-  readonly detecting: Quarantine | null;
+  /** The doubt that lasts. */
+  readonly detecting: Doubt | null;
   /** The evidence on which liveness gave up; the same again is no news. */
   readonly stuckOn: string | null;
 };

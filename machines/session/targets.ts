@@ -18,12 +18,12 @@ const AGAIN = { guard: "beginsAnew", target: "not_started" } as const;
 const BY_PROBE = [
   { guard: "deathIsConfirmed", target: "terminated" },
   { guard: "witnessesDisagree", target: "detecting" },
-  { guard: "quarantineIsOver", target: "stuck" },
+  { guard: "doubtLasts", target: "stuck" },
 ] as const;
 // What silence can lead to: never to an end.
 const BY_SILENCE = [
   { guard: "witnessesDisagree", target: "detecting" },
-  { guard: "quarantineIsOver", target: "stuck" },
+  { guard: "doubtLasts", target: "stuck" },
 ] as const;
 const BY_PROBE_IN_DOUBT = [...BY_PROBE, { guard: "isSeenAlive", target: "working" }] as const;
 const BY_AGENT = [

@@ -57,7 +57,7 @@ describe("H4: batches", () => {
     expect(seen).toEqual(["stepped", "stepped", "stepped", "stepped"]);
     world.disk.release();
     await settle();
-    expect(seen.filter((boundary) => boundary === "released")).toHaveLength(6);
+    expect(seen.filter((boundary) => boundary === "dispatched")).toHaveLength(6);
     expect(world.tally("a").activity).toEqual([
       "idle",
       "active",

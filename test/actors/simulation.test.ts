@@ -62,7 +62,7 @@ const move: Arbitrary<Move> = oneof(
         "stepped" as const,
         "flushed" as const,
         "answered" as const,
-        "released" as const,
+        "dispatched" as const,
       ),
       after: nat({ max: 2 }),
     }),
@@ -154,7 +154,7 @@ it("loses nothing, does nothing twice and does the same again, wherever it is ki
       "STORE_FULL",
       "quarantine",
       ...["activity", "tally", "timer", "typeText", "child"].map((of) => `throw: ${of}`),
-      ...["stepped", "flushed", "answered", "released"].map((name) => `kill at ${name}`),
+      ...["stepped", "flushed", "answered", "dispatched"].map((name) => `kill at ${name}`),
       ...["done", "retry", "fail", "slow", "hang", "kill before", "kill after"].map(
         (name) => `effect: ${name}`,
       ),

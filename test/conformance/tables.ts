@@ -2,7 +2,7 @@ import { z } from "zod";
 import {
   decideLiveness,
   evidenceHashOf,
-  quarantine,
+  doubted,
   type Verdict,
 } from "../../machines/session/liveness.ts";
 import { decideEnded, decideOpen, openEvidence } from "../../machines/session/pull-requests.ts";
@@ -167,7 +167,7 @@ function timeOf(sec: number): number {
   return T0 + sec * 1_000;
 }
 
-function memoryOf(prior: z.infer<typeof Prior>): Parameters<typeof quarantine>[0]["prior"] {
+function memoryOf(prior: z.infer<typeof Prior>): Parameters<typeof doubted>[0]["prior"] {
   if (prior === null) return null;
   const { attempts, startedAtSec, evidence, evidenceHash } = prior;
   const hash = evidenceHash ?? evidenceHashOf(evidence ?? "");
@@ -203,7 +203,7 @@ function quarantineAnswer({
   nowSec,
 }: z.infer<typeof Doubt>): Record<string, unknown> {
   const doubt = { evidence, reason: proposedReason, prior: memoryOf(prior), at: timeOf(nowSec) };
-  return livenessAnswer(quarantine(doubt, LIMITS));
+  return livenessAnswer(doubted(doubt, LIMITS));
 }
 
 function openAnswer({ number, url, ...facts }: z.infer<typeof Open>): Record<string, unknown> {

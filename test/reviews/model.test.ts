@@ -55,7 +55,7 @@ const names = Object.entries(WEIGHTS).map(([name, weight]) => ({
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table
 const name = oneof(...names) as Arbitrary<Name>;
 const moves = array(record({ name, n: nat(999) }), { minLength: 3, maxLength: 14 });
-const BOUNDARIES = ["stepped", "flushed", "answered", "released"] as const;
+const BOUNDARIES = ["stepped", "flushed", "answered", "dispatched"] as const;
 const FATES = ["held", "twice", "lost answer", "refused"] as const;
 const STORIES = 1_000;
 

@@ -14,8 +14,8 @@ export interface KillRow {
 const BOUNDARIES: Readonly<Record<Boundary, string>> = {
   stepped: "before its commit",
   flushed: "after its flush, before the answer",
-  answered: "after the answer, before the release",
-  released: "after the release",
+  answered: "after the answer, before the dispatch",
+  dispatched: "after the dispatch",
 };
 
 /** A kill at every boundary of the way of one message. */

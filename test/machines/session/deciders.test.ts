@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   decideLiveness,
   evidenceHashOf,
-  quarantine,
+  doubted,
   type LivenessFacts,
 } from "../../../machines/session/liveness.ts";
 import { ciNudge, fenced } from "../../../machines/session/nudges.ts";
@@ -136,10 +136,10 @@ describe("liveness", () => {
       at: 300_000,
       verdict: { state: "stuck" },
     },
-  ])("a quarantine $title (A3)", ({ prior, at, verdict }) => {
-    expect(
-      quarantine({ evidence: "one", reason: "runtime_lost", prior, at }, limits),
-    ).toMatchObject(verdict);
+  ])("a doubted $title (A3)", ({ prior, at, verdict }) => {
+    expect(doubted({ evidence: "one", reason: "runtime_lost", prior, at }, limits)).toMatchObject(
+      verdict,
+    );
   });
 
   it.each([

@@ -12,7 +12,7 @@ import {
 import { killOrder } from "./workers.ts";
 
 /** Closes the sessions of workers that nothing claims any more, each once. Those that a person began are the person's. */
-export function withReleases(
+export function withClosings(
   context: ObjectiveContext,
   limits: ObjectiveLimits,
   at: number,
@@ -55,7 +55,7 @@ export function closedAgain(
 }
 
 /** When the next claim ends by itself. */
-export function releaseAt(
+export function closeAt(
   context: ObjectiveContext,
   limits: ObjectiveLimits,
   at: number,

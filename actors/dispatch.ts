@@ -9,12 +9,12 @@ import type { EffectEnd, Effects } from "./effects.ts";
 import type { Posted, Postbox } from "./postbox.ts";
 import { resultIdOf, sealedId } from "./message-ids.ts";
 
-// Release
+// Dispatch
 //
 // Lets out what a committed batch ordered: mail and observations to the bus, effects to their lanes, events to whoever
 // listens. Owns how each is addressed. Called only after the flush (H1).
 
-export interface ReleaseParts {
+export interface DispatchParts {
   readonly store: Pick<Store, "outboxRow">;
   readonly bus: Bus;
   readonly cluster: string;
@@ -23,8 +23,8 @@ export interface ReleaseParts {
   readonly clock: Clock;
 }
 
-export class Release {
-  readonly #parts: ReleaseParts;
+export class Dispatch {
+  readonly #parts: DispatchParts;
   readonly #open = new Map<Address, Set<OrderId>>();
   /** Orders whose mail or result nobody could take, and when that was. */
   readonly #parked = new Map<OrderId, number>();
@@ -33,7 +33,7 @@ export class Release {
   #size = 0;
   #isHeld = true;
 
-  constructor(parts: ReleaseParts) {
+  constructor(parts: DispatchParts) {
     this.#parts = parts;
   }
 
