@@ -3,6 +3,7 @@ import { Failure } from "../machines/failures.ts";
 import { addressOf, KINDS, Token, type Address } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { JournalEntry } from "../storage/store.ts";
+import { Coming, comingOf } from "./coming.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
@@ -38,7 +39,7 @@ const ActorView = z.object({
   updatedAt: z.number(),
   isQuarantined: z.boolean(),
   strikes: z.number(),
-  timers: z.array(z.object({ name: z.string(), dueAt: z.number() })),
+  timers: z.array(Coming),
   outbox: z.array(
     z.object({
       id: z.string(),
@@ -134,7 +135,7 @@ function actorRoute(app: App, edge: Edge): void {
         ...row,
         value,
         context,
-        timers: Object.entries(row.timers).map(([name, { dueAt }]) => ({ name, dueAt })),
+        timers: comingOf(row),
         outbox: edge.system.store.outbox({ from: address, limit: 1_000 }),
         mailbox: mailTo(edge, address),
         enabled: edge.system.enabled(address).map(({ type }) => type),

@@ -4,6 +4,7 @@ import type { JsonObject } from "../machines/json.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { ATTENTIONS, attentionOf } from "./attention.ts";
 import { clipped } from "./clipped.ts";
+import { Coming, comingOf } from "./coming.ts";
 import type { App, Edge } from "./edge.ts";
 import { page, sendMade } from "./schemas.ts";
 import { sessionLine } from "./session/line.ts";
@@ -29,7 +30,7 @@ export const BoardLine = z.object({
   attention: z.enum(ATTENTIONS),
   since: z.number(),
   /** What will happen without anybody's doing: the earliest timer. */
-  next: z.object({ name: z.string(), at: z.number() }).nullable(),
+  next: Coming.nullable(),
   parent: z.string().nullable(),
   states: z.array(z.string()),
   seq: z.number(),
@@ -94,7 +95,7 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
       isSilent: told.status === "no_signal",
     }),
     ...told,
-    next: earliest(row),
+    next: comingOf(row)[0] ?? null,
     states,
     seq: row.seq,
     updatedAt: row.updatedAt,
@@ -209,13 +210,6 @@ function firstLine(text: string): string {
 }
 
 type Context = ReturnType<typeof stateOf>["context"];
-function earliest({ timers }: SnapshotRow): BoardLine["next"] {
-  const [first] = Object.entries(timers)
-    .map(([name, { dueAt }]) => ({ name, at: dueAt }))
-    .toSorted((a, b) => a.at - b.at);
-  return first ?? null;
-}
-
 function isDone({ snapshot }: SnapshotRow): boolean {
   const isState = typeof snapshot === "object" && snapshot !== null && "status" in snapshot;
   return isState && snapshot["status"] === "done";

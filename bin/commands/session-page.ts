@@ -85,8 +85,8 @@ function evidenceLine(now: number): Line<Part<"evidence">[number]> {
 }
 
 function timerLine(now: number): Line<Part<"timers">[number]> {
-  return ({ of, dueAt }) =>
-    dueAt <= now ? `${of}: due since ${age(dueAt, now)}` : `${of}: in ${age(now, dueAt)}`;
+  return ({ what, at }) =>
+    at <= now ? `due since ${age(at, now)}: ${what}` : `in ${age(now, at)}: ${what}`;
 }
 
 function transitionLine(now: number): Line<Part<"transitions">[number]> {

@@ -1,5 +1,6 @@
 import { spawn as spawnProgram } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as wait } from "node:timers/promises";
 import type { SessionView } from "../../http/session/view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask, part, query } from "../cli/api.ts";
@@ -12,7 +13,13 @@ interface Terminal {
   readonly screen?: string;
 }
 
-/** Shows a terminal to the person at this one. The answer is the exit code of the attached program. */
+// How long a screen may stand still after its agent's end.
+const LOOK_MS = 500;
+
+/**
+ * Shows a terminal to the person at this one, until that leaves it or its agent has ended. The answer is the exit code of
+ * the attached program, or that all is done.
+ */
 export async function attach(output: Output, id: string): Promise<number> {
   const terminal = await terminalOf(id);
   if (output.isJson) {
@@ -25,16 +32,40 @@ export async function attach(output: Output, id: string): Promise<number> {
   }
   // Where nobody sits, what it says of that is ours to say, in one line.
   const isSeat = process.stdin.isTTY && process.stdout.isTTY;
-  if (isSeat) output.note(`Ctrl-b d leaves ${id}, also after its end; its agent goes on`);
+  if (isSeat) output.note(`Ctrl-b d leaves ${id}; its agent goes on`);
   const child = spawnProgram(program, args, {
     stdio: ["inherit", "inherit", isSeat ? "inherit" : "ignore"],
   });
-  await once(child, "exit");
+  const stopped = new AbortController();
+  const exited = once(child, "exit").finally(() => stopped.abort());
+  const end = await Promise.race([exited.then(() => undefined), endOf(id, stopped.signal)]);
+  if (end !== undefined) {
+    child.kill();
+    await exited;
+    output.note(end);
+    return EXIT.done;
+  }
   if (child.exitCode !== 0 && !isSeat) {
     const instead = `read it with: ao logs ${id}, or write to it with: ao send ${id}`;
     throw new Failure("MALFORMED", `attach to ${id}: this is no terminal; ${instead}`);
   }
   return child.exitCode ?? EXIT.failed;
+}
+
+/** In words, once the agent of a terminal has ended: what it shows stands still from then on. */
+async function endOf(id: string, stopped: AbortSignal): Promise<string | undefined> {
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- from look to look
+    await wait(LOOK_MS, undefined, { signal: stopped }).catch(() => {});
+    if (stopped.aborted) return undefined;
+    // A daemon that does not answer says nothing of the agent.
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    const terminal = await terminalOf(id).catch(() => undefined);
+    if (terminal === undefined || !ENDED.has(terminal.state)) continue;
+    // oxlint-disable-next-line no-await-in-loop -- the last one
+    const session = await sessionOf(id);
+    return session === undefined ? `${id} has ended` : `${id} has ended: ${endedWords(session)}`;
+  }
 }
 
 /** The last lines of a terminal's screen. */
@@ -52,16 +83,30 @@ export async function showScreen(output: Output, id: string, lines: number): Pro
 /** Why there is no screen: the session of the terminal knows whether its agent has ended. */
 async function lostScreen(id: string, error: unknown): Promise<unknown> {
   if (!(error instanceof Failure) || error.code !== "PANE_GONE") return error;
-  const session = await ask<SessionView>("GET", `/sessions/${part(id)}`).catch(() => undefined);
+  const session = await sessionOf(id);
   if (session === undefined) return error;
-  const { terminal, lifecycle } = session;
-  const ended = `its agent ended ${age(lifecycle.since, Date.now())} ago (${lifecycle.reason.replaceAll("_", " ")}), and its screen with it`;
+  const { terminal } = session;
+  const ended = `${endedWords(session)}, and its screen with it`;
   const lost = "its terminal should be live, but tmux has no such pane: ao doctor tells why";
   const why = ENDED.has(terminal.state) ? ended : lost;
   return new Failure("PANE_GONE", `read the screen of ${id}: ${why}`, { cause: error });
 }
 
-const ENDED: ReadonlySet<string> = new Set(["stopped", "exited", "absent", "clearing"]);
+const ENDED: ReadonlySet<string> = new Set([
+  "stopped",
+  "exited",
+  "absent",
+  "clearing",
+  "destroying",
+]);
+
+async function sessionOf(id: string): Promise<SessionView | undefined> {
+  return ask<SessionView>("GET", `/sessions/${part(id)}`).catch(() => undefined);
+}
+
+function endedWords({ lifecycle: { since, reason } }: SessionView): string {
+  return `its agent ended ${age(since, Date.now())} ago (${reason.replaceAll("_", " ")})`;
+}
 
 /** A session's terminal, and else one of this name: a reviewer's is called `review-<session>`. */
 async function terminalOf(id: string, lines?: number): Promise<Terminal> {

@@ -125,7 +125,7 @@ function sectionOf(
       id,
       status,
       age(since, now),
-      next === null ? "" : `${next.name} in ${age(now, next.at)}`,
+      next === null ? "" : `in ${age(now, next.at)}: ${next.what}`,
       clipped(reason.replaceAll("_", " "), 40),
       title,
     ]);

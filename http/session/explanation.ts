@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { addressOf } from "../../machines/ids.ts";
 import type { JournalEntry, OutboxRow, SnapshotRow } from "../../storage/store.ts";
+import { Coming, comingOf } from "../coming.ts";
 import type { Edge } from "../edge.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
 import { MessageView, messageViews, type SessionView } from "./view.ts";
@@ -28,7 +29,7 @@ export const Explanation = z.object({
     z.object({ of: z.string(), says: z.string(), source: z.string(), at: z.number() }),
   ),
   /** The earliest first. */
-  timers: z.array(z.object({ name: z.string(), of: z.string(), dueAt: z.number() })),
+  timers: z.array(Coming),
   /** The last five changes of state, the newest first, each with the message that caused it. */
   transitions: z.array(
     z.object({
@@ -74,9 +75,7 @@ export async function explanationOf(
   return {
     waitsFor: [...brokenOf(edge, view), ...waitsOf(view)],
     evidence: evidenceOf(view, row),
-    timers: Object.entries(row.timers)
-      .map(([name, { dueAt }]) => ({ name, of: TIMERS.get(name) ?? name, dueAt }))
-      .toSorted((a, b) => a.dueAt - b.dueAt),
+    timers: comingOf(row),
     transitions: transitionsOf(store.journal(row.address, { after, limit: JOURNAL_READ })),
     orders: store.outbox({ from: row.address, limit: 100 }).map(orderOf),
     messages: {
@@ -97,13 +96,6 @@ function brokenOf({ system }: Edge, { id }: SessionView): string[] {
     .filter((address) => system.snapshot(address)?.isQuarantined === true)
     .map((address) => `you: ${address} takes no messages any more, ao release ${address}`);
 }
-
-const TIMERS: ReadonlyMap<string, string> = new Map([
-  ["lease", "what it ordered must be answered"],
-  ["restart", "its agent is started again"],
-  ["escalation", "a reaction is told to a person"],
-  ["detecting", "its agent is given up"],
-]);
 
 const Time = z.number().catch(0);
 const REST = { runtime: 0, activity: 0, scm: 0, workspace: 0 };

@@ -1,7 +1,10 @@
 /* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../machines/failures.ts";
 import { connected, type CommandLine } from "../support/command-line.ts";
+import { tempFolder } from "../support/folder.ts";
 import { withProject, withSession } from "../support/http.ts";
 import { pullFacts } from "../support/pulls.ts";
 
@@ -61,4 +64,20 @@ it("says of a screen that is gone whether its agent has ended, and since when", 
   await expect
     .poll(async () => (await ao(["logs", "demo-1"])).err)
     .toMatch(/its agent ended \d+s ago \(manually killed\), and its screen with it \(PANE_GONE\)/);
+});
+
+it("leaves a terminal by itself when its agent has ended, and says so", async () => {
+  const seat = join(tempFolder(), "taken");
+  const { ao, server } = await connected({
+    attach: () => ["sh", "-c", `: >${seat}; exec sleep 600`],
+  });
+  await withProject(server);
+  await withSession(server);
+  const attached = ao(["attach", "demo-1"]);
+  await expect.poll(() => existsSync(seat)).toBe(true);
+  await server.request("POST", "/sessions/demo-1/kill");
+  expect(await attached).toMatchObject({
+    code: 0,
+    err: expect.stringMatching(/^demo-1 has ended: its agent ended \d+s ago \(manually killed\)$/m),
+  });
 });

@@ -10,6 +10,13 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json };
 
+/** What a timer will bring. */
+export interface Coming {
+  readonly name: string;
+  readonly what: string;
+  readonly at: number;
+}
+
 /** `GET /board`. */
 export interface Line {
   readonly address: string;
@@ -21,7 +28,7 @@ export interface Line {
   /** Whose turn it is. */
   readonly attention: "needs" | "moving" | "resting" | "ended";
   readonly since: number;
-  readonly next: { readonly name: string; readonly at: number } | null;
+  readonly next: Coming | null;
   readonly parent: string | null;
   readonly states: readonly string[];
   readonly seq: number;
@@ -50,7 +57,7 @@ export interface ActorFacts {
   readonly strikes: number;
   /** What a person may do with it as it stands. */
   readonly offers: readonly string[];
-  readonly timers: readonly { readonly name: string; readonly dueAt: number }[];
+  readonly timers: readonly Coming[];
   readonly outbox: readonly {
     readonly id: string;
     readonly order: { readonly type: string; readonly name?: string; readonly to?: string };

@@ -65,18 +65,6 @@ export const SIGNS: Readonly<Record<Tone, string>> = {
   quiet: "○",
 };
 
-/** What a timer will bring, for whoever does not know its name. */
-const TIMERS: Readonly<Record<string, string>> = {
-  watch: "looked at",
-  next: "looked at",
-  look: "looked at",
-};
-
-/** A timer and when it is due, counted from now in milliseconds. */
-export function comes(name: string, ms: number): string {
-  return `${TIMERS[name] ?? plain(name)} in ${brief(ms)}`;
-}
-
 /** `needs_input` as people read it. */
 export function plain(word: string): string {
   return word.replaceAll(/[_]/g, " ");

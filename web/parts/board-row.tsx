@@ -3,7 +3,7 @@ import type { Json, Line } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { actorHref } from "../model/route.ts";
 import { toneOfLine } from "../model/sections.ts";
-import { brief, comes, plain } from "../model/words.ts";
+import { brief, plain } from "../model/words.ts";
 import { Badge } from "./badge.tsx";
 
 /** Pixels; the list reckons with them before anything is drawn. */
@@ -16,6 +16,7 @@ export function BoardRow({ line }: { readonly line: Line }): ReactNode {
   const branch = textOf(facts["branch"]);
   const number = facts["number"];
   const hasMore = next !== null || branch !== "";
+  const coming = next === null ? "" : `in ${brief(next.at - now)}: ${next.what}`;
   // What is there has the room of what is not.
   const lacks = [reason === "" && "why", !hasMore && "more"].filter(Boolean).join(" ");
   return (
@@ -33,7 +34,9 @@ export function BoardRow({ line }: { readonly line: Line }): ReactNode {
       )}
       {hasMore && (
         <>
-          <span className="row-next">{next !== null && comes(next.name, next.at - now)}</span>
+          <span className="row-next" title={coming}>
+            {coming}
+          </span>
           <span className="row-where mono" title={branch}>
             {typeof number === "number" && <span className="pull">#{number}</span>} {branch}
           </span>

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { ActorFacts } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { actorHref } from "../model/route.ts";
-import { brief, clockTime, count, plain, span } from "../model/words.ts";
+import { brief, clockTime, count, span } from "../model/words.ts";
 
 /** What the actor waits for now: timers, counting down, mail under way to it, and orders without effect yet. */
 export function WaitingFacts({
@@ -22,12 +22,12 @@ export function WaitingFacts({
         <p className="dim">None is armed.</p>
       ) : (
         <dl className="facts">
-          {facts.timers.map(({ name, dueAt }) => (
+          {facts.timers.map(({ name, what, at }) => (
             <div key={name} style={{ display: "contents" }}>
-              <dt>{plain(name)}</dt>
+              <dt>{name}</dt>
               <dd>
-                <strong>{dueAt > now ? `in ${span(dueAt - now)}` : "due"}</strong>{" "}
-                <span className="dim">{clockTime(dueAt)}</span>
+                <strong>{at > now ? `in ${span(at - now)}` : "due"}</strong>: {what}{" "}
+                <span className="dim">{clockTime(at)}</span>
               </dd>
             </div>
           ))}

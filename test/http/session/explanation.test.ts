@@ -102,7 +102,9 @@ describe("a session", () => {
           name === "prepareWorkspace" ? "its worktree to be made" : "its terminal to start",
         ]);
       const { timers } = await explanation(server);
-      expect(timers).toMatchObject([{ name: "lease", dueAt: expect.any(Number) }]);
+      expect(timers).toMatchObject([
+        { name: "lease", what: "what it ordered must be answered", at: expect.any(Number) },
+      ]);
     },
   );
 
