@@ -17,7 +17,7 @@ const at = { atSec: z.number().optional() };
 const Launch = z.string().min(1).optional();
 
 export const LAUNCH_SHAPES = {
-  spawnInitiated: RecordShape.extend({ ...at, prompt: z.string().optional() }),
+  spawnInitiated: RecordShape.extend(at),
   spawnCompleted: z.strictObject({
     ...at,
     branch: z.string().optional(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { PullRequestFacts } from "../../machines/observations.ts";
+import { evidenceHashOf } from "../../machines/session/liveness.ts";
 import { decideOpen, openFactsOf } from "../../machines/session/pull-requests.ts";
 import { movedAxis, type Axes, type SessionContext } from "../../machines/session/record.ts";
 import { displayStatus } from "../../machines/session/status.ts";
@@ -7,51 +8,56 @@ import { sessionView } from "../../http/session/view.ts";
 import type { Stage } from "./stage.ts";
 import { T0 } from "./stage.ts";
 import { memoryShown } from "./tables.ts";
+import {
+  Activity,
+  ActivitySource,
+  PrReason,
+  PrState,
+  RuntimeReason,
+  RuntimeState,
+  SessionReason,
+  SessionState,
+} from "./vocabulary.ts";
 
 // Record
 //
 // A session's record as cases write it, and as it is read back.
 
-const Lifecycle = z.enum([
-  "not_started",
-  "working",
-  "idle",
-  "needs_input",
-  "stuck",
-  "detecting",
-  "done",
-  "terminated",
-]);
-const Runtime = z.enum(["unknown", "alive", "exited", "missing", "probe_failed"]);
-const Activity = z.enum(["none", "active", "ready", "idle", "waiting_input", "blocked", "exited"]);
-const Pr = z.enum(["none", "draft", "open", "merged", "closed"]);
 const Memory = z
   .strictObject({
     attempts: z.number().int(),
     startedAtSec: z.number(),
-    evidenceHash: z.string(),
+    evidenceHash: z.string().optional(),
+    evidence: z.string().optional(),
   })
   .nullable();
+const Metadata = z.strictObject({
+  branch: z.string().optional(),
+  workspacePath: z.string().optional(),
+  runtimeHandleId: z.string().optional(),
+  runtimeName: z.string().optional(),
+  agentSessionId: z.string().nullable().optional(),
+  prompt: z.string().optional(),
+});
 
 /** What a case may say of a record; what is left out is at rest, or stays as it is in a patch. */
-export const RecordShape = z.strictObject({
-  session: Lifecycle.optional(),
-  reason: z.string().optional(),
-  runtime: Runtime.optional(),
-  runtimeReason: z.string().optional(),
-  activity: Activity.optional(),
-  activitySource: z.string().optional(),
+export const RecordShape = Metadata.extend({
+  session: SessionState.optional(),
+  reason: SessionReason.optional(),
+  runtime: RuntimeState.optional(),
+  runtimeReason: RuntimeReason.optional(),
+  activity: z.enum(["none", ...Activity.options]).optional(),
+  activitySource: ActivitySource.optional(),
   lastActivityAtSec: z.number().optional(),
   memory: Memory.optional(),
-  prState: Pr.optional(),
-  prReason: z.string().optional(),
+  prState: PrState.optional(),
+  prReason: PrReason.optional(),
   prNumber: z.number().int().optional(),
   prUrl: z.string().optional(),
   projectId: z.string().optional(),
-  kind: z.string().optional(),
+  kind: z.enum(["worker", "orchestrator"]).optional(),
+  metadata: Metadata.optional(),
   revision: z.number().int().optional(),
-  branch: z.string().optional(),
-  agentSessionId: z.string().nullable().optional(),
   /** How the case calls the launch that runs. */
   launch: z.string().optional(),
   /** Whether its agent ever spoke; it did when it says what it does, unless this says no. */
@@ -70,16 +76,39 @@ const RUNTIME_REASON: Readonly<Record<string, string>> = {
 
 /** The record with what the case says of it. */
 export function withShape(record: SessionContext, shape: RecordShape, at = T0): SessionContext {
-  const { revision = record.revision, kind = record.kind, agentSessionId } = shape;
+  const { revision = record.revision, kind = record.kind } = shape;
   const axes = axesWith(record.axes, shape, at);
+  const known = withMetadata(record, { ...shape, ...shape.metadata });
   return {
-    ...record,
+    ...known,
     kind,
     revision,
     axes,
-    agentSessionId: agentSessionId === undefined ? record.agentSessionId : agentSessionId,
     prs: shape.prState === undefined ? record.prs : pullRequests(shape, axes.pr.reason),
-    ...starting(record, shape),
+    ...starting(known, shape),
+  };
+}
+
+function withMetadata(record: SessionContext, told: z.infer<typeof Metadata>): SessionContext {
+  const { workspace, terminal } = record;
+  const { branch = record.branch, prompt = record.prompt } = told;
+  const { workspacePath: path, runtimeHandleId: handle, runtimeName: runtime } = told;
+  const { agentSessionId = record.agentSessionId } = told;
+  return {
+    ...record,
+    branch,
+    prompt,
+    agentSessionId,
+    workspace: {
+      ...workspace,
+      ...(told.branch !== undefined && { branch }),
+      ...(path !== undefined && { path }),
+    },
+    terminal: {
+      ...terminal,
+      ...(handle !== undefined && { handle }),
+      ...(runtime !== undefined && { runtime }),
+    },
   };
 }
 
@@ -128,7 +157,7 @@ function spoken(
 
 function memoryFrom(memory: z.infer<typeof Memory>): Axes["detecting"] {
   if (memory === null) return null;
-  const { attempts, startedAtSec, evidenceHash } = memory;
+  const { attempts, startedAtSec, evidence = "", evidenceHash = evidenceHashOf(evidence) } = memory;
   return { attempts, startedAt: T0 + startedAtSec * 1_000, evidenceHash };
 }
 

@@ -1,6 +1,13 @@
-import { readFileSync } from "node:fs";
 import { bindingExpectation } from "./better.ts";
-import { CaseFile, isBinding, isHead, parseCase, parsed, type Case, type Suite } from "./cases.ts";
+import {
+  isBinding,
+  isHead,
+  NotOfTheFormat,
+  parseCase,
+  readCases,
+  type Case,
+  type Suite,
+} from "./cases.ts";
 import { isRecord, type Difference } from "./expectation.ts";
 import { isGuardRow, runGuardRow } from "./head-guard.ts";
 import { isReaperCase, runReaperCase } from "./head-reaper.ts";
@@ -10,6 +17,7 @@ import { isParity, runParity } from "./parity.ts";
 import { isProbeCase, runProbeCase } from "./probes.ts";
 import { isSaga, runSaga } from "./sagas.ts";
 import { runScenario } from "./scenarios.ts";
+import { isOp } from "./steps.ts";
 import { isRow, runRow } from "./tables.ts";
 
 // Report
@@ -28,17 +36,26 @@ export type CaseReport = {
 
 /** Every case of the file, in its order. Throws when it is no file of cases. */
 export async function runFile(path: string): Promise<CaseReport[]> {
-  const content: unknown = JSON.parse(readFileSync(path, "utf8"));
-  return runSuites(parsed(CaseFile, content, path).suites);
+  const { suites, listed, mistakes } = readCases(path);
+  const wrong = mistakes.map((mistake) => ({
+    ...mistake,
+    title: "the file itself",
+    isBinding: true,
+    type: "error" as const,
+  }));
+  return [...wrong, ...(await runSuites(suites, listed))];
 }
 
-/** Every case of some suites, in their order. */
-export async function runSuites(suites: readonly Suite[]): Promise<CaseReport[]> {
+/** Every case of some suites, in their order; `listed` are the ops that their file speaks of. */
+export async function runSuites(
+  suites: readonly Suite[],
+  listed: ReadonlySet<string> = new Set(),
+): Promise<CaseReport[]> {
   const reports: CaseReport[] = [];
   for (const suite of suites) {
     for (const [index, value] of suite.cases.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- one case after the other: each has the clock to itself
-      reports.push(await reportOf(suite, { value, index }));
+      reports.push(await reportOf(suite, { value, index, listed }));
     }
   }
   return reports;
@@ -46,17 +63,30 @@ export async function runSuites(suites: readonly Suite[]): Promise<CaseReport[]>
 
 async function reportOf(
   suite: Suite,
-  { value, index }: { value: unknown; index: number },
+  { value, index, listed }: { value: unknown; index: number; listed: ReadonlySet<string> },
 ): Promise<CaseReport> {
   const told = { isBinding: isBinding(suite), ...namesOf(value, `${suite.id}[${index}]`) };
   try {
     const one = parseCase(value);
+    if (one.informative === true) told.isBinding = false;
+    checkOps(one, listed);
     const differences = await run(suite, one);
     if (differences.length === 0) return { ...told, type: "passed" };
     return { ...told, type: "failed", differences };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { ...told, type: "error", message };
+    const binds = told.isBinding || error instanceof NotOfTheFormat;
+    return { ...told, isBinding: binds, type: "error", message };
+  }
+}
+
+/** No model has an op that the format does not list. */
+function checkOps({ given: { steps } }: Case, listed: ReadonlySet<string>): void {
+  if (!Array.isArray(steps)) return;
+  for (const step of steps) {
+    const op: unknown = isRecord(step) ? step["op"] : undefined;
+    if (typeof op === "string" && (isOp(op) || listed.has(op))) continue;
+    throw new NotOfTheFormat(`step.op: ${shown(op)} is not known; the file's "ops" lists what is`);
   }
 }
 
@@ -110,6 +140,10 @@ function informative(reports: readonly CaseReport[]): string[] {
 }
 
 function lineOf(report: CaseReport): string {
+  return lineTold(report).replaceAll(/\s+/g, " ");
+}
+
+function lineTold(report: CaseReport): string {
   const name = `${report.id} (${report.title})`;
   if (report.type === "error") return `ERROR ${name}: ${report.message}`;
   if (report.type === "passed") return `ok ${name}`;

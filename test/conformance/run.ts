@@ -3,7 +3,7 @@ import { linesOf, runFile, type CaseReport } from "./report.ts";
 // `npm run conformance -- FILE…`: every case of the files against the real machines and host.
 
 const files = process.argv.slice(2);
-if (files.length === 0) {
+if (files.length === 0 || files.some((file) => file.startsWith("-"))) {
   process.stderr.write("usage: npm run conformance -- FILE…\n");
   process.exit(2);
 }

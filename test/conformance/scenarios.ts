@@ -89,9 +89,9 @@ function strangeKeys(expect: Readonly<Record<string, unknown>>): string[] {
 }
 
 function compareOf(key: string): Compare | undefined {
-  const own = COMPARES[key];
-  if (own !== undefined) return own;
-  const base = key.endsWith("AfterEach") ? COMPARES[key.slice(0, -"AfterEach".length)] : undefined;
+  if (Object.hasOwn(COMPARES, key)) return COMPARES[key];
+  const name = key.replace(/AfterEach$/, "");
+  const base = Object.hasOwn(COMPARES, name) ? COMPARES[name] : undefined;
   return base === undefined ? undefined : each(base);
 }
 

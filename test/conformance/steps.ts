@@ -15,6 +15,7 @@ import { GOOD, observed, resultOf, type Play, type StepResult } from "./play.ts"
 import { RecordShape, withShape } from "./record.ts";
 import { scmBody, ScmFacts } from "./scm.ts";
 import type { Stage } from "./stage.ts";
+import { Activity, ActivitySource, Confidence } from "./vocabulary.ts";
 import { livenessAnswer, ProbeRow, probeVerdict } from "./tables.ts";
 
 // Steps
@@ -24,7 +25,6 @@ import { livenessAnswer, ProbeRow, probeVerdict } from "./tables.ts";
 //   P2. A write of the model's row is a step that changes an axis; a fact beside the axes raises no revision of a case.
 
 const at = { atSec: z.number().optional() };
-const Confidence = z.enum(["valid", "stale", "null", "unavailable", "probe_failure"]);
 
 /** The keys of each op; an op or a key that is not here is an error. */
 const SHAPES = {
@@ -39,9 +39,9 @@ const SHAPES = {
   }),
   signalActivity: z.strictObject({
     ...at,
-    activity: z.enum(["active", "ready", "idle", "waiting_input", "blocked", "exited"]),
+    activity: Activity,
     confidence: Confidence.default("valid"),
-    source: z.enum(["native", "terminal", "hook", "runtime", "none"]).optional(),
+    source: ActivitySource.optional(),
     event: z.string().optional(),
     agentSessionId: z.string().optional(),
   }),

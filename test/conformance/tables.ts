@@ -9,6 +9,7 @@ import { decideEnded, decideOpen, openEvidence } from "../../machines/session/pu
 import { displayStatus, type Status } from "../../machines/session/status.ts";
 import { T0 } from "./stage.ts";
 import { parsed, type Case } from "./cases.ts";
+import { PrReason, PrState, RuntimeState, SessionReason, SessionState } from "./vocabulary.ts";
 import { equal, sameMemory, type Compare, type Difference } from "./expectation.ts";
 
 // Tables
@@ -25,24 +26,10 @@ const Prior = z
     evidenceHash: z.string().optional(),
   })
   .nullable();
-const PrStates = z.enum(["none", "draft", "open", "merged", "closed"]);
-// The words of the model; any other is a mistake in the case.
-const SESSION_STATES = wordsOf(
-  "not_started working idle needs_input stuck detecting done terminated",
-);
-const SESSION_REASONS = wordsOf(
-  `spawn_requested agent_acknowledged task_in_progress pr_created fixing_ci resolving_review_comments
-   awaiting_user_input awaiting_external_review research_complete merged_waiting_decision manually_killed pr_merged
-   auto_cleanup runtime_lost agent_process_exited probe_failure error_in_process`,
-).concat("");
-const PR_REASONS = wordsOf(
-  `not_created in_progress ci_failing review_pending changes_requested bot_comments merge_conflicts approved merge_ready
-   merged closed_unmerged cleared_on_restore`,
-).concat("");
 const Memory = z.unknown();
 
 const Probe = z.strictObject({
-  runtime: z.enum(["unknown", "alive", "exited", "missing", "probe_failed"]).default("unknown"),
+  runtime: RuntimeState.default("unknown"),
   process: z.enum(["alive", "dead", "indeterminate", "failed"]).default("indeterminate"),
   runtimeProbeFailed: z.boolean().default(false),
   processProbeFailed: z.boolean().default(false),
@@ -64,7 +51,7 @@ const Open = z.strictObject({
   number: z.number().int().optional(),
   url: z.string().optional(),
 });
-const Ended = z.strictObject({ prState: PrStates });
+const Ended = z.strictObject({ prState: PrState });
 
 /** One sort of row: its keys, what may be expected of it, and who answers. */
 interface Table {
@@ -102,10 +89,10 @@ const TABLES: readonly Table[] = [
   })),
   table(
     z.strictObject({
-      session: z.enum(SESSION_STATES),
-      reason: z.enum(SESSION_REASONS).default(""),
-      prState: PrStates.default("none"),
-      prReason: z.enum(PR_REASONS).default(""),
+      session: SessionState,
+      reason: SessionReason.default(""),
+      prState: PrState.default("none"),
+      prReason: PrReason.default(""),
     }),
     ["display"],
     ({ session, reason, prState, prReason }) => ({
@@ -121,10 +108,6 @@ const TABLES: readonly Table[] = [
     agreement,
   ),
 ];
-
-function wordsOf(text: string): string[] {
-  return text.split(/\s+/);
-}
 
 /** Whether a row is for one of the deciders here. */
 export function isRow({ given, expect }: Case): boolean {
