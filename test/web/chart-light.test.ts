@@ -4,7 +4,7 @@ import { kinds } from "../../machines/kinds.ts";
 import { Settings } from "../../machines/settings.ts";
 import type { Layout } from "../../web/model/answers.ts";
 import { drawnArrows, type ChartLight } from "../../web/model/chart-light.ts";
-import { arrowsOf, changesOf } from "../../web/model/states.ts";
+import { arrowsOf, changesOf, leftBehind } from "../../web/model/states.ts";
 import { placeWords } from "../../web/model/ways.ts";
 
 const DARK: ChartLight = {
@@ -90,25 +90,54 @@ describe("the way of a review that was superseded", () => {
   });
 });
 
+const CHART = { width: 500, height: 300 };
+
 describe("the words of arrows", () => {
   const box = { x: 0, y: 0, width: 100, height: 30 };
   it("are left out where they would cover a box, unless they are looked at (W2)", () => {
-    const around = [-150, -50, 50].flatMap((x) => [-60, 0, 60].map((y) => ({ ...box, x, y })));
-    expect(placeWords(around, [asked("one", false)]).size).toBe(0);
-    expect(placeWords(around, [asked("one", true)]).size).toBe(1);
+    const around = [50, 150, 250].flatMap((x) => [40, 100, 160].map((y) => ({ ...box, x, y })));
+    expect(placeWords(CHART, around, [asked("one", false)]).size).toBe(0);
+    expect(placeWords(CHART, around, [asked("one", true)]).size).toBe(1);
   });
 
   it("do not cover each other (W2)", () => {
-    const placed = [...placeWords([], [asked("one", false), asked("two", false)]).values()];
+    const both = [asked("one", false), asked("two", false)];
+    const placed = [...placeWords(CHART, [], both).values()];
     expect(placed).toHaveLength(2);
     expect(placed[0]?.x).not.toBe(placed[1]?.x);
   });
+
+  it("stand inside of the chart, or are left out (W2)", () => {
+    const [word] = placeWords({ width: 255, height: 300 }, [], [asked("one", false)]).values();
+    expect((word?.x ?? 0) + (word?.width ?? 0)).toBeLessThanOrEqual(255);
+    expect(placeWords({ width: 20, height: 300 }, [], [asked("one", false)]).size).toBe(0);
+  });
 });
 
-function asked(id: string, isSure: boolean): Parameters<typeof placeWords>[1][number] {
+function asked(id: string, isSure: boolean): Parameters<typeof placeWords>[2][number] {
   const points = [
-    [50, 10],
-    [50, 20],
+    [250, 110],
+    [250, 120],
   ] as const;
   return { id, points, lines: ["a.b"], isSure };
 }
+
+it.each([
+  { title: "an agent that is there", wanted: "running", runtime: "alive", left: [] },
+  { title: "an end under way", wanted: { stopped: "closing" }, runtime: "alive", left: [] },
+  {
+    title: "an agent that was seen to end",
+    wanted: { stopped: "closed" },
+    runtime: "exited",
+    left: [],
+  },
+  {
+    title: "an agent that was there to the end",
+    wanted: { stopped: "closed" },
+    runtime: "alive",
+    left: ["runtime", "runtime.alive", "activity", "activity.idle"],
+  },
+])("of $title a session keeps as no more than noted: $left", ({ wanted, runtime, left }) => {
+  const value = { lifecycle: "done", runtime, activity: "idle", wanted };
+  expect([...leftBehind("session", value)]).toEqual(left);
+});

@@ -30,6 +30,8 @@ export interface Trace {
 
 export interface ChartLight {
   readonly active: ReadonlySet<string>;
+  /** Of these, the ones that are no more than noted: what was in them is gone. */
+  readonly left?: ReadonlySet<string>;
   /** Arrows lately taken, each by its newest step. */
   readonly trail: ReadonlyMap<string, Trace>;
   /** The newest step of the trail: its arrows are run along. */
@@ -80,7 +82,7 @@ export function drawnArrows(layout: Layout, light: ChartLight, lookedAt: LookedA
   const leaves = layout.nodes.filter(
     ({ id, type }) => id !== "" && type !== "compound" && type !== "parallel",
   );
-  const words = placeWords(leaves, sorted.toReversed().flatMap(askedOf));
+  const words = placeWords(layout, leaves, sorted.toReversed().flatMap(askedOf));
   return sorted.map(({ edge, look, points }) => ({
     id: edge.id,
     to: edge.to,

@@ -20,6 +20,17 @@ export function leavesOf(value: Json | undefined): string[] {
   return paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
 }
 
+/**
+ * The states that an ended session's agent was in: a session that was done when it was ended keeps them as they were, and
+ * its agent is gone all the same.
+ */
+export function leftBehind(kind: string, value: Json | undefined): ReadonlySet<string> {
+  const paths = pathsOf(value);
+  const isLeft = ["wanted.stopped.closed", "runtime.alive"].every((path) => paths.includes(path));
+  const ofAgent = paths.filter((path) => /^(runtime|activity)\b/.test(path));
+  return new Set(kind === "session" && isLeft ? ofAgent : []);
+}
+
 /** What one step did to a chart: the message, and the value on both sides of it. */
 export interface Taken {
   readonly seq: number;

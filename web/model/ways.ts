@@ -5,8 +5,8 @@ import type { ChartEdge, ChartNode, Layout } from "./answers.ts";
 // Where arrows of a chart run, and where their words stand. Nothing here moves a box.
 //
 //   W1. An arrow that was given a way keeps it; a loose one goes straight from border to border, when it is drawn.
-//   W2. Words stand beside the middle of their arrow, where they cover neither a box nor other words; else they are left
-//       out, and the pointer tells them.
+//   W2. Words stand beside the middle of their arrow, inside of the chart, where they cover neither a box nor other words;
+//       else they are left out, and the pointer tells them.
 
 export type Point = readonly [number, number];
 export type Points = readonly Point[];
@@ -111,8 +111,12 @@ export interface Asked {
   readonly isSure: boolean;
 }
 
-/** Room for the words of arrows, those that come first first (W2). */
-export function placeWords(boxes: readonly Box[], asked: readonly Asked[]): Map<string, Words> {
+/** Room in a chart of that size for the words of arrows, those that come first first (W2). */
+export function placeWords(
+  chart: Pick<Box, "width" | "height">,
+  boxes: readonly Box[],
+  asked: readonly Asked[],
+): Map<string, Words> {
   const placed = new Map<string, Words>();
   for (const { id, points, lines, isSure } of asked) {
     const [x, y] = middle(points);
@@ -125,8 +129,12 @@ export function placeWords(boxes: readonly Box[], asked: readonly Asked[]): Map<
       [x - width / 2, y + 8],
     ];
     const taken: readonly Box[] = [...boxes, ...placed.values()];
-    const free = places.find(([left, top]) =>
-      taken.every((box) => !overlap(box, { x: left, y: top, width, height })),
+    const free = places.find(
+      ([left, top]) =>
+        Math.min(left, top) >= 0 &&
+        left + width <= chart.width &&
+        top + height <= chart.height &&
+        taken.every((box) => !overlap(box, { x: left, y: top, width, height })),
     );
     const place = free ?? (isSure ? places[0] : undefined);
     if (place !== undefined) {

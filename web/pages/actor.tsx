@@ -6,7 +6,7 @@ import { diff } from "../model/diff.ts";
 import { useFrame, useLayout, type Loaded } from "../model/frame.ts";
 import { stepAt } from "../model/jumps.ts";
 import { setQuery, type Route } from "../model/route.ts";
-import { arrowsOf, pathsOf, readyArrows, type Taken } from "../model/states.ts";
+import { arrowsOf, leftBehind, pathsOf, readyArrows, type Taken } from "../model/states.ts";
 import { ActorHead } from "../parts/actor-head.tsx";
 import { Chart } from "../parts/chart.tsx";
 import { Changes, Tree } from "../parts/context.tsx";
@@ -94,8 +94,8 @@ function LiveChart({
   // What is shown first of a large chart is where the actor is.
   const isUnknown = value === undefined && failure === undefined;
   const light = useMemo(
-    () => lightOf(layout.value, { value, taken, frame }),
-    [layout.value, value, taken, frame],
+    () => lightOf(layout.value, { kind, value, taken, frame }),
+    [layout.value, kind, value, taken, frame],
   );
   return (
     <section className="actor-chart" aria-label="Statechart">
@@ -141,10 +141,12 @@ function Past({
 function lightOf(
   layout: Layout | undefined,
   {
+    kind,
     value,
     taken,
     frame,
   }: {
+    readonly kind: string;
     readonly value: ActorState["value"];
     readonly taken: Taken | undefined;
     readonly frame: Frame | undefined;
@@ -163,6 +165,7 @@ function lightOf(
   }
   return {
     active: new Set(pathsOf(value)),
+    left: leftBehind(kind, value),
     trail,
     takenAt: moves[0]?.seq,
     hasSteps: true,
@@ -219,7 +222,7 @@ function Side({
   const runs: Tab = {
     id: "runs",
     name: "Reviews",
-    draw: () => <Runs id={review ?? ""} stamp={last} onTime={toTime} />,
+    draw: () => <Runs id={review ?? ""} stamp={last} isPast={frame.seq < last} onTime={toTime} />,
   };
   const shown = review === undefined ? tabs : [runs, ...tabs];
   return <Tabs tabs={shown} chosen={tab} onChoose={setTab} />;

@@ -3,7 +3,7 @@ import type { ActorState } from "../model/actor.ts";
 import type { Frame } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { saidBy } from "../model/said.ts";
-import { leavesOf } from "../model/states.ts";
+import { leavesOf, leftBehind } from "../model/states.ts";
 import { brief } from "../model/words.ts";
 import { Actions } from "./actions.tsx";
 import { Badge } from "./badge.tsx";
@@ -29,34 +29,46 @@ export function ActorHead({
         <span className="dim">{kind}</span> {id}
       </h1>
       {said.title !== "" && <p className="actor-title">{said.title}</p>}
-      <States actor={actor} frame={frame} isLive={isLive} />
+      <States kind={kind} actor={actor} frame={frame} isLive={isLive} />
       {(kind === "session" || kind === "terminal") && (
         <a className="button" href={`/terminals?open=${encodeURIComponent(id)}`}>
           Terminal
         </a>
       )}
-      <Actions kind={kind} id={id} offers={actor.facts?.offers ?? []} said={said} />
+      {/* What can be done now is no part of how it was. */}
+      <Actions kind={kind} id={id} offers={isLive ? (actor.facts?.offers ?? []) : []} said={said} />
       <LinkState link={actor.link} />
     </header>
   );
 }
 
 function States({
+  kind,
   actor,
   frame,
   isLive,
 }: {
+  readonly kind: string;
   readonly actor: ActorState;
   readonly frame: Frame | undefined;
   readonly isLive: boolean;
 }): ReactNode {
   const now = useNow();
   const since = new Map(frame?.states.map((state) => [state.path, state.since]));
+  const value = isLive ? actor.value : frame?.value;
+  const left = leftBehind(kind, value);
   return (
     <div className="states">
-      {actor.facts?.isQuarantined === true && <Badge word="quarantined" />}
-      {leavesOf(isLive ? actor.value : frame?.value).map((path) => {
+      {isLive && actor.facts?.isQuarantined === true && <Badge word="quarantined" />}
+      {leavesOf(value).map((path) => {
         const from = since.get(path);
+        if (left.has(path)) {
+          return (
+            <span key={path}>
+              <Badge word={path} tone="quiet" /> <small className="dim">at its end</small>
+            </span>
+          );
+        }
         return (
           <span key={path} title={from ? `since step ${from.seq}` : undefined}>
             <Badge word={path} />{" "}

@@ -46,6 +46,7 @@ export interface ChartProps {
 type StateNode = Node<{
   readonly node: ChartNode;
   readonly isActive: boolean;
+  readonly isLeft: boolean;
   readonly isInitial: boolean;
   /** How many arrows without a way lead to it. */
   readonly loose: number;
@@ -111,7 +112,7 @@ export function Chart(props: ChartProps): ReactNode {
         )}
         <ChartTip pointed={pointed} />
       </ReactFlow>
-      {light.hasSteps && <ChartLegend isFull={isFull} />}
+      {light.hasSteps && <ChartLegend isFull={isFull} hasLeft={(light.left?.size ?? 0) > 0} />}
     </ReactFlowProvider>
   );
 }
@@ -163,7 +164,7 @@ function useFit({
 
 function nodesOf(
   { nodes, edges }: Layout,
-  { active, badges, marks }: ChartLight,
+  { active, left, badges, marks }: ChartLight,
   onToggle: ChartProps["onToggle"],
 ): StateNode[] {
   const loose = new Map<string, number>();
@@ -186,7 +187,8 @@ function nodesOf(
     focusable: false,
     data: {
       node,
-      isActive: active.has(node.id),
+      isActive: active.has(node.id) && left?.has(node.id) !== true,
+      isLeft: left?.has(node.id) === true,
       isInitial: initial.has(node.id),
       loose: loose.get(node.id) ?? 0,
       badge: badges?.get(node.id),
@@ -239,13 +241,14 @@ function edgesOf(layout: Layout, light: ChartLight, pointed: Pointed): ArrowEdge
 }
 
 const StateBox = memo(function StateBox({ data }: NodeProps<StateNode>): ReactNode {
-  const { node, isActive, isInitial, loose, badge, mark, onToggle } = data;
+  const { node, isActive, isLeft, isInitial, loose, badge, mark, onToggle } = data;
   const hasInside = node.isCollapsed || node.type === "compound" || node.type === "parallel";
   return (
     <div
       className="state"
       data-type={node.type}
       data-active={isActive}
+      data-left={isLeft}
       data-mark={mark}
       data-collapsed={node.isCollapsed}
       data-anywhere={loose > 0}

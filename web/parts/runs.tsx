@@ -4,6 +4,7 @@ import { usePolled } from "../model/polled.ts";
 import { actorHref } from "../model/route.ts";
 import { brief, clockTime, plain } from "../model/words.ts";
 import { Badge } from "./badge.tsx";
+import { PresentNote } from "./present-note.tsx";
 
 /**
  * The reviews of a session, run by run, newest first: what became of each, when and why. `onTime` leads to how the chart
@@ -12,10 +13,13 @@ import { Badge } from "./badge.tsx";
 export function Runs({
   id,
   stamp,
+  isPast,
   onTime,
 }: {
   readonly id: string;
   readonly stamp: number;
+  /** Whether the rest of the page tells of an older step. */
+  readonly isPast: boolean;
   readonly onTime: ((at: number) => void) | undefined;
 }): ReactNode {
   const { answer, failure } = usePolled<{ runs: readonly ReviewRun[] }>(
@@ -27,15 +31,18 @@ export function Runs({
   if (answer === undefined) return <p className="dim">Reading …</p>;
   if (answer.runs.length === 0) return <p className="dim">Nothing was reviewed yet.</p>;
   return (
-    <ul className="orders">
-      {answer.runs
-        .toSorted((a, b) => b.createdAt - a.createdAt)
-        .map((run) => (
-          <li key={run.id}>
-            <Run run={run} onTime={onTime} />
-          </li>
-        ))}
-    </ul>
+    <>
+      <PresentNote isPast={isPast} />
+      <ul className="orders">
+        {answer.runs
+          .toSorted((a, b) => b.createdAt - a.createdAt)
+          .map((run) => (
+            <li key={run.id}>
+              <Run run={run} onTime={onTime} />
+            </li>
+          ))}
+      </ul>
+    </>
   );
 }
 

@@ -3,6 +3,7 @@ import type { ActorFacts } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { actorHref } from "../model/route.ts";
 import { brief, clockTime, count, span } from "../model/words.ts";
+import { PresentNote } from "./present-note.tsx";
 
 /** What the actor waits for now: timers, counting down, mail under way to it, and orders without effect yet. */
 export function WaitingFacts({
@@ -16,7 +17,7 @@ export function WaitingFacts({
   const now = useNow();
   return (
     <>
-      {isPast && <p className="dim">This is how it stands now, not as it was then.</p>}
+      <PresentNote isPast={isPast} />
       <h3>Timers</h3>
       {facts.timers.length === 0 ? (
         <p className="dim">None is armed.</p>
