@@ -7,6 +7,7 @@ import {
   type Holders,
   type Verdict,
   verdictOn,
+  verdictOnMissing,
 } from "../machines/collector/collection.ts";
 import type { EffectResult } from "../machines/effects.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../machines/ids.ts";
@@ -44,10 +45,16 @@ export interface DirectoryLister {
 export interface Judged extends Directory {
   readonly judged: Verdict;
 }
+export interface Missing {
+  readonly workspace: string;
+  readonly projectId: string;
+  readonly path: string;
+  readonly judged: Verdict;
+}
 export interface Surveyed {
   readonly directories: readonly Judged[];
   /** Workspaces that should have a directory and have none. */
-  readonly missing: readonly { readonly workspace: string; readonly path: string }[];
+  readonly missing: readonly Missing[];
   readonly freeBytes: number | null;
   readonly isPressed: boolean;
 }
@@ -82,7 +89,11 @@ export function surveyor(
 ): Adapter<"surveyDirectories"> {
   return async ({ host, at }, { signal }: Attempt) => {
     const { directories, missing, freeBytes, isPressed } = await survey({ host, at, signal });
-    const due = directories.flatMap(({ judged: { act, why }, ...directory }) =>
+    const ended = missing.map(({ workspace: name, projectId, path, judged }) => {
+      const directory: Directory = { area: "worktree", projectId, name, path, isLocked: false };
+      return { ...directory, judged };
+    });
+    const due = [...directories, ...ended].flatMap(({ judged: { act, why }, ...directory }) =>
       act === null ? [] : [{ ...directory, act, why }],
     );
     const sizes = isPressed ? await measure?.(pathsOf(due), signal) : undefined;
@@ -92,7 +103,7 @@ export function surveyor(
       kept: directories.filter(({ judged }) => judged.verdict === "kept").length,
       due: first.slice(0, MOST_DUE).map(({ isLocked: _, holds: __, ...each }) => each),
       hasMore: due.length > MOST_DUE,
-      missing: missing.slice(0, MOST_MISSING),
+      missing: missing.slice(0, MOST_MISSING).map(({ workspace, path }) => ({ workspace, path })),
       freeBytes,
       isPressed,
       repositories: repositoriesOf(source).slice(0, MOST_REPOSITORIES),
@@ -111,7 +122,8 @@ function largestFirst<Each extends { readonly path: string }>(
   return due.toSorted((one, other) => (sizes.get(other.path) ?? 0) - (sizes.get(one.path) ?? 0));
 }
 
-function repositoriesOf({
+/** Every project that is registered, with its repository. */
+export function repositoriesOf({
   store,
 }: Pick<Source, "store">): EffectResult<"surveyDirectories">["repositories"] {
   return [...store.summaries("project")].flatMap(({ address, value, facts: { root } }) =>
@@ -124,7 +136,7 @@ function repositoriesOf({
 /** A survey over one system; without a lister there are no directories. */
 export function surveyOver(source: Source, lister: DirectoryLister | undefined): Survey {
   const { settings } = source;
-  let trees: ReadonlyMap<string, string> | undefined;
+  let trees: Trees | undefined;
   return async ({ host, at, signal }) => {
     const { directories, freeBytes } =
       lister === undefined ? { directories: [], freeBytes: null } : await lister.list(host, signal);
@@ -141,20 +153,26 @@ export function surveyOver(source: Source, lister: DirectoryLister | undefined):
     trees ??= treesOf(source);
     const found = new Set(directories.map(({ path }) => path));
     const missing = [...trees]
-      .filter(([, path]) => !found.has(path))
-      .map(([workspace, path]) => ({ workspace, path }));
+      .filter(([, { path }]) => !found.has(path))
+      .map(([workspace, { path, projectId }]) => {
+        const holders = holdersOf(source, { area: "worktree", name: workspace, path });
+        return { workspace, projectId, path, judged: verdictOnMissing(holders, judging) };
+      });
     return { directories: judged, missing, freeBytes, isPressed };
   };
 }
 
+type Trees = ReadonlyMap<string, { readonly path: string; readonly projectId: string }>;
+
 /** Where every workspace that should have a directory has it, kept up with each commit (Y2). */
-function treesOf(source: Source): ReadonlyMap<string, string> {
-  const trees = new Map<string, string>();
-  const note = ({ address, value, facts: { path } }: SummaryRow): void => {
+function treesOf(source: Source): Trees {
+  const trees = new Map<string, { path: string; projectId: string }>();
+  const note = ({ address, value, facts: { path, projectId } }: SummaryRow): void => {
     const { kind, id } = splitAddress(address);
     if (kind !== "workspace") return;
     const isThere = value === "ready" || value === "dirty";
-    if (isThere && typeof path === "string") trees.set(id, path);
+    if (isThere && typeof path === "string" && typeof projectId === "string")
+      trees.set(id, { path, projectId });
     else trees.delete(id);
   };
   source.onCommitted(({ summaries }) => summaries.forEach((row) => note(row)));
@@ -170,13 +188,10 @@ const NOBODY: Holders = {
   projects: [],
 };
 
-/** The projects that are registered with a repository. */
-export function projectsWith(source: Pick<Source, "store">, root: string): string[] {
-  const all = repositoriesOf(source);
-  return all.filter(({ repo }) => repo === root).map(({ projectId }) => projectId);
-}
-
-function holdersOf(source: Source, { area, name, path }: Directory): Holders {
+function holdersOf(
+  source: Source,
+  { area, name, path }: Pick<Directory, "area" | "name" | "path">,
+): Holders {
   if (area === "review") {
     return { ...NOBODY, isReviewed: isReviewed(source, name) };
   }
@@ -193,6 +208,12 @@ function holdersOf(source: Source, { area, name, path }: Directory): Holders {
     },
     claim: session && claimOf(source, name, session.context),
   };
+}
+
+/** The projects that are registered with a repository. */
+function projectsWith(source: Pick<Source, "store">, root: string): string[] {
+  const all = repositoriesOf(source);
+  return all.filter(({ repo }) => repo === root).map(({ projectId }) => projectId);
 }
 
 /** Why the objective of a session needs its directory. */

@@ -28,10 +28,19 @@ export const DirectoryView = z.object({
 });
 export type DirectoryView = z.infer<typeof DirectoryView>;
 
+/** A workspace that should have a directory and has none. */
+export const MissingView = z.object({
+  workspace: z.string(),
+  projectId: z.string(),
+  path: z.string(),
+  why: z.string(),
+  /** When it is tried again to end it; milliseconds since 1970. */
+  until: z.number().nullable(),
+});
+
 const Directories = z.object({
   directories: z.array(DirectoryView),
-  /** Workspaces that should have a directory and have none. */
-  missing: z.array(z.object({ workspace: z.string(), path: z.string() })),
+  missing: z.array(MissingView),
   /** Bytes; null when the disk cannot be measured. */
   freeBytes: z.number().nullable(),
   /** The disk is nearly full: what only waits for its time goes at once. */
@@ -53,7 +62,13 @@ export async function directoriesOf(
   const shown = directories.filter(
     (each) => projectId === undefined || each.projectId === projectId,
   );
-  return { directories: shown.map(viewOf), missing: [...missing], freeBytes, isPressed };
+  const gone = missing.filter((each) => projectId === undefined || each.projectId === projectId);
+  return {
+    directories: shown.map(viewOf),
+    missing: gone.map(({ judged: { why, until }, ...each }) => ({ ...each, why, until })),
+    freeBytes,
+    isPressed,
+  };
 }
 
 function viewOf({ path, projectId, name, area, judged }: Judged): DirectoryView {

@@ -10,7 +10,7 @@ import {
   stat,
   writeFile,
 } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { z } from "zod";
 import { type EffectData, PreservedWork } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
@@ -177,4 +177,24 @@ export async function namesIn(folder: string, prefix: string): Promise<string[]>
 /** Whether anything is at a path. */
 export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+/**
+ * Whether there is certainly nothing at a path below a folder that is there: what cannot be asked may be there, and so
+ * may what was in an empty folder, where a volume is mounted, or behind a link that leads nowhere.
+ */
+export async function isSurelyGone(folder: string, path: string): Promise<boolean> {
+  const entries = await readdir(folder).catch(() => []);
+  if (entries.length === 0) return false;
+  let at = folder;
+  for (const part of relative(folder, path).split(sep)) {
+    at = join(at, part);
+    // oxlint-disable-next-line no-await-in-loop -- each is in the one before
+    const found = await lstat(at).catch((error: NodeJS.ErrnoException) => error.code);
+    if (found === "ENOENT") return true;
+    if (found === undefined || typeof found === "string") return false;
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    if (found.isSymbolicLink() && !(await exists(at))) return false;
+  }
+  return false;
 }

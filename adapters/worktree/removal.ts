@@ -1,4 +1,4 @@
-import { realpath, rename } from "node:fs/promises";
+import { lstat, realpath, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { EffectResult } from "../../machines/effects.ts";
 import { commitOf, git } from "../git/git.ts";
@@ -51,9 +51,13 @@ export async function reclaim(
   return remove(place, { ...found, preserved });
 }
 
-async function isItsPlace({ root, workspace }: Place, path: string): Promise<boolean> {
+/** Whether a path is the workspace's own, or that in another home, which this one was before it was moved, and is gone. */
+async function isItsPlace({ root, workspace, spec }: Place, path: string): Promise<boolean> {
   const parent = await realpath(dirname(path)).catch(() => undefined);
-  return parent === root && basename(path) === workspace;
+  if (parent === root && basename(path) === workspace) return true;
+  const isOfHome = path.endsWith(join("/worktrees", spec.projectId, workspace));
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => error.code);
+  return isOfHome && found === "ENOENT";
 }
 
 type Kept = Extract<EffectResult<"reclaimWorkspace">, { removed: false }>;

@@ -1,17 +1,19 @@
 import { randomBytes } from "node:crypto";
-import { lstat, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { Adapter } from "../adapter.ts";
 import { checkBranchName } from "./branch-name.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "../git/git.ts";
+import { mirrorFolder } from "../git/mirrors.ts";
 import { addWorktree, fillSubmodules } from "../git/worktrees.ts";
 import { withBooks } from "../git/repository-books.ts";
 import {
   exists,
   findPlace,
   forget,
+  isSurelyGone,
   look,
   type Mark,
   namesIn,
@@ -41,12 +43,16 @@ import { turns } from "../git/turns.ts";
 //       repository may be made and removed at once; the one thing that they share has a turn of its own
 //       (`git/repository-books.ts`).
 //   W8. A repository that is gone for good keeps no workspace open of which nothing is left here; files that are left stay.
+//       It is gone when its folder is not there and what it was in is, or when its project was removed: a volume that is
+//       not mounted comes back.
 //   W9. One of a mirror is cut from what its origin has now; what cannot be fetched is no failure of a repository that a
 //       person has, whose worktree is cut from what was fetched last.
 
 /** Adapters for workspaces below a data folder. `nonce` names what is half made; it must never repeat. */
 export function worktrees(options: {
   readonly home: string;
+  /** Whether a project is registered; every one is when absent. */
+  readonly isProject?: (projectId: string) => boolean;
   readonly nonce?: () => string;
   readonly now?: () => number;
 }): {
@@ -54,19 +60,20 @@ export function worktrees(options: {
   readonly reclaimWorkspace: Adapter<"reclaimWorkspace">;
 } {
   const nonce = options.nonce ?? (() => randomBytes(6).toString("hex"));
-  const now = options.now ?? Date.now;
+  const { home, now = Date.now, isProject = () => true } = options;
   // An attempt that is given up by its caller still runs until its git has ended, which takes a second at most (W7).
   const inTurn = turns();
   return {
     prepareWorkspace: async (data, { signal }) =>
       inTurn(data.workspace, async () => {
-        const place = await findPlace(options.home, data, { signal, nonce, now });
+        const place = await findPlace(home, data, { signal, nonce, now });
         return prepare(place, data.isAgain);
       }),
     reclaimWorkspace: async (data, { signal }) =>
       inTurn(data.workspace, async () => {
-        if (await hasVanished(options.home, data)) return { removed: true };
-        const place = await findPlace(options.home, data, { signal, nonce, now });
+        const of = { home, isProject: isProject(data.spec.projectId) };
+        if (await hasVanished(of, data)) return { removed: true };
+        const place = await findPlace(home, data, { signal, nonce, now });
         return reclaim(place, data.path);
       }),
   };
@@ -74,24 +81,21 @@ export function worktrees(options: {
 
 /** Whether there is neither a repository to ask nor anything of the workspace to lose (W8). */
 async function hasVanished(
-  home: string,
-  { workspace, spec }: EffectData<"reclaimWorkspace">,
+  { home, isProject }: { readonly home: string; readonly isProject: boolean },
+  { workspace, spec: { projectId, repo } }: EffectData<"reclaimWorkspace">,
 ): Promise<boolean> {
-  const root = join(home, "worktrees", spec.projectId);
-  if (!(await isGone(spec.repo)) || !(await isGone(join(root, workspace)))) return false;
+  const root = join(home, "worktrees", projectId);
+  // Of a folder that is not there with all that it was in only a person can tell, who removes the project.
+  const within = dirname(repo) === mirrorFolder(home) ? home : dirname(repo);
+  if (!(await isSurelyGone(isProject ? within : "/", repo))) return false;
+  if (!(await isSurelyGone(home, join(root, workspace)))) return false;
   const making = join(root, ".making");
-  if (await isGone(making)) return true;
+  if (await isSurelyGone(home, making)) return true;
   const left = await Promise.all([
     namesIn(root, `.trash-${workspace}`),
     namesIn(making, workspace),
   ]);
   return left.flat().length === 0;
-}
-
-/** Whether there is certainly nothing at a path: what cannot be asked may be there. */
-async function isGone(path: string): Promise<boolean> {
-  const answer = await lstat(path).catch((error: NodeJS.ErrnoException) => error.code);
-  return answer === "ENOENT";
 }
 
 async function prepare(place: Place, isAgain: boolean): Promise<EffectResult<"prepareWorkspace">> {

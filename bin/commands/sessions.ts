@@ -47,6 +47,7 @@ interface Directory {
 }
 interface Cleaned {
   readonly directories?: readonly Directory[];
+  readonly missing?: readonly Omit<Directory, "verdict">[];
   readonly cleaned: readonly string[];
   readonly skipped: readonly { readonly id: string; readonly message: string }[];
   readonly failed: readonly {
@@ -62,7 +63,7 @@ export async function cleanUp(
   { project: projectId, dryRun }: { project?: string; dryRun?: boolean },
 ): Promise<number> {
   const answer = await ask<Cleaned>("POST", "/sessions/cleanup", { body: { projectId, dryRun } });
-  print(output, answer, ({ cleaned, skipped, failed, directories = [] }) => {
+  print(output, answer, ({ cleaned, skipped, failed, directories = [], missing = [] }) => {
     const verb = dryRun === true ? "would clean up" : "cleaned up";
     const lines = [
       ...(cleaned.length === 0 ? [] : [`${verb} ${cleaned.join(", ")}`]),
@@ -70,7 +71,8 @@ export async function cleanUp(
       ...failed.map(({ id, code, message }) => `could not clean up ${id}: ${message} (${code})`),
     ];
     const said = lines.length === 0 ? ["nothing to clean up"] : lines.map(printable);
-    const table = dryRun === true && directories.length > 0 ? [explained(output, directories)] : [];
+    const all = [...directories, ...missing.map((each) => ({ ...each, verdict: "missing" }))];
+    const table = dryRun === true && all.length > 0 ? [explained(output, all)] : [];
     return [...said, ...table].join("\n");
   });
   return answer.failed.length === 0 ? EXIT.done : EXIT.failed;

@@ -19,7 +19,7 @@ import { usedNumbers } from "../../adapters/worktree/used-names.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
 import { Failure } from "../../machines/failures.ts";
-import { projectsWith } from "../../actors/survey.ts";
+import { repositoriesOf } from "../../actors/survey.ts";
 import { addressOf, type KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
@@ -127,7 +127,9 @@ function systemPart(workshop: Workshop, core: Core): Part {
         workshop.guard.look();
       });
       outside.known.isWanted = (id) => store.snapshot(addressOf("workspace", id)) !== undefined;
-      outside.known.isRegistered = (repo) => projectsWith({ store }, repo).length > 0;
+      const registered = (): ReturnType<typeof repositoriesOf> => repositoriesOf({ store });
+      outside.known.isProject = (id) => registered().some(({ projectId }) => projectId === id);
+      outside.known.isRegistered = (root) => registered().some(({ repo }) => repo === root);
       const collector = addressOf("collector", LOCAL);
       const woken = system.ask({ to: collector, type: "collector.wake", data: {} });
       woken.catch((error: unknown) => log(`trouble: wake the collector: ${String(error)}`));
@@ -163,7 +165,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
         isolation: outside.reviewerFence.isolationOf,
         version,
         health: () => healthOf(workshop, core),
-        ...repositoriesOf(outside),
+        ...repositories(outside),
         capture: async (terminal, lines) => outside.terminals.capture(terminal, lines),
         trees: () => [...workshop.bases(), ...workshop.trees()],
         watch: async (terminal, viewer) => outside.terminals.watch(terminal, viewer),
@@ -205,7 +207,7 @@ function httpPart(workshop: Workshop, core: Core): Part {
 }
 
 /** What is asked of repositories before an actor is. */
-function repositoriesOf({ mirrors }: Workshop["outside"]): Repositories {
+function repositories({ mirrors }: Workshop["outside"]): Repositories {
   return {
     inspectRepository,
     isBare: async (path) => isBareRepository(path),

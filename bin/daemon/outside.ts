@@ -36,7 +36,9 @@ export interface Outside {
 interface Known {
   /** Whom a removal asks whether somebody knows a workspace. */
   isWanted: (workspace: string) => boolean;
-  /** And whom, whether a project is registered with a repository. */
+  /** And whether a project is registered. */
+  isProject: (projectId: string) => boolean;
+  /** And whether one is with a repository. */
   isRegistered: (root: string) => boolean;
   /** Of the store. */
   generation: string;
@@ -54,7 +56,12 @@ export function outsideOf(options: {
   const { home, env, settings, log, now } = options;
   const path = `${join(home, "bin")}:${env["PATH"] ?? "/usr/bin:/bin"}`;
   // Until the actors can be asked, every name may be known.
-  const known: Known = { isWanted: () => true, isRegistered: () => true, generation: "" };
+  const known: Known = {
+    isWanted: () => true,
+    isProject: () => true,
+    isRegistered: () => true,
+    generation: "",
+  };
   const cache = mirrors(home);
   const fence = reviewerFence({ home, launcher: LAUNCHER, personHome: env["HOME"] ?? homedir() });
   const panes = panesOf({ ...options, path, fence, generation: () => known.generation });
@@ -65,7 +72,7 @@ export function outsideOf(options: {
     destroyTerminal,
     inspectTerminal,
     typeText,
-    ...worktrees({ home }),
+    ...worktrees({ home, isProject: (projectId) => known.isProject(projectId) }),
     ...collecting({
       home,
       nonce: () => randomBytes(6).toString("hex"),

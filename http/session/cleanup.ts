@@ -5,7 +5,7 @@ import { Failure } from "../../machines/failures.ts";
 import { addressOf, Token } from "../../machines/ids.ts";
 import { isOpenPull } from "../../machines/pull-state.ts";
 import { ANSWER_WITHIN_MS, collect, messageIdOf } from "../commands.ts";
-import { directoriesOf, DirectoryView } from "../directories.ts";
+import { directoriesOf, DirectoryView, MissingView } from "../directories.ts";
 import type { Edge } from "../edge.ts";
 import { lastingClaim } from "../objective/view.ts";
 import { knownProject } from "../projects.ts";
@@ -38,6 +38,7 @@ export const Cleaned = z.object({
   failed: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
   /** What becomes of each directory (C5); absent where directories cannot be looked at. */
   directories: z.array(DirectoryView).exactOptional(),
+  missing: z.array(MissingView).exactOptional(),
 });
 type Cleaned = z.infer<typeof Cleaned>;
 
@@ -78,8 +79,8 @@ async function withDirectories(
 ): Promise<Cleaned> {
   if (edge.survey === undefined) return result;
   if (!result.dryRun) await collect(edge);
-  const { directories } = await directoriesOf(edge, projectId);
-  return { ...result, directories: directories.map((each) => withCleanup(each, result)) };
+  const { directories, missing } = await directoriesOf(edge, projectId);
+  return { ...result, directories: directories.map((each) => withCleanup(each, result)), missing };
 }
 
 /** What this cleanup makes of a directory that would stay without it. */

@@ -8,6 +8,7 @@
 //   D3. What could not be removed is tried again, at ever greater distance, and says until then what keeps it.
 //   D4. A directory that nobody knows is removed as carefully as one whose session has ended.
 //   D5. The mirror that projects share stays while one of them is registered, and while only it holds something.
+//   D6. A workspace without its directory ends with its session; one that cannot be ended is asked again as in D3.
 
 /** Which part of the data folder it is in: a worktree, one half made or half removed, a reviewer's checkouts, or the mirror of a repository. */
 export const AREAS = ["worktree", "making", "trash", "review", "mirror"] as const;
@@ -62,6 +63,16 @@ export type Judging = {
   /** The disk is nearly full. */
   readonly isPressed: boolean;
 };
+
+/** What becomes of a workspace that should have a directory and has none (D6). */
+export function verdictOnMissing(holders: Holders, judging: Judging): Verdict {
+  const { session } = holders;
+  if (session === null) return kept("its session is not known");
+  if (session.wanted === "closed") return onClosed(holders, judging);
+  return session.wanted === "closing"
+    ? removed("its session is being ended", null)
+    : kept("its session is open");
+}
 
 /** What becomes of a directory. */
 export function verdictOn(directory: Directory, holders: Holders, judging: Judging): Verdict {

@@ -179,6 +179,36 @@ describe("rows and directories that do not agree", () => {
     expect(collector(w).last?.missing).toEqual([]);
   });
 
+  it("orcha-196: a workspace without a directory that could not be ended is asked again, ever more rarely, and archived then (D6)", async () => {
+    const { w, worker } = await collecting();
+    w.outside.refuse(
+      "reclaimWorkspace",
+      new Failure("REPOSITORY_INVALID", "there is no such folder"),
+    );
+    await w.exits(worker, 1);
+    w.outside.trees.delete(worker);
+    await w.pass(24 * 60 * MINUTE);
+    expect(w.session(worker)).toMatchObject({ wanted: "closed", workspace: { state: "ready" } });
+    const asked = w.system.store
+      .journal(`workspace/${worker}`, { after: 0, limit: 1_000 })
+      .filter(({ message }) => message.type === "reclaimWorkspace.failed");
+    expect(asked.length).toBeGreaterThan(5);
+    expect(asked.length).toBeLessThan(12);
+    const { missing } = await w.system.survey({
+      host: "local",
+      at: w.clock.now(),
+      signal: new AbortController().signal,
+    });
+    expect(missing).toMatchObject([
+      { workspace: worker, projectId: "demo", judged: { verdict: "kept", act: null } },
+    ]);
+    expect(missing[0]?.judged.why).toMatch("there is no such folder");
+    w.outside.allow("reclaimWorkspace");
+    await w.pass(24 * 60 * MINUTE);
+    expect(w.session(worker)).toMatchObject({ workspace: { state: "archived" } });
+    expect(collector(w).last?.missing).toEqual([]);
+  });
+
   it("orcha-350: a look that fails archives nothing, and is repeated sooner than a pass (C4)", async () => {
     const { w, worker } = await collecting();
     const { directories } = w.outside;

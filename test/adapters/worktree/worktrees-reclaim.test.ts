@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { workspaceFacts } from "../../../adapters/git/facts.ts";
 import { PRESERVED_BYTES } from "../../../adapters/worktree/preserve.ts";
+import { worktrees } from "../../../adapters/worktree/worktrees.ts";
+import { tempFolder } from "../../support/folder.ts";
 import { commitFile, repositoryAlone, run } from "../../support/repository.ts";
 import {
   alone,
@@ -166,6 +168,56 @@ describe("reclaiming a workspace", () => {
     await rename(scene.repo, `${scene.repo}.gone`);
     await rm(scene.path, { recursive: true });
     expect(await scene.reclaim()).toEqual({ removed: true });
+  });
+
+  it("orcha-350: is not over while the volume of its repository is not mounted, until its project is removed (W8)", async () => {
+    const scene = await alone();
+    const volume = join(scene.home, "volume");
+    await mkdir(volume);
+    await rename(scene.repo, join(volume, "repo"));
+    const on = sceneOf({ home: scene.home, path: join(volume, "repo") });
+    await on.prepare();
+    await rm(on.path, { recursive: true });
+    await rename(volume, `${volume}.away`);
+    await expect(on.reclaim()).rejects.toMatchObject({ code: "REPOSITORY_INVALID" });
+    // Where it is mounted is there all the same on most machines.
+    await mkdir(volume);
+    await expect(on.reclaim()).rejects.toMatchObject({ code: "REPOSITORY_INVALID" });
+    await rename(`${volume}.away/repo`, join(volume, "repo"));
+    expect(await on.reclaim()).toEqual({ removed: true });
+    await rm(volume, { recursive: true });
+    const { reclaimWorkspace } = worktrees({ home: on.home, isProject: (id) => id !== "mer" });
+    const spec = { projectId: "mer", repo: on.repo, branch: "ao/w-1", baseRef: "main" };
+    const { signal } = new AbortController();
+    const at = { effectId: "workspace/w-1#2.0", attempt: 1, signal };
+    const order = { workspace: "w-1", host: "local", path: on.path, spec };
+    expect(await reclaimWorkspace(order, at)).toEqual({ removed: true });
+  });
+
+  it("orcha-350: is not over while the folder of all worktrees leads to a volume that is not mounted (W8)", async () => {
+    const scene = await alone();
+    await scene.prepare();
+    const trees = join(scene.home, "worktrees");
+    await rename(trees, join(scene.home, "volume"));
+    await symlink(join(scene.home, "volume"), trees);
+    await rename(scene.repo, `${scene.repo}.gone`);
+    await rename(join(scene.home, "volume"), join(scene.home, "away"));
+    await expect(scene.reclaim()).rejects.toMatchObject({ code: "REPOSITORY_INVALID" });
+    await rename(join(scene.home, "away"), join(scene.home, "volume"));
+    await rm(join(scene.home, "volume/mer/w-1"), { recursive: true });
+    expect(await scene.reclaim()).toEqual({ removed: true });
+  });
+
+  it("orcha-196: is ended where its home was moved to, without the directory and with it", async () => {
+    const scene = await alone();
+    await scene.prepare();
+    const { path } = scene;
+    const home = tempFolder();
+    await rename(join(scene.home, "worktrees"), join(home, "worktrees"));
+    const moved = sceneOf({ home, path: scene.repo });
+    expect(await moved.reclaim(path)).toEqual({ removed: true });
+    expect(await moved.reclaim(path)).toEqual({ removed: true });
+    expect(await moved.reclaim("/")).toMatchObject({ removed: false });
   });
 
   it("keeps the files that are left when its repository is gone, and says why (W8)", async () => {
