@@ -89,6 +89,8 @@ export const Settings = z.strictObject({
       restingMs: ms.default(86_400_000),
       /** One that asked, or has not spoken yet, and whose screen tells when that is over; longer the longer it lasts. */
       askingMs: ms.default(30_000),
+      /** One that is doubted; the longest doubt unless given. */
+      doubtMs: ms.optional(),
     })
     .prefault({}),
   gc: z

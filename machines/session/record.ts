@@ -230,6 +230,8 @@ export interface SessionLimits {
   readonly restingMs: number;
   /** The same at first for one that asked, or has not spoken, where its screen can tell that it rests. */
   readonly askingMs: number;
+  /** The same for one that is doubted. */
+  readonly doubtMs: number;
 }
 
 const NO_WORKSPACE: WorkspaceFacts = {

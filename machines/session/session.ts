@@ -134,6 +134,7 @@ const plainDecider = deciderWith({
   workingMs: 1,
   restingMs: 1,
   askingMs: 1,
+  doubtMs: 1,
 });
 
 const session = setup({
@@ -371,6 +372,7 @@ export function limitsOf(settings: Settings): SessionLimits {
   return {
     ...settings.detecting,
     ...settings.leases,
+    doubtMs: settings.leases.doubtMs ?? settings.detecting.maxMs,
     recentMs: settings.activity.recentMs,
     graceMs: settings.shutdown.graceMs,
     idleAfterMs: settings.reactions.idleAfterMs,

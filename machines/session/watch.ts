@@ -51,8 +51,7 @@ function leaseMsOf(context: SessionContext, limits: SessionLimits): number | nul
   if (context.terminal.state !== "live" || context.wanted !== "running") return null;
   if (isAsking(context)) return askingMsOf(context, limits);
   const lease = LEASES[context.axes.lifecycle.state];
-  if (lease === null) return null;
-  return lease === "doubtMs" ? limits.maxMs : limits[lease];
+  return lease === null ? null : limits[lease];
 }
 
 /** Whether it waits for an answer, or for its first word, and its screen can tell that this is over (W-5). */

@@ -125,6 +125,18 @@ const ROWS: readonly Row[] = [
     [says("active")],
     { error: false, recordExists: false },
   ],
+  [
+    "a doubt lasts five minutes, also when nothing is told meanwhile",
+    WORKING,
+    [probe("failed", "failed"), probe("alive", "dead", 300)],
+    { displayAfterEach: ["detecting", "stuck"], reason: "agent_process_exited" },
+  ],
+  [
+    "what no probe told for a day is not seen",
+    { ...WORKING, activity: "active", lastActivityAtSec: 0 },
+    [tick(86_400)],
+    { unchanged: true, sends: 0 },
+  ],
   // 1.6: pull requests
   [
     "a fetch that failed says nothing, whatever it brings",

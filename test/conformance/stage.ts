@@ -24,7 +24,13 @@ export const T0 = 1_780_000_000_000;
 
 // The model speaks to an agent that rests at once.
 // One message a batch: each step is committed by itself, so that what it changed can be told from what others did.
-const SETTINGS = Settings.parse({ reactions: { idleAfterMs: 0 }, limits: { batch: 1 } });
+// The model has probes and no looks of the session's own: what is not told in a case was not seen.
+const NEVER_MS = 1e13;
+const SETTINGS = Settings.parse({
+  reactions: { idleAfterMs: 0 },
+  limits: { batch: 1 },
+  leases: { workingMs: NEVER_MS, restingMs: NEVER_MS, askingMs: NEVER_MS, doubtMs: NEVER_MS },
+});
 // Enough for a disk that is slow; a turn costs microseconds.
 const MARK_SUBJECT = mailSubject("supervisor/root");
 const TURNS = 100_000;

@@ -17,6 +17,7 @@ const LIMITS = {
   workingMs: 0,
   restingMs: 0,
   askingMs: 0,
+  doubtMs: 0,
 };
 const LOST = ["runtime_lost", "agent_process_exited", "probe_failure"] as const;
 const LIFECYCLES: readonly (readonly [Axes["lifecycle"]["state"], string])[] = [
