@@ -10,3 +10,8 @@ export async function writePrivate(path: string, text: string): Promise<void> {
   await writeFile(draft, text, { mode: 0o600 });
   await rename(draft, path);
 }
+
+/** A text as the text of a file: it ends with its last line, so that a shell's prompt does not stand behind it. */
+export function fileText(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { HARNESSES, launchOf, type Wish } from "../machines/harness/harnesses.ts";
+import { HARNESSES, launchOf, strangerAmong, type Wish } from "../machines/harness/harnesses.ts";
 import { ProjectConfig } from "../machines/project/config.ts";
 import { type Command } from "../machines/argument.ts";
 import type { SnapshotRow } from "../storage/store.ts";
@@ -44,6 +44,12 @@ export async function refuseAgent(edge: Edge, project: SnapshotRow, asked: Asked
   const launch = launchOf(wishOf(stored.data.config, asked));
   if (launch.type === "refused") throw new Failure(launch.code, launch.message);
   await checkAgentOf(edge, project, asked);
+}
+
+/** Fails with HARNESS_UNKNOWN for a config by which no agent could ever be launched. */
+export function checkHarnessesOf({ worker, manager }: ProjectConfig): void {
+  const stranger = strangerAmong([worker, ...(manager === undefined ? [] : [manager])]);
+  if (stranger !== undefined) throw new Failure("HARNESS_UNKNOWN", `configure ${stranger}`);
 }
 
 interface Asked {

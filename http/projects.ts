@@ -15,6 +15,7 @@ import {
   settleMail,
   toJson,
 } from "./commands.ts";
+import { checkHarnessesOf } from "./agents.ts";
 import type { App, Edge } from "./edge.ts";
 import { Empty, Id, page, ProjectBody, ProjectView } from "./schemas.ts";
 import { stateOf } from "./stored-state.ts";
@@ -92,6 +93,7 @@ function registerRoute(app: App, edge: Edge): void {
     },
     async (request, reply) => {
       const { body } = request;
+      checkHarnessesOf(body.config);
       const to = await withRepository(edge, request, async ({ repository, place, isRepeat }) => {
         const id = body.id ?? nameOf(place);
         const address = addressOf("project", id);
@@ -165,6 +167,7 @@ function changeRoutes(app: App, edge: Edge): void {
       },
     },
     (request) => {
+      checkHarnessesOf(request.body);
       const data = { config: toJson(request.body) };
       return change(request, { type: "project.configure", data });
     },

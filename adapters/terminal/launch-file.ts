@@ -8,7 +8,7 @@ import { withFolders } from "../agent/folders.ts";
 import { checkAgentProgram } from "../agent/programs.ts";
 import { trustRepository } from "../agent/trust.ts";
 import type { TerminalParts } from "./destroy.ts";
-import { writePrivate } from "../private-file.ts";
+import { fileText, writePrivate } from "../private-file.ts";
 import type { Incarnation } from "./records.ts";
 
 // What is written down before a pane is made: the file that bin/launch reads, the prompt, the agent's own files.
@@ -102,7 +102,7 @@ export async function writeLaunch(
   await checkAgentProgram({ harness, argv, cwd, path: env["PATH"] ?? "" });
   if (launch.trust !== null) await trustRepository(cwd, env);
   await writeAgentFiles(folder, launch.files);
-  await writePrivate(records.promptPath(of), promptOf(launch, env["AO_TOKEN"]));
+  await writePrivate(records.promptPath(of), fileText(promptOf(launch, env["AO_TOKEN"])));
   await writePrivate(records.path(of, "launch"), fields.map((field) => `${field}\0`).join(""));
 }
 

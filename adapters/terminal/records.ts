@@ -4,7 +4,7 @@ import { link, mkdir, readdir, readFile, rm, stat, watch } from "node:fs/promise
 import { constants } from "node:os";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { writePrivate } from "../private-file.ts";
+import { fileText, writePrivate } from "../private-file.ts";
 
 // Terminal records
 //
@@ -114,7 +114,7 @@ export function terminalRecords(home: string, generation: string): TerminalRecor
       const name = messageName(of, deliveryId);
       await mkdir(listPath(of), { recursive: true, mode: 0o700 });
       await writePrivate(join(listPath(of), name), "");
-      await writePrivate(join(messages, name), text);
+      await writePrivate(join(messages, name), fileText(text));
       return join(messages, name);
     },
     start: (of) => parsed(path(of, "start"), StartRecord),

@@ -1,3 +1,4 @@
+import { nearest } from "../nearest.ts";
 import { shellWord } from "../shell-word.ts";
 import { aider } from "./aider.ts";
 import { claudeCode } from "./claude-code.ts";
@@ -47,10 +48,7 @@ export type Launch =
  */
 export function launchOf({ harness: name, command: given }: Wish): Launch {
   const harness = HARNESSES.get(name);
-  if (harness === undefined) {
-    const known = [...HARNESSES.keys()].join(", ");
-    return refused(`launch an agent with harness ${name}: known are ${known}`);
-  }
+  if (harness === undefined) return refused(`launch an agent with ${strange(name)}`);
   const { program, install } = harness;
   if (given === undefined) {
     return program === null
@@ -64,6 +62,19 @@ export function launchOf({ harness: name, command: given }: Wish): Launch {
   const argv =
     program === null ? ["sh", "-c", given] : ["sh", "-c", `${given} "$@"`, shellWord(program)];
   return { type: "launch", argv };
+}
+
+/** Why an agent of these names none that can be launched: its harness is not in the table; undefined when each is. */
+export function strangerAmong(agents: readonly { harness: string }[]): string | undefined {
+  const stranger = agents.find(({ harness }) => !HARNESSES.has(harness));
+  return stranger && strange(stranger.harness);
+}
+
+function strange(name: string): string {
+  const known = [...HARNESSES.keys()];
+  const meant = nearest(name, known);
+  const hint = meant === undefined ? "" : `did you mean ${meant}? `;
+  return `harness ${name}: ${hint}known are ${known.join(", ")}`;
 }
 
 function refused(message: string): Launch {

@@ -78,10 +78,36 @@ describe("projects", () => {
       body: { path: "/x", config: { a: 1 } },
       is: [400, "MALFORMED"],
     },
+    {
+      title: "a worker that nothing can launch",
+      body: { path: "/x", config: { worker: { harness: "hal" } } },
+      is: [422, "HARNESS_UNKNOWN"],
+    },
+    {
+      title: "such a manager",
+      body: {
+        path: "/x",
+        config: { worker: { harness: "codex" }, manager: { harness: "hal" } },
+      },
+      is: [422, "HARNESS_UNKNOWN"],
+    },
   ])("are refused for $title", async ({ body, is }) => {
     const server = await served();
     await withProject(server);
     expect(coded(await server.request("POST", "/projects", body))).toEqual(is);
+  });
+
+  it("keep their config when the one that is to replace it can launch nothing", async () => {
+    const server = await served();
+    await withProject(server);
+    const before = (await server.request("GET", "/projects/demo")).body.config;
+    const config = { worker: { harness: "claude-cod" } };
+    const refused = await server.request("PUT", "/projects/demo/config", config);
+    expect([coded(refused), refused.body.message]).toEqual([
+      [422, "HARNESS_UNKNOWN"],
+      expect.stringContaining("did you mean claude-code?"),
+    ]);
+    expect((await server.request("GET", "/projects/demo")).body.config).toEqual(before);
   });
 });
 
@@ -95,7 +121,7 @@ describe("actors", () => {
       {
         address: "session/demo-1",
         machine: "session",
-        version: 5,
+        version: server.system.kinds.get("session")?.version,
         value: { lifecycle: "not_started", wanted: "running" },
         states: [
           "lifecycle.not_started",
@@ -111,7 +137,7 @@ describe("actors", () => {
     expect(body).toMatchObject({
       address: "session/demo-1",
       machine: "session",
-      version: 5,
+      version: server.system.kinds.get("session")?.version,
       timers: [{ name: "watch" }],
       outbox: [],
     });

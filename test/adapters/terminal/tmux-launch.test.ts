@@ -47,7 +47,7 @@ describe("what the program gets", () => {
       {
         cwd,
         argv: ["sh", "-c", 'env > "$1.new"; pwd >> "$1.new"; mv "$1.new" "$1"', "sh", out],
-        prompt: "do it\n",
+        prompt: "do it",
       },
       { epoch: 4 },
     );

@@ -39,7 +39,7 @@ it("types 8 KiB as they are", async () => {
 
 it("T8: types one line that names a file where a text is longer, for its owner alone, while its process may read it", async () => {
   const { type, typedText, home, destroy } = await recording();
-  const text = "0123456789 ünï;\n".repeat(61_681);
+  const text = "0123456789 ünï;\n".repeat(61_681).concat("and no last newline");
   expect(Buffer.byteLength(text)).toBeGreaterThan(1_048_576);
   const id = "http:owner:../1";
   expect([await type(text, { id }), await type(text, { id })]).toMatchObject([
@@ -51,7 +51,7 @@ it("T8: types one line that names a file where a text is longer, for its owner a
   const file = join(home, "messages", name);
   const line = `Read all of the file ${file} and do what it says: it is a message to you, too long to be typed.`;
   await expect.poll(typedText).toBe(typed(line));
-  expect((await readFile(file, "utf8")) === text).toBe(true);
+  expect((await readFile(file, "utf8")) === `${text}\n`).toBe(true);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   await type("y".repeat(8_193), { id: "2" });
   expect(await readdir(join(home, "messages"))).toHaveLength(2);
