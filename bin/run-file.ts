@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Failure } from "../machines/failures.ts";
@@ -34,6 +34,12 @@ export function readRunFile(home: string): RunFile | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The path of a `run.json` that is there and says nothing that makes sense; undefined when all is well. */
+export function damagedRunFile(home: string): string | undefined {
+  const file = join(home, "run.json");
+  return existsSync(file) && readRunFile(home) === undefined ? file : undefined;
 }
 
 export function writeRunFile(home: string, run: RunFile): void {

@@ -12,7 +12,7 @@ export function nearest(given: string, names: readonly string[]): string | undef
 function distanceOf(given: string, name: string): number {
   if (given.length >= 3 && name.startsWith(given)) return 0;
   let row = Array.from({ length: name.length + 1 }, (_, at) => at);
-  for (const [line, letter] of [...given].entries()) {
+  for (const [line, letter] of Array.from(given).entries()) {
     let diagonal = line;
     const next = [line + 1];
     for (let at = 1; at <= name.length; at += 1) {

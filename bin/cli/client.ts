@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { homeOf, readRunFile, type RunFile } from "../run-file.ts";
+import { damagedRunFile, homeOf, readRunFile, type RunFile } from "../run-file.ts";
 import { Failure, FAILURES, type FailureCode } from "../../machines/failures.ts";
 
 // Client
@@ -81,8 +81,11 @@ export function reviewerOf(
 /** Where `run.json` says the daemon is. Fails with DAEMON_DOWN when it says nothing, CONFIG_INVALID without a home. */
 export function readRun(home: string): RunFile {
   const run = readRunFile(home);
-  if (run === undefined) throw new Failure("DAEMON_DOWN", `no daemon runs for ${home}`);
-  return run;
+  if (run !== undefined) return run;
+  const damaged = damagedRunFile(home);
+  const why =
+    damaged === undefined ? "no daemon runs" : `${damaged} is damaged, no daemon is found`;
+  throw new Failure("DAEMON_DOWN", `${why} for ${home}`);
 }
 
 interface Sent {

@@ -64,6 +64,9 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   PROJECT_PAUSED: "let it go on with: ao project resume <project>",
 };
 
+/** Whatever holds the home is found by its lock. */
+export const ANEW = "have it written anew with: ao down && ao up --detach";
+
 /** What lists the actors of a kind, for who named one that is not there. */
 const LISTS: Readonly<Record<string, string>> = {
   project: "ao project ls",
@@ -102,6 +105,7 @@ function nextOf({ code, message }: Failure, command: string): string | undefined
   if (code === "REVIEW_INVALID" && message.includes("the project's reviewers")) {
     return "give it one: ao project config --help";
   }
+  if (code === "DAEMON_DOWN" && message.includes("is damaged, no daemon is found")) return ANEW;
   if (code !== "ACTOR_UNKNOWN") return NEXT[code];
   const [, objective] = / of objective (\S+): it is not one of its workers/.exec(message) ?? [];
   if (objective !== undefined) return `see its workers: ao objective show ${objective}`;

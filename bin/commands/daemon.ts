@@ -6,8 +6,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
 import { agentOf } from "../cli/client.ts";
 import { makeHome } from "../home.ts";
-import { homeOf, readRunFile, type RunFile } from "../run-file.ts";
-import { EXIT, failureLine } from "../cli/exit.ts";
+import { damagedRunFile, homeOf, readRunFile, type RunFile } from "../run-file.ts";
+import { ANEW, EXIT, failureLine } from "../cli/exit.ts";
 import { openLog } from "../daemon/log-file.ts";
 import { firstDefect } from "../daemon/defect.ts";
 import { DAEMON_FLAGS } from "../daemon/flags.ts";
@@ -176,9 +176,7 @@ export async function status(output: Output): Promise<number> {
   if (run === undefined) {
     const starting = holderOf(home);
     print(output, { isRunning: false, home, ...(starting !== undefined && { starting }) }, () =>
-      starting === undefined
-        ? "not running; start it with: ao up --detach"
-        : `process ${starting} is starting, or cannot; see ${join(home, "logs", "daemon.log")}, or end it with: ao down`,
+      absence(home, starting),
     );
     return EXIT.failed;
   }
@@ -200,6 +198,15 @@ export async function status(output: Output): Promise<number> {
     }),
   );
   return state.isReady ? EXIT.done : EXIT.failed;
+}
+
+/** Why no daemon answers, and what to do; `starting` is the process that has the home. */
+function absence(home: string, starting: number | undefined): string {
+  const damaged = damagedRunFile(home);
+  if (damaged !== undefined) return `${damaged} is damaged, no daemon is found; ${ANEW}`;
+  return starting === undefined
+    ? "not running; start it with: ao up --detach"
+    : `process ${starting} is starting, or cannot; see ${join(home, "logs", "daemon.log")}, or end it with: ao down`;
 }
 
 /** What `run.json` says, when its daemon is there: its pid alone may be somebody else's by now. */

@@ -165,11 +165,7 @@ function lockHome(home: string): WriterLock {
   } catch (cause) {
     const run = readRunFile(home);
     const holder = run === undefined ? "another ao" : `process ${run.pid}, at ${run.url}`;
-    throw new Failure(
-      "DAEMON_RUNNING",
-      `start a daemon in ${home}: ${holder} holds it; see: ao status`,
-      { cause },
-    );
+    throw new Failure("DAEMON_RUNNING", `start a daemon in ${home}: ${holder} holds it`, { cause });
   }
 }
 

@@ -404,6 +404,17 @@ describe("what goes wrong", () => {
     expect([code, err]).toEqual([1, expect.stringMatching(/objective, session.+KIND_UNKNOWN/)]);
   });
 
+  it.each(["", "{", "[]"])("names a run.json that is '%s', and the next step", async (text) => {
+    const { ao, home } = commandLine();
+    writeFileSync(join(home, "run.json"), text);
+    const next = "have it written anew with: ao down && ao up --detach";
+    const damaged = `${join(home, "run.json")} is damaged, no daemon is found`;
+    const said = await ao(["ls"]);
+    expect([said.code, said.err]).toEqual([1, `ao: ${damaged} for ${home} (DAEMON_DOWN); ${next}`]);
+    const stands = await ao(["status"]);
+    expect([stands.code, stands.out]).toEqual([1, `${damaged}; ${next}`]);
+  });
+
   it("says it when run.json was left by a daemon that is gone", async () => {
     const line = await connected();
     await line.server.app.close();
