@@ -38,6 +38,8 @@ interface Known {
   isWanted: (workspace: string) => boolean;
   /** And whether a project is registered. */
   isProject: (projectId: string) => boolean;
+  /** And whether a session is closed. */
+  isClosed: (session: string) => boolean;
   /** And whether one is with a repository. */
   isRegistered: (root: string) => boolean;
   /** Of the store. */
@@ -59,10 +61,12 @@ export function outsideOf(options: {
   const known: Known = {
     isWanted: () => true,
     isProject: () => true,
+    isClosed: () => false,
     isRegistered: () => true,
     generation: "",
   };
   const cache = mirrors(home);
+  const keptMs = settings.gc.keepPreservedMs;
   const fence = reviewerFence({ home, launcher: LAUNCHER, personHome: env["HOME"] ?? homedir() });
   const panes = panesOf({ ...options, path, fence, generation: () => known.generation });
   const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
@@ -80,6 +84,7 @@ export function outsideOf(options: {
       isWanted: (workspace) => known.isWanted(workspace),
       mirrors: cache,
       isRegistered: (root) => known.isRegistered(root),
+      ...(keptMs > 0 && { kept: { ms: keptMs, isClosed: (id) => known.isClosed(id) } }),
     }),
     ...reviewWorktrees({ home }),
     ...reviewerPrograms(path),
