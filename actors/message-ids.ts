@@ -16,7 +16,7 @@ const TIMER_TYPE = "timer.";
  * like a repeat. `[A-Z_]+@` are places in the stream, which name what came without an id.
  */
 const RESERVED =
-  /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|http|hook|retry|quarantine|throw|bounce|mark|obs|terminal|runtime|workspace|refs):|[A-Z_]+@)/;
+  /^(?:[a-z]+\/[A-Za-z0-9_-]+#\d|(?:result|timer|cmd|http|hook|retry|quarantine|throw|bounce|mark|obs|terminal|runtime|workspace|refs|pulls):|[A-Z_]+@)/;
 
 export function isReservedId(id: string): boolean {
   return RESERVED.test(id);

@@ -165,6 +165,7 @@ const ADAPTERS: Adapters = {
   releaseReview: async () => atOnce({}),
   findReviewer: async ({ program }) => atOnce({ program, isThere: true }),
   mergePullRequest: async () => atOnce({ mergeSha: "0", repeated: false }),
+  openPullRequest: async () => Promise.reject(new Error("nobody follows GitHub here")),
   notifyPerson: async ({ noticeId, type, priority, title }) =>
     atOnce({ noticeId, type, priority, title, ways: [], failed: [], isHeld: false }),
   sweepDirectory: async () => atOnce({ removed: true as const }),

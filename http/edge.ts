@@ -100,18 +100,6 @@ export interface Edge {
   readonly screens?: (terminals: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** Whether a worktree holds uncommitted work now. Fails with REPOSITORY_INVALID or GIT_FAILED. */
   readonly isDirty?: (worktree: string) => Promise<boolean>;
-  /** The uncommitted work that a repository keeps of sessions. Fail with REPOSITORY_INVALID, GIT_FAILED. */
-  readonly preserved?: {
-    readonly list: (
-      repo: string,
-    ) => Promise<
-      readonly { readonly ref: string; readonly workspace: string; readonly at: number }[]
-    >;
-    readonly drop: (
-      repo: string,
-      session: string,
-    ) => Promise<{ readonly ref: string; readonly sha: string } | undefined>;
-  };
   /** What becomes of each directory, and why. */
   readonly survey?: (signal: AbortSignal) => Promise<Surveyed>;
   /** The argv that shows a terminal to a person. */
@@ -120,6 +108,8 @@ export interface Edge {
   readonly toldOf?: (noticeId: string) => NoticeTold | undefined;
   /** Whether a program can be run by what is launched here. */
   readonly hasProgram?: (program: string) => Promise<boolean>;
+  /** Wakes the probe that looks at a project's pull requests at GitHub. */
+  readonly ring?: (projectId: string) => void;
   /** What keeps the reviewers of a repository from writing here; undefined until that is known. */
   readonly isolation?: (repo: string) => Promise<string | undefined>;
   /** What reviewers prove themselves with. */

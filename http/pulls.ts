@@ -39,10 +39,16 @@ const Opened = z.object({
   /** False when there was a live one of these branches already. */
   created: z.boolean().default(true),
 });
-const Stored = z.object({ pulls: z.record(z.string(), z.unknown()).catch({}) });
+const Trouble = PullView.shape.trouble;
+const Stored = z.object({
+  pulls: z.record(z.string(), z.unknown()).catch({}),
+  trouble: Trouble.catch(null),
+});
+/** What GitHub was asked to open, until it has. */
+const Opening = z.object({ opening: z.literal(true) });
 type PullView = z.infer<typeof PullView>;
 
-/** Pull requests of the forge that the daemon itself keeps (`scm: local`). */
+/** Pull requests that the daemon itself keeps (`scm: local`), or follows at GitHub (`scm: github`). */
 export function pullRoutes(app: App, edge: Edge): void {
   readRoutes(app, edge);
   openRoute(app, edge);
@@ -59,10 +65,16 @@ function readRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Pull requests of a project, by number",
         params: Id,
-        response: { 200: z.object({ pulls: z.array(PullView) }) },
+        response: {
+          200: z.object({
+            pulls: z.array(PullView),
+            /** Why GitHub could not be asked last. */
+            trouble: Trouble,
+          }),
+        },
       },
     },
-    ({ params: { id } }) => ({ pulls: pullsOf(edge, id) }),
+    ({ params: { id } }) => storedOf(edge, id),
   );
 
   app.get(
@@ -81,7 +93,8 @@ function openRoute(app: App, edge: Edge): void {
         summary: "Open a pull request on a branch",
         params: Id,
         body: OpenBody,
-        response: { 200: Opened, 201: Opened },
+        // Where GitHub keeps it, it is there a moment later.
+        response: { 200: Opened, 201: Opened, 202: Accepted },
       },
     },
     async (request, reply) => {
@@ -96,6 +109,7 @@ function openRoute(app: App, edge: Edge): void {
         type: "pull.open",
         data: toJson({ ...request.body, session }),
       });
+      if (Opening.safeParse(said).success) return reply.code(202).send({ accepted: true });
       const opened = Opened.parse(said);
       return reply.code(opened.created ? 201 : 200).send(opened);
     },
@@ -220,21 +234,25 @@ function forgeOf(edge: Edge, projectId: string): Address {
   if (edge.system.snapshot(address) === undefined) {
     throw new Failure(
       "SCM_UNSUPPORTED",
-      `project ${projectId} has no forge of its own (scm: local)`,
+      `project ${projectId} has no pull requests here (its scm is none)`,
     );
   }
   return address;
 }
 
-function pullsOf(edge: Edge, projectId: string): PullView[] {
-  const { pulls } = Stored.parse(stateOf(knownActor(edge, forgeOf(edge, projectId))).context);
-  return Object.values(pulls)
+function storedOf(
+  edge: Edge,
+  projectId: string,
+): { pulls: PullView[]; trouble: z.infer<typeof Trouble> } {
+  const stored = Stored.parse(stateOf(knownActor(edge, forgeOf(edge, projectId))).context);
+  const pulls = Object.values(stored.pulls)
     .flatMap((pull) => PullView.safeParse(pull).data ?? [])
     .toSorted((one, other) => one.number - other.number);
+  return { pulls, trouble: stored.trouble };
 }
 
 function pullOf(edge: Edge, projectId: string, number: number): PullView {
-  const pull = pullsOf(edge, projectId).find((candidate) => candidate.number === number);
+  const pull = storedOf(edge, projectId).pulls.find((candidate) => candidate.number === number);
   if (pull === undefined) {
     throw new Failure("PULL_REQUEST_UNKNOWN", `project ${projectId} has no pull request ${number}`);
   }

@@ -22,8 +22,17 @@ import { isSame, type ReviewerTokens, type SessionTokens } from "./tokens.ts";
 //
 // A path that cannot be decoded never gets here: it is refused before anybody is asked for a token.
 
-/** Health, the pages, which hold no secret, and the exchange of a code for their token. */
-export const OPEN: readonly string[] = ["/healthz", "/readyz", "/api/v1/web/tokens", ...OPEN_PAGES];
+/**
+ * Health, the pages, which hold no secret, the exchange of a code for their token, and the door of GitHub, whose messages
+ * are signed.
+ */
+export const OPEN: readonly string[] = [
+  "/healthz",
+  "/readyz",
+  "/api/v1/web/tokens",
+  "/api/v1/webhooks/github",
+  ...OPEN_PAGES,
+];
 
 /** `member`: its own session, or for a manager one of its objective. */
 type Scope = "session" | "member" | "project" | "objective";

@@ -24,7 +24,6 @@ import { keys } from "./keys.ts";
 import { machineRoutes } from "./machines.ts";
 import { muxRoute, takeSockets } from "./mux.ts";
 import { directoryRoutes } from "./directories.ts";
-import { preservedRoutes } from "./preserved.ts";
 import { noticeRoutes } from "./notices.ts";
 import { objectiveRoutes } from "./objective/objectives.ts";
 import { orchestratorRoutes } from "./orchestrators.ts";
@@ -45,6 +44,7 @@ import type { SessionTokens } from "./tokens.ts";
 import { supervisionRoutes } from "./supervision.ts";
 import { actorViews } from "./views.ts";
 import { webRoutes } from "./web.ts";
+import { webhookRoutes } from "./webhooks.ts";
 
 // Server
 //
@@ -57,7 +57,6 @@ export interface ServerOptions extends Pick<
   | "inspectRepository"
   | "isBare"
   | "withMirror"
-  | "preserved"
   | "checkPublished"
   | "capture"
   | "watch"
@@ -70,6 +69,7 @@ export interface ServerOptions extends Pick<
   | "attach"
   | "toldOf"
   | "hasProgram"
+  | "ring"
   | "isolation"
   | "reviewerTokens"
   | "version"
@@ -184,7 +184,6 @@ const API = [
   sessionRoutes,
   orchestratorRoutes,
   directoryRoutes,
-  preservedRoutes,
   noticeRoutes,
   reviewRoutes,
   pullRoutes,
@@ -207,8 +206,14 @@ async function registerRoutes(
   {
     sign,
     document,
+    token,
     events: given,
-  }: { sign: SignIn; document: ReturnType<typeof openApi>; events?: Partial<EventOptions> },
+  }: {
+    sign: SignIn;
+    document: ReturnType<typeof openApi>;
+    token: string;
+    events?: Partial<EventOptions>;
+  },
 ): Promise<void> {
   const events = { ...EVENT_OPTIONS, ...given };
   const metrics = metricsOf(app, edge);
@@ -239,6 +244,7 @@ async function registerRoutes(
       eventRoutes(api, edge, events);
       changeRoutes(api, edge, events);
       signInRoutes(api, sign, edge.now);
+      webhookRoutes(api, edge, token);
       done();
     },
     { prefix: "/api/v1" },

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { argument } from "./argument.ts";
 import { AREAS } from "./collector/collection.ts";
+import { GithubRepository } from "./forge/github.ts";
 import { RestScreen, LaunchFile, TypedPrompt } from "./harness/harness.ts";
 import { Token } from "./ids.ts";
 import { NOTICE_TYPES, PRIORITIES } from "./notices.ts";
-import { RuntimeObservation } from "./observations.ts";
+import { FollowedPull, RuntimeObservation } from "./observations.ts";
 
 // Effects
 //
@@ -227,8 +228,24 @@ export const EFFECTS = {
       headRef: z.string(),
       headSha: z.string(),
       baseRef: z.string(),
+      /** Where GitHub keeps it: `owner/name` there. */
+      github: GithubRepository.exactOptional(),
     }),
     result: z.object({ mergeSha: z.string(), repeated: z.boolean() }),
+    deadlineMs: 60_000,
+    attempts: 3,
+  },
+  /** Opens a pull request on GitHub, or finds the one that is open of these branches. */
+  openPullRequest: {
+    data: z.object({
+      github: GithubRepository,
+      title: z.string(),
+      headRef: z.string(),
+      baseRef: z.string(),
+      body: z.string(),
+      draft: z.boolean(),
+    }),
+    result: FollowedPull,
     deadlineMs: 60_000,
     attempts: 3,
   },
@@ -386,10 +403,7 @@ export const EFFECTS = {
   /** Packs the objects of a repository, where git itself finds that worth while. */
   compactRepository: {
     data: z.object({ host: Host, repo: z.string() }),
-    result: z.object({
-      /** Refs of kept work that was older than it is kept for. */
-      dropped: z.array(z.string()).exactOptional(),
-    }),
+    result: z.object({}),
     deadlineMs: 1_800_000,
     attempts: 1,
   },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { PullState } from "./pull-state.ts";
-import type { KindName } from "./ids.ts";
+import { type KindName, Token } from "./ids.ts";
 
 // Observations
 //
@@ -122,6 +122,24 @@ export const RefsObservation = z.object({
   heads: z.record(z.string().max(256), z.string().max(64).nullable()),
 });
 
+/** A pull request as the forge that keeps it tells it, and the session whose branch it is. */
+export const FollowedPull = PullRequestFacts.extend({
+  author: z.string().max(256),
+  mergeSha: z.string().max(64).nullable(),
+  session: Token.exactOptional(),
+});
+export type FollowedPull = z.infer<typeof FollowedPull>;
+
+/**
+ * `ao.obs.pulls.<project>`: pull requests that a forge elsewhere keeps, as far as they are news. `fetched: false` says
+ * that it could not be asked, and why.
+ */
+export const PullsObservation = z.object({
+  fetched: z.boolean(),
+  pulls: z.array(FollowedPull).max(50),
+  reason: z.string().max(2_000).exactOptional(),
+});
+
 /** Which actor each lane speaks to, and how its body looks. */
 export const LANES = {
   runtime: { kind: "session", body: RuntimeObservation },
@@ -130,5 +148,6 @@ export const LANES = {
   workspace: { kind: "session", body: WorkspaceObservation },
   terminal: { kind: "terminal", body: TerminalObservation },
   refs: { kind: "forge", body: RefsObservation },
+  pulls: { kind: "forge", body: PullsObservation },
 } as const satisfies Record<string, { kind: KindName; body: z.ZodType }>;
 export type ObservationLane = keyof typeof LANES;

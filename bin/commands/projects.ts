@@ -4,6 +4,7 @@ import { withoutPasswords } from "../../adapters/git/failures.ts";
 import type { DirectoryView } from "../../http/directories.ts";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
+import { homeOf, readRunFile } from "../run-file.ts";
 import { folderOf } from "../cli/folder.ts";
 import { ask, part } from "../cli/api.ts";
 import { textOfFile } from "../cli/text-file.ts";
@@ -71,6 +72,23 @@ export async function listProjects(output: Output): Promise<void> {
 export async function showProject(output: Output, id: string): Promise<void> {
   const project = await ask<Project>("GET", `/projects/${part(id)}`);
   print(output, project, (facts) => listing(output, { ...facts }));
+}
+
+/** Where a webhook goes. GitHub reaches no loopback by itself: its own tool forwards. */
+export async function showWebhook(output: Output, id: string): Promise<void> {
+  const hook = await ask<{ repository: string; path: string; secret: string }>(
+    "GET",
+    `/projects/${part(id)}/webhook`,
+  );
+  const { url } = readRunFile(homeOf(process.env)) ?? { url: "" };
+  print(output, { ...hook, url: `${url}${hook.path}` }, (facts) =>
+    [
+      listing(output, { repository: facts.repository, url: facts.url, secret: facts.secret }),
+      "",
+      `gh webhook forward --repo=${facts.repository} --url=${facts.url} --secret=${facts.secret} \\`,
+      "  --events=pull_request,pull_request_review,pull_request_review_comment,issue_comment,check_suite,status",
+    ].join("\n"),
+  );
 }
 
 export async function changeProject(

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
 import type { PullView } from "../../http/schemas.ts";
@@ -6,6 +7,7 @@ import { textOfFile } from "../cli/text-file.ts";
 import { listing, paint, print, printable, table, type Output } from "../cli/output.ts";
 
 type Pull = z.infer<typeof PullView>;
+type Pulls = { pulls: Pull[]; trouble: Pull["trouble"] };
 
 export interface OpenOptions {
   readonly title: string;
@@ -30,17 +32,45 @@ export async function openPull(
   }
   const headRef = options.head ?? (await branchHere());
   const { title, base: baseRef, body, session, draft } = options;
-  const pull = await ask<{ number: number; url: string; created: boolean }>(
-    "POST",
-    pulls(project),
-    {
-      body: { title, headRef, baseRef, body: await textOf(body), session, draft },
-    },
-  );
+  const answer = await ask<Opened | { accepted: true }>("POST", pulls(project), {
+    body: { title, headRef, baseRef, body: await textOf(body), session, draft },
+  });
+  const pull = "accepted" in answer ? await openedThere(project, { headRef, baseRef }) : answer;
   print(
     output,
     pull,
     ({ number, url, created }) => `#${number} ${url}${created ? "" : " (open already)"}`,
+  );
+}
+
+type Opened = { number: number; url: string; created: boolean };
+
+const OPENING_MS = 60_000;
+const LOOK_MS = 300;
+
+/** Waits until GitHub has opened it, or has said why not. */
+async function openedThere(
+  project: string,
+  { headRef, baseRef }: { headRef: string; baseRef: string | undefined },
+): Promise<Opened> {
+  const until = Date.now() + OPENING_MS;
+  while (Date.now() < until) {
+    // oxlint-disable-next-line eslint/no-await-in-loop -- one look after the other
+    const { pulls: there, trouble } = await ask<Pulls>("GET", pulls(project));
+    const pull = there.find(
+      ({ state, ...each }) =>
+        each.headRef === headRef &&
+        (baseRef === undefined || each.baseRef === baseRef) &&
+        (state === "open" || state === "draft"),
+    );
+    if (pull !== undefined) return { number: pull.number, url: pull.url, created: true };
+    if (trouble !== null) throw new Failure("FORGE_REFUSED", trouble.message);
+    // oxlint-disable-next-line eslint/no-await-in-loop -- and a rest between them
+    await delay(LOOK_MS);
+  }
+  throw new Failure(
+    "DEADLINE_PASSED",
+    `open a pull request of ${headRef}: GitHub has not answered for a minute; look with: ao pr ls ${project}`,
   );
 }
 
@@ -55,9 +85,9 @@ async function branchHere(): Promise<string> {
 }
 
 export async function listPulls(output: Output, project: string): Promise<void> {
-  const answer = await ask<{ pulls: Pull[] }>("GET", pulls(project));
-  print(output, answer, (facts) =>
-    table(
+  const answer = await ask<Pulls>("GET", pulls(project));
+  print(output, answer, (facts) => {
+    const rows = table(
       output,
       ["number", "state", "checks", "mergeable", "head", "session", "title"],
       facts.pulls.map((pull) => [
@@ -69,8 +99,10 @@ export async function listPulls(output: Output, project: string): Promise<void> 
         pull.session ?? "",
         pull.title,
       ]),
-    ),
-  );
+    );
+    const { trouble } = facts;
+    return trouble === null ? rows : `${rows}\n${paint(output, "red", printable(trouble.message))}`;
+  });
 }
 
 /** One pull request, with the end of the log of each check that fails and every comment. */

@@ -68,6 +68,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       agentsSecret: secrets.agents,
       env,
       settings,
+      version: options.version,
       log,
       now: () => clock.now(),
     });
@@ -80,6 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       token: secrets.token,
       sessionTokens: sessionTokens(secrets.agents, generation),
       reviewerTokens: reviewerTokens(secrets.agents, generation),
+      bells: new Map(),
       nats: { endpoint: givenEndpoint(settings, env) },
       address: undefined,
       trees: () => [],

@@ -6,7 +6,8 @@ import type { Adapters } from "../../adapters/adapter.ts";
 import { checks } from "../../adapters/forge/checks.ts";
 import { bytesOf, collecting, listDirectories } from "../../adapters/worktree/directories.ts";
 import { type Mirrors, mirrors } from "../../adapters/git/mirrors.ts";
-import { localForge } from "../../adapters/forge/local.ts";
+import { forges } from "../../adapters/forge/forges.ts";
+import type { Github } from "../../adapters/github/github.ts";
 import { hostInspection } from "../../adapters/host.ts";
 import { notices, type Notices } from "../../adapters/notice/notices.ts";
 import { terminals, type Terminals } from "../../adapters/terminal/terminals.ts";
@@ -23,6 +24,8 @@ export interface Outside {
   readonly adapters: Adapters;
   readonly terminals: Terminals;
   readonly notices: Notices;
+  /** Where the pull requests of some projects are kept. */
+  readonly github: Github;
   /** Whether a program can be run by what is launched here. */
   readonly hasProgram: (program: string) => Promise<boolean>;
   readonly reviewerFence: ReviewerFence;
@@ -38,8 +41,6 @@ interface Known {
   isWanted: (workspace: string) => boolean;
   /** And whether a project is registered. */
   isProject: (projectId: string) => boolean;
-  /** And whether a session is closed. */
-  isClosed: (session: string) => boolean;
   /** And whether one is with a repository. */
   isRegistered: (root: string) => boolean;
   /** Of the store. */
@@ -52,6 +53,7 @@ export function outsideOf(options: {
   agentsSecret: string;
   env: NodeJS.ProcessEnv;
   settings: Settings;
+  version: string;
   log: (line: string) => void;
   now: () => number;
 }): Outside {
@@ -61,15 +63,14 @@ export function outsideOf(options: {
   const known: Known = {
     isWanted: () => true,
     isProject: () => true,
-    isClosed: () => false,
     isRegistered: () => true,
     generation: "",
   };
   const cache = mirrors(home);
-  const keptMs = settings.gc.keepPreservedMs;
   const fence = reviewerFence({ home, launcher: LAUNCHER, personHome: env["HOME"] ?? homedir() });
   const panes = panesOf({ ...options, path, fence, generation: () => known.generation });
   const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
+  const { adapters: pulls, github } = forges(options);
   const people = notices({ home, settings: settings.notify, log, now });
   const adapters: Adapters = {
     launchTerminal,
@@ -84,11 +85,10 @@ export function outsideOf(options: {
       isWanted: (workspace) => known.isWanted(workspace),
       mirrors: cache,
       isRegistered: (root) => known.isRegistered(root),
-      ...(keptMs > 0 && { kept: { ms: keptMs, isClosed: (id) => known.isClosed(id) } }),
     }),
     ...reviewWorktrees({ home }),
     ...reviewerPrograms(path),
-    ...localForge(),
+    ...pulls,
     ...checks({ home }),
     notifyPerson: people.notifyPerson,
     inspectHost: hostInspection(home),
@@ -97,6 +97,7 @@ export function outsideOf(options: {
     adapters,
     terminals: panes,
     notices: people,
+    github,
     hasProgram: async (program) => hasProgram(program, path),
     reviewerFence: fence,
     directories: {

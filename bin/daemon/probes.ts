@@ -14,12 +14,13 @@ import { spoolProbe } from "../../probes/spool.ts";
 import { runtimeLevel, terminalProbe, type TerminalProbeOptions } from "../../probes/terminals.ts";
 import { workspaceProbe } from "../../probes/workspaces.ts";
 import type { JournalEntry, SummaryRow } from "../../storage/store.ts";
+import { BranchIndex, lookAtGithub } from "./github-work.ts";
 import type { Workshop } from "./workshop.ts";
 
 // Daemon probes
 //
-// Which probes look at what: one at the spool, one at the whole fleet of terminals, one at each worktree and one at the refs of each
-// repository that has a forge here. Started and stopped as the actors they speak to come and go.
+// Which probes look at what: one at the spool, one at the whole fleet of terminals, one at each worktree, one at the refs
+// of each repository that has a forge here, and one at GitHub for each that has it there. Started and stopped as the actors they speak to come and go.
 
 /** The kinds that have a probe each. */
 const WATCHED = ["workspace", "forge"] as const satisfies KindName[];
@@ -28,6 +29,7 @@ const WATCHED = ["workspace", "forge"] as const satisfies KindName[];
 export async function startProbes(workshop: Workshop, system: ActorSystem): Promise<Running> {
   const stopping = new AbortController();
   const watchers = new Map<Address, Watcher>();
+  const branches = new BranchIndex((project) => workshop.bells.get(project)?.ring());
   const trouble = (error: unknown): void =>
     workshop.log(`probe: ${error instanceof Error ? error.message : String(error)}`);
 
@@ -41,13 +43,18 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
     const control = new AbortController();
     watchers.set(row.address, { target, control });
     const signal = AbortSignal.any([control.signal, stopping.signal]);
-    const look = async (): Promise<void> => watch(workshop, system, { target, signal, trouble });
+    const look = async (): Promise<void> =>
+      watch(workshop, system, { target, branches, signal, trouble });
     void keepUp(look, { clock: workshop.clock, signal, trouble });
   }
 
-  for (const kind of WATCHED) for (const row of system.store.summaries(kind)) consider(row);
+  const note = (row: SummaryRow): void => {
+    branches.note(row);
+    consider(row);
+  };
+  for (const kind of WATCHED) for (const row of system.store.summaries(kind)) note(row);
   const unfollow = system.onCommitted(({ summaries }) => {
-    for (const row of summaries) consider(row);
+    for (const row of summaries) note(row);
   });
   const probes = [
     lookAtTerminals(workshop, system, { signal: stopping.signal, trouble }),
@@ -78,7 +85,8 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
 
 type Target =
   | { readonly type: "workspace"; readonly session: string; readonly path: string }
-  | { readonly type: "refs"; readonly project: string; readonly repo: string };
+  | { readonly type: "refs"; readonly project: string; readonly repo: string }
+  | { readonly type: "github"; readonly project: string; readonly repository: string };
 
 /** One probe that runs, or waits to be started again. */
 interface Watcher {
@@ -90,7 +98,10 @@ interface Watcher {
 export function targetOf({ address, value, isDone, facts }: SummaryRow): Target | undefined {
   if (isDone) return undefined;
   const { kind, id } = splitAddress(address);
-  const { root, path } = facts;
+  const { root, path, github } = facts;
+  if (kind === "forge" && value === "following" && typeof github === "string") {
+    return { type: "github", project: id, repository: github };
+  }
   if (kind === "forge" && value === "serving" && typeof root === "string") {
     return { type: "refs", project: id, repo: root };
   }
@@ -104,16 +115,20 @@ interface Watching {
 }
 
 async function watch(
-  { settings }: Workshop,
+  workshop: Workshop,
   system: ActorSystem,
-  { target, signal, trouble }: Watching & { target: Target },
+  { target, branches, signal, trouble }: Watching & { target: Target; branches: BranchIndex },
 ): Promise<void> {
   const common = {
     publish: system.observe.bind(system),
     signal,
     onFailure: trouble,
   };
-  const { scmMs, workspaceMs } = settings.probes;
+  if (target.type === "github") {
+    await lookAtGithub(workshop, system, { target, branches, signal, trouble });
+    return;
+  }
+  const { scmMs, workspaceMs } = workshop.settings.probes;
   if (target.type === "refs") await refsProbe({ ...common, ...target, everyMs: scmMs });
   else await workspaceProbe({ ...common, ...target, everyMs: workspaceMs });
 }

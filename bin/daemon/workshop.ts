@@ -6,6 +6,7 @@ import type { NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import type { NatsServer } from "../../bus/nats-server.ts";
 import type { ReviewerTokens, SessionTokens } from "../../http/tokens.ts";
 import type { Settings } from "../../machines/settings.ts";
+import type { Bell } from "../../probes/bell.ts";
 import type { HomeGuard } from "./home-guard.ts";
 import type { Outside } from "./outside.ts";
 
@@ -47,6 +48,8 @@ export interface Workshop extends DaemonOptions {
   readonly reviewerTokens: ReviewerTokens;
   readonly outside: Outside;
   readonly guard: HomeGuard;
+  /** Of the probes that look at GitHub, by project. */
+  readonly bells: Map<string, Bell>;
   readonly seams: Seams;
   /** Where NATS is: given, or our own server. */
   readonly nats: {

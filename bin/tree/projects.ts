@@ -15,7 +15,7 @@ export function projectCommands(root: Command): void {
     options: [
       new Option("--id <id>", "its name; that of the folder or the URL when absent"),
       new Option("--scm <scm>", "where its pull requests are")
-        .choices(["none", "local"])
+        .choices(["none", "local", "github"])
         .default("local"),
       new Option("--branch <name>", "its default branch; the repository's own when absent"),
       new Option("--harness <name>", "what its agents are"),
@@ -28,6 +28,7 @@ export function projectCommands(root: Command): void {
       "ao project add . --command './agent.sh'",
       "ao project add ~/src/app --id app --check test='npm test' --check lint='npm run lint'",
       "ao project add https://example.com/team/app.git",
+      "ao project add ~/src/app --scm github",
     ],
     run: async ({ args: [place = ""], options, output }) =>
       (await body()).addProject(output, place, options),
@@ -55,6 +56,12 @@ export function projectCommands(root: Command): void {
     ],
     run: async ({ args: [id = ""], options, output }) =>
       (await body()).configureProject(output, id, options.set),
+  });
+  declare(project, {
+    usage: "webhook <project>",
+    summary: "Show where GitHub may send what happens, and the secret to sign it with",
+    examples: ["ao project webhook app"],
+    run: async ({ args: [id = ""], output }) => (await body()).showWebhook(output, id),
   });
   changeCommands(project);
 }

@@ -7,7 +7,6 @@ import { isOpenPull } from "../../machines/pull-state.ts";
 import { ANSWER_WITHIN_MS, collect, messageIdOf } from "../commands.ts";
 import { directoriesOf, DirectoryView, MissingView } from "../directories.ts";
 import type { Edge } from "../edge.ts";
-import { PreservedView, preservedOf } from "../preserved.ts";
 import { lastingClaim } from "../objective/view.ts";
 import { knownProject } from "../projects.ts";
 import type { SessionView } from "./view.ts";
@@ -40,8 +39,6 @@ export const Cleaned = z.object({
   /** What becomes of each directory (C5); absent where directories cannot be looked at. */
   directories: z.array(DirectoryView).exactOptional(),
   missing: z.array(MissingView).exactOptional(),
-  /** The uncommitted work that is kept in refs. */
-  preserved: z.array(PreservedView).exactOptional(),
 });
 type Cleaned = z.infer<typeof Cleaned>;
 
@@ -83,9 +80,7 @@ async function withDirectories(
   if (edge.survey === undefined) return result;
   if (!result.dryRun) await collect(edge);
   const { directories, missing } = await directoriesOf(edge, projectId);
-  const preserved = await preservedOf(edge, projectId);
-  const judged = directories.map((each) => withCleanup(each, result));
-  return { ...result, directories: judged, missing, preserved };
+  return { ...result, directories: directories.map((each) => withCleanup(each, result)), missing };
 }
 
 /** What this cleanup makes of a directory that would stay without it. */

@@ -3,10 +3,19 @@ import { isOpenPull } from "../pull-state.ts";
 import { assertEvent } from "xstate";
 import type { FailureCode } from "../failures.ts";
 import type { ForgeEvent } from "./messages.ts";
-import { including, settled, withJobs, withPull, type ForgeContext } from "./jobs.ts";
+import {
+  including,
+  NOTHING,
+  outOf,
+  settled,
+  withJobs,
+  withPull,
+  type ForgeContext,
+} from "./jobs.ts";
 import type { Json } from "../json.ts";
 import type { Order } from "../order.ts";
 import { ended, mergeObstacle, owing, reviewed, undecided, type Pull } from "./pulls.ts";
+import { decidedBy } from "./followed.ts";
 import type { Decided, Seen } from "../recording.ts";
 
 // Forge commands
@@ -23,9 +32,15 @@ type Step = Decided<ForgeContext>;
 export function noteRepository({ context, event }: SeenBy): Step {
   assertEvent(event, ["forge.open", "forge.configure"]);
   const { projectId, root, defaultBranch, origin, checks, env, owesReview } = event.data;
+  const github = event.data.github ?? null;
   const repository = { projectId, root, defaultBranch, origin: origin ?? null, checks, env };
-  const told = { ...context, ...repository, owesReview };
-  const pulls = Object.values(context.pulls).map((pull) => owing(pull, owesReview));
+  const told = { ...context, ...repository, owesReview, github, trouble: null };
+  // Numbers are those of whoever keeps them.
+  if (github !== context.github) {
+    return { context: { ...told, ...NOTHING, jobs: outOf(context.jobs) }, orders: [] };
+  }
+  const decide = github === null ? owing : decidedBy;
+  const pulls = Object.values(context.pulls).map((pull) => decide(pull, owesReview));
   return settled(context, pulls.reduce(withPull, told));
 }
 
@@ -84,7 +99,7 @@ function newPull(
 }
 
 /** The forge with room for one more: the oldest ended one makes it. Undefined when all are live. */
-function withRoom(context: ForgeContext): ForgeContext | undefined {
+export function withRoom(context: ForgeContext): ForgeContext | undefined {
   const pulls = Object.values(context.pulls);
   if (pulls.length < PULL_LIMIT) return context;
   const oldest = pulls.find((pull) => !isOpenPull(pull));
@@ -173,6 +188,9 @@ export function closePull({ context, event }: SeenBy): Step {
   return settled(context, withPull(context, next), [replyOf({ number: pull.number })]);
 }
 
+// How they are run is GitHub's; a head with some that have not passed is not merged in any case.
+const CHECKS_THERE = [{ name: "those of GitHub", command: "" }];
+
 /** Orders the merge; its end is told by the pull request's state. */
 export function mergePull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.merge");
@@ -184,7 +202,7 @@ export function mergePull({ context, event }: SeenBy): Step {
   const { headSha = pull.headSha, unreviewed } = event.data;
   const obstacle =
     headSha === pull.headSha
-      ? mergeObstacle(pull, context.checks, unreviewed)
+      ? mergeObstacle(pull, context.github === null ? context.checks : CHECKS_THERE, unreviewed)
       : `its head is ${pull.headSha}, not ${headSha}`;
   if (obstacle !== undefined) {
     return refused(context, "NOT_MERGEABLE", `merge ${pull.url}: ${obstacle}`);
@@ -227,15 +245,15 @@ export function refuseClosed({ context, event }: SeenBy): Step {
   return refused(context, "SCM_UNSUPPORTED", message);
 }
 
-function replyOf(data: Json): Order {
+export function replyOf(data: Json): Order {
   return { type: "reply", data };
 }
 
-function refused(context: ForgeContext, code: FailureCode, message: string): Step {
+export function refused(context: ForgeContext, code: FailureCode, message: string): Step {
   return { context, orders: [{ type: "refuse", code, message }] };
 }
 
-function unknown(context: ForgeContext, asked: string, number: number): Step {
+export function unknown(context: ForgeContext, asked: string, number: number): Step {
   const message = `give ${asked} ${number} to forge ${context.projectId}: no such pull request`;
   return refused(context, "PULL_REQUEST_UNKNOWN", message);
 }

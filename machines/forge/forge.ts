@@ -1,7 +1,8 @@
 import { setup } from "xstate";
 import type { Birth, Kind, MachineState } from "../kind.ts";
-import type { ForgeContext } from "./jobs.ts";
+import { NOTHING, type ForgeContext } from "./jobs.ts";
 import * as commands from "./commands.ts";
+import * as following from "./following.ts";
 import { accepts, type ForgeEvent } from "./messages.ts";
 import * as results from "./results.ts";
 import type { Order } from "../order.ts";
@@ -10,7 +11,8 @@ import { typed } from "../typed.ts";
 
 // Forge
 //
-// Pull requests of one repository without any server: branches looked at by git, checks run for real.
+// Pull requests of one repository: kept here without any server, branches looked at by git and checks run for real; or
+// kept by GitHub, and followed (H1 to H4).
 //
 //   F1. At most one order of each sort (inspect, check, merge) is out; what comes meanwhile waits and is merged together.
 //   F2. Every change of a pull request's facts is published for its session, as any forge's probe would.
@@ -46,30 +48,29 @@ const machine = setup({
     noteInspection: decides(results.noteInspection),
     noteChecks: decides(results.noteChecks),
     noteMerge: decides(results.noteMerge),
+    openThere: decides(following.openThere),
+    notePulls: decides(following.notePulls),
+    noteOpening: decides(following.noteOpening),
+    noteVerdict: decides(following.noteVerdict),
+    refuseThere: decides(following.refuseThere),
+  },
+  guards: {
+    isOnGithub: ({ event }) => event.type === "forge.open" && event.data.github !== undefined,
   },
 }).createMachine({
   id: "forge",
-  description: "Pull requests of one repository, kept and checked here.",
+  description: "Pull requests of one repository, kept and checked here or followed at GitHub.",
   context: ({ input: { id } }) => ({
     projectId: id,
     root: "",
     defaultBranch: "",
     origin: null,
+    github: null,
+    trouble: null,
     checks: [],
     owesReview: false,
     env: {},
-    nextNumber: 1,
-    pulls: {},
-    jobs: {
-      inspecting: [],
-      toInspect: [],
-      inspectLater: [],
-      checking: null,
-      toCheck: [],
-      checkLater: [],
-      merging: null,
-      toMerge: [],
-    },
+    ...NOTHING,
   }),
   initial: "closed",
   on: {
@@ -79,6 +80,8 @@ const machine = setup({
     "runChecks.failed": { actions: "noteChecks" },
     "mergePullRequest.done": { actions: "noteMerge" },
     "mergePullRequest.failed": { actions: "noteMerge" },
+    "openPullRequest.done": { actions: "noteOpening" },
+    "openPullRequest.failed": { actions: "noteOpening" },
     "timer.inspect": { actions: "inspectAgain" },
     "timer.checks": { actions: "checkAgain" },
   },
@@ -87,7 +90,10 @@ const machine = setup({
       description:
         "Its project does not use it; what was asked for before is still brought to its end.",
       on: {
-        "forge.open": { target: "serving", actions: "noteRepository" },
+        "forge.open": [
+          { guard: "isOnGithub", target: "following", actions: "noteRepository" },
+          { target: "serving", actions: "noteRepository" },
+        ],
         "pull.open": { actions: "refuseClosed" },
         "pull.comment": { actions: "refuseClosed" },
         "pull.resolve": { actions: "refuseClosed" },
@@ -116,6 +122,25 @@ const machine = setup({
         "refs.observed": { actions: "inspectMoved" },
       },
     },
+    following: {
+      description:
+        "GitHub keeps the pull requests; what a probe sees there is noted, merges are asked for there.",
+      on: {
+        "forge.open": { actions: "noteRepository" },
+        "forge.configure": { actions: "noteRepository" },
+        "forge.close": { target: "closed" },
+        "pulls.observed": { actions: "notePulls" },
+        "pull.open": { actions: "openThere" },
+        "pull.review": { actions: "noteVerdict" },
+        "pull.merge": { actions: "mergePull" },
+        "pull.claim": { actions: "claimPull" },
+        "pull.comment": { actions: "refuseThere" },
+        "pull.resolve": { actions: "refuseThere" },
+        "pull.ready": { actions: "refuseThere" },
+        "pull.close": { actions: "refuseThere" },
+        "pull.check": { actions: "refuseThere" },
+      },
+    },
   },
 });
 
@@ -125,21 +150,29 @@ function contextOf(state: MachineState): ForgeContext {
 }
 
 /** A forge of before reviews were owed: none is, until its project says so. */
-function withDefaults(state: MachineState): MachineState {
+function owingNothing(state: MachineState): MachineState {
   return { ...state, context: { ...contextOf(state), owesReview: false } };
+}
+
+/** A forge of before GitHub was spoken to: it keeps its pull requests itself. */
+function keptHere(state: MachineState): MachineState {
+  const { jobs, ...context } = contextOf(state);
+  const { opening, isOpening } = NOTHING.jobs;
+  const kept = { ...context, jobs: { ...jobs, opening, isOpening }, github: null, trouble: null };
+  return { ...state, context: kept };
 }
 
 /** `forge/<project>`: the pull requests of one repository. */
 export const forge: Kind = {
   name: "forge",
   description: "The pull requests of one repository",
-  version: 2,
-  migrations: { 1: withDefaults },
+  version: 3,
+  migrations: { 1: owingNothing, 2: keptHere },
   machine,
   accepts,
   creates: ["forge.open"],
   summarize: (state) => {
-    const { root, pulls } = contextOf(state);
-    return { root, pulls: Object.keys(pulls).length };
+    const { root, github, pulls } = contextOf(state);
+    return { root, github, pulls: Object.keys(pulls).length };
   },
 };

@@ -1,5 +1,6 @@
 import { isOpenPull } from "../pull-state.ts";
-import type { Check } from "../effects.ts";
+import type { Trouble } from "../children.ts";
+import type { Check, EffectData } from "../effects.ts";
 import type { Order } from "../order.ts";
 import { scmObservation, type Pull } from "./pulls.ts";
 import type { Decided } from "../recording.ts";
@@ -21,13 +22,23 @@ export type Jobs = {
   readonly checkLater: readonly number[];
   readonly merging: number | null;
   readonly toMerge: readonly number[];
+  /** What is to be opened at GitHub; the first of them is out when `isOpening`. */
+  readonly opening: readonly Opening[];
+  readonly isOpening: boolean;
 };
+
+/** A pull request that GitHub is to be asked for, and whose work it is. */
+export type Opening = Omit<EffectData<"openPullRequest">, "github"> & { readonly session?: string };
 
 export type ForgeContext = {
   readonly projectId: string;
   readonly root: string;
   readonly defaultBranch: string;
   readonly origin: string | null;
+  /** The repository at GitHub that keeps its pull requests; null when they are kept here. */
+  readonly github: string | null;
+  /** Why GitHub could not be asked last; null when it could. */
+  readonly trouble: Trouble | null;
   readonly checks: readonly Check[];
   /** Its project names reviewers, or reviews every head by itself. */
   readonly owesReview: boolean;
@@ -39,6 +50,30 @@ export type ForgeContext = {
 };
 
 type Step = Decided<ForgeContext>;
+
+/** No pull request, and nothing under way. */
+export const NOTHING: Pick<ForgeContext, "nextNumber" | "pulls" | "jobs"> = {
+  nextNumber: 1,
+  pulls: {},
+  jobs: {
+    inspecting: [],
+    toInspect: [],
+    inspectLater: [],
+    checking: null,
+    toCheck: [],
+    checkLater: [],
+    merging: null,
+    toMerge: [],
+    opening: [],
+    isOpening: false,
+  },
+};
+
+/** Of some jobs those that are out: their results are still to come, and nothing else of their sort goes out before (F1). */
+export function outOf({ inspecting, checking, merging, opening, isOpening }: Jobs): Jobs {
+  const first = isOpening ? opening.slice(0, 1) : [];
+  return { ...NOTHING.jobs, inspecting, checking, merging, opening: first, isOpening };
+}
 
 /** The context with one pull request replaced; the very same one when it is the same. */
 export function withPull(context: ForgeContext, pull: Pull): ForgeContext {
@@ -62,7 +97,7 @@ export function settled(
   after: ForgeContext,
   orders: readonly Order[] = [],
 ): Step {
-  const steps = [handOutMerge, handOutInspection, handOutCheck];
+  const steps = [handOutMerge, handOutInspection, handOutCheck, handOutOpening];
   let step: Step = { context: after, orders };
   for (const handOut of steps) {
     const { context, orders: more } = handOut(step.context);
@@ -162,7 +197,26 @@ function handOutMerge(context: ForgeContext): Step {
           headRef,
           headSha,
           baseRef,
+          ...(context.github !== null && { github: context.github }),
         },
+      },
+    ],
+  };
+}
+
+function handOutOpening(context: ForgeContext): Step {
+  const { projectId, github, jobs } = context;
+  const [first] = jobs.opening;
+  if (first === undefined || jobs.isOpening || github === null) return { context, orders: [] };
+  const { session: _, ...wanted } = first;
+  return {
+    context: withJobs(context, { isOpening: true }),
+    orders: [
+      {
+        type: "effect",
+        name: "openPullRequest",
+        lane: `forge:${projectId}`,
+        data: { github, ...wanted },
       },
     ],
   };

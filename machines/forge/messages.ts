@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { Check, EffectFailure, effectDone } from "../effects.ts";
+import { GithubRepository } from "./github.ts";
 import { Token } from "../ids.ts";
 import type { EventOf } from "../message.ts";
-import { RefsObservation } from "../observations.ts";
+import { PullsObservation, RefsObservation } from "../observations.ts";
 
 const Ref = z.string().min(1).max(256);
 const Text = z.string().max(65_536);
@@ -12,6 +13,8 @@ const Opening = z.object({
   root: z.string(),
   defaultBranch: Ref,
   origin: z.string().nullish(),
+  /** Keeps the pull requests; absent where they are kept here. */
+  github: GithubRepository.optional(),
   checks: z.array(Check).default([]),
   /** Every head is to be reviewed before it is merged. */
   owesReview: z.boolean().default(false),
@@ -60,12 +63,15 @@ export const accepts = {
   /** The session whose work it is from now on. */
   "pull.claim": PullNumber.extend({ session: Token }),
   "refs.observed": RefsObservation,
+  "pulls.observed": PullsObservation,
   "inspectBranches.done": effectDone("inspectBranches"),
   "inspectBranches.failed": EffectFailure,
   "runChecks.done": effectDone("runChecks"),
   "runChecks.failed": EffectFailure,
   "mergePullRequest.done": effectDone("mergePullRequest"),
   "mergePullRequest.failed": EffectFailure,
+  "openPullRequest.done": effectDone("openPullRequest"),
+  "openPullRequest.failed": EffectFailure,
   "timer.inspect": z.object({}),
   "timer.checks": z.object({}),
 };

@@ -1,4 +1,5 @@
-import { isOpenPull } from "../pull-state.ts";
+import { z } from "zod";
+import { isOpenPull, PullState } from "../pull-state.ts";
 import type { Trouble } from "../children.ts";
 import type { Check, EffectResult } from "../effects.ts";
 import type { JsonObject } from "../json.ts";
@@ -26,8 +27,18 @@ export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
   readonly mergeSha: string | null;
   /** What could not be done with it last. */
   readonly trouble: Trouble | null;
+  /** Of one that GitHub keeps. */
+  readonly followed?: Followed;
   readonly createdAt: number;
   readonly updatedAt: number;
+};
+
+/** What is kept of a pull request beside its facts when GitHub keeps it. */
+export type Followed = {
+  /** What GitHub says that its people decided. */
+  readonly decided: PullRequestFacts["reviewDecision"];
+  /** What our reviewers say of its present head, by reviewer. */
+  readonly verdicts: Readonly<Record<string, "approved" | "changes_requested">>;
 };
 
 type Inspected = EffectResult<"inspectBranches">["pulls"][number];
@@ -38,6 +49,18 @@ const OBSERVATION_CHARS = 400_000;
 const OBSERVED_PULLS = 50;
 const OBSERVED_COMMENTS = 50;
 const OBSERVED_TEXT = 4_096;
+
+const Stored = z.object({
+  context: z.object({
+    pulls: z.record(z.string(), z.object({ number: z.number(), state: PullState })),
+  }),
+});
+
+/** Numbers of the live ones of a forge, as its snapshot has them. */
+export function livePullsOf(snapshot: unknown): number[] {
+  const pulls = Object.values(Stored.safeParse(snapshot).data?.context.pulls ?? {});
+  return pulls.filter(isOpenPull).map(({ number }) => number);
+}
 
 /** What git says of its branches. `hasChecks`: the new head is to be checked; `owesReview`: and to be reviewed. */
 export function inspected(

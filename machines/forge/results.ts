@@ -134,6 +134,8 @@ function inspectAll(context: ForgeContext, pulls: readonly Pull[]): Step {
 }
 
 function queued(context: ForgeContext, pulls: readonly Pull[]): ForgeContext {
+  // What GitHub keeps is looked at by a probe.
+  if (context.github !== null) return context;
   const numbers = pulls.map(({ number }) => number);
   return withJobs(context, { toInspect: including(context.jobs.toInspect, numbers) });
 }

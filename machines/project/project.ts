@@ -1,5 +1,6 @@
 import { assertEvent, assign, setup } from "xstate";
 import { mailTo } from "../children.ts";
+import { githubRepositoryOf } from "../forge/github.ts";
 import { addressOf, splitAddress } from "../ids.ts";
 import type { Birth, Kind, MachineState } from "../kind.ts";
 import { beginSuccessor, endPredecessors, withoutPredecessor } from "./orchestrators.ts";
@@ -35,7 +36,8 @@ import { typed } from "../typed.ts";
 /** What the forge of the project needs to know, when it has one of its own. */
 function forgeOrders({ context }: SeenBy, name: "forge.open" | "forge.configure"): Order[] {
   const { id, root, scm, defaultBranch, origin, config } = context;
-  if (scm !== "local" || config === null) return [];
+  if (scm === "none" || config === null) return [];
+  const github = scm === "github" ? githubRepositoryOf(origin ?? "") : undefined;
   const { checks, env } = config;
   const owesReview = config.reviewers.length > 0 || config.autoReview === true;
   return [
@@ -43,7 +45,16 @@ function forgeOrders({ context }: SeenBy, name: "forge.open" | "forge.configure"
       type: "mail",
       to: addressOf("forge", id),
       name,
-      data: { projectId: id, root, defaultBranch, origin, checks, owesReview, env },
+      data: {
+        projectId: id,
+        root,
+        defaultBranch,
+        origin,
+        ...(github !== undefined && { github }),
+        checks,
+        owesReview,
+        env,
+      },
     },
   ];
 }
@@ -161,9 +172,9 @@ const machine = setup({
     openForge: records((seen: SeenBy) => forgeOrders(seen, "forge.open")),
     configureForge: records((seen: SeenBy) => forgeOrders(seen, "forge.configure")),
     closeForge: records(({ context: { id, scm } }: SeenBy) =>
-      scm === "local"
-        ? [{ type: "mail", to: addressOf("forge", id), name: "forge.close", data: {} }]
-        : [],
+      scm === "none"
+        ? []
+        : [{ type: "mail", to: addressOf("forge", id), name: "forge.close", data: {} }],
     ),
     /** Before the id is used up: mail and answer name the same session. */
     startSession: records((seen: SeenBy) => {

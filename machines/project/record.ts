@@ -3,6 +3,7 @@ import { z } from "zod";
 import { argument } from "../argument.ts";
 import { MailUndeliverable } from "../children.ts";
 import type { FailureCode } from "../failures.ts";
+import { githubRepositoryOf } from "../forge/github.ts";
 import { launchOf } from "../harness/harnesses.ts";
 import { Token } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
@@ -90,10 +91,12 @@ export type Refusal = { readonly code: FailureCode; readonly message: string };
 /** Why a project cannot be registered as asked; undefined when it can. */
 export function registrationRefusal({ context, event }: SeenBy): Refusal | undefined {
   if (event.type !== "project.register") return undefined;
-  if (event.data.scm === "github") {
+  const { scm, origin } = event.data;
+  if (scm === "github" && githubRepositoryOf(origin ?? "") === undefined) {
+    const seen = origin ?? "missing";
     return {
       code: "SCM_UNSUPPORTED",
-      message: `register project ${context.id} with scm github: known are none, local`,
+      message: `register project ${context.id} with scm github: its remote origin is ${seen}, which names no repository of GitHub`,
     };
   }
   if (context.id.length <= LONGEST_ID) return undefined;

@@ -240,10 +240,10 @@ function feedbackOrder({ id }: ReviewContext, deliveryId: string, runs: readonly
   };
 }
 
-/** The forge without a server has nobody who posts there but us. */
+/** Its forge keeps what was said, or decides by it. */
 function postOrders({ worker }: ReviewContext, run: Run): readonly Order[] {
   const { subject, targetSha, verdict, body, treeState, id, harness } = run;
-  if (worker.scm !== "local" || subject.number === 0 || treeState === "changed") return [];
+  if (worker.scm === "none" || subject.number === 0 || treeState === "changed") return [];
   return [
     {
       type: "mail",

@@ -12,7 +12,7 @@ import { terminal } from "../../machines/terminal/terminal.ts";
 import { typed } from "../../machines/typed.ts";
 import { workspace } from "../../machines/workspace/workspace.ts";
 import {
-  forgeTold,
+  followingTold,
   lives,
   projectTold,
   sessionTold,
@@ -71,7 +71,7 @@ describe.each([
   { kind: project, told: projectTold },
   { kind: terminal, told: terminalTold },
   { kind: workspace, told: workspaceTold },
-  { kind: forge, told: forgeTold },
+  { kind: forge, told: followingTold },
   { kind: sessionKind(Settings.parse({})), told: sessionTold },
 ])("any life of a $kind.name", ({ kind, told }) => {
   it("is, planned, what XState makes of it step by step (T1)", () => {

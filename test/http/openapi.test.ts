@@ -64,7 +64,9 @@ it("takes a body only as it is written down: every write has a schema, and none 
     schema.type === "null" ||
     schema.additionalProperties === false ||
     (schema.anyOf?.every(isClosed) ?? false);
-  const open = writes.filter(({ requestBody }) => {
+  const open = writes.filter(({ path, requestBody }) => {
+    // GitHub writes it, and only its signed bytes are read.
+    if (path === "/api/v1/webhooks/github") return false;
     const schema = requestBody?.content?.["application/json"]?.schema;
     return schema === undefined || !isClosed(schema);
   });

@@ -63,7 +63,7 @@ export const projectTold: Told[] = [
   samples.died("session/mer-1-1", "session.start"),
 ];
 
-export const forgeTold: Told[] = [
+const forgeTold: Told[] = [
   {
     type: "forge.open",
     data: {
@@ -107,6 +107,38 @@ export const forgeTold: Told[] = [
   ),
   done("mergePullRequest", { mergeSha: "m", repeated: false }),
   ...["inspectBranches", "runChecks", "mergePullRequest"].map((name) => failed(name)),
+];
+
+const FOLLOWED = {
+  url: "https://github.com/acme/app/pull/1",
+  number: 1,
+  title: "T",
+  state: "open",
+  headSha: "h1",
+  headRef: "a",
+  baseRef: "main",
+  ci: { state: "none" },
+  reviewDecision: "none",
+  comments: [],
+  mergeable: true,
+  updatedAt: 1,
+  author: "rita",
+  mergeSha: null,
+};
+/** With GitHub, which may be given up for a forge here at any time. */
+export const followingTold: Told[] = [
+  ...["acme/app", "acme/other"].map((github) => ({
+    type: "forge.open",
+    data: { projectId: "mer", root: "/r", defaultBranch: "main", github },
+  })),
+  ...forgeTold,
+  ...["open", "closed", "merged"].map((state) => ({
+    type: "pulls.observed",
+    data: { fetched: true, pulls: [{ ...FOLLOWED, state, session: "mer-1" }] },
+  })),
+  { type: "pulls.observed", data: { fetched: false, pulls: [], reason: "away" } },
+  done("openPullRequest", FOLLOWED),
+  failed("openPullRequest"),
 ];
 
 const liveness = ["alive", "dead", "failed", "indeterminate"];

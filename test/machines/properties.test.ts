@@ -11,7 +11,7 @@ import { workspace } from "../../machines/workspace/workspace.ts";
 import { reviewTold } from "./review/lives.ts";
 import { machineUnderTest, namesOf, type Stepped, type Told } from "../support/step.ts";
 import {
-  forgeTold,
+  followingTold,
   lives,
   projectTold,
   sessionTold,
@@ -32,7 +32,7 @@ describe.each([
   { kind: project, told: projectTold },
   { kind: terminal, told: terminalTold },
   { kind: workspace, told: workspaceTold },
-  { kind: forge, told: forgeTold },
+  { kind: forge, told: followingTold },
   { kind: session, told: sessionTold },
   { kind: review, told: reviewTold },
 ])("any life of a $kind.name", ({ kind, told }) => {
@@ -95,9 +95,9 @@ it("a terminal types one text at a time (T2)", () => {
 
 it("a forge has one order of each sort out (F1)", () => {
   expect.hasAssertions();
-  const isSingle = property(lives(forge, forgeTold), (life) => {
+  const isSingle = property(lives(forge, followingTold), (life) => {
     const story = storyOf(forge, life);
-    for (const name of ["inspectBranches", "runChecks", "mergePullRequest"]) {
+    for (const name of ["inspectBranches", "runChecks", "mergePullRequest", "openPullRequest"]) {
       const acts = story.filter((each) => each === `effect:${name}` || each.startsWith(`${name}.`));
       expect(acts.join(" ")).not.toContain(`effect:${name} effect:${name}`);
     }

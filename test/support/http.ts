@@ -136,7 +136,10 @@ export async function served(
 }
 
 /** A registered project, `demo`, whose workers run `true`. */
-export async function withProject(server: Served, scm: "none" | "local" = "none"): Promise<void> {
+export async function withProject(
+  server: Served,
+  scm: "none" | "local" | "github" = "none",
+): Promise<void> {
   const config = { worker: { harness: "command", command: ["true"] } };
   await server.request("POST", "/projects", {
     id: "demo",

@@ -144,6 +144,7 @@ export function outside(): Outside {
       inspectBranches: adapter("inspectBranches"),
       runChecks: adapter("runChecks"),
       mergePullRequest: adapter("mergePullRequest"),
+      openPullRequest: adapter("openPullRequest"),
       prepareReview: adapter("prepareReview"),
       verifyReview: adapter("verifyReview"),
       releaseReview: adapter("releaseReview"),
@@ -265,9 +266,29 @@ function terminals({
 function branches(
   heads: Map<string, string>,
   conflicting: ReadonlySet<string>,
-): Pick<Works, "inspectBranches" | "mergePullRequest"> {
+): Pick<Works, "inspectBranches" | "mergePullRequest" | "openPullRequest"> {
   const merges = new Map<string, string>();
+  let opened = 0;
   return {
+    openPullRequest({ github, title, headRef, baseRef, draft }) {
+      opened += 1;
+      return {
+        url: `https://github.com/${github}/pull/${opened}`,
+        number: opened,
+        title,
+        state: draft ? "draft" : "open",
+        headSha: heads.get(headRef) ?? sha(0),
+        headRef,
+        baseRef,
+        ci: { state: "none" },
+        reviewDecision: "none",
+        comments: [],
+        mergeable: true,
+        updatedAt: 0,
+        author: "someone",
+        mergeSha: null,
+      };
+    },
     inspectBranches: ({ pulls }) => ({
       pulls: pulls.map(({ number, headRef, baseRef }) => {
         const headSha = heads.get(headRef) ?? null;

@@ -193,6 +193,7 @@ export class World {
       inspectBranches: none,
       runChecks: acting("runChecks"),
       mergePullRequest: none,
+      openPullRequest: none,
       prepareReview: none,
       verifyReview: none,
       releaseReview: none,

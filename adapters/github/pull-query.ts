@@ -1,0 +1,56 @@
+// What is asked of GitHub about pull requests, as one question.
+
+/** Which pull requests are looked for: those whose branch is one of these, and those of these numbers. */
+export interface Wanted {
+  readonly branches: readonly Branch[];
+  readonly numbers: readonly number[];
+}
+
+export interface Branch {
+  readonly name: string;
+  /** One that ended before this moment was of an earlier branch of that name; milliseconds since 1970. */
+  readonly since: number;
+}
+
+const FIELDS = `
+fragment actor on Actor { kind: __typename login }
+fragment facts on PullRequest {
+  number url title isDraft state headRefOid headRefName baseRefName mergeable reviewDecision createdAt updatedAt isCrossRepository
+  author { ...actor }
+  mergeCommit { oid }
+  comments(last: 30) { nodes { id body url author { ...actor } } }
+  reviews(last: 20, states: [COMMENTED, CHANGES_REQUESTED]) { nodes { id body url state author { ...actor } } }
+  reviewThreads(last: 30) {
+    nodes { isResolved path line comments(last: 5) { nodes { id body url author { ...actor } } } }
+  }
+  commits(last: 1) { nodes { commit { statusCheckRollup { state contexts(first: 100) { nodes {
+    kind: __typename
+    ... on CheckRun { name status conclusion detailsUrl databaseId summary checkSuite { app { slug } } }
+    ... on StatusContext { context state targetUrl description }
+  } } } } } }
+}`;
+
+/** One query for all of them, and its variables. */
+export function queryFor({ branches, numbers }: Wanted): {
+  readonly query: string;
+  readonly variables: Record<string, string | number>;
+} {
+  const byBranch = branches.map(
+    (_, n) =>
+      `b${n}: pullRequests(headRefName: $b${n}, first: 5, orderBy: {field: CREATED_AT, direction: DESC}) { nodes { ...facts } }`,
+  );
+  const byNumber = numbers.map((_, n) => `p${n}: pullRequest(number: $p${n}) { ...facts }`);
+  const types = [
+    "$owner: String!",
+    "$name: String!",
+    ...branches.map((_, n) => `$b${n}: String!`),
+    ...numbers.map((_, n) => `$p${n}: Int!`),
+  ];
+  const variables: Record<string, string | number> = {};
+  for (const [n, { name }] of branches.entries()) variables[`b${n}`] = name;
+  for (const [n, number] of numbers.entries()) variables[`p${n}`] = number;
+  return {
+    query: `query(${types.join(", ")}) { repository(owner: $owner, name: $name) { ${[...byBranch, ...byNumber].join(" ")} } } ${FIELDS}`,
+    variables,
+  };
+}

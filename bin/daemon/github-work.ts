@@ -1,0 +1,92 @@
+import { pause } from "../../actors/clock.ts";
+import type { ActorSystem } from "../../actors/actor-system.ts";
+import { retryAtOf } from "../../adapters/github/client.ts";
+import { livePullsOf } from "../../machines/forge/pulls.ts";
+import { addressOf, splitAddress } from "../../machines/ids.ts";
+import { bell } from "../../probes/bell.ts";
+import { githubProbe, type Work } from "../../probes/github.ts";
+import type { SummaryRow } from "../../storage/store.ts";
+import type { Workshop } from "./workshop.ts";
+
+// GitHub work
+//
+// Which branches of which sessions GitHub is asked about, and what makes it worth asking at once: a session that begins or
+// comes to rest, work that was pushed.
+
+/** Branches of sessions that have a worktree, by project. */
+export class BranchIndex {
+  readonly #branches = new Map<string, Map<string, string>>();
+  readonly #seen = new Map<string, string>();
+  readonly #ring: (project: string) => void;
+
+  /** `ring` is told of each project of which there may be news. */
+  constructor(ring: (project: string) => void) {
+    this.#ring = ring;
+  }
+
+  /** By session. */
+  of(project: string): ReadonlyMap<string, string> {
+    return this.#branches.get(project) ?? new Map();
+  }
+
+  note({ address, value, isDone, facts }: SummaryRow): void {
+    const { kind, id } = splitAddress(address);
+    const { projectId, branch, unpushed } = facts;
+    if (typeof projectId !== "string" || (kind !== "workspace" && kind !== "session")) return;
+    if (kind === "workspace") this.#noteBranch(projectId, id, isThere(value) ? branch : undefined);
+    const state = JSON.stringify(kind === "workspace" ? [branch, unpushed] : value);
+    if (this.#seen.get(address) !== state) this.#ring(projectId);
+    if (isDone) this.#seen.delete(address);
+    else this.#seen.set(address, state);
+  }
+
+  #noteBranch(project: string, session: string, branch: unknown): void {
+    const branches = this.#branches.get(project) ?? new Map<string, string>();
+    if (typeof branch === "string") branches.set(session, branch);
+    else branches.delete(session);
+    if (branches.size > 0) this.#branches.set(project, branches);
+    else this.#branches.delete(project);
+  }
+}
+
+function isThere(value: SummaryRow["value"]): boolean {
+  return value === "ready" || value === "dirty";
+}
+
+/** Looks at GitHub for one project until the signal aborts. */
+export async function lookAtGithub(
+  { outside, bells, clock, settings }: Workshop,
+  system: ActorSystem,
+  options: {
+    readonly target: { readonly project: string; readonly repository: string };
+    readonly branches: BranchIndex;
+    readonly signal: AbortSignal;
+    readonly trouble: (error: unknown) => void;
+  },
+): Promise<void> {
+  const { target, branches, signal, trouble } = options;
+  const { project, repository } = target;
+  const workOf = ([session, branch]: readonly [string, string]): Work => {
+    const since = system.snapshot(addressOf("workspace", session))?.createdAt ?? 0;
+    return { session, branch, since };
+  };
+  const ours = bell(clock);
+  bells.set(project, ours);
+  await githubProbe({
+    project,
+    bell: ours,
+    wanted: () => ({
+      work: [...branches.of(project)].map(workOf),
+      numbers: livePullsOf(system.snapshot(addressOf("forge", project))?.snapshot),
+    }),
+    look: async (wanted, until) => outside.github.look(repository, wanted, until),
+    retryAt: retryAtOf,
+    publish: system.observe.bind(system),
+    pause: async (ms, until) => pause(clock, ms, until),
+    everyMs: settings.probes.scmMs,
+    now: () => clock.now(),
+    signal,
+    onFailure: trouble,
+  });
+  if (bells.get(project) === ours) bells.delete(project);
+}
