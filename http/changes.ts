@@ -1,9 +1,8 @@
 import type { ServerResponse } from "node:http";
 import { z } from "zod";
-import type { Committed, System } from "../actors/system.ts";
+import type { Committed } from "../actors/system.ts";
 import { Failure } from "../machines/failures.ts";
-import { KINDS, splitAddress, type Address, type KindName } from "../machines/ids.ts";
-import type { JsonObject } from "../machines/json.ts";
+import { KINDS, type Address, type KindName } from "../machines/ids.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { boardLine } from "./board.ts";
 import type { App, Edge } from "./edge.ts";
@@ -17,11 +16,12 @@ import { STORE_HEADER, StoreName } from "./places.ts";
 //
 //   G1. What a reader is shown is committed; it sees the last state of every actor, if not every state.
 //   G2. A change is told at once after a quiet spell. Under load frames are made so seldom that making and writing them
-//       takes a hundredth of the time, however many read, but once a second: a line is made once for all.
+//       takes a hundredth of the time, however many read, but once a second: a frame is made once for all. In between
+//       all that is done for readers is to remember who changed.
 //   G3. A reader that resumes, or was too slow, gets the lines that changed meanwhile; where they are too many, or
 //       pruned, and where its place is of another generation of the store, or beyond what there is, as after a restored
 //       backup, a `reset` says to read the board anew. Nothing is kept for it but its place and which
-//       actors changed since.
+//       actors changed since. One that just came may be told a line twice.
 
 /** The pause between two frames: an eye sees no more, and a busy actor is told once. */
 const PAUSE_MS = 40;
@@ -81,38 +81,32 @@ interface Reader {
   at: number;
 }
 
-interface Changed {
-  /** How it stands; left out once those who keep up were told: it is read again for the others. */
-  now?: { readonly row: SnapshotRow; readonly facts: JsonObject } | undefined;
-  /** The newest entry of the transaction that changed it. */
-  readonly globalSeq: number;
-  /** Made when the first reader is told of it. */
-  line?: string | undefined;
-}
-
 class ChangeFeed {
-  readonly #system: System;
-  readonly #generation: string;
+  readonly #edge: Pick<Edge, "system" | "views" | "generation">;
   readonly #options: EventOptions;
   readonly #readers = new Set<Reader>();
-  /** What changed since the reader was told that is furthest behind; the newest is at the end. */
-  readonly #changed = new Map<Address, Changed>();
+  /** What changed since the last frame, as it stands. All that is done of it while messages are applied. */
+  readonly #news = new Map<Address, SnapshotRow>();
+  /** What changed before that and a reader that stopped was not told: the entry of its frame, oldest first. */
+  readonly #untold = new Map<Address, number>();
   readonly #stop: () => void;
   #timer: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #pauseUntil = 0;
   /** The newest entry there is. */
   #head: number;
-  /** Everything that changed after this entry is in `#changed`. */
+  /** The newest entry of the last frame. */
+  #toldTo: number;
+  /** Everything that changed after this entry is in `#untold` or in `#news`. */
   #knownFrom: number;
 
-  constructor({ system, generation }: Pick<Edge, "system" | "generation">, options: EventOptions) {
-    this.#system = system;
-    this.#generation = generation;
+  constructor(edge: Pick<Edge, "system" | "views" | "generation">, options: EventOptions) {
+    this.#edge = edge;
     this.#options = options;
-    this.#head = system.store.head().globalSeq;
+    this.#head = edge.system.store.head().globalSeq;
+    this.#toldTo = this.#head;
     this.#knownFrom = this.#head;
-    this.#stop = system.onCommitted((committed) => this.#note(committed));
+    this.#stop = edge.system.onCommitted((committed) => this.#note(committed));
   }
 
   checkRoom(): void {
@@ -125,9 +119,9 @@ class ChangeFeed {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
-      [STORE_HEADER]: this.#generation,
+      [STORE_HEADER]: this.#edge.generation,
     });
-    const { globalSeq } = this.#system.store.head();
+    const { globalSeq } = this.#edge.system.store.head();
     response.write(this.#missed(after, kind));
     const reader: Reader = { response, kind, at: globalSeq };
     this.#readers.add(reader);
@@ -146,26 +140,14 @@ class ChangeFeed {
     this.#rest();
   }
 
-  #note({ entries, snapshots, summaries }: Committed): void {
-    const globalSeq = entries.at(-1)?.globalSeq ?? this.#head;
-    this.#head = globalSeq;
+  #note({ entries, snapshots }: Committed): void {
+    this.#head = entries.at(-1)?.globalSeq ?? this.#head;
     if (this.#readers.size === 0) {
-      this.#knownFrom = globalSeq;
+      this.#knowFromNow();
       return;
     }
-    const facts = new Map(summaries.map((summary) => [summary.address, summary.facts]));
-    for (const row of snapshots) {
-      this.#changed.delete(row.address);
-      this.#changed.set(row.address, {
-        now: { row, facts: facts.get(row.address) ?? {} },
-        globalSeq,
-      });
-    }
-    for (const [address, oldest] of this.#changed) {
-      if (this.#changed.size <= MOST_CHANGED) break;
-      this.#changed.delete(address);
-      this.#knownFrom = oldest.globalSeq;
-    }
+    for (const row of snapshots) this.#news.set(row.address, row);
+    if (this.#news.size > MOST_CHANGED) this.#knowFromNow();
     this.#schedule();
   }
 
@@ -177,45 +159,70 @@ class ChangeFeed {
   #tell(): void {
     this.#timer = undefined;
     const startedAt = performance.now();
+    const lines = new Map<Address, string>();
     // Those who were told the same so far are told the same now.
-    const frames = new Map<string, string>();
+    const frames = new Map<string, Buffer>();
+    let isOneBehind = false;
     for (const reader of this.#readers) {
       const { response, kind, at } = reader;
+      if (at >= this.#head) continue;
       // It is told all at once when it took what was sent before.
-      if (at >= this.#head || response.writableNeedDrain) continue;
-      const group = `${at} ${kind}`;
-      const frame = frames.get(group) ?? this.#since(at, kind);
+      isOneBehind ||= response.writableNeedDrain;
+      if (response.writableNeedDrain) continue;
+      const from = Math.min(at, this.#toldTo);
+      const group = `${from} ${kind}`;
+      const frame = frames.get(group) ?? Buffer.from(this.#since(from, kind, lines));
       frames.set(group, frame);
       reader.at = this.#head;
-      if (frame !== "") response.write(frame);
+      if (frame.length > 0) response.write(frame);
     }
-    if ([...this.#readers].every(({ at }) => at >= this.#head)) this.#forgetChanges();
-    else this.#forgetRows();
+    if (isOneBehind) this.#keepForLater();
+    else this.#knowFromNow();
+    // Node writes an answer's chunks after the turn in which they were given to it.
+    process.nextTick(() => this.#pauseAfter(startedAt));
+  }
+
+  #pauseAfter(startedAt: number): void {
     const now = performance.now();
     const pauseMs = Math.min((now - startedAt) * SHARE, LONGEST_PAUSE_MS);
     this.#pauseUntil = now + Math.max(PAUSE_MS, pauseMs);
   }
 
-  #since(at: number, kind: KindName | undefined): string {
+  #since(at: number, kind: KindName | undefined, lines: Map<Address, string>): string {
     if (at < this.#knownFrom) return resetOf(this.#head);
-    const lines: string[] = [];
-    for (const [address, changed] of this.#changed) {
-      if (changed.globalSeq <= at || !isOf(address, kind)) continue;
-      const now = changed.line === undefined ? (changed.now ?? this.#read(address)) : undefined;
-      changed.line ??= now && JSON.stringify(boardLine(now.row, now.facts));
-      if (changed.line !== undefined) lines.push(changed.line);
+    const changed = new Set(this.#news.keys());
+    if (at < this.#toldTo) {
+      for (const [address, frame] of this.#untold) if (frame > at) changed.add(address);
     }
-    return frameOf(this.#head, lines);
+    return frameOf(this.#head, this.#linesOf(changed, kind, lines));
   }
 
-  #read(address: Address): Changed["now"] {
-    const row = this.#system.snapshot(address);
-    return row === undefined ? undefined : { row, facts: factsOf(this.#system, row) };
+  /** Each is made once for all readers of a frame. */
+  #linesOf(
+    addresses: Iterable<Address>,
+    kind: KindName | undefined,
+    made = new Map<Address, string>(),
+  ): string[] {
+    const lines: string[] = [];
+    for (const address of addresses) {
+      if (!isOf(address, kind)) continue;
+      const line = made.get(address) ?? this.#lineOf(address);
+      if (line === undefined) continue;
+      made.set(address, line);
+      lines.push(line);
+    }
+    return lines;
+  }
+
+  #lineOf(address: Address): string | undefined {
+    const { system, views } = this.#edge;
+    const row = this.#news.get(address) ?? system.snapshot(address);
+    return row && JSON.stringify(boardLine(row, views.facts(address)));
   }
 
   /** What changed after a point, in one frame, or that the board is to be read anew (G3). */
   #missed(after: number, kind: KindName | undefined): string {
-    const { store } = this.#system;
+    const { store } = this.#edge.system;
     const { globalSeq } = store.head();
     if (after === globalSeq) return FOLLOW;
     if (after > globalSeq || globalSeq - after > MOST_MISSED || store.oldest() > after + 1)
@@ -223,11 +230,7 @@ class ChangeFeed {
     const addresses = new Set(
       store.log({ after, limit: MOST_MISSED }).map((entry) => entry.address),
     );
-    const lines = [...addresses].flatMap((address) => {
-      const now = isOf(address, kind) ? this.#read(address) : undefined;
-      return now === undefined ? [] : [JSON.stringify(boardLine(now.row, now.facts))];
-    });
-    return frameOf(globalSeq, lines) || FOLLOW;
+    return frameOf(globalSeq, this.#linesOf(addresses, kind)) || FOLLOW;
   }
 
   #beat(): void {
@@ -246,27 +249,30 @@ class ChangeFeed {
     clearTimeout(this.#timer);
     this.#heartbeat = undefined;
     this.#timer = undefined;
-    this.#forgetChanges();
+    this.#knowFromNow();
   }
 
-  /** A reader that stopped pins no rows (G3). */
-  #forgetRows(): void {
-    for (const changed of this.#changed.values()) {
-      changed.now = undefined;
-      changed.line = undefined;
+  /** A reader that stopped pins no rows (G3), and costs a frame no more than what is in it. */
+  #keepForLater(): void {
+    for (const address of this.#news.keys()) {
+      this.#untold.delete(address);
+      this.#untold.set(address, this.#head);
     }
+    for (const [address, frame] of this.#untold) {
+      if (this.#untold.size <= MOST_CHANGED) break;
+      this.#untold.delete(address);
+      this.#knownFrom = frame;
+    }
+    this.#news.clear();
+    this.#toldTo = this.#head;
   }
 
-  #forgetChanges(): void {
-    this.#changed.clear();
+  #knowFromNow(): void {
+    this.#news.clear();
+    this.#untold.clear();
+    this.#toldTo = this.#head;
     this.#knownFrom = this.#head;
   }
-}
-
-function factsOf({ kinds }: System, row: SnapshotRow): JsonObject {
-  const summarize = kinds.get(splitAddress(row.address).kind)?.summarize;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by our own persisted()
-  return summarize?.(row.snapshot as unknown as Parameters<typeof summarize>[0]) ?? {};
 }
 
 function isOf(address: Address, kind: KindName | undefined): boolean {

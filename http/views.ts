@@ -32,6 +32,8 @@ export interface ActorQuery {
 export interface ActorViews {
   /** In order of address, at most `limit`. */
   list(query: ActorQuery): ActorSummary[];
+  /** What its kind says of one actor; empty for one that is not there. */
+  facts(address: Address): JsonObject;
   /** How many actors of a kind are in a state. */
   counts(): { kind: KindName; state: string; count: number }[];
   /** How many actors there are. */
@@ -86,11 +88,15 @@ export function actorViews(source: SummarySource): ActorViews {
   const tables = (): ReadonlyMap<KindName, Table> => projection.getSnapshot().context.tables;
   return {
     list: (query) => list(tables(), query),
+    facts: (address) =>
+      tables().get(splitAddress(address).kind)?.byAddress.get(address)?.facts ?? NO_FACTS,
     counts: () => [...tables()].flatMap(([kind, table]) => countsOf(kind, table)),
     size: () => [...tables().values()].reduce((sum, table) => sum + table.rows.length, 0),
     close: stop,
   };
 }
+
+const NO_FACTS: JsonObject = {};
 
 function emptyTables(): ReadonlyMap<KindName, Table> {
   const names = KINDS.toSorted();

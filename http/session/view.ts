@@ -1,4 +1,4 @@
-import { stateOf } from "../stored-state.ts";
+import { recordOf, stateOf } from "../stored-state.ts";
 import { z } from "zod";
 import type { System } from "../../actors/system.ts";
 import { PreservedWork } from "../../machines/effects.ts";
@@ -177,8 +177,6 @@ const PULL_STATUSES: ReadonlySet<Status> = new Set([
   "merged",
 ]);
 
-const Context = z.record(z.string(), z.unknown()).catch({});
-
 /** A session as the outside sees it. */
 export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}): SessionView {
   const { id } = splitAddress(row.address);
@@ -313,14 +311,14 @@ function readSession(row: SnapshotRow): ReturnType<typeof stateOf> & {
   region: (name: string) => string | undefined;
 } {
   const { value, context } = stateOf(row);
-  const axes = Context.parse(context["axes"]);
+  const axes = recordOf(context["axes"]);
   const stored = Stored.parse({ ...context, ...axes });
   return { value, context, stored, region: regionsOf(value) };
 }
 
 /** The state of each region of a parallel state, by its name. */
 function regionsOf(value: Json): (name: string) => string | undefined {
-  const regions = Context.parse(value);
+  const regions = recordOf(value);
   return (name) => {
     const state = regions[name];
     if (typeof state === "string") return state;
