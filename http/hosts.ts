@@ -1,5 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { Failure } from "../machines/failures.ts";
+import { strangerAmong } from "../machines/harness/harnesses.ts";
 import { ROOT } from "../machines/ids.ts";
 import type { RootContext } from "../machines/supervision/root.ts";
 import { isFresh } from "../machines/supervision/slots.ts";
@@ -72,6 +74,10 @@ export function hostRoutes(app: App, edge: Edge): void {
 }
 
 async function lifted(edge: Edge, request: FastifyRequest, harness: string): Promise<HostsView> {
+  const stranger = strangerAmong([{ harness }]);
+  if (stranger !== undefined) {
+    throw new Failure("HARNESS_UNKNOWN", `lift the limit of ${stranger}`);
+  }
   // Who never had anything to look after knows of no limit.
   if (rootOf(edge) !== undefined) {
     await askActor(edge, request, { to: ROOT, type: "quota.over", data: { harness } });

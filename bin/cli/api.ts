@@ -51,8 +51,11 @@ async function patiently(method: Method, path: string, options: RequestOptions):
   }
 }
 
-/** A text as one part of a path. */
+/** A text as one part of a path. Fails with MALFORMED for one that would lead up from there. */
 export function part(text: string | number): string {
+  if (text === "." || text === "..") {
+    throw new Failure("MALFORMED", `read ${text}: that is a folder, and no name of anything`);
+  }
   return encodeURIComponent(text);
 }
 

@@ -34,7 +34,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   REVIEW_NOT_FOUND: "see what there is: ao ls, and ao review ls <session> --json",
   SUBMIT_TOKEN_INVALID: "give the --token that stands in the reviewer's task",
   EPOCH_STALE: "it is over for this process: a newer one has what it had",
-  HARNESS_UNKNOWN: "name one of these with --harness",
+  KIND_UNKNOWN: "name one of these",
   AGENT_BINARY_NOT_FOUND: "or give a command of your own after --",
   REVIEWER_BINARY_NOT_FOUND: "install it, or name another with --harness",
   PULL_REQUEST_ENDED: "see them with: ao pr ls <project>",
@@ -69,6 +69,23 @@ const NEXT: Partial<Record<FailureCode, string>> = {
 /** Whatever holds the home is found by its lock. */
 export const ANEW = "have it written anew with: ao down && ao up --detach";
 
+/** What to do where only the words of a failure tell it from others of its code. */
+const TOLD: readonly {
+  readonly code: FailureCode;
+  readonly words: RegExp;
+  readonly next: string;
+}[] = [
+  // What is missing there no list of reviews shows.
+  {
+    code: "REVIEW_INVALID",
+    words: /the project's reviewers/,
+    next: "give it one: ao project config --help",
+  },
+  // Others only lack their command.
+  { code: "HARNESS_UNKNOWN", words: /known are/, next: "name one of these" },
+  { code: "DAEMON_DOWN", words: /is damaged, no daemon is found/, next: ANEW },
+];
+
 /** What lists the actors of a kind, for who named one that is not there. */
 const LISTS: Readonly<Record<string, string>> = {
   project: "ao project ls",
@@ -95,19 +112,26 @@ function named(error: unknown): unknown {
 export function failureLine(thrown: unknown, command: string): string {
   const error = thrown instanceof Failure ? thrown : named(thrown);
   if (!(error instanceof Failure)) {
-    return `ao: ${printable(error instanceof Error ? error.message : String(error)).trim()}`;
+    return `ao: ${brief(error instanceof Error ? error.message : String(error))}`;
   }
   const next = nextOf(error, command) ?? `see ${error.code} in docs/failures.md`;
-  return `ao: ${printable(asTyped(error)).trim()} (${error.code}); ${next}`;
+  return `ao: ${brief(asTyped(error))} (${error.code}); ${next}`;
 }
 
+/** What was said in one line, with no word in it that nobody can read: it is what was typed, given back. */
+function brief(text: string): string {
+  const line = printable(text).trim();
+  return line.replaceAll(LONG_WORD, (word) => `${word.slice(0, SHOWN_CHARS)}…`);
+}
+
+// No path is as long as this; what is shown is enough to know it by.
+const LONG_WORD = /\S{300,}/g;
+const SHOWN_CHARS = 60;
+
 function nextOf({ code, message }: Failure, command: string): string | undefined {
-  if (code === "MALFORMED") return `see: ${command} --help`;
-  // What is missing there no list of reviews shows.
-  if (code === "REVIEW_INVALID" && message.includes("the project's reviewers")) {
-    return "give it one: ao project config --help";
-  }
-  if (code === "DAEMON_DOWN" && message.includes("is damaged, no daemon is found")) return ANEW;
+  const told = TOLD.find((each) => each.code === code && each.words.test(message));
+  if (told !== undefined) return told.next;
+  if (code === "MALFORMED" || code === "HARNESS_UNKNOWN") return `see: ${command} --help`;
   if (code !== "ACTOR_UNKNOWN") return NEXT[code];
   const [, objective] = / of objective (\S+): it is not one of its workers/.exec(message) ?? [];
   if (objective !== undefined) return `see its workers: ao objective show ${objective}`;

@@ -1,3 +1,4 @@
+import { nearest } from "../../machines/nearest.ts";
 import { chartAs, type ChartFormat } from "../../http/chart/formats.ts";
 import { Failure } from "../../machines/failures.ts";
 import { KINDS } from "../../machines/ids.ts";
@@ -15,7 +16,12 @@ export async function showMachine(
   const all = kinds(Settings.parse({}));
   const kind = [...all.values()].find((each) => each.name === name);
   if (kind === undefined) {
-    throw new Failure("KIND_UNKNOWN", `there is no machine ${name}; there are ${KINDS.join(", ")}`);
+    const meant = nearest(name, KINDS);
+    const hint = meant === undefined ? "" : `did you mean ${meant}? `;
+    throw new Failure(
+      "KIND_UNKNOWN",
+      `there is no machine ${name}; ${hint}there are ${KINDS.join(", ")}`,
+    );
   }
   const machine = await chartAs(kind, format);
   const text =

@@ -401,7 +401,10 @@ describe("what goes wrong", () => {
 
   it("names the machines there are to one who asks for another", async () => {
     const { code, err } = await commandLine().ao(["machine", "sesion"]);
-    expect([code, err]).toEqual([1, expect.stringMatching(/objective, session.+KIND_UNKNOWN/)]);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/did you mean session\? .*objective, session.+KIND_UNKNOWN/),
+    ]);
   });
 
   it.each(["", "{", "[]"])("names a run.json that is '%s', and the next step", async (text) => {

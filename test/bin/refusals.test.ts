@@ -100,6 +100,26 @@ it("names what was typed, what was expected, and what to do next", async () => {
       "x".repeat(1_001),
     ],
     [
+      2,
+      "read ..: that is a folder, and no name of anything (MALFORMED); see: ao project rm --help",
+      "project",
+      "rm",
+      "..",
+    ],
+    [
+      2,
+      `'/api/v1/sessions/${"x".repeat(42)}… is exceeding the max param length (MALFORMED); see: ao show --help`,
+      "show",
+      "x".repeat(10_000),
+    ],
+    [
+      1,
+      "lift the limit of harness claude: did you mean claude-code? known are command, claude-code, codex, opencode, aider (HARNESS_UNKNOWN); name one of these",
+      "host",
+      "lift",
+      "claude",
+    ],
+    [
       1,
       "there is no session/nobody (ACTOR_UNKNOWN); see what there is: ao ls --all",
       "show",
