@@ -19,7 +19,7 @@ import { withRefund } from "./trackers.ts";
 //
 //   M1. At most one message is with the terminal.
 //   M2. Nothing is typed into a permission, nor to an agent that has said goodbye. What is automatic is not typed into
-//       a question or a doubt either, and what managers and other agents say not into a turn that cannot be steered.
+//       a question or a doubt either, also one that was given up on, and what managers and other agents say not into a turn that cannot be steered.
 //       What comes while a limit holds its agent waits until that is over, a person's words apart.
 //   M3. What is no longer true when its turn comes expires untyped.
 //   M4. A message that surely was not typed waits for the next live terminal; one that may have been does not.
@@ -86,8 +86,10 @@ function sortOf({ kind, about, review }: SessionMessage): MessageKind {
   return kind ?? (isAutomatic ? "nudge" : "text");
 }
 
+const ASKING_OR_DOUBTED: ReadonlySet<string> = new Set(["detecting", "stuck", "needs_input"]);
+
 function isHeldUp({ axes, limit }: Pick<SessionContext, "axes" | "limit">): boolean {
-  return limit !== null || axes.lifecycle.state === "detecting";
+  return limit !== null || ASKING_OR_DOUBTED.has(axes.lifecycle.state);
 }
 
 function stillHolds(context: SessionContext, { about, review }: SessionMessage): boolean {

@@ -211,6 +211,18 @@ const ROWS: readonly Row[] = [
     [failing],
     { sends: 0 },
   ],
+  [
+    "nor to one whose question nobody told by a signal",
+    { ...OPEN, session: "needs_input", reason: "awaiting_user_input" },
+    [failing, says("active")],
+    { sendsAfterEach: [0, 1] },
+  ],
+  [
+    "nor to one that was given up on, until it lives",
+    { ...OPEN, session: "stuck", reason: "runtime_lost" },
+    [failing, probe("alive", "alive", 1)],
+    { sendsAfterEach: [0, 1] },
+  ],
   ["a tick of nobody is quiet", null, [tick(10)], { error: false, recordExists: false }],
   // 1.6: rows
   [
