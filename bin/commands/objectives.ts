@@ -121,12 +121,13 @@ function sections(output: Output, view: ObjectiveView, now: number): string[] {
       ]),
     ],
     [
-      ["manager", "ended", "lived", "cause"],
+      ["manager", "ended", "lived", "cause", "why"],
       view.respawns.map((life) => [
         life.sessionId,
         `${age(life.endedAt, now)} ago`,
         age(life.orderedAt, life.endedAt),
         life.cause.replaceAll("_", " "),
+        life.why,
       ]),
     ],
     [

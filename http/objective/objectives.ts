@@ -16,6 +16,7 @@ import { refuseAgent } from "../agents.ts";
 import { askActor, knownActor, settleMail, toJson } from "../commands.ts";
 import type { App, Edge } from "../edge.ts";
 import { checkState } from "../filters.ts";
+import { deathOf } from "./deaths.ts";
 import { objectiveLine, ObjectiveLine, objectiveView, ObjectiveView, WorkerView } from "./view.ts";
 import { knownProject } from "../projects.ts";
 import { Empty, Id, page, StateName } from "../schemas.ts";
@@ -313,7 +314,10 @@ function objectiveOf(edge: Edge, id: string): Address {
 }
 
 function viewOf(edge: Edge, id: string): ObjectiveView {
-  return objectiveView(knownActor(edge, addressOf("objective", id)), edge.now());
+  const row = knownActor(edge, addressOf("objective", id));
+  return objectiveView(row, edge.now(), (session) =>
+    deathOf(edge.system.snapshot(addressOf("session", session))),
+  );
 }
 
 function workerOf(edge: Edge, id: string, worker: string): z.infer<typeof WorkerView> {

@@ -113,6 +113,8 @@ export const ObjectiveView = z.object({
       endedAt: Time,
       hasRun: z.boolean(),
       cause: z.string(),
+      /** What its session knows of its end; "" in a list, and when it is not known any more. */
+      why: z.string(),
     }),
   ),
   budget: z.object({
@@ -132,8 +134,12 @@ export const ObjectiveView = z.object({
 });
 export type ObjectiveView = z.infer<typeof ObjectiveView>;
 
-/** An objective as the outside sees it; `at` is the time to count its budget at. */
-export function objectiveView(row: SnapshotRow, at: number): ObjectiveView {
+/** An objective as the outside sees it; `at` is the time to count its budget at, `whyOf` tells how a session ended. */
+export function objectiveView(
+  row: SnapshotRow,
+  at: number,
+  whyOf: (sessionId: string) => string = () => "",
+): ObjectiveView {
   const { value, context } = stateOf(row);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row of an objective
   const record = context as unknown as ObjectiveContext;
@@ -155,7 +161,7 @@ export function objectiveView(row: SnapshotRow, at: number): ObjectiveView {
     pulls: pullsOf(record).map(pullOf),
     ...wordsOf(record),
     pokes: [...record.pokes],
-    respawns: [...record.lives],
+    respawns: record.lives.map((life) => ({ ...life, why: whyOf(life.sessionId) })),
     budget: budgetOf(record, at),
     escalation,
     summary: end?.summary ?? "",

@@ -248,6 +248,8 @@ function classOf(manager: ObjectiveContext["manager"], said: Cause): Cause {
   if (manager.stopping !== null)
     return manager.stopping.cause === "user" ? "clean" : manager.stopping.cause;
   if (manager.startedAt === null && (said === "crash" || said === "clean")) return "launch";
+  // A person who ends one that ran, as being in error, speaks of its work.
+  if (manager.startedAt !== null && said === "launch") return "crash";
   if (said === "clean" && !manager.hasWorked) return "no_progress";
   return said === "user" ? "clean" : said;
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { deathOf } from "../../http/objective/deaths.ts";
 import { objectiveView } from "../../http/objective/view.ts";
 import { Failure } from "../../machines/failures.ts";
+import { addressOf } from "../../machines/ids.ts";
 import { COOLDOWN_MS, IDLE_MS, MINUTE, Objectives, pull } from "../support/objectives.ts";
 
 const HOUR = 60 * MINUTE;
@@ -302,6 +304,19 @@ describe("the budget of managers", () => {
     }
     expect([w.managers(id).length, w.context(id).escalation]).toEqual([7, null]);
     expect(w.context(id).supervisor.restarts).not.toHaveProperty("crash");
+  });
+
+  it("has a manager that ran and that a person ends as being in error as a crash, and tells so", async () => {
+    const { w, id } = await driven();
+    const first = w.managerId(id);
+    await w.must(`session/${first}`, "session.kill", { kind: "error" });
+    await w.pass(15 * MINUTE);
+    const row = w.system.store.snapshot(`objective/${id}`);
+    const whyOf = (session: string): string =>
+      deathOf(w.system.store.snapshot(addressOf("session", session)));
+    expect(row && objectiveView(row, w.clock.now(), whyOf).respawns).toMatchObject([
+      { sessionId: first, cause: "crash", why: "error in process" },
+    ]);
   });
 });
 

@@ -103,7 +103,9 @@ it("a manager in tmux spawns two workers by its tools, is poked once, is killed 
 
   const told = await view();
   expect(readFileSync(join(diary, `${id}-m2.prompt`), "utf8")).toContain("The north half stands");
-  expect(told.respawns.map(({ cause }) => cause)).toEqual(["crash"]);
+  expect(told.respawns.map(({ cause, why }) => [cause, why])).toEqual([
+    ["crash", "agent process exited: SIGKILL"],
+  ]);
   expect(told.pokes.filter(({ state }) => state === "delivered")).toHaveLength(1);
   expect(told.workers.map(({ evidence }) => evidence.includes("result"))).toEqual([true, true]);
   const shown = await world.ao("objective", "show", id);

@@ -1,4 +1,5 @@
 import { array, constantFrom, integer, record } from "fast-check";
+import { addressOf, type KindName } from "../../../machines/ids.ts";
 import { objectiveKind } from "../../../machines/objective/objective.ts";
 import type { ObjectiveContext } from "../../../machines/objective/record.ts";
 import { Settings } from "../../../machines/settings.ts";
@@ -81,6 +82,15 @@ export const WHATS: readonly string[] = [
   "quota",
   "stale",
   "grant",
+  "held",
+  "quarantined",
+  "wquarantined",
+  "stopped",
+  "sendlost",
+  "killlost",
+  "wkilllost",
+  "stoplost",
+  "spawnlost",
 ];
 
 export const moves = array(
@@ -154,9 +164,42 @@ export function toldOf({ what, n }: Move, context: ObjectiveContext, at: number)
     grant: asked("question.answered", { answer: "grant" }),
     quota: mine({ limitedUntil: n === 3 ? null : at + 3_600_000 }),
     done: n === 1 ? undefined : ending(n === 2 ? "failed" : "succeeded", by),
+    ...lossesOf({ manager: id, worker }),
     cancel: n === 3 ? { type: "objective.cancel" } : undefined,
   };
   return all[what];
+}
+
+function died(kindOf: KindName, of: string, name: string): Told {
+  const to = addressOf(kindOf, of);
+  const data = { order: "objective/mer-1#1.0", to, name, code: "ACTOR_UNKNOWN", message: "no" };
+  return { type: "mail.undeliverable", from: to, data };
+}
+
+function broken(session: string): Told {
+  return { type: "child.quarantined", from: `session/${session}`, data: { strikes: 3 } };
+}
+
+/** Whoever cannot be told anything any more. */
+function lossesOf({
+  manager,
+  worker,
+}: {
+  readonly manager: string;
+  readonly worker: string | undefined;
+}): Record<string, Told | undefined> {
+  return {
+    held:
+      worker === undefined ? undefined : { type: "slot.waiting", data: { worker, reason: "r" } },
+    quarantined: broken(manager),
+    wquarantined: worker === undefined ? undefined : broken(worker),
+    stopped: { type: "child.stopped", from: `terminal/${manager}`, data: { epoch: 1 } },
+    sendlost: died("session", manager, "session.send"),
+    killlost: died("session", manager, "session.kill"),
+    wkilllost: worker === undefined ? undefined : died("session", worker, "session.kill"),
+    stoplost: died("terminal", manager, "child.stop"),
+    spawnlost: died("project", "mer", "project.spawn"),
+  };
 }
 
 /** A text was typed, and nothing followed. */

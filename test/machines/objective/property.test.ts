@@ -20,6 +20,8 @@ type Seen = {
 /** What is mailed after the end: what ends the rest, and how the limit of a harness stands, which is news for all. */
 const LAST_MAIL: readonly string[] = [
   "session.kill",
+  // To the terminal of a session that cannot be told.
+  "child.stop",
   "slot.released",
   "quota.reached",
   "quota.over",

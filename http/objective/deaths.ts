@@ -1,0 +1,14 @@
+import type { SnapshotRow } from "../../storage/store.ts";
+import { sessionView } from "../session/view.ts";
+
+/** Why the session of a manager ended, in its own words where it has some; "" when it is not known any more. */
+export function deathOf(row: SnapshotRow | undefined): string {
+  if (row === undefined) return "";
+  const { trouble, terminal, lifecycle, report } = sessionView(row);
+  const { signal, exitCode } = terminal;
+  const reason = lifecycle.reason.replaceAll("_", " ");
+  const exit = signal ?? (exitCode === undefined ? undefined : `exit code ${exitCode}`);
+  const ended = trouble?.message ?? (exit === undefined ? reason : `${reason}: ${exit}`);
+  const [said = ""] = report?.summary.split("\n") ?? [];
+  return said === "" ? ended : `${ended}; it said: ${said}`;
+}
