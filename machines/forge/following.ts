@@ -24,7 +24,7 @@ export function notePulls({ context, event }: SeenBy): Step {
   assertEvent(event, "pulls.observed");
   const { fetched, pulls, reason = "no reason was given" } = event.data;
   if (!fetched) {
-    const trouble = { at: event.at, code: "FORGE_UNREACHABLE", message: reason };
+    const trouble = { at: event.at, code: "REMOTE_UNREACHABLE", message: reason };
     return { context: { ...context, trouble }, orders: [] };
   }
   return settled(context, pulls.reduce(withFollowed, { ...context, trouble: null }));
