@@ -82,12 +82,12 @@ async function read(stopped: AbortSignal): Promise<number | undefined> {
       if (stopped.aborted) return undefined;
       const why = error instanceof Error ? error.message : String(error);
       lostAt ||= Date.now();
-      set({ link: { type: "lost", since: lostAt, why } });
-      const isFinal = error instanceof Refusal && error.status >= 400 && error.status < 500;
-      if (isFinal && error.status !== 429) {
-        set({ failure: why });
-        return undefined;
-      }
+      const isAnswer = error instanceof Refusal && error.status >= 400 && error.status < 500;
+      const isFinal = isAnswer && error.status !== 429;
+      // What was read before is still there to be looked at.
+      const failure = isFinal || !state.isComplete ? why : undefined;
+      set({ link: { type: "lost", since: lostAt, why }, failure });
+      if (isFinal) return undefined;
       await new Promise((resolve) => {
         setTimeout(resolve, 1_000);
       });

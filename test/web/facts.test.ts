@@ -1,0 +1,234 @@
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-argument -- looks into bodies of every shape */
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Bus } from "../../bus/bus.ts";
+import { memoryBus } from "../../bus/memory-bus.ts";
+import { memoryStream } from "../../bus/memory-stream.ts";
+import { bundled, startBrowser } from "../support/browser.ts";
+import { withProject, withSession } from "../support/http.ts";
+import { pullFacts } from "../support/pulls.ts";
+import { siteIn } from "../support/site.ts";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  await bundled();
+  browser = await startBrowser();
+}, 120_000);
+
+afterAll(async () => browser.close());
+
+describe("the board", () => {
+  it("says why it cannot be read, and shows it once it can", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const id = await withSession(site);
+    const { page, complaints } = await site.open("/health");
+    const refusal = { code: "STORE_CORRUPT", message: "read the board: a row is broken" };
+    await page.route(/\/board\?/, async (route) => route.fulfill({ status: 500, json: refusal }));
+    await page.goto(site.url);
+    await page.getByRole("heading", { name: "The board could not be read" }).waitFor();
+    await page.getByRole("paragraph").filter({ hasText: refusal.message }).waitFor();
+    await page.unroute(/\/board\?/);
+    await page.locator(`a.row[data-address="session/${id}"]`).waitFor();
+    expect(await page.getByText("could not be read").count()).toBe(0);
+    // Chromium itself notes each status.
+    expect(complaints.splice(0).filter((line) => !line.includes("500"))).toEqual([]);
+  });
+
+  it("says that nothing is under way, and how to begin, and goes on when something is", async () => {
+    const site = await siteIn(browser);
+    const { page } = await site.open("/");
+    await page.getByRole("heading", { name: "Nothing is under way" }).waitFor();
+    await page.getByText("ao project add .").waitFor();
+    await withProject(site);
+    await page.getByText("There is a project, and no work in it yet.").waitFor();
+    const id = await withSession(site);
+    await page.locator(`a.row[data-address="session/${id}"]`).waitFor();
+    expect(await page.getByText("Nothing is under way").count()).toBe(0);
+  });
+
+  it("says what a timer will bring, and when", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const id = await withSession(site);
+    const { page } = await site.open("/");
+    const row = page.locator(`a.row[data-address="session/${id}"]`);
+    await row.waitFor();
+    expect(await row.innerText()).toMatch(/\bin \d+ (min|h): looks again if silent\b/);
+  });
+});
+
+/** What of a chart sticks out of the box that it is drawn in. */
+async function stickingOut(page: Page): Promise<unknown> {
+  return page.evaluate(`(() => {
+    const room = document.querySelector(".chart").getBoundingClientRect();
+    return [...document.querySelectorAll(".state")]
+      .filter((state) => {
+        const { left, right, top, bottom } = state.getBoundingClientRect();
+        return left < room.left || right > room.right || top < room.top || bottom > room.bottom;
+      })
+      .map((state) => state.dataset.path);
+  })()`);
+}
+
+describe("a chart", () => {
+  it("is brought back into its room by a press, whole, however near it was", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const { page } = await site.open(`/actors/session/${await withSession(site)}`);
+    await page.locator(".state").first().waitFor();
+    await expect.poll(async () => stickingOut(page)).toEqual([]);
+    const nearer = page.getByRole("button", { name: "Zoom In" });
+    for (let presses = 0; presses < 5; presses += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- one press after the other
+      await nearer.click();
+    }
+    await expect.poll(async () => stickingOut(page)).not.toEqual([]);
+    await page.getByRole("button", { name: "Fit View" }).click();
+    await expect.poll(async () => stickingOut(page)).toEqual([]);
+  });
+
+  it("folds a state, and opens it again where everything was", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const { page } = await site.open(`/actors/terminal/${await withSession(site)}`);
+    const inside = page.locator('.state[data-path="live.ready"]');
+    await inside.waitFor();
+    const at = async (): Promise<unknown> =>
+      page.evaluate(
+        '[...document.querySelectorAll(".react-flow__node")].map(({ style }) => style.transform)',
+      );
+    const before = await at();
+    await page.getByRole("button", { name: "Fold live" }).click();
+    await inside.waitFor({ state: "detached" });
+    // Where it is, is still seen.
+    await page.locator('.state[data-path="live"][data-active="true"]').waitFor();
+    await page.getByRole("button", { name: "Open live" }).click();
+    await inside.waitFor();
+    expect(await at()).toEqual(before);
+  });
+
+  it("draws of an ended session as noted, not as now, what its agent was in", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const id = await withSession(site);
+    await site.system.observe("activity", id, { state: "active" });
+    await site.request("POST", `/sessions/${id}/report`, { outcome: "success", summary: "all" });
+    await site.request("POST", `/sessions/${id}/kill`, {});
+    const { page } = await site.open(`/actors/session/${id}`);
+    await page.locator('.state[data-path="wanted.stopped.closed"][data-active="true"]').waitFor();
+    const alive = page.locator('.state[data-path="runtime.alive"]');
+    expect(await alive.getAttribute("data-active")).toBe("false");
+    expect(await alive.getAttribute("data-left")).toBe("true");
+    await page.getByText("was so at the agent's end").waitFor();
+  });
+
+  it("draws moves of the journal in their own colour, also where less motion is asked for", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const still = { reducedMotion: "reduce" } as const;
+    const { page } = await site.open(`/actors/terminal/${await withSession(site)}`, still);
+    await page.locator(".scrubber").waitFor();
+    const isBlue = `(() => {
+      const canvas = document.querySelector(".scrubber canvas");
+      const { width, height } = canvas;
+      const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+      copy.drawImage(canvas, 0, 0);
+      const { data } = copy.getImageData(0, 0, width, height);
+      return data.some((red, at) => at % 4 === 0 && data[at + 3] === 255 && data[at + 2] > red + 80);
+    })()`;
+    await expect.poll(async () => page.evaluate(isBlue)).toBe(true);
+  });
+});
+
+describe("what an actor waits for", () => {
+  it("counts timers down", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const id = await withSession(site);
+    const { page } = await site.open("/health");
+    await page.clock.install();
+    await page.goto(`${site.url}/actors/session/${id}`);
+    await page.getByRole("tab", { name: "Waits" }).click();
+    const left = page.locator(".tab-panel dd strong").filter({ hasText: /^in / });
+    await left.waitFor();
+    const before = await left.innerText();
+    await page.clock.fastForward(125_000);
+    await expect.poll(async () => left.innerText()).not.toBe(before);
+    expect(secondsOf(before) - secondsOf(await left.innerText())).toBeGreaterThanOrEqual(120);
+  });
+
+  it("shows the mail that is under way: to whom it was sent, and from whom it comes", async () => {
+    const gate = Promise.withResolvers<void>();
+    let isHeld = false;
+    const stream = memoryBus({ stream: memoryStream({ now: Date.now }), now: Date.now });
+    const bus: Bus = {
+      ...stream,
+      publish: async (publication) => {
+        if (isHeld && publication.subject.startsWith("ao.msg.terminal.")) await gate.promise;
+        return stream.publish(publication);
+      },
+    };
+    const site = await siteIn(browser, { bus });
+    await withProject(site);
+    const id = await withSession(site);
+    isHeld = true;
+    await site.request("POST", `/sessions/${id}/kill`, {});
+    const { page } = await site.open(`/actors/session/${id}`);
+    const panel = page.locator(".tab-panel");
+    await page.getByRole("tab", { name: "Waits" }).click();
+    await panel.getByText("child.stop").waitFor();
+    expect(await panel.innerText()).toContain(`child.stop to terminal/${id}`);
+    await page.goto(`${site.url}/actors/terminal/${id}`);
+    await page.getByRole("tab", { name: "Waits" }).click();
+    await panel.getByText(`child.stop from session/${id}`).waitFor();
+    gate.resolve();
+    await panel.getByText("Nothing from another actor is under way to it.").waitFor();
+  });
+
+  it("says which guard refuses a message, why, and what it read", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const { page } = await site.open(`/actors/terminal/${await withSession(site)}`);
+    const refused = page
+      .locator(".moves > li")
+      .filter({ has: page.locator(".verdict", { hasText: /^no$/ }) })
+      .filter({ hasText: "child.start [isNewer]" });
+    await refused.locator("summary").click();
+    await refused.getByText("the guard says no").waitFor();
+    await refused.getByText("It read:").waitFor();
+    expect(await refused.locator("dt").allInnerTexts()).toContain("epoch");
+  });
+});
+
+describe("beside a chart that is rewound", () => {
+  it("what is of the present says so, and no action is offered", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const id = await withSession(site);
+    await site.system.observe("scm", id, { fetched: true, prs: [pullFacts()] });
+    await site.request("POST", `/sessions/${id}/reviews/trigger`, {});
+    const { page } = await site.open(`/actors/review/${id}?at=1`);
+    await page.getByText("As it was after step 1").waitFor();
+    const panel = page.locator(".tab-panel");
+    const words = panel.getByText("This is how it stands now, not as it was then.");
+    await panel.getByText("a".repeat(9)).waitFor();
+    expect(await words.count()).toBe(1);
+    await page.getByRole("tab", { name: "Waits" }).click();
+    await words.waitFor();
+    expect(await page.locator(".actor-actions").count()).toBe(0);
+    await page.getByRole("button", { name: "Back to now" }).click();
+    await page.getByRole("button", { name: "Review …" }).waitFor();
+    await words.waitFor({ state: "detached" });
+  });
+});
+
+/** "9 min 58 s" */
+function secondsOf(words: string): number {
+  const units: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3_600, d: 86_400 };
+  return [...words.matchAll(/(\d+) (s|min|h|d)\b/g)].reduce(
+    (sum, [, n = "0", unit = "s"]) => sum + Number(n) * (units[unit] ?? 0),
+    0,
+  );
+}
