@@ -83,6 +83,7 @@ const TOLD: readonly {
   },
   // Others only lack their command.
   { code: "HARNESS_UNKNOWN", words: /known are/, next: "name one of these" },
+  { code: "FOLDER_INVALID", words: /was removed$/, next: "cd to another one" },
   { code: "DAEMON_DOWN", words: /is damaged, no daemon is found/, next: ANEW },
 ];
 
@@ -104,8 +105,12 @@ const SYSTEM: Readonly<Record<string, FailureCode>> = {
 };
 
 function named(error: unknown): unknown {
-  const code = error instanceof Error && "code" in error ? SYSTEM[String(error.code)] : undefined;
-  return error instanceof Error && code !== undefined ? new Failure(code, error.message) : error;
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  if ("syscall" in error && error.syscall === "uv_cwd") {
+    return new Failure("FOLDER_INVALID", "the folder in which this was called was removed");
+  }
+  const code = SYSTEM[String(error.code)];
+  return code === undefined ? error : new Failure(code, error.message);
 }
 
 /** The one line that says why a command (`ao pr open`) failed and what to do next. */

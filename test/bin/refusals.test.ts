@@ -14,6 +14,13 @@ it("says of a disk that takes no more what it is, whoever was told of it", () =>
     "ao: ENOSPC: no space left on device (STORE_FULL); make room, then look: ao doctor",
   );
   expect(failureLine(new Error("a\nb"), "ao up")).toBe("ao: a b");
+  const gone = Object.assign(new Error("process.cwd failed"), {
+    code: "ENOENT",
+    syscall: "uv_cwd",
+  });
+  expect(failureLine(gone, "ao project add")).toBe(
+    "ao: the folder in which this was called was removed (FOLDER_INVALID); cd to another one",
+  );
 });
 
 it("says in one line why a daemon does not start in the background", async () => {
