@@ -103,6 +103,12 @@ const ROWS: readonly Row[] = [
     expect: { displayAfterEach: ["detecting", "detecting", "stuck"] },
   },
   {
+    title: "a spawn is two writes of the row, and a kill one more",
+    suite: "seed2-sessions",
+    given: { do: ["spawn", "kill:manual"] },
+    expect: { revision: 3, error: false },
+  },
+  {
     title: "a spawn that got no worktree has no row",
     suite: "seed2-sessions",
     given: { do: "spawn", workspaceCreate: "error" },

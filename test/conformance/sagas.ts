@@ -10,6 +10,7 @@ import { parsed, type Case } from "./cases.ts";
 import { isRecord, sameCount, someMembers, type Compare, type Difference } from "./expectation.ts";
 import { readRecord, RecordShape, withShape } from "./record.ts";
 import { Stage } from "./stage.ts";
+import { revisionsBeside } from "./steps.ts";
 import { differences } from "./tables.ts";
 
 // Sagas
@@ -119,11 +120,14 @@ class Saga {
     if (deeds[0]?.startsWith("send:") === true) await this.#spawn();
     this.#before = this.#calls.length;
     const mark = this.stage.store.head().globalSeq;
+    const before = { record: this.stage.record(), steps: this.stage.past.length };
     for (const deed of deeds) {
       // oxlint-disable-next-line no-await-in-loop -- one deed after the other
       await this.#act(deed);
     }
-    return { ...this.#seen(mark), ...this.#more };
+    // G4
+    const revision = (this.stage.record()?.revision ?? 0) - revisionsBeside(this.stage, before);
+    return { ...this.#seen(mark), revision, ...this.#more };
   }
 
   async #register(): Promise<void> {

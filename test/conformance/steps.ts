@@ -117,7 +117,7 @@ export async function runStep(play: Play, value: unknown): Promise<StepResult> {
 const SET_BY_HAND: ReadonlySet<string> = new Set(["spawnInitiated", "upsert", "patch", "set"]);
 
 /** How many of the steps since then raised the revision and left every axis (P2). */
-function revisionsBeside(
+export function revisionsBeside(
   stage: Stage,
   { record, steps }: { record: SessionContext | undefined; steps: number },
 ): number {
