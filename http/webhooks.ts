@@ -1,5 +1,4 @@
 import { createHmac } from "node:crypto";
-import { verify } from "@octokit/webhooks-methods";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, splitAddress } from "../machines/ids.ts";
@@ -69,6 +68,8 @@ function hookRoute(app: App, edge: Edge, secretOf: (project: string) => string):
       },
     },
     async ({ body, headers }, reply) => {
+      // Few are ever sent.
+      const { verify } = await import("@octokit/webhooks-methods");
       const signature = z.string().catch("").parse(headers["x-hub-signature-256"]);
       const name = repositoryIn(body);
       const named = following(edge).filter(({ repository }) => isSameRepository(repository, name));

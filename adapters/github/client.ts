@@ -1,4 +1,4 @@
-import { Octokit } from "@octokit/core";
+import type { Octokit } from "@octokit/core";
 import { execa } from "execa";
 import { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
@@ -33,7 +33,9 @@ export function githubClient(env: NodeJS.ProcessEnv, version: string): GithubCli
       const { host, owner, name } = placeOf(repository);
       const auth = tokens.get(host) ?? (await tokenOf(env, host));
       tokens.set(host, auth);
-      const octokit = new Octokit({
+      // Most daemons follow nothing there, and it takes 10 MB.
+      const { Octokit: Client } = await import("@octokit/core");
+      const octokit = new Client({
         auth,
         baseUrl: apiOf(env, host),
         userAgent: `ao/${version}`,
