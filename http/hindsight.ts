@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { endOf, hindsight, pathsOf } from "../actors/hindsight.ts";
+import { endOf, lookBackIn, pathsOf, type LookBack, type Point } from "../actors/hindsight.ts";
 import { movesOf } from "../actors/moves.ts";
 import { replay, whatIf } from "../actors/replay.ts";
 import { Failure } from "../machines/failures.ts";
@@ -160,6 +160,7 @@ function timelineRoute(app: App, edge: Edge): void {
 }
 
 function frameRoute(app: App, edge: Edge): void {
+  const lookBack = lookBackIn(edge.system.store);
   app.get(
     "/actors/:kind/:id/frames/:seq",
     {
@@ -171,7 +172,7 @@ function frameRoute(app: App, edge: Edge): void {
       },
     },
     async ({ params: { kind, id, seq } }, reply) =>
-      sendMade(reply, frameOf(edge, addressOf(kind, id), seq)),
+      sendMade(reply, frameOf(edge, lookBack, { address: addressOf(kind, id), seq })),
   );
 }
 
@@ -202,7 +203,11 @@ function whatIfRoute(app: App, edge: Edge): void {
   );
 }
 
-function frameOf(edge: Edge, address: Address, seq: number): z.infer<typeof FrameView> {
+function frameOf(
+  edge: Edge,
+  lookBack: LookBack,
+  { address, seq }: Point,
+): z.infer<typeof FrameView> {
   const { store, kinds } = edge.system;
   const { seq: last } = knownActor(edge, address);
   const replayed = replay(store, { kinds, address, seq });
@@ -210,8 +215,7 @@ function frameOf(edge: Edge, address: Address, seq: number): z.infer<typeof Fram
   const { kind, actor, before, divergedAt } = replayed;
   const state = actor.state();
   const paths = pathsOf(state.value);
-  const types = [...new Set(actor.listensFor())];
-  const { since, samples, trail } = hindsight(store, { address, seq }, { paths, types });
+  const { since, samples, trail } = lookBack({ address, seq }, paths);
   const [found] = store.journal(address, { after: seq - 1, limit: 1 });
   const entry = found?.seq === seq ? found : undefined;
   const at = seq === last ? edge.now() : (entry?.committedAt ?? edge.now());
