@@ -94,14 +94,16 @@ it("tells an actor that moved often less often than it moved (G2)", async () => 
   await withProject(server);
   const changes = await follow(server, "?kind=project");
   const before = head(server);
-  await Promise.all(
-    Array.from({ length: 300 }, async (_, n) =>
-      server.request("PUT", "/projects/demo/config", { env: { N: String(n) } }),
-    ),
-  );
+  const startedAt = performance.now();
+  // One after the other: what comes at once is committed at once, and told once whatever the pause is.
+  for (let n = 0; n < 100; n += 1) {
+    // oxlint-disable-next-line eslint/no-await-in-loop -- one after the other
+    await server.request("PUT", "/projects/demo/config", { env: { N: String(n) } });
+  }
   await expect.poll(() => changes.last()).toBe(head(server));
-  expect(head(server) - before).toBe(300);
-  expect(changes.lines().length).toBeLessThan(100);
+  expect(head(server) - before).toBe(100);
+  // A pause of 40 ms follows every frame; a timer may be a moment early.
+  expect(changes.lines().length).toBeLessThanOrEqual((performance.now() - startedAt) / 35 + 2);
   expect(changes.lines().at(-1)?.seq).toBe(server.system.store.snapshot("project/demo")?.seq);
 });
 
