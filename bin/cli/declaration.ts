@@ -49,7 +49,8 @@ export function declare<Options extends object = object>(
   command.aliases(aliases);
   for (const option of options) command.addOption(option);
   if (!isSilent) command.option("--json", "print one JSON value");
-  command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+  command.addHelpText("after", told(examples));
+  ofGroup.get(parent)?.push(...examples.slice(0, 1));
   command.action(async () => {
     const { json, ...given } = command.opts<Options & { json?: boolean }>();
     const output = standardOutput({ json });
@@ -59,9 +60,18 @@ export function declare<Options extends object = object>(
   });
 }
 
-/** A group of commands. */
+/** A group of commands; its examples are the first of each of them. */
 export function group(parent: Command, name: string, summary: string): Command {
-  return parent.command(name).summary(summary).description(`${summary}.`);
+  const command = parent.command(name).summary(summary).description(`${summary}.`);
+  const examples: string[] = [];
+  ofGroup.set(command, examples);
+  return command.addHelpText("after", () => told(examples));
+}
+
+const ofGroup = new WeakMap<Command, string[]>();
+
+function told(examples: readonly string[]): string {
+  return `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`;
 }
 
 /** `--name <n>` for a number that is not negative. */
