@@ -1,7 +1,7 @@
 import { Failure } from "../machines/failures.ts";
 import { addressOf, KINDS, Token } from "../machines/ids.ts";
 import type { Address, KindName } from "../machines/ids.ts";
-import { LANES } from "../machines/observations.ts";
+import { LANE_NAMES, LANES } from "../machines/observations.ts";
 import type { ObservationLane } from "../machines/observations.ts";
 
 /** What the stream keeps; everything else is heard only by who listens at that moment. */
@@ -81,10 +81,7 @@ function parseObservation(subject: string, rest: readonly string[]): Subject {
     throw unknownSubject(subject, "an observation is ao.obs.<lane>.<id>");
   }
   if (!isLane(lane)) {
-    throw unknownSubject(
-      subject,
-      `there is no lane ${lane}; lanes are ${Object.keys(LANES).join(", ")}`,
-    );
+    throw unknownSubject(subject, `there is no lane ${lane}; lanes are ${LANE_NAMES.join(", ")}`);
   }
   return {
     type: "observation",

@@ -3,7 +3,12 @@ import { z } from "zod";
 import type { App, Edge } from "./edge.ts";
 
 const tags = ["health"];
-const Part = z.object({ name: z.string(), state: z.string(), reason: z.string().optional() });
+/** One part of the daemon, and why it cannot work. */
+export const Part = z.object({
+  name: z.string(),
+  state: z.string(),
+  reason: z.string().optional(),
+});
 const Ready = z.object({ isReady: z.boolean(), version: z.string(), parts: z.array(Part) });
 
 /** Liveness, readiness and metrics. */

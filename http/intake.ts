@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { Token } from "../machines/ids.ts";
-import { LANES, type ObservationLane } from "../machines/observations.ts";
+import { LANE_NAMES, LANES } from "../machines/observations.ts";
 import { applied, tellActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { Empty, page } from "./schemas.ts";
 
 const tags = ["intake"];
-const LANE_NAMES = Object.keys(LANES).filter((name): name is ObservationLane => name in LANES);
 
 const IntakeView = z.object({
   received: z.number(),

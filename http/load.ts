@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { App, Edge } from "./edge.ts";
+import { Part } from "./health.ts";
 
-const Part = z.object({ name: z.string(), state: z.string(), reason: z.string().optional() });
 /** Open orders that are looked at; more than these are in trouble anyway. */
 const MOST_ORDERS = 2_000;
 

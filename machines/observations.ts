@@ -151,3 +151,6 @@ export const LANES = {
   pulls: { kind: "forge", body: PullsObservation },
 } as const satisfies Record<string, { kind: KindName; body: z.ZodType }>;
 export type ObservationLane = keyof typeof LANES;
+export const LANE_NAMES = Object.keys(LANES).filter(
+  (name): name is ObservationLane => name in LANES,
+);

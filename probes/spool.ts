@@ -6,7 +6,7 @@ import { jsonBytes, type Publication } from "../bus/bus.ts";
 import { commandSubject, observationSubject } from "../bus/subjects.ts";
 import { Failure } from "../machines/failures.ts";
 import { Address, Token } from "../machines/ids.ts";
-import { LANES, type ObservationLane } from "../machines/observations.ts";
+import { LANE_NAMES } from "../machines/observations.ts";
 import { watchFolders, type Wait } from "./folder-watch.ts";
 import { hookOrder, hookPublication, type ReviewerClaim } from "./hook-files.ts";
 
@@ -20,7 +20,6 @@ import { hookOrder, hookPublication, type ReviewerClaim } from "./hook-files.ts"
 //   Q5. Results of reviews are believed for the token that they carry, and for nothing else.
 //   Q4. What failed but may succeed later holds back all that came after it.
 
-const LANE_NAMES = Object.keys(LANES).filter((name): name is ObservationLane => name in LANES);
 const At = z.number().int().nonnegative();
 
 /** One file of the spool. `at` is the time of the fact, milliseconds since 1970. */

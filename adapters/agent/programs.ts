@@ -37,7 +37,8 @@ async function isThere(
   return found.includes(true);
 }
 
-async function isProgram(path: string): Promise<boolean> {
+/** Whether there is a file that this process may run. */
+export async function isProgram(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
     return (await stat(path)).isFile();

@@ -1,7 +1,6 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { Adapter } from "../adapter.ts";
+import { isProgram } from "./programs.ts";
 
 /**
  * Whether a program can be run with a PATH. One that is named from the worktree of its reviewer is taken to be there:
@@ -20,13 +19,4 @@ export function reviewerPrograms(path: string): { readonly findReviewer: Adapter
   return {
     findReviewer: async ({ program }) => ({ program, isThere: await hasProgram(program, path) }),
   };
-}
-
-async function isProgram(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
 import { Failure } from "../../machines/failures.ts";
-import { LANES } from "../../machines/observations.ts";
+import { LANE_NAMES, LANES } from "../../machines/observations.ts";
 import { client } from "../cli/client.ts";
 import { print, type Output } from "../cli/output.ts";
 
@@ -9,7 +9,7 @@ export async function observe(
   { lane, session, json }: { lane: string; session: string; json: string },
 ): Promise<void> {
   if (!Object.hasOwn(LANES, lane)) {
-    const known = Object.keys(LANES).join(", ");
+    const known = LANE_NAMES.join(", ");
     throw new Failure("MALFORMED", `observe ${lane}: there is no such lane; known are ${known}`);
   }
   const path = `/observations/${encodeURIComponent(lane)}/${encodeURIComponent(session)}`;

@@ -1,3 +1,4 @@
+import { clean } from "../plain-text.ts";
 import type { Run } from "./run.ts";
 
 // Review prompts
@@ -128,8 +129,4 @@ function feedbackOf({ subject, targetSha, providerReviewId, body, verdict, id }:
 /** One line of foreign text: no control characters, no place for a token, bounded (R2). */
 function line(text: string): string {
   return clean(text).replaceAll(/\s+/g, " ").replaceAll("{{", "{ {").slice(0, 500);
-}
-
-function clean(text: string): string {
-  return text.replaceAll("\r\n", "\n").replaceAll(/[^\P{Cc}\t\n]/gu, "");
 }

@@ -1,3 +1,4 @@
+import { clean } from "../plain-text.ts";
 import { isOpenPull } from "../pull-state.ts";
 import { evidenceTextOf } from "./liveness.ts";
 import { fingerprint } from "../fingerprint.ts";
@@ -175,9 +176,4 @@ export function fenced(text: string): string {
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map((run) => run.length));
   const fence = "`".repeat(longest + 1);
   return `${fence}\n${text.replace(/\n$/, "")}\n${fence}`;
-}
-
-/** The text without what a terminal would obey; tabs and new lines stay. */
-export function clean(text: string): string {
-  return text.replaceAll("\r\n", "\n").replaceAll(/[^\P{Cc}\t\n]/gu, "");
 }

@@ -3,7 +3,7 @@ import type { FailureCode } from "../failures.ts";
 import type { Json } from "../json.ts";
 import { memberNews, refusedReceipt } from "./member.ts";
 import { acknowledged } from "../notices.ts";
-import { clean } from "./nudges.ts";
+import { clean } from "../plain-text.ts";
 import type { Order } from "../order.ts";
 import { childAt, childrenOf, childTold, stopAgain, supervised } from "./children.ts";
 import { leaseOver, stoppedAgain, undelivered, withLeases } from "./leases.ts";
