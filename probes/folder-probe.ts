@@ -10,6 +10,7 @@ import { type Folder, type Wait, watchFolders } from "./folder-watch.ts";
 //   P1. The first observation tells everything; each later one only comes when something differs from the last that
 //       was published.
 //   P2. What could not be published is published again, under the same id as long as it says the same.
+//   P4. Once another spoke on its lane all is told again, at once: whoever lies there is found out.
 //   P3. An id never returns for other news: it is made of when the probe started and how often it spoke.
 
 /** Publishes an observation as `System.observe` does; resolves when it is stored. */
@@ -31,6 +32,8 @@ export interface ProbeOptions {
   readonly wait?: Wait;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** Tells, until the signal aborts, that another spoke on its lane (P4). */
+  readonly overhear?: (heard: () => void) => void;
   /** Told of each look that failed; it is repeated in any case. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -54,6 +57,7 @@ export async function folderProbe<State>(
   let told: State | undefined;
   let spoken = 0;
   let pending: string | undefined;
+  let isOverheard = false;
   await watchFolders({
     folders: source.folders,
     everyMs: options.everyMs,
@@ -61,7 +65,14 @@ export async function folderProbe<State>(
     signal: options.signal,
     wait: options.wait,
     onFailure: options.onFailure,
+    ringer: (look) =>
+      options.overhear?.(() => {
+        isOverheard = true;
+        look();
+      }),
     look: async (signal) => {
+      if (isOverheard) told = undefined;
+      isOverheard = false;
       const read = await source.read(signal);
       const data = source.news(told, read);
       if (data === undefined) return;

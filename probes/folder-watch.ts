@@ -36,6 +36,8 @@ export interface FolderWatch {
   readonly settleMs: number;
   readonly signal: AbortSignal;
   readonly wait?: Wait | undefined;
+  /** Is given what makes it look now, as after a change. */
+  readonly ringer?: ((look: () => void) => void) | undefined;
   /** Told of each look that failed; it is repeated in any case. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -44,6 +46,7 @@ export interface FolderWatch {
 export async function watchFolders(asked: FolderWatch): Promise<void> {
   const { signal, wait = realWait } = asked;
   const watchers = new Watchers(asked.onFailure ?? (() => undefined));
+  asked.ringer?.(() => watchers.ring());
   let failures = 0;
   while (!signal.aborted) {
     const hasLooked = await lookOnce(asked, watchers);
@@ -98,6 +101,11 @@ class Watchers {
     this.#onFailure = onFailure;
   }
 
+  ring(): void {
+    this.hasChanged = true;
+    this.onChange();
+  }
+
   /** Watches exactly these folders from now on. */
   async watch(folders: readonly Folder[]): Promise<void> {
     this.#wanted = new Map();
@@ -145,8 +153,7 @@ class Watchers {
     if (isOwn) this.#drop(path);
     const isFolderBelow = name !== null && this.#dropBelow(join(path, name));
     if (!isOwn && !isFolderBelow && !this.#matters(path, name)) return;
-    this.hasChanged = true;
-    this.onChange();
+    this.ring();
   }
 
   /** Whoever replaces a file writes `<name>.lock` first; only the name itself is news. */

@@ -19,8 +19,8 @@ import { LEAST_DEAD, nameOf, outageReader } from "./outage.ts";
 //       with all others before it is told.
 //   O7. A doubt is told to a session when two listings in a row had it.
 //   O9. While the records cannot be watched, for want of watches say, it looks at every interval, and tries to watch anew.
-//   O10. What another says to a session of its terminal is answered at the next look, where it is not what was seen here:
-//       whoever lies of a program is found out within an interval.
+//   O10. What another says to a session of its terminal is answered at the next look: whoever lies of a program is found
+//       out within an interval.
 
 export interface TerminalProbeOptions {
   readonly list: () => Promise<PaneRow[]>;
@@ -36,8 +36,8 @@ export interface TerminalProbeOptions {
   ) => Promise<void>;
   /** Whose liveness hangs on a terminal; undefined when nobody's does. */
   readonly sessionOf: (terminal: string) => string | undefined;
-  /** Tells, until the signal aborts, what others said to the session of a terminal (O10). */
-  readonly overhear?: (listener: (terminal: string, level: string) => void) => void;
+  /** Tells, until the signal aborts, that others spoke to the session of a terminal (O10). */
+  readonly overhear?: (listener: (terminal: string) => void) => void;
   /** Who ran when last heard of, for what was lost while nobody looked. */
   readonly ran?: readonly Incarnation[];
   readonly everyMs: number;
@@ -87,9 +87,8 @@ export async function terminalProbe(options: TerminalProbeOptions): Promise<void
   const fallen = new Set<string>();
   const alarm = intervalAlarm(options, ring);
   const look = looker(options, facts, fallen);
-  options.overhear?.((terminal, level) => {
-    const said = facts.runtime.get(terminal);
-    if (said?.isAccepted === true && said.level !== level) facts.runtime.delete(terminal);
+  options.overhear?.((terminal) => {
+    if (facts.runtime.get(terminal)?.isAccepted === true) facts.runtime.delete(terminal);
   });
   let watching: Promise<void> | undefined;
   while (!signal.aborted) {
@@ -322,11 +321,6 @@ function runtimeOf(options: TerminalProbeOptions, row: PaneRow): Fact[] {
   return runtimeFact(options, { terminal, epoch, runtime, process, ...evidence });
 }
 
-/** What tells two words of a session's runtime apart. */
-export function runtimeLevel(runtime: string, process: string): string {
-  return `${runtime}-${process}`;
-}
-
 function runtimeFact(
   { clock, sessionOf }: TerminalProbeOptions,
   { terminal, ...data }: Incarnation & { runtime: string; process: string; evidence?: string },
@@ -334,7 +328,7 @@ function runtimeFact(
   const id = sessionOf(terminal);
   if (id === undefined) return [];
   const { epoch, runtime, process } = data;
-  const level = runtimeLevel(runtime, process);
+  const level = `${runtime}-${process}`;
   const messageId = `runtime:${id}:${epoch}:${level}:${clock.now()}`;
   return [{ lane: "runtime", id, terminal, epoch, level, messageId, data, isAccepted: false }];
 }

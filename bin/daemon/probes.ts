@@ -6,15 +6,15 @@ import { endOf, type Running } from "../../actors/part-run.ts";
 import type { Incarnation } from "../../adapters/terminal/records.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf, splitAddress, type Address, type KindName } from "../../machines/ids.ts";
-import { RuntimeObservation } from "../../machines/observations.ts";
 import { isProbed } from "../../machines/session/record.ts";
 import { keepUp } from "../../probes/keep-up.ts";
 import { refsProbe } from "../../probes/refs.ts";
 import { spoolProbe } from "../../probes/spool.ts";
-import { runtimeLevel, terminalProbe, type TerminalProbeOptions } from "../../probes/terminals.ts";
+import { terminalProbe, type TerminalProbeOptions } from "../../probes/terminals.ts";
 import { workspaceProbe } from "../../probes/workspaces.ts";
-import type { JournalEntry, SummaryRow } from "../../storage/store.ts";
+import type { SummaryRow } from "../../storage/store.ts";
 import { BranchIndex, lookAtGithub } from "./github-work.ts";
+import { overhear } from "./overheard.ts";
 import type { Workshop } from "./workshop.ts";
 
 // Daemon probes
@@ -29,6 +29,10 @@ const WATCHED = ["workspace", "forge"] as const satisfies KindName[];
 export async function startProbes(workshop: Workshop, system: ActorSystem): Promise<Running> {
   const stopping = new AbortController();
   const watchers = new Map<Address, Watcher>();
+  const listeners = new Map<string, () => void>();
+  const deafen = overhear({ system, clock: workshop.clock }, "workspace", (session) =>
+    listeners.get(session)?.(),
+  );
   const branches = new BranchIndex((project) => workshop.bells.get(project)?.ring());
   const trouble = (error: unknown): void =>
     workshop.log(`probe: ${error instanceof Error ? error.message : String(error)}`);
@@ -44,7 +48,7 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
     watchers.set(row.address, { target, control });
     const signal = AbortSignal.any([control.signal, stopping.signal]);
     const look = async (): Promise<void> =>
-      watch(workshop, system, { target, branches, signal, trouble });
+      watch(workshop, system, { target, branches, listeners, signal, trouble });
     void keepUp(look, { clock: workshop.clock, signal, trouble });
   }
 
@@ -77,6 +81,7 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
   ];
   const stop = async (): Promise<void> => {
     unfollow();
+    deafen();
     stopping.abort();
     await Promise.allSettled(probes);
   };
@@ -117,7 +122,18 @@ interface Watching {
 async function watch(
   workshop: Workshop,
   system: ActorSystem,
-  { target, branches, signal, trouble }: Watching & { target: Target; branches: BranchIndex },
+  {
+    target,
+    branches,
+    listeners,
+    signal,
+    trouble,
+  }: Watching & {
+    target: Target;
+    branches: BranchIndex;
+    /** By session: what tells its workspace probe that another spoke in its place. */
+    listeners: Map<string, () => void>;
+  },
 ): Promise<void> {
   const common = {
     publish: system.observe.bind(system),
@@ -130,7 +146,16 @@ async function watch(
   }
   const { scmMs, workspaceMs } = workshop.settings.probes;
   if (target.type === "refs") await refsProbe({ ...common, ...target, everyMs: scmMs });
-  else await workspaceProbe({ ...common, ...target, everyMs: workspaceMs });
+  else {
+    const { session } = target;
+    const others = (heard: () => void): void => {
+      listeners.set(session, heard);
+      signal.addEventListener("abort", () => {
+        if (listeners.get(session) === heard) listeners.delete(session);
+      });
+    };
+    await workspaceProbe({ ...common, ...target, overhear: others, everyMs: workspaceMs });
+  }
 }
 
 async function lookAtTerminals(
@@ -141,18 +166,14 @@ async function lookAtTerminals(
   const { terminals } = outside;
   const { sessionOf, unfollow } = probedSessions(system);
   signal.addEventListener("abort", unfollow);
-  const overhear: TerminalProbeOptions["overhear"] = (listener) => {
-    const stop = system.onCommitted(({ entries }) => {
-      for (const entry of entries) tellOfOthers(entry, listener);
-    });
-    signal.addEventListener("abort", stop);
-  };
+  const others: TerminalProbeOptions["overhear"] = (listener) =>
+    signal.addEventListener("abort", overhear({ system, clock }, "runtime", listener));
   await terminalProbe({
     list: async () => terminals.listPanes(),
     exitOf: async (of) => terminals.exitOf(of),
     changes: (until) => terminals.changes(until),
     sessionOf,
-    overhear,
+    overhear: others,
     ran: [...system.store.summaries("terminal")].flatMap((row) => runningOf(row) ?? []),
     publish: async (lane, id, data, messageId) => {
       await system.observe(lane, id, data, messageId);
@@ -162,17 +183,6 @@ async function lookAtTerminals(
     signal,
     onTrouble: trouble,
   });
-}
-
-/** Passes on what a session was told of its terminal by others than its probe, whose ids are reserved. */
-function tellOfOthers(
-  { address, message: { id, type, data } }: JournalEntry,
-  listener: (terminal: string, level: string) => void,
-): void {
-  if (type !== "runtime.observed" || id.startsWith("runtime:")) return;
-  const said = RuntimeObservation.safeParse(data).data;
-  if (said === undefined) return;
-  listener(splitAddress(address).id, runtimeLevel(said.runtime, said.process));
 }
 
 /** What a terminal runs, as far as its actor knows; undefined when nothing. */

@@ -36,7 +36,7 @@ it("a silent agent is looked at, doubted while its screen cannot be read, and fo
   expect(await world.session(id)).toMatchObject({ terminal: { epoch: 1, state: "live" } });
 }, 90_000);
 
-it("who says of a living program that it is lost is found out at the next look of the probe (O10)", async () => {
+it("who lies of a living program or of its worktree is found out at the next look of the probe (O10, P4)", async () => {
   const world = daemonWorld({ detecting: { maxAttempts: 3, maxMs: 600_000 } });
   await world.up();
   await world.addProject();
@@ -55,4 +55,11 @@ it("who says of a living program that it is lost is found out at the next look o
     .toEqual(expect.arrayContaining(["detecting", "working"]));
   await expect.poll(async () => (await states()).at(-1), { timeout: PATIENCE_MS }).toBe("working");
   expect(await world.session(id)).toMatchObject({ status: "working", detecting: null });
+  const { workspace } = await world.session(id);
+  const lie = { headSha: "f".repeat(40), branch: "elsewhere", dirty: true, unpushed: 9 };
+  await world.post(`/observations/workspace/${id}`, lie);
+  await expect.poll(async () => (await world.session(id)).workspace).toMatchObject(lie);
+  await expect
+    .poll(async () => (await world.session(id)).workspace, { timeout: PATIENCE_MS })
+    .toEqual(workspace);
 }, 60_000);

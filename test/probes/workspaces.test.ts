@@ -69,6 +69,24 @@ it("tells an edit at the next anti-entropy look", async () => {
   expect(await newest(2)).toMatchObject({ dirty: true });
 });
 
+it("tells all again at once when another spoke in its place, also while it looks (P4)", async () => {
+  const { path: repo, home } = await repositoryAlone();
+  const path = join(home, "tree");
+  await run(repo, "worktree", "add", "--quiet", "-b", "ao/w-1", path);
+  const heard: (() => void)[] = [];
+  const { options, looks, published, newest } = probeScene(async () => {
+    // What comes after the facts were read is newer than they are.
+    if (published.length === 1) for (const speak of heard) speak();
+  });
+  const overhear = (speak: () => void): void => void heard.push(speak);
+  void workspaceProbe({ ...options, overhear, session: "mer-1", path });
+  await eventually(() => expect(looks()).toBe(1));
+  for (const speak of heard) speak();
+  const facts = { branch: "ao/w-1", dirty: false };
+  expect(await newest(3)).toMatchObject(facts);
+  expect(new Set(published.map(({ messageId }) => messageId)).size).toBe(3);
+});
+
 it("says nothing when git wrote but no fact has changed (W1)", async () => {
   const { published, looks, path } = await watching(await repositoryAlone());
   await run(path, "read-tree", "HEAD");
