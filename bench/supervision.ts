@@ -1,30 +1,117 @@
-// The tick over objectives: how long the index takes to name those that are due.
+// The tick over objectives: what the root, the index, the mail to those that are due and their steps take of the processor.
 //
 //   node bench/supervision.ts [OBJECTIVES [DUE]]
 
-import { watchIndex } from "../actors/audit.ts";
-import { percentile, print } from "./rows.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { assertEvent, assign, setup } from "xstate";
+import { z } from "zod";
+import type { Kind } from "../machines/kind.ts";
+import { kinds } from "../machines/kinds.ts";
+import type { EventOf } from "../machines/message.ts";
+import { Settings } from "../machines/settings.ts";
+import { typed } from "../machines/typed.ts";
+import { print } from "./rows.ts";
+import { withWorld } from "./world.ts";
 
 const OBJECTIVES = Number(process.argv[2] ?? 10_000);
 const DUE = Number(process.argv[3] ?? 10);
-const TICKS = 1_000;
-const TICK_MS = 15_000;
+const TICKS = 50;
+const TICK_MS = 200;
+const AT_ONCE = 500;
+// Nobody looks at an objective again that was looked at.
+const FAR_MS = 86_400_000;
+// Until all are there.
+const AHEAD_MS = 20_000;
 
-const index = watchIndex();
-for (let n = 0; n < OBJECTIVES; n += 1) index.note(`o${n}`, 1_000_000_000 + n);
-
-const ticks = Array.from({ length: TICKS }, (_, tick) => {
-  const at = tick * TICK_MS;
-  for (let n = 0; n < DUE; n += 1) index.note(`o${(tick * DUE + n) % OBJECTIVES}`, at);
-  const startedAt = performance.now();
-  const due = index.due(at, 256);
-  const tookMs = performance.now() - startedAt;
-  if (due.length !== DUE) throw new Error(`${due.length} of ${DUE} were named`);
-  // They have been looked at, and are due again much later.
-  for (const { id } of due) index.note(id, 2_000_000_000 + tick);
-  return tookMs;
+const accepts = {
+  "objective.start": z.object({ watchAt: z.number() }),
+  "objective.audit": z.object({}),
+};
+const machine = setup({
+  types: {
+    context: typed<{ readonly watchAt: number }>(),
+    events: typed<EventOf<typeof accepts>>(),
+  },
+  actions: {
+    begin: assign(({ event }) => {
+      assertEvent(event, "objective.start");
+      return { watchAt: event.data.watchAt };
+    }),
+    look: assign(({ event }) => ({ watchAt: event.at + FAR_MS })),
+  },
+}).createMachine({
+  id: "objective",
+  context: { watchAt: 0 },
+  on: { "objective.start": { actions: "begin" }, "objective.audit": { actions: "look" } },
 });
-print(`A tick over ${OBJECTIVES} objectives of which ${DUE} are due`, [
-  { what: "median", value: percentile(ticks, 0.5), unit: "ms", goal: { atMost: 5 } },
-  { what: "99 of 100", value: percentile(ticks, 0.99), unit: "ms", goal: { atMost: 5 } },
-]);
+
+/** An objective that is only due: its own step is the lightest that there is. */
+const due: Kind = {
+  name: "objective",
+  description: "Something that is looked at when it is due",
+  version: 1,
+  machine,
+  accepts,
+  creates: ["objective.start"],
+  summarize: ({ context }) => ({
+    watchAt: z.object({ watchAt: z.number() }).parse(context).watchAt,
+  }),
+};
+
+const pace = { supervisor: { tickMs: TICK_MS } };
+const played = new Map([...kinds(Settings.parse(pace)), ["objective" as const, due]]);
+
+await withWorld(
+  async ({ start }) => {
+    const system = start();
+    const seen = { ticks: 0, found: 0 };
+    system.onCommitted(({ entries }) => {
+      for (const { message } of entries) {
+        if (message.type === "auditActors.done") seen.ticks += 1;
+        if (message.type === "objective.audit") seen.found += 1;
+      }
+    });
+    const firstAt = Date.now() + AHEAD_MS;
+    for (let from = 0; from < OBJECTIVES; from += AT_ONCE) {
+      const some = Array.from({ length: Math.min(AT_ONCE, OBJECTIVES - from) }, async (_, n) => {
+        const watchAt = firstAt + Math.floor((from + n) / DUE) * TICK_MS;
+        const to = `objective/o${from + n}` as const;
+        return system.ask({ to, type: "objective.start", data: { watchAt } });
+      });
+      // oxlint-disable-next-line no-await-in-loop -- a queue has its bound
+      await Promise.all(some);
+    }
+    if (Date.now() > firstAt - 5_000) throw new Error("the first is due before all are there");
+    const idle = await cpuMs(async () => delay(2_000));
+    await system.ask({ to: "supervisor/root", type: "root.wake", data: {} });
+    await delay(Math.max(0, firstAt - Date.now()) + 5 * TICK_MS);
+    const before = { ...seen };
+    const busy = await cpuMs(async () => {
+      // oxlint-disable-next-line no-await-in-loop -- until it has ticked so often
+      while (seen.ticks - before.ticks < TICKS) await delay(TICK_MS);
+    });
+    const counted = seen.ticks - before.ticks;
+    const own = (busy.ownMs - (idle.ownMs / idle.tookMs) * busy.tookMs) / counted;
+    print(`A tick over ${OBJECTIVES} objectives`, [
+      {
+        what: "due in one tick, mean",
+        value: (seen.found - before.found) / counted,
+        unit: "objectives",
+      },
+      { what: "what it takes of the processor, mean", value: own, unit: "ms", goal: { atMost: 5 } },
+    ]);
+    await system.stop();
+  },
+  { pace, played },
+);
+
+/** What the process took of the processor while something ran, milliseconds. */
+async function cpuMs(
+  run: () => Promise<unknown>,
+): Promise<{ readonly ownMs: number; readonly tookMs: number }> {
+  const startedAt = performance.now();
+  const before = process.cpuUsage();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return { ownMs: (user + system) / 1_000, tookMs: performance.now() - startedAt };
+}

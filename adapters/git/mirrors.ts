@@ -149,6 +149,7 @@ function toldOf(url: string, error: unknown): unknown {
 /** The name of a URL's mirror: one for each repository, whoever signs in with whatever, as far as the URL tells. */
 function nameOf(url: string): string {
   const plain = withoutPasswords(url)
+    .replace(/^file:\/\//, "")
     .replace(/\/+$/, "")
     .replace(/\.git$/, "");
   const last = plain.split(/[/:]/).at(-1) ?? "";

@@ -55,7 +55,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   FORGE_REFUSED: "see what it says: ao pr ls <project>",
   ALREADY_EXISTS: "give another name with: --id",
   FOLDER_INVALID: "name a new folder, whose parent is there",
-  REPOSITORY_INVALID: "name the folder of a git repository",
+  REPOSITORY_INVALID: "name the folder or the URL of a git repository",
   REPOSITORY_EMPTY: "make a first commit",
   BRANCH_UNKNOWN: "or name another branch",
   BRANCH_INVALID: "name another branch",

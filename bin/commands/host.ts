@@ -10,8 +10,12 @@ export async function showHosts(output: Output): Promise<void> {
 
 /** Lifts the limit of a harness. */
 export async function liftLimit(output: Output, harness: string): Promise<void> {
+  const { limits } = await ask<HostsView>("GET", "/hosts");
   const view = await ask<HostsView>("DELETE", `/hosts/limits/${part(harness)}`);
-  print(output, view, () => `workers of ${harness} may start`);
+  const isLimited = limits.some((limit) => limit.harness === harness);
+  print(output, view, () =>
+    isLimited ? `workers of ${harness} may start` : `${harness} has no limit that could be lifted`,
+  );
 }
 
 function pageOf(output: Output, view: HostsView, now: number): string {

@@ -30,6 +30,9 @@ it("tells of every directory why it stays or goes, on the line, as JSON and over
   await world.ao("cleanup");
   await expect.poll(async () => (await world.get("/directories")).directories).toEqual([]);
   expect(existsSync(path)).toBe(false);
+  expect((await world.ao("host", "lift", "codex")).stdout).toBe(
+    "codex has no limit that could be lifted",
+  );
 
   const { root } = await world.get("/projects/demo");
   await run(root, "clone", "--quiet", "--bare", ".", "../far.git");

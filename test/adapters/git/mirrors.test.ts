@@ -64,8 +64,9 @@ describe("the mirror of a URL", () => {
       await isBareRepository(person.path),
       await isBareRepository(join(person.path, ".git")),
     ]).toEqual([false, false]);
-    const plain = `file://${person.origin.replace(/\.git$/, "")}`;
-    expect(await cache.use(plain, async (at) => Promise.resolve(at))).toBe(root);
+    for (const same of [`file://${person.origin.replace(/\.git$/, "")}`, person.origin]) {
+      expect(await cache.use(same, async (at) => Promise.resolve(at))).toBe(root);
+    }
     expect(await readdir(join(root, ".."))).toHaveLength(1);
   });
 
