@@ -15,9 +15,9 @@ import { STORE_HEADER, StoreName } from "./places.ts";
 // tells how things stand: an actor that moved ten times is told once.
 //
 //   G1. What a reader is shown is committed; it sees the last state of every actor, if not every state.
-//   G2. A change is told at once after a quiet spell. Under load frames are made so seldom that making and writing them
-//       takes a hundredth of the time, however many read, but once a second: a frame is made once for all. In between
-//       all that is done for readers is to remember who changed.
+//   G2. A change is told at once after a quiet spell. A frame is made once for all readers, and in between all that is
+//       done for them is to remember who changed. A thread that has no rest makes frames so seldom that making and
+//       writing them takes a hundredth of its time, but once a second; one that rests makes them that much oftener.
 //   G3. A reader that resumes, or was too slow, gets the lines that changed meanwhile; where they are too many, or
 //       pruned, and where its place is of another generation of the store, or beyond what there is, as after a restored
 //       backup, a `reset` says to read the board anew. Nothing is kept for it but its place and which
@@ -27,7 +27,7 @@ import { STORE_HEADER, StoreName } from "./places.ts";
 const PAUSE_MS = 40;
 /** A page that hears nothing for a few of these says so. */
 const BEAT_MS = 5_000;
-/** The share of the time that frames may take is one to this. */
+/** The share of its time that frames may take of a busy thread is one to this. */
 const SHARE = 100;
 const LONGEST_PAUSE_MS = 1_000;
 /** More entries than this since a reader left, and it reads the board anew. */
@@ -74,6 +74,11 @@ export function changeRoutes(app: App, edge: Edge, options: EventOptions): void 
   );
 }
 
+/** How long to wait after a frame that took so many milliseconds, of a thread that was busy for that part of its time (G2). */
+export function framePause(tookMs: number, busy: number): number {
+  return Math.min(Math.max(tookMs * SHARE * busy, PAUSE_MS), LONGEST_PAUSE_MS);
+}
+
 interface Reader {
   readonly response: ServerResponse;
   readonly kind: KindName | undefined;
@@ -93,6 +98,8 @@ class ChangeFeed {
   #timer: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #pauseUntil = 0;
+  /** As it was after the last frame. */
+  #loopBefore = performance.eventLoopUtilization();
   /** The newest entry there is. */
   #head: number;
   /** The newest entry of the last frame. */
@@ -158,7 +165,7 @@ class ChangeFeed {
 
   #tell(): void {
     this.#timer = undefined;
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     const lines = new Map<Address, string>();
     // Those who were told the same so far are told the same now.
     const frames = new Map<string, Buffer>();
@@ -179,13 +186,15 @@ class ChangeFeed {
     if (isOneBehind) this.#keepForLater();
     else this.#knowFromNow();
     // Node writes an answer's chunks after the turn in which they were given to it.
-    process.nextTick(() => this.#pauseAfter(startedAt));
+    process.nextTick(() => this.#pauseAfter(before));
   }
 
-  #pauseAfter(startedAt: number): void {
-    const now = performance.now();
-    const pauseMs = Math.min((now - startedAt) * SHARE, LONGEST_PAUSE_MS);
-    this.#pauseUntil = now + Math.max(PAUSE_MS, pauseMs);
+  #pauseAfter(before: NodeJS.CpuUsage): void {
+    // Not what a clock says: on a machine that others keep busy the thread stands still for most of that.
+    const { user, system } = process.cpuUsage(before);
+    const { utilization } = performance.eventLoopUtilization(this.#loopBefore);
+    this.#loopBefore = performance.eventLoopUtilization();
+    this.#pauseUntil = performance.now() + framePause((user + system) / 1_000, utilization);
   }
 
   #since(at: number, kind: KindName | undefined, lines: Map<Address, string>): string {

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { BoardLine } from "../../http/board.ts";
+import { framePause } from "../../http/changes.ts";
 import {
   OWNER,
   served,
@@ -105,6 +106,15 @@ it("tells an actor that moved often less often than it moved (G2)", async () => 
   // A pause of 40 ms follows every frame; a timer may be a moment early.
   expect(changes.lines().length).toBeLessThanOrEqual((performance.now() - startedAt) / 35 + 2);
   expect(changes.lines().at(-1)?.seq).toBe(server.system.store.snapshot("project/demo")?.seq);
+});
+
+it.each([
+  { title: "a hundredth of the time of a thread that has no rest", took: 3, busy: 1, pause: 300 },
+  { title: "that much oftener when it rests", took: 3, busy: 0.2, pause: 60 },
+  { title: "no oftener than an eye sees", took: 3, busy: 0.02, pause: 40 },
+  { title: "once a second whatever they take", took: 50, busy: 1, pause: 1_000 },
+])("makes frames $title (G2)", ({ took, busy, pause }) => {
+  expect(framePause(took, busy)).toBeCloseTo(pause);
 });
 
 it("tells a reader that comes back what changed meanwhile, once for each actor (G3)", async () => {
