@@ -10,7 +10,7 @@ import { checkAgentOf } from "../agents.ts";
 import { askActor, firstDataOf, knownActor, settleMail, tellActor, toJson } from "../commands.ts";
 import type { App, Edge } from "../edge.ts";
 import { checkState } from "../filters.ts";
-import { Cleaned, CleanupBody, cleanUp } from "./cleanup.ts";
+import { Cleaned, CleanupBody, cleanUp } from "../cleanup.ts";
 import { knownProject } from "../projects.ts";
 import { Empty, Id, page, SpawnBody, StateName } from "../schemas.ts";
 import { Explanation, explanationOf } from "./explanation.ts";

@@ -1,15 +1,15 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { deadline } from "../../adapters/deadline.ts";
-import { Failure } from "../../machines/failures.ts";
-import { addressOf, Token } from "../../machines/ids.ts";
-import { isOpenPull } from "../../machines/pull-state.ts";
-import { ANSWER_WITHIN_MS, collect, messageIdOf } from "../commands.ts";
-import { directoriesOf, DirectoryView, MissingView } from "../directories.ts";
-import type { Edge } from "../edge.ts";
-import { lastingClaim } from "../objective/view.ts";
-import { knownProject } from "../projects.ts";
-import type { SessionView } from "./view.ts";
+import { deadline } from "../adapters/deadline.ts";
+import { Failure } from "../machines/failures.ts";
+import { addressOf, Token } from "../machines/ids.ts";
+import { isOpenPull } from "../machines/pull-state.ts";
+import { ANSWER_WITHIN_MS, collect, messageIdOf } from "./commands.ts";
+import { directoriesOf, DirectoryView, MissingView } from "./directories.ts";
+import type { Edge } from "./edge.ts";
+import { lastingClaim } from "./objective/view.ts";
+import { knownProject } from "./projects.ts";
+import type { SessionView } from "./session/view.ts";
 
 // Session cleanup
 //
