@@ -18,7 +18,7 @@ export const TIMERS: Readonly<Record<KindName, Readonly<Record<string, string>>>
     lease: "what it ordered must be answered",
     confirm: "asks whether its text arrived",
     restart: "starts its agent again",
-    escalation: "tells a person",
+    escalation: "nudges its agent, or tells a person",
   },
   objective: { next: "looks again" },
   review: { due: "looks again" },

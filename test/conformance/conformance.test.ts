@@ -184,5 +184,8 @@ describe("the lines of a run", () => {
       "not binding and not counted: 3 cases of other models, of which 0 hold here, 0 differ, 3 speak of what is not here",
       "0 passed, 0 failed",
     ]);
+    const whole = linesOf(await runSuites(others), true);
+    expect(whole.length).toBe(5);
+    expect(whole[0]).toMatch(/^not binding: ERROR head-capability-01 /);
   });
 });

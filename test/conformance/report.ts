@@ -116,25 +116,30 @@ async function runHead(one: Case): Promise<Difference[]> {
   return isGuardRow(one) ? runGuardRow(one) : runScenario(inModelWords(one));
 }
 
-/** One line per failing case, what does not bind apart, and the count of what does as the last line. */
-export function linesOf(reports: readonly CaseReport[]): string[] {
+/**
+ * One line per failing case, what does not bind apart, and the count of what does as the last line. What does not bind is
+ * counted in one line, unless `isWhole` wants a line to each case of it that does not hold.
+ */
+export function linesOf(reports: readonly CaseReport[], isWhole = false): string[] {
   const binding = reports.filter((report) => report.isBinding);
   const failing = binding.filter(({ type }) => type !== "passed");
   const passed = binding.length - failing.length;
   return [
     ...failing.map(lineOf),
-    ...informative(reports),
+    ...informative(reports, isWhole),
     `${passed} passed, ${failing.length} failed`,
   ];
 }
 
-function informative(reports: readonly CaseReport[]): string[] {
+function informative(reports: readonly CaseReport[], isWhole: boolean): string[] {
   const others = reports.filter((report) => !report.isBinding);
   if (others.length === 0) return [];
   const count = (type: CaseReport["type"]): number =>
     others.filter((report) => report.type === type).length;
   const [holds, differs, unmapped] = [count("passed"), count("failed"), count("error")];
+  const strange = others.filter(({ type }) => type !== "passed");
   return [
+    ...(isWhole ? strange.map((report) => `not binding: ${lineOf(report)}`) : []),
     `not binding and not counted: ${others.length} cases of other models, of which ${holds} hold here, ${differs} differ, ${unmapped} speak of what is not here`,
   ];
 }
