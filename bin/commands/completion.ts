@@ -1,5 +1,6 @@
 import type { Command, Option } from "commander";
 import { Failure } from "../../machines/failures.ts";
+import { HARNESSES } from "../../machines/harness/harnesses.ts";
 import { ask, query } from "../cli/api.ts";
 import type { Output } from "../cli/output.ts";
 
@@ -81,6 +82,9 @@ function wordsByPath(command: Command, path: readonly string[] = []): Words[] {
   return [{ path: path.join(" "), commands, options, ids }, ...below];
 }
 
+/** What a value of this name may be, where it is known before a daemon is asked. */
+const VALUES_OF: Readonly<Record<string, readonly string[]>> = { harness: [...HARNESSES.keys()] };
+
 /** `--project <id>` is of the kind that it is called, `--after <worker>` of what it takes. */
 function flagOf(option: Option): Flag {
   const { long, short, description, argChoices, flags } = option;
@@ -91,7 +95,7 @@ function flagOf(option: Option): Flag {
     flag,
     summary: description,
     isValued: placeholder !== "",
-    choices: argChoices ?? [],
+    choices: argChoices ?? VALUES_OF[placeholder] ?? [],
     kind,
   };
 }

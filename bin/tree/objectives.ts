@@ -26,7 +26,7 @@ function createCommand(objective: Command): void {
     summary: "Give a project a goal; a command after -- is run as its manager",
     options: [
       new Option("--title <text>", "what lists call it; the first line of the prompt when absent"),
-      new Option("--harness <name>", "the kind of agent that manages it"),
+      new Option("--harness <harness>", "the kind of agent that manages it"),
     ],
     examples: [
       "ao objective create app 'Move the login to OAuth'",
@@ -63,7 +63,7 @@ function workerCommands(objective: Command): void {
     options: [
       new Option("--title <text>", "what lists call it").makeOptionMandatory(),
       new Option("--prompt <text>", "what it shall do; - is standard input").makeOptionMandatory(),
-      new Option("--harness <name>", "the kind of agent; the project's when absent"),
+      new Option("--harness <harness>", "the kind of agent; the project's when absent"),
       new Option(
         "--after <worker>",
         "starts only when this one has succeeded; may be repeated",

@@ -18,7 +18,7 @@ export function projectCommands(root: Command): void {
         .choices(["none", "local", "github"])
         .default("local"),
       new Option("--branch <name>", "its default branch; the repository's own when absent"),
-      new Option("--harness <name>", "what its agents are"),
+      new Option("--harness <harness>", "what its agents are"),
       new Option("--command <line>", "the program that is its agent, for the shell"),
       new Option("--check <name=command...>", "what must pass on a pull request"),
       new Option("--env <name=value...>", "given to agents and checks"),

@@ -24,7 +24,7 @@ function steerCommands(root: Command): void {
       "Start a session; a command after -- is run as its agent, and tells how it is: ao hook command active|idle",
     options: [
       new Option("--kind <kind>").choices(["worker", "manager", "orchestrator"]).default("worker"),
-      new Option("--harness <name>", "the kind of agent; the project's when absent"),
+      new Option("--harness <harness>", "the kind of agent; the project's when absent"),
       new Option("--branch <name>", "the branch it works on"),
       new Option("--title <text>", "what lists call it"),
     ],
@@ -97,7 +97,7 @@ function orchestratorCommands(root: Command): void {
     summary: "Start an orchestrator",
     options: [
       new Option("--clean", "end every active orchestrator of the project first"),
-      new Option("--harness <name>", "the kind of agent; the project's when absent"),
+      new Option("--harness <harness>", "the kind of agent; the project's when absent"),
       new Option("--title <text>", "what lists call it"),
     ],
     examples: ["ao orchestrator start app", "ao orchestrator start app --clean"],

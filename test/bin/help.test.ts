@@ -72,6 +72,7 @@ describe("completion", () => {
     { words: ["ao", "watch", "show", "--li"], is: ["--limit"] },
     { words: ["ao", "spawn", "--kind", "w"], is: ["worker"] },
     { words: ["ao", "machine", "session", "--format", "x"], is: ["xstate"] },
+    { words: ["ao", "project", "add", ".", "--harness", "cl"], is: ["claude-code"] },
     { words: ["ao", "send", "--file", ""], is: [""] },
     { words: ["ao", "project", "add", ""], is: [""] },
     { words: ["ao", "down", ""], is: ["--json", "--help"] },
