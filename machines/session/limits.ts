@@ -10,7 +10,7 @@ import { isOver, type SessionContext } from "./record.ts";
 //
 //   P-1. While it rests nothing is typed but a person's words; what waits is typed afterwards, in order.
 //   P-2. When the limit is over the agent is told to go on, once. One that works again before needs no word.
-//   P-3. A project may switch it off: then a limit is an end of a turn like any other.
+//   P-3. A project may switch it off: then a limit is an end of a turn like any other, also one that it rests at.
 
 const GO_ON = "The limit of your harness was reset. Go on where you stopped.";
 
@@ -26,6 +26,15 @@ export function withLimit(
   }
   // Whoever works has no limit any more; one that only rests may still have it.
   return state === "active" && context.limit !== null ? { ...context, limit: null } : context;
+}
+
+/** Its project switched that on or off (P-3); undefined when it says nothing of it. */
+export function withQuotaPause(
+  context: SessionContext,
+  quotaPause: boolean | undefined,
+): SessionContext {
+  if (quotaPause === undefined || quotaPause === context.quotaPause) return context;
+  return { ...context, quotaPause, limit: quotaPause ? context.limit : null };
 }
 
 /** When its limit is over; null when there is none that anybody waits for. */

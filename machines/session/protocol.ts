@@ -58,7 +58,7 @@ export const accepts = {
   "session.review": ReviewRequest,
   /** How a person wants its reviews to go. */
   "session.reviewing": ReviewWishes.extend({ reviewing: Reviewing.optional() }),
-  "project.reviewing": Reviewing,
+  "project.reviewing": Reviewing.extend({ quotaPause: z.boolean().optional() }),
   "review.feedback": ReviewFeedback,
   "review.withdraw": z.object({ deliveryId: z.string(), reason: z.string() }),
   "session.kill": z.object({ kind: z.enum(["manual", "cleanup", "error"]).default("manual") }),

@@ -1,4 +1,5 @@
 import { addressOf } from "../ids.ts";
+import { withQuotaPause } from "./limits.ts";
 import type { MailOrder, Order } from "../order.ts";
 import type { PullRequestFacts } from "../observations.ts";
 import { REVIEW_COMMENT } from "../forge/pulls.ts";
@@ -36,13 +37,14 @@ export function reviewAsked(
   };
 }
 
-/** The project wants its work reviewed otherwise than before. */
+/** The project wants its work reviewed, or its limits taken, otherwise than before. */
 function reviewersChanged(
   context: SessionContext,
-  { data }: EventNamed<"project.reviewing">,
+  { data: { quotaPause, ...reviewing } }: EventNamed<"project.reviewing">,
 ): SessionContext {
-  const isSame = JSON.stringify(data) === JSON.stringify(context.reviews.reviewing);
-  return isSame ? context : { ...context, reviews: { ...context.reviews, reviewing: data } };
+  const known = withQuotaPause(context, quotaPause);
+  const isSame = JSON.stringify(reviewing) === JSON.stringify(known.reviews.reviewing);
+  return isSame ? known : { ...known, reviews: { ...known.reviews, reviewing } };
 }
 
 /** What the review has for the agent (V-3). */

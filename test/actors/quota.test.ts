@@ -117,6 +117,19 @@ describe("a manager whose harness has reached a limit", () => {
   });
 });
 
+it("an agent that rests at a limit rests no more when its project switches that off meanwhile (P-3)", async () => {
+  const { w, id, manager } = await driven();
+  await limited(w, manager, 3 * HOUR);
+  expect(w.phase(id)).toBe("waiting_for_quota");
+  const worker = { harness: "command", command: ["true"] };
+  await w.must("project/demo", "project.configure", { config: { worker, quotaPause: false } });
+  expect(w.phase(id)).toBe("turn_ended");
+  await w.pass(IDLE_MS + COOLDOWN_MS);
+  expect(w.pokes(id)).toBe(1);
+  await w.pass(3 * HOUR);
+  expect(w.typed(manager)).not.toContain(GO_ON);
+});
+
 describe("a worker whose harness has reached a limit", () => {
   it("counts as progress until then, is told of to nobody, and goes on by itself", async () => {
     const { w, id } = await driven();

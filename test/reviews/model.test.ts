@@ -396,7 +396,7 @@ const LEAST: Readonly<Record<string, number>> = {
   "kill at stepped": 10,
   "kill at flushed": 10,
   "kill at answered": 10,
-  "kill at released": 10,
+  "kill at dispatched": 10,
 };
 
 // Another seed tells other stories: AO_TEST_SEED=7 npx vitest run test/reviews/model.test.ts
