@@ -16,7 +16,7 @@ import { refuseAgent } from "../agents.ts";
 import { askActor, knownActor, settleMail, toJson } from "../commands.ts";
 import type { App, Edge } from "../edge.ts";
 import { checkState } from "../filters.ts";
-import { deathOf } from "./deaths.ts";
+import { deathOf } from "../deaths.ts";
 import { objectiveLine, ObjectiveLine, objectiveView, ObjectiveView, WorkerView } from "./view.ts";
 import { knownProject } from "../projects.ts";
 import { Empty, Id, page, StateName } from "../schemas.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deathOf } from "../../http/objective/deaths.ts";
+import { deathOf } from "../../http/deaths.ts";
 import { objectiveView } from "../../http/objective/view.ts";
 import { Failure } from "../../machines/failures.ts";
 import { addressOf } from "../../machines/ids.ts";

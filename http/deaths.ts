@@ -1,5 +1,5 @@
-import type { SnapshotRow } from "../../storage/store.ts";
-import { sessionView } from "../session/view.ts";
+import type { SnapshotRow } from "../storage/store.ts";
+import { sessionView } from "./session/view.ts";
 
 /** Why the session of a manager ended, in its own words where it has some; "" when it is not known any more. */
 export function deathOf(row: SnapshotRow | undefined): string {
