@@ -67,7 +67,7 @@ function Story({
           </li>
         ))}
       </ol>
-      <section className="sequence" aria-label="As a sequence">
+      <section className="sequence" aria-label="As a sequence" tabIndex={0}>
         <Sequence causes={causes} />
       </section>
     </div>

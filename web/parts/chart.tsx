@@ -61,7 +61,7 @@ const READABLE = 0.62;
 const FIT = {
   padding: { top: "46px", right: "56px", bottom: "14px", left: "14px" },
   // A small chart on a large screen is read from further away.
-  maxZoom: 1.8,
+  maxZoom: 3,
 } as const;
 
 /** The chart, with pan, zoom and fit. */
@@ -86,7 +86,7 @@ export function Chart(props: ChartProps): ReactNode {
         edgesFocusable={false}
         disableKeyboardA11y
         minZoom={0.1}
-        maxZoom={2}
+        maxZoom={4}
         fitView
         fitViewOptions={FIT}
         onInit={fit.onInit}

@@ -5,12 +5,12 @@ import type { Cause } from "../model/answers.ts";
 //
 // A chain of causes as a sequence diagram: a line of life for each actor, an arrow for each link.
 
-const COLUMN = 190;
-const LEFT = 95;
+const COLUMN = 156;
+const LEFT = 80;
 const TOP = 64;
 const HEAD = 46;
 /** So many of a name fit into its box. */
-const LETTERS = 20;
+const LETTERS = 18;
 const ROW = 46;
 
 /** Where links come from when no actor sent them. */
@@ -24,17 +24,22 @@ export function Sequence({ causes }: { readonly causes: readonly Cause[] }): Rea
   const width = LEFT * 2 + (actors.length - 1) * COLUMN;
   const height = TOP + arrows.length * ROW + 20;
   return (
-    // In the size of the page's text, which grows with the screen.
-    <svg viewBox={`0 0 ${width} ${height}`} width={`${width / 14}rem`} role="img">
+    // In the size of the page's text, which grows with the screen; not so small that it cannot be read.
+    <svg
+      viewBox={`0 0 ${width} ${height}`}
+      width={`${width / 14}rem`}
+      style={{ minWidth: `${width / 17}rem` }}
+      role="img"
+    >
       <title>The same as a sequence diagram</title>
       {actors.map((actor) => (
         <g key={actor}>
           <line className="life" x1={x(actor)} x2={x(actor)} y1={HEAD} y2={height - 6} />
           <rect
             className="life-head"
-            x={x(actor) - 86}
+            x={x(actor) - 72}
             y={6}
-            width={172}
+            width={144}
             height={HEAD - 6}
             rx={6}
           />
