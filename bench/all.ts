@@ -10,6 +10,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { DAEMON_FLAGS } from "../bin/daemon/flags.ts";
 import { GOALS_FILE, machine, parseGoals, summary, type Reached } from "./rows.ts";
 
 /** A part that takes longer than its limit is ended and counts as missed; together they stay below six minutes. */
@@ -28,13 +29,13 @@ const OTHERS = ["hook", "supervision", "poke", "collector", "review", "web", "pa
 );
 const GRACE_MS = 10_000;
 
-/** Runs one measurement; why it has no result, if it has none. */
+/** Runs one measurement as the daemon is run, which is in its process in most; why it has no result, if it has none. */
 async function measured(
   { name, limitMs }: { name: string; limitMs: number },
   goals: string,
 ): Promise<string | undefined> {
   const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
-  const child = spawn(process.execPath, [file], {
+  const child = spawn(process.execPath, [...DAEMON_FLAGS, file], {
     stdio: "inherit",
     env: { ...process.env, [GOALS_FILE]: goals },
     // A group of its own: a part that hangs is ended with the daemon that it started.

@@ -148,7 +148,7 @@ export const Settings = z.strictObject({
       /** Messages of one batch, so of one transaction. */
       batch: z.number().int().positive().default(1_024),
       /** A batch takes no further message after so many milliseconds: nothing else has a turn while it is stepped. */
-      batchMs: z.number().int().positive().default(5),
+      batchMs: z.number().int().positive().default(3),
       /** Actors kept live; the others are read from the store when a message comes. */
       liveActors: z.number().int().positive().default(2_000),
       /** Open orders of one actor; past it commands to it are refused. */
