@@ -216,6 +216,12 @@ function projectsWith(source: Pick<Source, "store">, root: string): string[] {
   return all.filter(({ repo }) => repo === root).map(({ projectId }) => projectId);
 }
 
+/** Whether a session is known, and nothing is wanted of it any more. */
+export function isClosed(source: Pick<Source, "snapshot">, session: string): boolean {
+  const address = addressOf("session", session);
+  return contextOf<SessionContext>(source, address)?.context.wanted === "closed";
+}
+
 /** Why the objective of a session needs its directory. */
 function claimOf(source: Source, name: string, { objectiveId }: SessionContext): Holders["claim"] {
   if (objectiveId === undefined) return null;
@@ -244,7 +250,7 @@ const Stored = z.object({ value: z.json(), context: z.record(z.string(), z.unkno
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what the kind keeps
 function contextOf<Context>(
-  source: Source,
+  source: Pick<Source, "snapshot">,
   address: Address,
 ): { readonly value: string; readonly context: Context } | null {
   const row = source.snapshot(address);

@@ -7,6 +7,7 @@ import { isOpenPull } from "../machines/pull-state.ts";
 import { ANSWER_WITHIN_MS, collect, messageIdOf } from "./commands.ts";
 import { directoriesOf, DirectoryView, MissingView } from "./directories.ts";
 import type { Edge } from "./edge.ts";
+import { PreservedView, preservedOf } from "./preserved.ts";
 import { lastingClaim } from "./objective/view.ts";
 import { knownProject } from "./projects.ts";
 import type { SessionView } from "./session/view.ts";
@@ -39,6 +40,8 @@ export const Cleaned = z.object({
   /** What becomes of each directory (C5); absent where directories cannot be looked at. */
   directories: z.array(DirectoryView).exactOptional(),
   missing: z.array(MissingView).exactOptional(),
+  /** The uncommitted work that is kept in refs. */
+  preserved: z.array(PreservedView).exactOptional(),
 });
 type Cleaned = z.infer<typeof Cleaned>;
 
@@ -80,7 +83,9 @@ async function withDirectories(
   if (edge.survey === undefined) return result;
   if (!result.dryRun) await collect(edge);
   const { directories, missing } = await directoriesOf(edge, projectId);
-  return { ...result, directories: directories.map((each) => withCleanup(each, result)), missing };
+  const preserved = await preservedOf(edge, projectId);
+  const judged = directories.map((each) => withCleanup(each, result));
+  return { ...result, directories: judged, missing, preserved };
 }
 
 /** What this cleanup makes of a directory that would stay without it. */

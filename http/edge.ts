@@ -100,6 +100,18 @@ export interface Edge {
   readonly screens?: (terminals: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** Whether a worktree holds uncommitted work now. Fails with REPOSITORY_INVALID or GIT_FAILED. */
   readonly isDirty?: (worktree: string) => Promise<boolean>;
+  /** The uncommitted work that a repository keeps of sessions. Fail with REPOSITORY_INVALID, GIT_FAILED. */
+  readonly preserved?: {
+    readonly list: (
+      repo: string,
+    ) => Promise<
+      readonly { readonly ref: string; readonly workspace: string; readonly at: number }[]
+    >;
+    readonly drop: (
+      repo: string,
+      session: string,
+    ) => Promise<{ readonly ref: string; readonly sha: string } | undefined>;
+  };
   /** What becomes of each directory, and why. */
   readonly survey?: (signal: AbortSignal) => Promise<Surveyed>;
   /** The argv that shows a terminal to a person. */

@@ -24,6 +24,7 @@ import { keys } from "./keys.ts";
 import { machineRoutes } from "./machines.ts";
 import { muxRoute, takeSockets } from "./mux.ts";
 import { directoryRoutes } from "./directories.ts";
+import { preservedRoutes } from "./preserved.ts";
 import { noticeRoutes } from "./notices.ts";
 import { objectiveRoutes } from "./objective/objectives.ts";
 import { orchestratorRoutes } from "./orchestrators.ts";
@@ -57,6 +58,7 @@ export interface ServerOptions extends Pick<
   | "inspectRepository"
   | "isBare"
   | "withMirror"
+  | "preserved"
   | "checkPublished"
   | "capture"
   | "watch"
@@ -184,6 +186,7 @@ const API = [
   sessionRoutes,
   orchestratorRoutes,
   directoryRoutes,
+  preservedRoutes,
   noticeRoutes,
   reviewRoutes,
   pullRoutes,

@@ -403,7 +403,10 @@ export const EFFECTS = {
   /** Packs the objects of a repository, where git itself finds that worth while. */
   compactRepository: {
     data: z.object({ host: Host, repo: z.string() }),
-    result: z.object({}),
+    result: z.object({
+      /** Refs of kept work that was older than it is kept for. */
+      dropped: z.array(z.string()).exactOptional(),
+    }),
     deadlineMs: 1_800_000,
     attempts: 1,
   },

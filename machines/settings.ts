@@ -99,6 +99,8 @@ export const Settings = z.strictObject({
       everyMs: ms.default(300_000),
       /** Between two packings of one repository. */
       compactMs: ms.default(21_600_000),
+      /** The uncommitted work of a closed session, that is in a ref; 0 keeps it until a person drops it. */
+      keepPreservedMs: z.number().int().nonnegative().default(0),
     })
     .prefault({}),
   reviews: z

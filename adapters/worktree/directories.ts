@@ -6,10 +6,11 @@ import type { Directory } from "../../machines/collector/collection.ts";
 import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Token } from "../../machines/ids.ts";
 import type { Adapter } from "../adapter.ts";
-import { git, tryGit } from "../git/git.ts";
+import { git, type GitCall, tryGit } from "../git/git.ts";
 import { mirrorFolder, type Mirrors, refresh } from "../git/mirrors.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "../git/worktrees.ts";
 import { exists, type Mark, type Place, putInPlace, readMark } from "./place.ts";
+import { dropPreserved, listPreserved } from "./preserve.ts";
 import { reclaim } from "./removal.ts";
 import { forgetReviews } from "./review-pins.ts";
 
@@ -21,6 +22,8 @@ import { forgetReviews } from "./review-pins.ts";
 //   DR2. A worktree is swept as a workspace is reclaimed: what only it holds is in a ref first, or it stays.
 //   DR3. Somebody who came to know it meanwhile keeps it: asked once it is out of its place, before it is deleted.
 //   DR4. What is not a worktree that bears our mark is a person's, wherever it lies.
+//   DR5. Kept work goes with a compaction once it is older than `gc.keepPreservedMs`, where that is set, and its session is
+//        one of this home and closed.
 
 /** The folders of one data folder, and the free space of its disk. */
 export async function listDirectories(
@@ -71,6 +74,8 @@ export function collecting(options: {
   readonly isWanted: (workspace: string) => boolean;
   /** Whether a project is registered with a repository. */
   readonly isRegistered: (root: string) => boolean;
+  /** How long the kept work of a session is kept once that is closed; for ever when absent. */
+  readonly kept?: { readonly ms: number; readonly isClosed: (session: string) => boolean };
 }): {
   readonly sweepDirectory: Adapter<"sweepDirectory">;
   readonly compactRepository: Adapter<"compactRepository">;
@@ -83,11 +88,12 @@ export function collecting(options: {
     compactRepository: async ({ repo }, { signal }) => {
       const call = { cwd: repo, signal };
       await forgetReviews(options.home, call);
+      const dropped = await dropOld(options, call);
       // What is gone at origin is held by its name here; without the network that is for another time.
       const isMirror = dirname(repo) === mirrorFolder(options.home);
       if (isMirror) await refresh(call).catch(() => undefined);
       await compact(repo, signal);
-      return {};
+      return dropped.length === 0 ? {} : { dropped };
     },
   };
 }
@@ -276,6 +282,21 @@ async function placeOf(
 
 function left(path: string, why: string): Swept {
   return { removed: false, detail: `${path}: ${why}` };
+}
+
+/** Drops the kept work that is older than it is kept for (DR5); the refs that went. */
+async function dropOld(
+  { kept, now }: Pick<Parameters<typeof collecting>[0], "kept" | "now">,
+  call: GitCall,
+): Promise<string[]> {
+  if (kept === undefined) return [];
+  const dropped: string[] = [];
+  for (const { workspace, ref, at } of await listPreserved(call)) {
+    if (now() - at < kept.ms || !kept.isClosed(workspace)) continue;
+    // oxlint-disable-next-line no-await-in-loop -- refs of one repository
+    if ((await dropPreserved(workspace, call)) !== undefined) dropped.push(ref);
+  }
+  return dropped;
 }
 
 const COMPACT_MS = 1_740_000;

@@ -31,6 +31,39 @@ export function preservedRef(workspace: string): string {
   return `refs/ao/preserved/${workspace}`;
 }
 
+/** One piece of kept work. */
+export interface PreservedRef {
+  readonly ref: string;
+  readonly workspace: string;
+  readonly sha: string;
+  /** When it was kept; milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What is kept in a repository. Fails as `git` does. */
+export async function listPreserved(call: GitCall): Promise<PreservedRef[]> {
+  const format = "--format=%(refname) %(objectname) %(committerdate:unix)";
+  const listed = await git(["for-each-ref", format, preservedRef("")], call);
+  return listed.split("\n").flatMap((line) => {
+    const [ref = "", sha = "", seconds = ""] = line.split(" ");
+    const workspace = ref.slice(preservedRef("").length);
+    return workspace === "" ? [] : [{ ref, workspace, sha, at: Number(seconds) * 1_000 }];
+  });
+}
+
+/** Drops what is kept of a workspace; what it was, undefined when nothing is. Fails as `git` does. */
+export async function dropPreserved(
+  workspace: string,
+  call: GitCall,
+): Promise<{ readonly ref: string; readonly sha: string } | undefined> {
+  const ref = preservedRef(workspace);
+  const sha = await commitOf(ref, call);
+  if (sha === null) return undefined;
+  // Only what was seen: more may be kept meanwhile.
+  await git(["update-ref", "-d", ref, sha], call);
+  return { ref, sha };
+}
+
 /** Keeps what only the worktree holds: files, and commits of a HEAD that is on no branch. Fails as `git` does. */
 export async function preserve(place: Place, gitDir: string): Promise<Preserved> {
   const { path: cwd, signal, workspace } = place;

@@ -48,6 +48,10 @@ interface Directory {
 interface Cleaned {
   readonly directories?: readonly Directory[];
   readonly missing?: readonly Omit<Directory, "verdict">[];
+  readonly preserved?: readonly (Omit<Directory, "verdict" | "path"> & {
+    readonly ref: string;
+    readonly at: number;
+  })[];
   readonly cleaned: readonly string[];
   readonly skipped: readonly { readonly id: string; readonly message: string }[];
   readonly failed: readonly {
@@ -57,24 +61,56 @@ interface Cleaned {
   }[];
 }
 
+interface CleanupOptions {
+  readonly project?: string;
+  readonly dryRun?: boolean;
+  readonly preserved?: string;
+}
+
+/** Drops the uncommitted work that was kept of a session. */
+async function dropPreserved(output: Output, id: string): Promise<number> {
+  const answer = await ask<{ ref: string; sha: string }>(
+    "DELETE",
+    `/sessions/${part(id)}/preserved`,
+  );
+  print(
+    output,
+    answer,
+    ({ ref, sha }) => `dropped ${ref}; until git packs it away: git show ${sha}`,
+  );
+  return EXIT.done;
+}
+
 /** Closes what is over; the answer is 1 when a session did not take the order. */
 export async function cleanUp(
   output: Output,
-  { project: projectId, dryRun }: { project?: string; dryRun?: boolean },
+  { project: projectId, dryRun, preserved: dropped }: CleanupOptions,
 ): Promise<number> {
+  if (dropped !== undefined) return dropPreserved(output, dropped);
   const answer = await ask<Cleaned>("POST", "/sessions/cleanup", { body: { projectId, dryRun } });
-  print(output, answer, ({ cleaned, skipped, failed, directories = [], missing = [] }) => {
-    const verb = dryRun === true ? "would clean up" : "cleaned up";
-    const lines = [
-      ...(cleaned.length === 0 ? [] : [`${verb} ${cleaned.join(", ")}`]),
-      ...skipped.map(({ id, message }) => `left ${id}: ${message}`),
-      ...failed.map(({ id, code, message }) => `could not clean up ${id}: ${message} (${code})`),
-    ];
-    const said = lines.length === 0 ? ["nothing to clean up"] : lines.map(printable);
-    const all = [...directories, ...missing.map((each) => ({ ...each, verdict: "missing" }))];
-    const table = dryRun === true && all.length > 0 ? [explained(output, all)] : [];
-    return [...said, ...table].join("\n");
-  });
+  print(
+    output,
+    answer,
+    ({ cleaned, skipped, failed, directories = [], missing = [], preserved = [] }) => {
+      const verb = dryRun === true ? "would clean up" : "cleaned up";
+      const lines = [
+        ...(cleaned.length === 0 ? [] : [`${verb} ${cleaned.join(", ")}`]),
+        ...skipped.map(({ id, message }) => `left ${id}: ${message}`),
+        ...failed.map(({ id, code, message }) => `could not clean up ${id}: ${message} (${code})`),
+      ];
+      const said = lines.length === 0 ? ["nothing to clean up"] : lines.map(printable);
+      const all = [
+        ...directories,
+        ...missing.map((each) => ({ ...each, verdict: "missing" })),
+        ...preserved.map(({ ref, why, at, until }) => {
+          const age = `since ${new Date(at).toISOString()}: ${why}`;
+          return { verdict: "work", path: ref, why: age, until };
+        }),
+      ];
+      const table = dryRun === true && all.length > 0 ? [explained(output, all)] : [];
+      return [...said, ...table].join("\n");
+    },
+  );
   return answer.failed.length === 0 ? EXIT.done : EXIT.failed;
 }
 

@@ -15,11 +15,12 @@ import {
   inspectRepository,
   isBareRepository,
 } from "../../adapters/git/repository.ts";
+import { dropPreserved, listPreserved } from "../../adapters/worktree/preserve.ts";
 import { usedNumbers } from "../../adapters/worktree/used-names.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
 import { Failure } from "../../machines/failures.ts";
-import { repositoriesOf } from "../../actors/survey.ts";
+import { isClosed, repositoriesOf } from "../../actors/survey.ts";
 import { addressOf, type KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
@@ -130,6 +131,7 @@ function systemPart(workshop: Workshop, core: Core): Part {
       const registered = (): ReturnType<typeof repositoriesOf> => repositoriesOf({ store });
       outside.known.isProject = (id) => registered().some(({ projectId }) => projectId === id);
       outside.known.isRegistered = (root) => registered().some(({ repo }) => repo === root);
+      outside.known.isClosed = (id) => isClosed(system, id);
       const collector = addressOf("collector", LOCAL);
       const woken = system.ask({ to: collector, type: "collector.wake", data: {} });
       woken.catch((error: unknown) => log(`trouble: wake the collector: ${String(error)}`));
@@ -215,6 +217,10 @@ function repositories({ mirrors }: Workshop["outside"]): Repositories {
     withMirror: async (url, options, run) =>
       mirrors.use(url, async (root) => run(await describeRepository(root, options))),
     checkBranch: checkBranchIsFree,
+    preserved: {
+      list: async (cwd) => listPreserved({ cwd }),
+      drop: async (cwd, session) => dropPreserved(session, { cwd }),
+    },
     usedNumbers: async (root, projectId) => usedNumbers(root, projectId),
     checkPublished: async (cwd, branches) =>
       checkPublished(branches, { cwd, timeoutMs: ORIGIN_MS }),
@@ -222,7 +228,13 @@ function repositories({ mirrors }: Workshop["outside"]): Repositories {
 }
 type Repositories = Pick<
   Parameters<typeof httpServer>[0],
-  "inspectRepository" | "isBare" | "withMirror" | "checkBranch" | "usedNumbers" | "checkPublished"
+  | "inspectRepository"
+  | "isBare"
+  | "withMirror"
+  | "checkBranch"
+  | "usedNumbers"
+  | "preserved"
+  | "checkPublished"
 >;
 
 async function listen(

@@ -41,11 +41,22 @@ interface Known {
   isWanted: (workspace: string) => boolean;
   /** And whether a project is registered. */
   isProject: (projectId: string) => boolean;
+  /** And whether a session is closed. */
+  isClosed: (session: string) => boolean;
   /** And whether one is with a repository. */
   isRegistered: (root: string) => boolean;
   /** Of the store. */
   generation: string;
 }
+
+/** Until the actors can be asked, every name may be known. */
+const UNTOLD: Known = {
+  isWanted: () => true,
+  isProject: () => true,
+  isClosed: () => false,
+  isRegistered: () => true,
+  generation: "",
+};
 
 /** Adapters over one home. */
 export function outsideOf(options: {
@@ -59,14 +70,9 @@ export function outsideOf(options: {
 }): Outside {
   const { home, env, settings, log, now } = options;
   const path = `${join(home, "bin")}:${env["PATH"] ?? "/usr/bin:/bin"}`;
-  // Until the actors can be asked, every name may be known.
-  const known: Known = {
-    isWanted: () => true,
-    isProject: () => true,
-    isRegistered: () => true,
-    generation: "",
-  };
+  const known = { ...UNTOLD };
   const cache = mirrors(home);
+  const keptMs = settings.gc.keepPreservedMs;
   const fence = reviewerFence({ home, launcher: LAUNCHER, personHome: env["HOME"] ?? homedir() });
   const panes = panesOf({ ...options, path, fence, generation: () => known.generation });
   const { launchTerminal, destroyTerminal, inspectTerminal, typeText } = panes;
@@ -85,6 +91,7 @@ export function outsideOf(options: {
       isWanted: (workspace) => known.isWanted(workspace),
       mirrors: cache,
       isRegistered: (root) => known.isRegistered(root),
+      ...(keptMs > 0 && { kept: { ms: keptMs, isClosed: (id) => known.isClosed(id) } }),
     }),
     ...reviewWorktrees({ home }),
     ...reviewerPrograms(path),

@@ -74,7 +74,7 @@ function endCommands(root: Command): void {
     examples: ["ao restore app-1", "ao restore app-1 --json"],
     run: async ({ args: [id = ""], output }) => (await body()).restoreSession(output, id),
   });
-  declare<{ project?: string; dryRun?: boolean }>(root, {
+  declare<{ project?: string; dryRun?: boolean; preserved?: string }>(root, {
     usage: "cleanup",
     summary:
       "End the sessions whose work is over, and remove what nobody holds; uncommitted work is left and named",
@@ -82,10 +82,19 @@ function endCommands(root: Command): void {
       new Option("--project <id>", "only of this project"),
       new Option(
         "--dry-run",
-        "only tell: which sessions, and of every directory why it stays or goes",
+        "only tell: which sessions, and of every directory and all kept work why it stays or goes",
       ),
+      new Option(
+        "--preserved <session>",
+        "drop the uncommitted work that was kept of a session, and nothing else",
+      ).conflicts(["project", "dryRun"]),
     ],
-    examples: ["ao cleanup --dry-run", "ao cleanup --project app", "ao cleanup --json"],
+    examples: [
+      "ao cleanup --dry-run",
+      "ao cleanup --project app",
+      "ao cleanup --preserved app-3",
+      "ao cleanup --json",
+    ],
     run: async ({ options, output }) => (await body()).cleanUp(output, options),
   });
 }

@@ -1,6 +1,6 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { worktrees } from "../../adapters/worktree/worktrees.ts";
@@ -46,6 +46,8 @@ it("tells of every directory why it stays or goes, on the line, as JSON and over
   await run(mirror, "update-ref", "refs/heads/ao/far-1", sha);
   expect((await world.ao("project", "rm", "far")).stdout).toMatch("is kept: no project");
   await run(mirror, "update-ref", "-d", "refs/heads/ao/far-1");
+  await run(mirror, "update-ref", "refs/ao/preserved/far-1", sha);
+  expect((await world.ao("cleanup", "--preserved", "far-1")).exitCode).toBe(0);
   await world.post("/sessions/cleanup", {});
   await expect.poll(() => existsSync(mirror)).toBe(false);
 });
@@ -65,6 +67,16 @@ it("removes at its start a worktree that nobody knows, with its work in a ref", 
   await world.up();
   await expect.poll(() => existsSync(path)).toBe(false);
   expect(await run(root, "show", "refs/ao/preserved/lost-1:work")).toBe("mine");
+  expect((await world.ao("cleanup", "--dry-run")).stdout).toMatch(
+    /work +refs\/ao\/preserved\/lost-1 +since 20\S+: no session of this name is known here/,
+  );
+  expect((await world.ao("cleanup", "--preserved", "lost-1")).stdout).toMatch(
+    /^dropped refs\/ao\/preserved\/lost-1; .*git show [0-9a-f]{40}/,
+  );
+  expect(await run(root, "for-each-ref", "refs/ao/preserved")).toBe("");
+  expect((await world.ao("cleanup", "--preserved", "lost-1")).exitCode).toBe(1);
+  await rename(root, `${root}.away`);
+  expect((await world.ao("cleanup", "--dry-run")).stdout).toMatch("nothing to clean up");
   await expect
     .poll(async () => (await world.get("/actors/collector/local")).context)
     .toMatchObject({ removed: 1, failures: 0, left: [] });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { mirrors } from "../../../adapters/git/mirrors.ts";
 import { bytesOf, collecting, listDirectories } from "../../../adapters/worktree/directories.ts";
+import { listPreserved } from "../../../adapters/worktree/preserve.ts";
 import { commitFile, run } from "../../support/repository.ts";
 import { alone, expectTidy, type Scene } from "../../support/workspace.ts";
 
@@ -196,6 +197,40 @@ it.each([
   });
   expect(await compactRepository({ host: "local", repo: scene.repo }, attempt)).toEqual({});
   expect(await hasPacks(scene.repo)).toBe(isPacked);
+});
+
+it.each([
+  {
+    title: "is older than it is kept for goes with a compaction",
+    ageMs: 2_000,
+    isClosed: true,
+    is: "",
+  },
+  { title: "is not that old stays", ageMs: 1_000, isClosed: true, is: REF },
+  {
+    title: "is of a session that goes on, or of another home, stays",
+    ageMs: 2_000,
+    isClosed: false,
+    is: REF,
+  },
+])("kept work that $title (DR5)", async ({ ageMs, isClosed, is }) => {
+  const scene = await alone();
+  await scene.prepare();
+  await writeFile(join(scene.path, "work"), "mine");
+  expect(await scene.reclaim()).toEqual({ removed: true, preserved: REF });
+  const [work] = await listPreserved({ cwd: scene.repo });
+  const { compactRepository } = collecting({
+    home: scene.home,
+    nonce: () => "n",
+    now: () => (work?.at ?? 0) + ageMs,
+    isWanted: () => false,
+    mirrors: mirrors(scene.home),
+    isRegistered: () => true,
+    kept: { ms: 1_500, isClosed: (id) => isClosed && id === work?.workspace },
+  });
+  const dropped = is === "" ? { dropped: [REF] } : {};
+  expect(await compactRepository({ host: "local", repo: scene.repo }, attempt)).toEqual(dropped);
+  expect(await run(scene.repo, "for-each-ref", "--format=%(refname)", "refs/ao")).toBe(is);
 });
 
 function textsOf17(count: number): string[] {
