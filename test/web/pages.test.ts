@@ -256,6 +256,42 @@ describe("a terminal in the page", () => {
     await page.getByText("The terminal was closed").waitFor();
   });
 
+  it("stands beside others, each with what was printed before somebody looked", async () => {
+    const [one, two] = [await world.addSession(), await world.addSession()];
+    const early = Array.from({ length: 70 }, (_, n) => `line ${n} of`);
+    for (const each of [one, two]) {
+      const lines = early.flatMap((line) => [`${line} ${each}`, "Enter"]);
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await world.tmux("send-keys", "-t", `=${each}:`, ...lines);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await expect.poll(() => world.typed(each)).toHaveLength(early.length);
+    }
+    const { page } = await signedIn(browser, world, { path: `/terminals?open=${one},${two}` });
+    for (const each of [one, two]) {
+      const term = page.getByRole("region", { name: `Terminal ${each}` });
+      const shown = async (): Promise<string> => term.locator(".xterm-rows").innerText();
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await expect.poll(shown).toContain(`line 69 of ${each}`);
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await term.locator(".term-place").hover({ position: { x: 60, y: 60 } });
+      const scrolled = async (): Promise<string> => {
+        await page.mouse.wheel(0, -1_000);
+        return shown();
+      };
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await expect.poll(scrolled).toContain(`line 0 of ${each}`);
+    }
+    // Let go of one, and the other goes on.
+    await page.getByRole("button", { name: `Close ${one}` }).click();
+    await page.getByRole("region", { name: `Terminal ${one}` }).waitFor({ state: "detached" });
+    await world.tmux("send-keys", "-t", `=${two}:`, "and on", "Enter");
+    const latest = async (): Promise<string> => {
+      await page.mouse.wheel(0, 1_000);
+      return page.locator(".xterm-rows").innerText();
+    };
+    await expect.poll(latest).toContain("and on");
+  });
+
   it("keeps what is typed before its socket is open, in order (U3)", async () => {
     const early = await world.addSession();
     const { page } = await signedIn(browser, world);
