@@ -8,6 +8,7 @@ import { Coming, comingOf } from "./coming.ts";
 import type { App, Edge } from "./edge.ts";
 import { page, sendMade } from "./schemas.ts";
 import { sessionLine } from "./session/line.ts";
+import { unheardWords } from "./session/unheard.ts";
 import { stateOf } from "./stored-state.ts";
 import { statePaths } from "./views.ts";
 
@@ -78,7 +79,7 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
   const { kind, id } = splitAddress(row.address);
   const { value, context } = stateOf(row);
   const states = statePaths(value);
-  const told = kind === "session" ? toldOf(row, id, context) : plainLine(row, states, context);
+  const told = kind === "session" ? toldOf(row, states, context) : plainLine(row, states, context);
   const [isOver, notices] = [isDone(row), context["notices"]];
   const { isQuarantined } = row;
   return {
@@ -108,14 +109,15 @@ export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
 type Told = Pick<BoardLine, "title" | "status" | "reason" | "parent" | "facts"> &
   Partial<Pick<BoardLine, "since">>;
 
-function toldOf(row: SnapshotRow, id: string, context: Context): Told {
+function toldOf(row: SnapshotRow, states: readonly string[], context: Context): Told {
   const { title, prompt, projectId, status, since, ...facts } = sessionLine(row);
   // That there was an error says less than which; few sessions end so, all others are spared the look.
   const trouble = status === "errored" ? Said.parse(context).trouble : undefined;
-  const reason = trouble?.message ?? facts.reason;
   const { number, url, branch, harness } = facts;
+  const unheard = unheardWords({ status, harness, isLive: states.includes("runtime.alive") });
+  const reason = trouble?.message ?? unheard ?? facts.reason;
   return {
-    title: title || firstLine(prompt) || id,
+    title: title || firstLine(prompt) || splitAddress(row.address).id,
     status,
     reason,
     since,

@@ -1,6 +1,7 @@
 import { ATTENTIONS } from "../../http/attention.ts";
 import { clipped } from "../../http/clipped.ts";
 import type { LastWords } from "../../http/session/last-words.ts";
+import { unheardWords } from "../../http/session/unheard.ts";
 import type { SessionView } from "../../http/session/view.ts";
 import { ask, query } from "../cli/api.ts";
 import { columns, type Column } from "../cli/columns.ts";
@@ -73,24 +74,18 @@ function isOfInterest({ attention, notices }: Listed): boolean {
   return attention !== "ended" || notices.some(({ state }) => state === "open");
 }
 
-// As long as agents with hooks are waited for before their silence is told.
-const UNHEARD_MS = 90_000;
-
 /** Why it stands so: what a person can do something about comes before the reason of its state. */
-export function whyOf(session: Told, now: number): string {
-  const { questionId, status, statusReason, statusSince, trouble, harness, terminal } = session;
+export function whyOf(session: Told): string {
+  const { questionId, status, statusReason, trouble, harness, terminal } = session;
   if (questionId !== undefined) return `asked ${questionId}: ao question ls`;
   if (status === "errored" && trouble !== null) return trouble.message;
-  const isUnheard = status === "spawning" && terminal.state === "live" && harness === "command";
-  if (isUnheard && now - statusSince > UNHEARD_MS) {
-    return "it runs, and has not spoken: it may call ao hook command active|idle";
-  }
-  return statusReason.replaceAll("_", " ");
+  const unheard = unheardWords({ status, harness, isLive: terminal.state === "live" });
+  return unheard ?? statusReason.replaceAll("_", " ");
 }
 
 type Told = Pick<
   Listed,
-  "questionId" | "status" | "statusReason" | "statusSince" | "trouble" | "harness" | "terminal"
+  "questionId" | "status" | "statusReason" | "trouble" | "harness" | "terminal"
 >;
 
 /** `!` when somebody is needed, `*` when there is something to know. */
@@ -126,7 +121,7 @@ function tableOf(now: number): Column<Listed>[] {
     { heading: "", cell: markOf, style: (row) => (markOf(row) === "!" ? "red" : "yellow") },
     { heading: "id", cell: ({ id }) => id, style: () => "bold", least: 8 },
     { heading: "status", cell: ({ status }) => status, style: ({ status }) => STYLES[status] },
-    { heading: "why", cell: (row) => whyOf(row, now), least: 10, rank: 3 },
+    { heading: "why", cell: (row) => whyOf(row), least: 10, rank: 3 },
     { heading: "since", cell: ({ statusSince }) => age(statusSince, now) },
     { heading: "branch", cell: ({ branch }) => branch ?? "", least: 8, rank: 2 },
     { heading: "pr", cell: ({ prs }) => prs.map(({ number }) => `#${number}`).join(" "), least: 4 },

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import { markOf, whyOf } from "../../bin/commands/session-list.ts";
 
+const TERMINAL = { id: "demo-1", epoch: 1, state: "live", attach: [] };
+
 it.each([
   { title: "what it asked", facts: { questionId: "demo-o1-q1" }, why: /^asked demo-o1-q1: ao / },
   {
@@ -9,14 +11,17 @@ it.each([
     why: /^no such file$/,
   },
   { title: "that its agent never spoke", facts: {}, why: /ao hook command active\|idle$/ },
-  { title: "nothing of that at first", facts: { statusSince: 10_000 }, why: /^a reason$/ },
+  {
+    title: "nothing of that before its program runs",
+    facts: { terminal: { ...TERMINAL, state: "starting" } },
+    why: /^a reason$/,
+  },
   { title: "nothing else once it spoke", facts: { status: "working" }, why: /^a reason$/ },
   { title: "nothing of agents with hooks", facts: { harness: "codex" }, why: /^a reason$/ },
 ] as const)("ls says of a session $title", ({ facts, why }) => {
-  const terminal = { id: "demo-1", epoch: 1, state: "live", attach: [] };
   const said = { status: "spawning", statusReason: "a_reason", harness: "command" } as const;
-  const session = { ...said, statusSince: 0, terminal, trouble: null, ...facts };
-  expect(whyOf(session, 90_001)).toMatch(why);
+  const session = { ...said, terminal: TERMINAL, trouble: null, ...facts };
+  expect(whyOf(session)).toMatch(why);
 });
 
 it.each([
