@@ -1,3 +1,4 @@
+import type { Look } from "../adapters/github/github.ts";
 import type { Wanted } from "../adapters/github/pull-query.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { FollowedPull } from "../machines/observations.ts";
@@ -12,7 +13,8 @@ import type { Publish } from "./folder-probe.ts";
 //   H2. Nothing is asked while no session has a branch and no pull request of one is open.
 //   H3. A look that failed is told once, with the reason, and so is the first that succeeds after it; it says nothing
 //       of any pull request.
-//   H4. A ring is answered at once; but not within two seconds of the last look, and not before a limit of GitHub is over.
+//   H4. A ring is answered at once; but not within two seconds of the last look, nor within what that one has to last,
+//       and not before a limit of GitHub is over.
 
 /** A branch and the session whose work it is. */
 export interface Work {
@@ -26,7 +28,7 @@ export interface GithubProbeOptions {
   readonly project: string;
   /** What there is to ask for now: work, and the numbers of open pull requests. */
   readonly wanted: () => { readonly work: readonly Work[]; readonly numbers: readonly number[] };
-  readonly look: (wanted: Wanted, signal: AbortSignal) => Promise<readonly FollowedPull[]>;
+  readonly look: (wanted: Wanted, signal: AbortSignal) => Promise<Look>;
   /** When what failed may be asked again, milliseconds since 1970; undefined when nobody said. */
   readonly retryAt: (error: unknown) => number | undefined;
   readonly publish: Publish;
@@ -53,8 +55,13 @@ export async function githubProbe(options: GithubProbeOptions): Promise<void> {
     const isIdle = work.length === 0 && numbers.length === 0;
     let deafMs = LEAST_MS;
     try {
-      // oxlint-disable-next-line eslint/no-await-in-loop -- one look after the other
-      if (!isIdle) await teller.tell(await lookFor(options, { work, numbers }));
+      if (!isIdle) {
+        // oxlint-disable-next-line eslint/no-await-in-loop -- one look after the other
+        const { pulls, restMs } = await lookFor(options, { work, numbers });
+        deafMs = Math.max(LEAST_MS, restMs);
+        // oxlint-disable-next-line eslint/no-await-in-loop
+        await teller.tell(pulls);
+      }
     } catch (error) {
       if (signal.aborted) return;
       onFailure(error);
@@ -65,21 +72,22 @@ export async function githubProbe(options: GithubProbeOptions): Promise<void> {
     // oxlint-disable-next-line eslint/no-await-in-loop
     if (!isIdle) await pause(deafMs, signal);
     // oxlint-disable-next-line eslint/no-await-in-loop
-    await bell.rest(isIdle ? undefined : Math.max(0, everyMs - LEAST_MS), signal);
+    await bell.rest(isIdle ? undefined : Math.max(0, everyMs - deafMs), signal);
   }
 }
 
 async function lookFor(
   { look, signal }: GithubProbeOptions,
   { work, numbers }: ReturnType<GithubProbeOptions["wanted"]>,
-): Promise<FollowedPull[]> {
+): Promise<Look> {
   const branches = work.map(({ branch, since }) => ({ name: branch, since }));
   const owners = new Map(work.map(({ branch, session }) => [branch, session]));
-  const found = await look({ branches, numbers }, signal);
-  return found.map((pull) => {
+  const seen = await look({ branches, numbers }, signal);
+  const pulls = seen.pulls.map((pull) => {
     const session = owners.get(pull.headRef);
     return session === undefined ? pull : { ...pull, session };
   });
+  return { ...seen, pulls };
 }
 
 // An observation must fit into one message of the bus with room to spare.

@@ -15,11 +15,18 @@ import { queryFor, type Wanted } from "./pull-query.ts";
 //   G1. A look asks for the wanted pull requests alone, whatever else the repository has.
 //   G2. What is opened or merged already is found, not done again.
 //   G3. Nothing is merged but the head that was asked for, in the way that the repository prefers.
+//   G5. Looks take no more than half of what GitHub still answers until its limit is reset: the rest is people's.
 //   G4. The log of a failed job is read once, and no more of it is kept than its end.
+
+export interface Look {
+  readonly pulls: readonly FollowedPull[];
+  /** How long to wait at least before the next one, milliseconds (G5). */
+  readonly restMs: number;
+}
 
 export interface Github {
   /** The wanted pull requests as they are there. Fails as `GithubClient.at` does. */
-  look(repository: string, wanted: Wanted, signal: AbortSignal): Promise<FollowedPull[]>;
+  look(repository: string, wanted: Wanted, signal: AbortSignal): Promise<Look>;
   readonly openPullRequest: Adapter<"openPullRequest">;
   /** For those that name a repository there. */
   readonly mergePullRequest: (
@@ -36,12 +43,16 @@ export function github(env: NodeJS.ProcessEnv, version: string): Github {
     client.at(repository, {
       tried: "look at pull requests",
       run: async (at) => {
-        const found: FollowedPull[] = [];
-        // One after the other: GitHub asks for it.
-        // oxlint-disable-next-line eslint/no-await-in-loop
-        for (const part of parted(wanted))
-          found.push(...(await lookOnce(at, { part, signal, logs })));
-        return found;
+        const pulls: FollowedPull[] = [];
+        let restMs = 0;
+        for (const part of parted(wanted)) {
+          // One after the other: GitHub asks for it.
+          // oxlint-disable-next-line eslint/no-await-in-loop
+          const seen = await lookOnce(at, { part, signal, logs });
+          pulls.push(...seen.pulls);
+          restMs += seen.restMs;
+        }
+        return { pulls, restMs };
       },
     });
   return {
@@ -71,7 +82,7 @@ function parted({ branches, numbers }: Wanted): Wanted[] {
 async function lookOnce(
   at: Repository,
   { part, signal, logs }: { part: Wanted; signal: AbortSignal; logs: LRUCache<string, string> },
-): Promise<FollowedPull[]> {
+): Promise<Look> {
   const { query, variables } = queryFor(part);
   const answer = Answer.parse(await ask(at, query, { ...variables, signal }));
   if (answer.repository === null) {
@@ -80,7 +91,19 @@ async function lookOnce(
   const pulls: FollowedPull[] = [];
   // oxlint-disable-next-line eslint/no-await-in-loop -- one after the other, as above
   for (const seen of pullsIn(answer, part)) pulls.push(await withLogs(at, seen, { signal, logs }));
-  return pulls;
+  return { pulls, restMs: restAfter(answer.rateLimit ?? undefined) };
+}
+
+// Of what is left.
+const OUR_SHARE = 0.5;
+
+/** How long the cost of one question is to last, so that our share lasts until the reset (G5). */
+function restAfter(
+  limit: { cost: number; remaining: number; resetAt: string } | undefined,
+): number {
+  if (limit === undefined) return 0;
+  const untilReset = Math.max(0, Date.parse(limit.resetAt) - Date.now());
+  return Math.min(untilReset, (untilReset * limit.cost) / Math.max(1, limit.remaining * OUR_SHARE));
 }
 
 /** The data of an answer, also where a number that was asked for is no pull request. */
@@ -172,12 +195,9 @@ async function open(
 ): Promise<FollowedPull> {
   const { github: repository, headRef, baseRef, title, body, draft } = data;
   const opened = async (): Promise<number | undefined> => {
-    const found = await look(
-      repository,
-      { branches: [{ name: headRef, since: 0 }], numbers: [] },
-      signal,
-    );
-    return found.find(
+    const wanted = { branches: [{ name: headRef, since: 0 }], numbers: [] };
+    const { pulls } = await look(repository, wanted, signal);
+    return pulls.find(
       (pull) => pull.baseRef === baseRef && (pull.state === "open" || pull.state === "draft"),
     )?.number;
   };
@@ -199,7 +219,8 @@ async function open(
         return made.number;
       },
     }));
-  const [pull] = await look(repository, { branches: [], numbers: [number] }, signal);
+  const { pulls } = await look(repository, { branches: [], numbers: [number] }, signal);
+  const [pull] = pulls;
   if (pull !== undefined) return pull;
   throw new Failure(
     "REMOTE_UNREACHABLE",

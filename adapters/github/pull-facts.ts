@@ -113,6 +113,8 @@ export const Answer = z.object({
   repository: z
     .record(z.string(), z.union([z.object({ nodes: z.array(Pull) }), Pull]).nullable())
     .nullable(),
+  // Null where nothing is limited.
+  rateLimit: z.object({ cost: z.number(), remaining: z.number(), resetAt: z.string() }).nullish(),
 });
 
 /** A job of GitHub's actions whose log says why a check fails. */

@@ -12,6 +12,8 @@ export interface Branch {
   readonly since: number;
 }
 
+// What the question cost, and what is left until when.
+const LIMIT = "rateLimit { cost remaining resetAt }";
 const FIELDS = `
 fragment actor on Actor { kind: __typename login }
 fragment facts on PullRequest {
@@ -20,7 +22,7 @@ fragment facts on PullRequest {
   mergeCommit { oid }
   comments(last: 30) { nodes { id body url author { ...actor } } }
   reviews(last: 20, states: [COMMENTED, CHANGES_REQUESTED]) { nodes { id body url state author { ...actor } } }
-  reviewThreads(last: 30) {
+  reviewThreads(last: 20) {
     nodes { isResolved path line comments(last: 5) { nodes { id body url author { ...actor } } } }
   }
   commits(last: 1) { nodes { commit { statusCheckRollup { state contexts(first: 100) { nodes {
@@ -37,7 +39,7 @@ export function queryFor({ branches, numbers }: Wanted): {
 } {
   const byBranch = branches.map(
     (_, n) =>
-      `b${n}: pullRequests(headRefName: $b${n}, first: 5, orderBy: {field: CREATED_AT, direction: DESC}) { nodes { ...facts } }`,
+      `b${n}: pullRequests(headRefName: $b${n}, first: 2, orderBy: {field: CREATED_AT, direction: DESC}) { nodes { ...facts } }`,
   );
   const byNumber = numbers.map((_, n) => `p${n}: pullRequest(number: $p${n}) { ...facts }`);
   const types = [
@@ -50,7 +52,7 @@ export function queryFor({ branches, numbers }: Wanted): {
   for (const [n, { name }] of branches.entries()) variables[`b${n}`] = name;
   for (const [n, number] of numbers.entries()) variables[`p${n}`] = number;
   return {
-    query: `query(${types.join(", ")}) { repository(owner: $owner, name: $name) { ${[...byBranch, ...byNumber].join(" ")} } } ${FIELDS}`,
+    query: `query(${types.join(", ")}) { repository(owner: $owner, name: $name) { ${[...byBranch, ...byNumber].join(" ")} } ${LIMIT} } ${FIELDS}`,
     variables,
   };
 }

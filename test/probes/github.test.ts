@@ -38,6 +38,7 @@ function scene() {
     pulls: [] as FollowedPull[],
     failure: undefined as (Error & { retryAt?: number }) | undefined,
     isDeaf: false,
+    restMs: 0,
     looks: [] as number[],
     published: [] as { id: string; data: unknown }[],
     failures: [] as unknown[],
@@ -48,7 +49,7 @@ function scene() {
     look: async () => {
       state.looks.push(clock.now());
       if (state.failure !== undefined) throw state.failure;
-      return Promise.resolve(state.pulls);
+      return Promise.resolve({ pulls: state.pulls, restMs: state.restMs });
     },
     retryAt: () => state.failure?.retryAt,
     publish: async (_lane, _project, data, id) => {
@@ -146,6 +147,18 @@ it("comes at a ring, but not within two seconds of the last look (H4)", async ()
   expect(state.looks).toEqual([0, 2_000]);
   await clock.advance(EVERY_MS - 1);
   expect(state.looks).toHaveLength(2);
+});
+
+it("rests as long as a look has to last, whoever rings (H4)", async () => {
+  const { state, clock, ring } = scene();
+  Object.assign(state, { work: [WORK], restMs: 36_000 });
+  ring();
+  await clock.advance(0);
+  ring();
+  await clock.advance(35_999);
+  expect(state.looks).toEqual([0]);
+  await clock.advance(1);
+  expect(state.looks).toEqual([0, 36_000]);
 });
 
 it("asks nothing before a limit is over, whoever rings (H4)", async () => {

@@ -47,6 +47,8 @@ export interface FakeGithub {
   refuse(
     answer: { status: number; headers?: Record<string, string>; message: string } | undefined,
   ): void;
+  /** What one question costs there, and what is left for the hour. */
+  readonly limit: { cost: number; remaining: number; resetAt: string };
   /** How the repository wants its pull requests merged. */
   mergeMethod: "MERGE" | "SQUASH" | "REBASE";
   /** Why a merge is refused; undefined lets it through. */
@@ -100,6 +102,7 @@ export async function fakeGithub(): Promise<FakeGithub> {
     logs: new Map(),
     asked: [],
     merged: [],
+    limit: { cost: 1, remaining: 5_000, resetAt: new Date(Date.now() + 3_600_000).toISOString() },
     mergeMethod: "MERGE",
     mergeRefusal: undefined,
     refusal: undefined,
@@ -178,6 +181,7 @@ async function answerQuestion(fake: Fake, body: unknown): Promise<unknown> {
     source: query,
     variableValues: variables,
     rootValue: {
+      rateLimit: fake.limit,
       repository: ({ owner, name }: { owner: string; name: string }) => {
         if (`${owner}/${name}` !== "acme/app") throw notFound("Could not resolve to a Repository");
         return {

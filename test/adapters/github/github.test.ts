@@ -19,7 +19,8 @@ async function scene(
 
 async function lookAt(here: Github, ...names: string[]): Promise<FollowedPull[]> {
   const branches = names.map((name) => ({ name, since: 0 }));
-  return here.look("acme/app", { branches, numbers: [] }, until);
+  const { pulls } = await here.look("acme/app", { branches, numbers: [] }, until);
+  return [...pulls];
 }
 
 describe("a look at GitHub", () => {
@@ -32,7 +33,7 @@ describe("a look at GitHub", () => {
       { name: "ao/app-1", since: 0 },
       { name: "ao/app-2", since: 0 },
     ];
-    const seen = await here.look("acme/app", { branches, numbers: [2, 404] }, until);
+    const { pulls: seen } = await here.look("acme/app", { branches, numbers: [2, 404] }, until);
     expect(seen.map(({ number, state, headRef }) => [number, state, headRef])).toEqual([
       [1, "open", "ao/app-1"],
       [2, "draft", "ao/app-2"],
@@ -49,6 +50,18 @@ describe("a look at GitHub", () => {
     expect(there.asked).toHaveLength(3);
   });
 
+  it("takes no more than half of what is left until the limit is reset (G5)", async () => {
+    const { there, here } = await scene();
+    const branches = Array.from({ length: 20 }, (_, n) => ({ name: `ao/app-${n}`, since: 0 }));
+    const rest = async (): Promise<number> =>
+      (await here.look("acme/app", { branches, numbers: [] }, until)).restMs;
+    Object.assign(there.limit, { cost: 5, remaining: 5_000 });
+    // Two questions of 5 each, 2,500 to be spent within the hour.
+    expect(await rest()).toBeCloseTo((3_600_000 * 10) / 2_500, -2);
+    Object.assign(there.limit, { remaining: 0 });
+    expect(await rest()).toBeGreaterThan(3_600_000);
+  });
+
   it("leaves out a branch of a fork, and what ended before the branch began", async () => {
     const { there, here } = await scene();
     there.open({ headRefName: "ao/app-1", isCrossRepository: true });
@@ -56,7 +69,7 @@ describe("a look at GitHub", () => {
     there.open({ headRefName: "ao/app-1", state: "CLOSED", createdAt: "2026-06-01T00:00:00Z" });
     const since = Date.parse("2026-01-01T00:00:00Z");
     const branches = [{ name: "ao/app-1", since }];
-    const seen = await here.look("acme/app", { branches, numbers: [] }, until);
+    const { pulls: seen } = await here.look("acme/app", { branches, numbers: [] }, until);
     expect(seen.map(({ number, state }) => [number, state])).toEqual([[3, "closed"]]);
   });
 
