@@ -210,10 +210,12 @@ function holdersOf(
   };
 }
 
-/** The projects that are registered with a repository. */
-function projectsWith(source: Pick<Source, "store">, root: string): string[] {
-  const all = repositoriesOf(source);
-  return all.filter(({ repo }) => repo === root).map(({ projectId }) => projectId);
+/** The projects that are registered with a repository; with a mirror also by its place in a home that was moved since. */
+export function projectsWith(source: Pick<Source, "store">, root: string): string[] {
+  const [tail] = /\/mirrors\/[^/]+$/.exec(root) ?? [];
+  return repositoriesOf(source)
+    .filter(({ repo }) => repo === root || (tail !== undefined && repo.endsWith(tail)))
+    .map(({ projectId }) => projectId);
 }
 
 /** Whether a session is known, and nothing is wanted of it any more. */

@@ -39,7 +39,8 @@ export async function preservedOf(edge: Edge, projectId?: string): Promise<Prese
     // oxlint-disable-next-line no-await-in-loop -- one repository after the other is gentle on the disk
     for (const { ref, workspace, at } of await keptIn(edge, repo)) {
       const state = wantedOf(edge, workspace);
-      const goesAt = state === "closed" && keepPreservedMs > 0 ? at + keepPreservedMs : null;
+      const isOver = state !== undefined && state !== "running";
+      const goesAt = isOver && keepPreservedMs > 0 ? at + keepPreservedMs : null;
       found.push({
         ref,
         session: workspace,
@@ -119,7 +120,7 @@ function wantedOf(edge: Edge, session: string): string | undefined {
 function whyOf(session: string, wanted: string | undefined): string {
   const drops = `ao cleanup --preserved ${session} drops it`;
   if (wanted === undefined) return `no session of this name is known here; ${drops}`;
-  return wanted === "closed"
-    ? `ao restore ${session} puts it back; ${drops}`
-    : `its session is open, and it was not put back there; ${drops}`;
+  return wanted === "running"
+    ? `its session is open, and it was not put back there; ${drops}`
+    : `ao restore ${session} puts it back; ${drops}`;
 }

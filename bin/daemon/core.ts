@@ -20,7 +20,7 @@ import { usedNumbers } from "../../adapters/worktree/used-names.ts";
 import { natsApi } from "../../http/nats-api.ts";
 import { httpServer } from "../../http/server.ts";
 import { Failure } from "../../machines/failures.ts";
-import { isClosed, repositoriesOf } from "../../actors/survey.ts";
+import { isClosed, projectsWith, repositoriesOf } from "../../actors/survey.ts";
 import { addressOf, type KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
@@ -130,7 +130,7 @@ function systemPart(workshop: Workshop, core: Core): Part {
       outside.known.isWanted = (id) => store.snapshot(addressOf("workspace", id)) !== undefined;
       const registered = (): ReturnType<typeof repositoriesOf> => repositoriesOf({ store });
       outside.known.isProject = (id) => registered().some(({ projectId }) => projectId === id);
-      outside.known.isRegistered = (root) => registered().some(({ repo }) => repo === root);
+      outside.known.isRegistered = (root) => projectsWith({ store }, root).length > 0;
       outside.known.isClosed = (id) => isClosed(system, id);
       const collector = addressOf("collector", LOCAL);
       const woken = system.ask({ to: collector, type: "collector.wake", data: {} });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { projectsWith } from "../../actors/survey.ts";
 import type { Directory } from "../../machines/collector/collection.ts";
 import type { CollectorContext } from "../../machines/collector/collector.ts";
 import { Failure } from "../../machines/failures.ts";
@@ -256,6 +257,21 @@ describe("while the disk is nearly full", () => {
     await w.pass(EVERY - 1);
     expect(collector(w).passes - passes).toBeLessThanOrEqual(1);
   });
+});
+
+it("a mirror is its projects' also in a home that was moved, and nobody else's", async () => {
+  const { w } = await collecting();
+  await w.must("project/far", "project.register", {
+    root: "/old/mirrors/far-1.git",
+    scm: "none",
+    defaultBranch: "main",
+    config: {},
+  });
+  const { store } = w.system;
+  const of = (root: string): string[] => projectsWith({ store }, root);
+  expect(of("/new/mirrors/far-1.git")).toEqual(["far"]);
+  expect([of("/new/mirrors/far-2.git"), of("/new/far-1.git")]).toEqual([[], []]);
+  expect(of("/srv/demo")).toEqual(["demo"]);
 });
 
 it("orcha-198, G8, S19: a removal that hangs holds up no start", async () => {

@@ -75,6 +75,12 @@ it("removes at its start a worktree that nobody knows, with its work in a ref", 
   );
   expect(await run(root, "for-each-ref", "refs/ao/preserved")).toBe("");
   expect((await world.ao("cleanup", "--preserved", "lost-1")).exitCode).toBe(1);
+  const ended = await world.addSession();
+  await writeFile(join((await world.session(ended)).workspace.path ?? "", "work"), "more");
+  await world.ao("kill", ended);
+  await expect
+    .poll(async () => (await world.ao("cleanup", "--dry-run")).stdout)
+    .toMatch(new RegExp(`work +refs/ao/preserved/${ended} +since \\S+: ao restore ${ended} puts`));
   await rename(root, `${root}.away`);
   expect((await world.ao("cleanup", "--dry-run")).stdout).toMatch("nothing to clean up");
   await expect
