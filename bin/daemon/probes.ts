@@ -164,10 +164,16 @@ async function lookAtTerminals(
   { signal, trouble }: Watching,
 ): Promise<void> {
   const { terminals } = outside;
-  const { sessionOf, unfollow } = probedSessions(system);
+  const { sessionOf, answer, unfollow } = probedSessions(system);
   signal.addEventListener("abort", unfollow);
   const others: TerminalProbeOptions["overhear"] = (listener) =>
-    signal.addEventListener("abort", overhear({ system, clock }, "runtime", listener));
+    signal.addEventListener(
+      "abort",
+      overhear({ system, clock }, "runtime", (session) => {
+        answer(session);
+        listener(session);
+      }),
+    );
   await terminalProbe({
     list: async () => terminals.listPanes(),
     exitOf: async (of) => terminals.exitOf(of),
@@ -196,17 +202,22 @@ export function runningOf({ address, value, facts }: SummaryRow): Incarnation | 
 /** Whose liveness hangs on a terminal. It is asked for the whole fleet at every look, so what did not change is kept. */
 function probedSessions(system: ActorSystem): {
   readonly sessionOf: (terminal: string) => string | undefined;
+  /** From now on this one is told as well, though it is over: a lie may have ended it. */
+  readonly answer: (session: string) => void;
   readonly unfollow: () => void;
 } {
+  const answered = new Set<string>();
   const known = new Map<Address, string | undefined>();
   const unfollow = system.onCommitted(({ summaries }) => {
     for (const { address } of summaries) known.delete(address);
   });
   return {
     unfollow,
+    answer: (session) => void answered.add(session),
     // A reviewer's terminal has no session of its name; one that is over has nothing to learn.
     sessionOf(terminal) {
       const address = addressOf("session", terminal);
+      if (answered.has(terminal)) return terminal;
       if (known.has(address)) return known.get(address);
       const row = system.snapshot(address);
       if (row === undefined) return undefined;

@@ -37,13 +37,17 @@ it("a silent agent is looked at, doubted while its screen cannot be read, and fo
 }, 90_000);
 
 it("who lies of a living program or of its worktree is found out at the next look of the probe (O10, P4)", async () => {
-  const world = daemonWorld({ detecting: { maxAttempts: 3, maxMs: 600_000 } });
+  const world = daemonWorld({
+    detecting: { maxAttempts: 3, maxMs: 600_000 },
+    activity: { recentMs: 1 },
+    probes: { terminalMs: 1_000 },
+  });
   await world.up();
   await world.addProject();
   const id = await world.addSession();
   await expect.poll(async () => (await world.session(id)).runtime.state).toBe("alive");
   await world.post(`/sessions/${id}/activity`, { state: "active" });
-  await world.post(`/observations/runtime/${id}`, { runtime: "dead", process: "dead" });
+  await world.post(`/observations/runtime/${id}`, { runtime: "dead", process: "alive" });
   const states = async (): Promise<unknown[]> => {
     const { entries } = await world.get(`/actors/session/${id}/journal`);
     return entries.flatMap(
@@ -62,4 +66,13 @@ it("who lies of a living program or of its worktree is found out at the next loo
   await expect
     .poll(async () => (await world.session(id)).workspace, { timeout: PATIENCE_MS })
     .toEqual(workspace);
+  // Two witnesses end it, and what is over stays so; but its terminal is shown as it is.
+  await world.post(`/observations/runtime/${id}`, { runtime: "dead", process: "dead" });
+  await expect
+    .poll(async () => (await world.session(id)).lifecycle)
+    .toMatchObject({ state: "terminated", reason: "runtime_lost" });
+  await expect
+    .poll(async () => (await world.session(id)).runtime.state, { timeout: PATIENCE_MS })
+    .toBe("alive");
+  expect(await world.session(id)).toMatchObject({ lifecycle: { state: "terminated" } });
 }, 60_000);
