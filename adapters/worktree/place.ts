@@ -88,7 +88,9 @@ export async function look({ path, workspace, spec, commonDir }: Place): Promise
   if ((await readdir(path)).length === 0) return { type: "absent" };
   const gitDir = await gitDirOf(path);
   if (gitDir === undefined) return { type: "foreign", why: "it is no worktree" };
-  if (dirname(gitDir) !== join(commonDir, "worktrees")) {
+  // A repository that was moved may have left a link where it was.
+  const books = await realpath(dirname(gitDir)).catch(() => dirname(gitDir));
+  if (books !== join(commonDir, "worktrees")) {
     return { type: "foreign", why: `it is a worktree of another repository: ${gitDir}` };
   }
   const mark = await readMark(gitDir);

@@ -220,6 +220,15 @@ describe("reclaiming a workspace", () => {
     expect(await moved.reclaim("/")).toMatchObject({ removed: false });
   });
 
+  it("is known in a repository that was moved and has left a link where it was", async () => {
+    const scene = await alone();
+    await scene.prepare();
+    await rename(scene.repo, `${scene.repo}.moved`);
+    await symlink(`${scene.repo}.moved`, scene.repo);
+    expect(await scene.reclaim()).toEqual({ removed: true });
+    await expectTidy(scene);
+  });
+
   it("keeps the files that are left when its repository is gone, and says why (W8)", async () => {
     const scene = await alone();
     await scene.prepare();
