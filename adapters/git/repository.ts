@@ -129,7 +129,7 @@ async function findDefaultBranch(call: GitCall, head: string | null): Promise<st
   if (names !== "" && !names.includes("\n")) return names;
   throw new Failure(
     "BRANCH_UNKNOWN",
-    `inspect ${call.cwd}: HEAD is on no branch (${head ?? "unborn"}) and none is called main or master; say which with defaultBranch`,
+    `inspect ${call.cwd}: HEAD is on no branch (${head ?? "unborn"}) and none is called main or master; say which it is: --branch, or defaultBranch`,
   );
 }
 

@@ -57,7 +57,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   FOLDER_INVALID: "name a new folder, whose parent is there",
   REPOSITORY_INVALID: "name the folder or the URL of a git repository",
   REPOSITORY_EMPTY: "make a first commit",
-  BRANCH_UNKNOWN: "or name another branch",
+  BRANCH_UNKNOWN: "see those that are there: git branch --all",
   BRANCH_INVALID: "name another branch",
   BRANCH_CHECKED_OUT: "name another branch",
   HOME_LOST: "put it back, or name it with AO_HOME; then: ao up",
