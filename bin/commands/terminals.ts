@@ -36,12 +36,12 @@ export async function attach(output: Output, id: string): Promise<number> {
   const child = spawnProgram(program, args, {
     stdio: ["inherit", "inherit", isSeat ? "inherit" : "ignore"],
   });
-  const stopped = new AbortController();
-  const exited = once(child, "exit").finally(() => stopped.abort());
-  const end = await Promise.race([exited.then(() => undefined), endOf(id, stopped.signal)]);
+  const left = new AbortController();
+  const exited = once(child, "exit").finally(() => left.abort());
+  const end = await endOf(id, left.signal);
+  child.kill();
+  await exited;
   if (end !== undefined) {
-    child.kill();
-    await exited;
     output.note(end);
     return EXIT.done;
   }
@@ -52,19 +52,23 @@ export async function attach(output: Output, id: string): Promise<number> {
   return child.exitCode ?? EXIT.failed;
 }
 
-/** In words, once the agent of a terminal has ended: what it shows stands still from then on. */
-async function endOf(id: string, stopped: AbortSignal): Promise<string | undefined> {
+/**
+ * In words, once the agent of a terminal has ended: what it shows stands still from then on, or goes with it. Undefined
+ * when somebody left it before.
+ */
+async function endOf(id: string, left: AbortSignal): Promise<string | undefined> {
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- from look to look
-    await wait(LOOK_MS, undefined, { signal: stopped }).catch(() => {});
-    if (stopped.aborted) return undefined;
+    await wait(LOOK_MS, undefined, { signal: left }).catch(() => {});
     // A daemon that does not answer says nothing of the agent.
     // oxlint-disable-next-line no-await-in-loop -- as above
     const terminal = await terminalOf(id).catch(() => undefined);
-    if (terminal === undefined || !ENDED.has(terminal.state)) continue;
-    // oxlint-disable-next-line no-await-in-loop -- the last one
-    const session = await sessionOf(id);
-    return session === undefined ? `${id} has ended` : `${id} has ended: ${endedWords(session)}`;
+    if (terminal !== undefined && ENDED.has(terminal.state)) {
+      // oxlint-disable-next-line no-await-in-loop -- the last one
+      const session = await sessionOf(id);
+      return session === undefined ? `${id} has ended` : `${id} has ended: ${endedWords(session)}`;
+    }
+    if (left.aborted) return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 /* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../machines/failures.ts";
@@ -66,16 +66,20 @@ it("says of a screen that is gone whether its agent has ended, and since when", 
     .toMatch(/its agent ended \d+s ago \(manually killed\), and its screen with it \(PANE_GONE\)/);
 });
 
-it("leaves a terminal by itself when its agent has ended, and says so", async () => {
+it.each([
+  { title: "stands still", program: "exec sleep 600" },
+  { title: "goes with it", program: 'while [ -e "$0" ]; do sleep 0.02; done' },
+])("leaves a terminal that $title when its agent has ended, and says so", async ({ program }) => {
   const seat = join(tempFolder(), "taken");
   const { ao, server } = await connected({
-    attach: () => ["sh", "-c", `: >${seat}; exec sleep 600`],
+    attach: () => ["sh", "-c", `: >"$0"; ${program}`, seat],
   });
   await withProject(server);
   await withSession(server);
   const attached = ao(["attach", "demo-1"]);
   await expect.poll(() => existsSync(seat)).toBe(true);
   await server.request("POST", "/sessions/demo-1/kill");
+  rmSync(seat);
   expect(await attached).toMatchObject({
     code: 0,
     err: expect.stringMatching(/^demo-1 has ended: its agent ended \d+s ago \(manually killed\)$/m),

@@ -193,7 +193,9 @@ describe("the health", () => {
     await card("Parts").getByText("tmux is gone").waitFor();
     await card("Parts").getByText("not ready").waitFor();
     expect(await card("Parts").innerText()).toMatch(/NATS\s+up/);
-    await card("Lanes").getByText("1 open since").waitFor();
+    await card("Lanes")
+      .getByText(/ 1 open since /)
+      .waitFor();
     await card("Dead letters").getByText("activity.nobody").waitFor();
     const { body: books } = await site.request("GET", "/intake");
     expect(books.dead).toBe(1);
