@@ -167,7 +167,7 @@ describe("inspecting a repository", () => {
     await run(path, "checkout", "--quiet", "--detach");
     await expect(inspectRepository(path)).rejects.toMatchObject({
       code: "BRANCH_UNKNOWN",
-      message: containing("say which with defaultBranch"),
+      message: containing("say which it is: --branch, or defaultBranch"),
     });
     expect(await inspectRepository(path, { defaultBranch: "two" })).toMatchObject({
       defaultBranch: "two",
