@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, splitAddress, Token } from "../machines/ids.ts";
@@ -104,9 +105,11 @@ async function repositoriesOf(
     if (!isAsked || states.includes("removed") || typeof root !== "string" || root === "") continue;
     if (!repos.has(root)) repos.set(root, id);
   }
+  // By its name: a home that was moved has it under another path than its projects say.
+  const names = new Set([...repos.keys()].map((repo) => basename(repo)));
   const { directories } = await directoriesOf(edge);
   for (const { area, path } of projectId === undefined ? directories : []) {
-    if (area === "mirror" && !repos.has(path)) repos.set(path, "");
+    if (area === "mirror" && !names.has(basename(path))) repos.set(path, "");
   }
   return [...repos].map(([repo, project]) => ({ project, repo }));
 }
