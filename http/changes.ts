@@ -16,8 +16,8 @@ import { STORE_HEADER, StoreName } from "./places.ts";
 //
 //   G1. What a reader is shown is committed; it sees the last state of every actor, if not every state.
 //   G2. A change is told at once after a quiet spell. A frame is made once for all readers, and in between all that is
-//       done for them is to remember who changed. A thread that has no rest makes frames so seldom that making and
-//       writing them takes a hundredth of its time, but once a second; one that rests makes them that much oftener.
+//       done for them is to remember who changed. Under load frames are made so seldom that making and writing them takes
+//       a hundredth of the time, but once a second; a thread that rests for more than half of its time makes them oftener.
 //   G3. A reader that resumes, or was too slow, gets the lines that changed meanwhile; where they are too many, or
 //       pruned, and where its place is of another generation of the store, or beyond what there is, as after a restored
 //       backup, a `reset` says to read the board anew. Nothing is kept for it but its place and which
@@ -27,8 +27,10 @@ import { STORE_HEADER, StoreName } from "./places.ts";
 const PAUSE_MS = 40;
 /** A page that hears nothing for a few of these says so. */
 const BEAT_MS = 5_000;
-/** The share of its time that frames may take of a busy thread is one to this. */
+/** The share of the time that frames may take under load is one to this. */
 const SHARE = 100;
+/** A thread that is busy for so much of its time is under load: the rest it waits for others, who use the same cores. */
+const LOADED = 0.5;
 const LONGEST_PAUSE_MS = 1_000;
 /** More entries than this since a reader left, and it reads the board anew. */
 const MOST_MISSED = 2_000;
@@ -76,7 +78,8 @@ export function changeRoutes(app: App, edge: Edge, options: EventOptions): void 
 
 /** How long to wait after a frame that took so many milliseconds, of a thread that was busy for that part of its time (G2). */
 export function framePause(tookMs: number, busy: number): number {
-  return Math.min(Math.max(tookMs * SHARE * busy, PAUSE_MS), LONGEST_PAUSE_MS);
+  const load = Math.min(busy / LOADED, 1);
+  return Math.min(Math.max(tookMs * SHARE * load, PAUSE_MS), LONGEST_PAUSE_MS);
 }
 
 interface Reader {

@@ -109,8 +109,9 @@ it("tells an actor that moved often less often than it moved (G2)", async () => 
 });
 
 it.each([
-  { title: "a hundredth of the time of a thread that has no rest", took: 3, busy: 1, pause: 300 },
-  { title: "that much oftener when it rests", took: 3, busy: 0.2, pause: 60 },
+  { title: "a hundredth of the time of a busy thread", took: 3, busy: 1, pause: 300 },
+  { title: "as seldom when it waits for others in between", took: 3, busy: 0.5, pause: 300 },
+  { title: "oftener when it rests", took: 3, busy: 0.1, pause: 60 },
   { title: "no oftener than an eye sees", took: 3, busy: 0.02, pause: 40 },
   { title: "once a second whatever they take", took: 50, busy: 1, pause: 1_000 },
 ])("makes frames $title (G2)", ({ took, busy, pause }) => {
