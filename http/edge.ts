@@ -75,12 +75,12 @@ export interface Edge {
   /** Whether a folder is a bare repository. */
   readonly isBare?: (path: string) => Promise<boolean>;
   /**
-   * Runs with the mirror of a URL, which nobody removes meanwhile. Fails with REMOTE_UNREACHABLE, REMOTE_REFUSED, and as
-   * `inspectRepository`.
+   * Runs with the mirror of a URL, which nobody removes meanwhile. Fails with REMOTE_UNREACHABLE, REMOTE_REFUSED,
+   * DEADLINE_PASSED when the signal of who waits aborts before, and as `inspectRepository`.
    */
   readonly withMirror?: <Result>(
     url: string,
-    options: { readonly defaultBranch?: string | undefined },
+    options: { readonly defaultBranch?: string | undefined; readonly signal: AbortSignal },
     run: (repository: Repository) => Promise<Result>,
   ) => Promise<Result>;
   /** Fails with BRANCH_INVALID or BRANCH_CHECKED_OUT when a worktree cannot be made on a branch. */

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { withoutPasswords } from "../adapters/git/failures.ts";
 import { Failure } from "../machines/failures.ts";
@@ -94,7 +94,8 @@ function registerRoute(app: App, edge: Edge): void {
     async (request, reply) => {
       const { body } = request;
       checkHarnessesOf(body.config);
-      const to = await withRepository(edge, request, async ({ repository, place, isRepeat }) => {
+      const asking = { request, signal: absence(reply) };
+      const to = await withRepository(edge, asking, async ({ repository, place, isRepeat }) => {
         const id = body.id ?? nameOf(place);
         const address = addressOf("project", id);
         const data = toJson({
@@ -121,10 +122,28 @@ interface Found {
   readonly isRepeat: boolean;
 }
 
-/** Runs with what is registered: the repository of a folder, or the mirror of a URL. Fails as those that find it do. */
+/** Aborts when whoever asked has gone before the answer. Fastify's own signal aborts as soon as a body was read. */
+function absence({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  raw.once("close", () => {
+    if (!raw.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
+
+/**
+ * Runs with what is registered: the repository of a folder, or the mirror of a URL, unless whoever asked has gone before
+ * it was found. Fails as those that find it do.
+ */
 async function withRepository<Result>(
   edge: Edge,
-  request: FastifyRequest & { body: z.infer<typeof ProjectBody> },
+  {
+    request,
+    signal,
+  }: {
+    readonly request: FastifyRequest & { body: z.infer<typeof ProjectBody> };
+    readonly signal: AbortSignal;
+  },
   run: (found: Found) => Promise<Result>,
 ): Promise<Result> {
   const { path, url, defaultBranch } = request.body;
@@ -149,7 +168,7 @@ async function withRepository<Result>(
   if (edge.withMirror === undefined) {
     throw new Failure("REPOSITORY_INVALID", `register ${remote}: nothing is mirrored here`);
   }
-  return edge.withMirror(remote, { defaultBranch }, async (repository) =>
+  return edge.withMirror(remote, { defaultBranch, signal }, async (repository) =>
     run({ repository, place: remote, isRepeat }),
   );
 }

@@ -5,6 +5,7 @@ import { Failure } from "../../machines/failures.ts";
 import { withoutPasswords } from "./failures.ts";
 import { git, type GitCall, tryGit } from "./git.ts";
 import { turns } from "./turns.ts";
+import { waiters } from "./waiters.ts";
 import { listWorktrees } from "./worktrees.ts";
 
 // Mirrors
@@ -16,14 +17,20 @@ import { listWorktrees } from "./worktrees.ts";
 //   MI2. One thing at a time is done with one. Whoever registers a project has it until that is registered.
 //   MI3. It follows the branches of origin as remote-tracking ones; branches of its own are those of sessions.
 //   MI4. It is removed only for nobody, and only when origin has every commit that is in it.
+//   MI5. Its fetch ends when the last of those who wait for it has gone, and leaves nothing of what was begun.
 
 /** The mirrors of one home. */
 export interface Mirrors {
   /**
    * Runs with the mirror of a URL, which is made, or brought up to date, before. Fails with REMOTE_UNREACHABLE,
-   * REMOTE_REFUSED, REPOSITORY_INVALID when there is none at that URL, and as `git` and what is run do.
+   * REMOTE_REFUSED, REPOSITORY_INVALID when there is none at that URL, DEADLINE_PASSED when the signal, which is of who
+   * waits, aborts before (MI5), and as `git` and what is run do.
    */
-  readonly use: <Result>(url: string, run: (root: string) => Promise<Result>) => Promise<Result>;
+  readonly use: <Result>(
+    url: string,
+    run: (root: string) => Promise<Result>,
+    signal?: AbortSignal,
+  ) => Promise<Result>;
   /** Those that nobody uses just now, and what was left over of them. */
   readonly list: (signal: AbortSignal) => Promise<Mirror[]>;
   /** Removes one unless somebody wants it or it holds something; why it was left, undefined when it is gone (MI4). */
@@ -48,6 +55,7 @@ const FETCH_MS = 1_800_000;
 export function mirrors(home: string): Mirrors {
   const folder = mirrorFolder(home);
   const inTurn = turns();
+  const waitFor = waiters();
   const busy = new Map<string, number>();
   const using = async <Result>(name: string, run: () => Promise<Result>): Promise<Result> => {
     busy.set(name, (busy.get(name) ?? 0) + 1);
@@ -60,13 +68,18 @@ export function mirrors(home: string): Mirrors {
     }
   };
   return {
-    use: async (url, run) =>
-      using(nameOf(url), async () => {
+    async use(url, run, signal = new AbortController().signal) {
+      const name = nameOf(url);
+      using waiter = waitFor(name, signal);
+      return await using(name, async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        const root = join(await realpath(folder), `${nameOf(url)}.git`);
-        await bringUpToDate(root, url);
+        const root = join(await realpath(folder), `${name}.git`);
+        await bringUpToDate(root, { url, signal: waiter.signal });
+        if (signal.aborted) throw abandoned(url);
+        waiter[Symbol.dispose]();
         return run(root);
-      }),
+      });
+    },
     async list(signal) {
       const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return [];
@@ -108,23 +121,34 @@ export async function refresh(call: GitCall): Promise<void> {
   await tryGit(["remote", "set-head", "origin", "--auto"], call);
 }
 
-async function bringUpToDate(root: string, url: string): Promise<void> {
+async function bringUpToDate(
+  root: string,
+  { url, signal }: { readonly url: string; readonly signal: AbortSignal },
+): Promise<void> {
+  if (signal.aborted) throw abandoned(url);
   const known = await tryGit(["remote", "set-url", "origin", url], { cwd: root }).catch(() => null);
   const isNew = known?.exitCode !== 0;
   const cwd = isNew ? `${root}.making` : root;
-  if (isNew) {
-    await rm(cwd, { recursive: true, force: true });
-    await mkdir(cwd);
-    await git(["init", "--quiet", "--bare", "--template="], { cwd });
-    await git(["remote", "add", "origin", url], { cwd });
-  }
   try {
-    await refresh({ cwd, timeoutMs: FETCH_MS });
+    if (isNew) {
+      await rm(cwd, { recursive: true, force: true });
+      await mkdir(cwd);
+      await git(["init", "--quiet", "--bare", "--template="], { cwd });
+      await git(["remote", "add", "origin", url], { cwd });
+    }
+    await refresh({ cwd, signal, timeoutMs: FETCH_MS });
+    if (isNew) await rename(cwd, root);
   } catch (error) {
     if (isNew) await rm(cwd, { recursive: true, force: true });
     throw toldOf(url, error);
   }
-  if (isNew) await rename(cwd, root);
+}
+
+function abandoned(url: string): Failure {
+  return new Failure(
+    "DEADLINE_PASSED",
+    `fetch ${withoutPasswords(url)}: nobody waits for it any more`,
+  );
 }
 
 const REFUSED =

@@ -215,7 +215,11 @@ function repositories({ mirrors }: Workshop["outside"]): Repositories {
     inspectRepository,
     isBare: async (path) => isBareRepository(path),
     withMirror: async (url, options, run) =>
-      mirrors.use(url, async (root) => run(await describeRepository(root, options))),
+      mirrors.use(
+        url,
+        async (root) => run(await describeRepository(root, options)),
+        options.signal,
+      ),
     checkBranch: checkBranchIsFree,
     preserved: {
       list: async (cwd) => listPreserved({ cwd }),

@@ -51,6 +51,16 @@ async function portOf(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** A server that takes what is asked of it and never answers; its connections, in their order. */
+async function deaf() {
+  const taken: { readonly isOpen: () => boolean }[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => {}).resume();
+    taken.push({ isOpen: () => !socket.closed });
+  });
+  return { url: `http://127.0.0.1:${await portOf(server)}/x.git`, taken };
+}
+
 describe("the mirror of a URL", () => {
   it("is a repository whose origin is the URL, the same for all who name it", async () => {
     const { cache, root, person } = await mirrored();
@@ -123,6 +133,68 @@ describe("the mirror of a URL", () => {
       await expect(tried).rejects.not.toThrow(/secret/);
     }
     expect(existsSync(asked)).toBe(false);
+  });
+});
+
+describe("the fetch of a mirror", () => {
+  it("ends with git when nobody waits for it any more, and leaves nothing behind (MI5)", async () => {
+    const { cache, home } = await mirrored();
+    const { url, taken } = await deaf();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const ran = vi.fn<() => Promise<void>>(async () => Promise.resolve());
+    const tried = [first, second].map(async ({ signal }) => cache.use(url, ran, signal));
+    const outcomes = Promise.allSettled(tried);
+    await expect.poll(() => taken.length).toBe(1);
+    first.abort();
+    second.abort();
+    const late = { reason: { code: "DEADLINE_PASSED" } };
+    expect(await outcomes).toMatchObject([late, late]);
+    await expect.poll(() => taken.map(({ isOpen }) => isOpen())).toEqual([false]);
+    expect(ran).not.toHaveBeenCalled();
+    expect(await readdir(join(home, "mirrors"))).toHaveLength(1);
+  });
+
+  it("goes on to its end for another who waits (MI5)", async () => {
+    const { cache } = await mirrored();
+    const asked = Promise.withResolvers<undefined>();
+    const answer = Promise.withResolvers<undefined>();
+    const server = httpServer((_request, response) => {
+      asked.resolve(undefined);
+      void answer.promise.then(() => response.writeHead(404).end());
+    });
+    const url = `http://127.0.0.1:${await portOf(server)}/x.git`;
+    const first = new AbortController();
+    const tried = [first.signal, nobody.signal].map(async (signal) =>
+      cache.use(url, async () => Promise.resolve(), signal),
+    );
+    const outcomes = Promise.allSettled(tried);
+    await asked.promise;
+    first.abort();
+    answer.resolve(undefined);
+    const none = { reason: { code: "REPOSITORY_INVALID" } };
+    expect(await outcomes).toMatchObject([none, none]);
+  });
+
+  it("is not run with for one who went away while it was fetched for another", async () => {
+    const { cache, person } = await mirrored();
+    const url = `file://${person.origin}`;
+    const gone = new AbortController();
+    const started = Promise.withResolvers<undefined>();
+    const freed = Promise.withResolvers<undefined>();
+    const holds = cache.use(url, async () => {
+      started.resolve(undefined);
+      await freed.promise;
+    });
+    await started.promise;
+    const ran = vi.fn<() => Promise<void>>(async () => Promise.resolve());
+    const tried = cache.use(url, ran, gone.signal);
+    const other = cache.use(url, async (at) => Promise.resolve(at));
+    gone.abort();
+    freed.resolve(undefined);
+    await expect(tried).rejects.toMatchObject({ code: "DEADLINE_PASSED" });
+    expect(await other).toMatch(/origin-\w+\.git$/);
+    await holds;
+    expect(ran).not.toHaveBeenCalled();
   });
 });
 
