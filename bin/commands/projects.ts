@@ -7,6 +7,7 @@ import { Failure } from "../../machines/failures.ts";
 import { homeOf, readRunFile } from "../run-file.ts";
 import { folderOf } from "../cli/folder.ts";
 import { ask, part } from "../cli/api.ts";
+import { awaited } from "../cli/awaited.ts";
 import { textOfFile } from "../cli/text-file.ts";
 import { listing, print, printable, table, type Output } from "../cli/output.ts";
 
@@ -23,7 +24,7 @@ export interface ProjectOptions {
   readonly config?: string;
 }
 
-// The first time a URL is named all of its repository is fetched. The daemon gives up before this.
+// The first time a URL is named, or a bare repository, all of it is fetched. The daemon gives up before this.
 const FETCHED_WITHIN_MS = 1_860_000;
 
 /** Registers the repository in a folder, or at a URL. */
@@ -32,18 +33,17 @@ export async function addProject(
   place: string,
   options: ProjectOptions,
 ): Promise<void> {
-  const isRemote = isUrl(place);
-  if (isRemote) process.stderr.write(`ao: fetching ${printable(withoutPasswords(place))}\n`);
-  const project = await ask<Project>("POST", "/projects", {
-    ...(isRemote ? { timeoutMs: FETCHED_WITHIN_MS } : {}),
-    body: {
-      id: options.id,
-      ...(isRemote ? { url: place } : { path: folderOf(place) }),
-      scm: options.scm,
-      defaultBranch: options.branch,
-      config: options.config === undefined ? configOf(options) : await readJson(options.config),
-    },
-  });
+  const where = isUrl(place) ? { url: place } : { path: folderOf(place) };
+  const body = {
+    id: options.id,
+    ...where,
+    scm: options.scm,
+    defaultBranch: options.branch,
+    config: options.config === undefined ? configOf(options) : await readJson(options.config),
+  };
+  const project = await awaited(output, `adding ${withoutPasswords(place)}`, async () =>
+    ask<Project>("POST", "/projects", { body, timeoutMs: FETCHED_WITHIN_MS }),
+  );
   print(output, project, ({ id, root }) => `project ${id}: ${root}`);
 }
 
