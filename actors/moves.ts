@@ -9,7 +9,8 @@ import type { JournalEntry } from "../storage/store.ts";
 //
 //   V1. A guard is asked, not guessed at: with the last message of that type, or with an empty one where that fits.
 //   V2. Why it says so is what it read of the context, and its own words; nothing is made up.
-//   V3. Asking changes nothing: guards are pure, and read through a view that cannot be written.
+//   V3. Asking changes nothing: guards are pure, and what they read cannot be written.
+//   V4. Who follows an actor is told verdicts. What a guard read costs many times as much, and is found for who asks why.
 
 export interface Move {
   readonly event: string;
@@ -22,6 +23,10 @@ export interface Move {
   readonly verdict: "open" | "yes" | "no" | "unknown";
   /** The step whose message the guard was asked with; null for an empty one. */
   readonly askedWith: number | null;
+}
+
+/** A move, and why its guard says what it says (V2). */
+export interface ExplainedMove extends Move {
   /** What the guard read of the context. */
   readonly reads: readonly { readonly path: string; readonly value: Json }[];
   /** The guard's own words. */
@@ -38,24 +43,52 @@ export interface MoveQuestion {
 
 /** Transitions out of the active states, in the order in which they are tried. */
 export function movesOf(kind: Kind, question: MoveQuestion): Move[] {
-  const { machine } = kind;
+  const transitions = transitionsFrom(kind, question.state);
+  const asked = askedOf(kind, question);
+  const verdicts = new Map<AnyTransitionDefinition, Answer>();
+  // Guards of one message ask the same decider, which keeps its last answer.
+  for (const some of Map.groupBy(transitions, (each) => String(each.eventType)).values()) {
+    for (const each of some) verdicts.set(each, answerOf(kind, asked, each));
+  }
+  return transitions.map((each) => ({
+    ...wayOf(each),
+    ...(verdicts.get(each) ?? UNKNOWN),
+  }));
+}
+
+/** The same, with what each guard read (V4). */
+export function explainedMovesOf(kind: Kind, question: MoveQuestion): ExplainedMove[] {
+  const asked = askedOf(kind, question);
+  return transitionsFrom(kind, question.state).map((each) => {
+    const reads = new Map<string, Json>();
+    const context = watched(question.state.context, "", reads);
+    const answer = answerOf(kind, { ...asked, context }, each);
+    const guard = guardOf(kind, each.guard);
+    return {
+      ...wayOf(each),
+      ...answer,
+      reads: answer.verdict === "unknown" ? [] : listOf(reads),
+      words: guard === undefined ? null : wordsOf(guard),
+    };
+  });
+}
+
+function transitionsFrom({ machine }: Kind, state: MachineState): AnyTransitionDefinition[] {
   // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind reads its own context
-  const { value, context } = question.state;
+  const { value, context } = state;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-unsafe-assignment -- a value that the machine itself had
   const snapshot = machine.resolveState({ value: value as never, context });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, no-underscore-dangle -- the only way XState tells its active nodes
   const nodes = snapshot._nodes as AnyStateNode[];
-  const asked = askedOf(kind, question);
   return nodes
     .toSorted((a, b) => b.path.length - a.path.length)
-    .flatMap((node) =>
-      [...node.transitions.values()].flat().map((transition) => moveOf(kind, asked, transition)),
-    );
+    .flatMap((node) => [...node.transitions.values()].flat());
 }
 
-/** A question, with what guards are asked with for each type of message. */
+/** A question, with what guards are asked with for each type of message, and a context that cannot be written (V3). */
 interface Asked extends MoveQuestion {
   readonly eventFor: (type: string) => object | undefined;
+  readonly context: unknown;
 }
 
 /** Many a transition is for the same message: it is made once. */
@@ -65,44 +98,47 @@ function askedOf(kind: Kind, question: MoveQuestion): Asked {
     if (!events.has(type)) events.set(type, eventOf(kind, question, type));
     return events.get(type);
   };
-  return { ...question, eventFor };
+  return { ...question, eventFor, context: frozen(structuredClone(question.state.context)) };
 }
 
-function moveOf(kind: Kind, question: Asked, transition: AnyTransitionDefinition): Move {
+type Way = Pick<Move, "event" | "source" | "targets" | "actions" | "guard">;
+type Answer = Pick<Move, "verdict" | "askedWith">;
+type Guard = (seen: { context: unknown; event: unknown }, params: unknown) => unknown;
+
+const ways = new WeakMap<AnyTransitionDefinition, Way>();
+
+/** What the machine says of a transition; the same at any time. */
+function wayOf(transition: AnyTransitionDefinition): Way {
+  const known = ways.get(transition);
+  if (known !== undefined) return known;
   const { source, target, actions, guard } = transition;
-  return {
+  const way = {
     event: String(transition.eventType),
     source: source.path.join("."),
     targets: (target ?? []).map(({ path }) => path.join(".")),
     actions: actions.map((action) => nameOf(action) ?? "inline"),
     guard: guard === undefined ? null : (nameOf(guard) ?? "inline"),
-    ...answerOf(kind, question, transition),
   };
+  ways.set(transition, way);
+  return way;
 }
 
-type Answer = Pick<Move, "verdict" | "askedWith" | "reads" | "words">;
-type Guard = (seen: { context: unknown; event: unknown }, params: unknown) => unknown;
+const UNKNOWN: Answer = { verdict: "unknown", askedWith: null };
 
 function answerOf(
   kind: Kind,
-  question: Asked,
-  { guard, ...transition }: AnyTransitionDefinition,
+  { samples, eventFor, context }: Asked,
+  { guard, eventType }: AnyTransitionDefinition,
 ): Answer {
-  if (guard === undefined) return { verdict: "open", askedWith: null, reads: [], words: null };
-  const type = String(transition.eventType);
-  const sample = question.samples.get(type);
+  if (guard === undefined) return { verdict: "open", askedWith: null };
   const ask = guardOf(kind, guard);
-  const words = ask === undefined ? null : wordsOf(ask);
-  const unknown: Answer = { verdict: "unknown", askedWith: null, reads: [], words };
-  const event = question.eventFor(type);
-  if (ask === undefined || event === undefined) return unknown;
-  const reads = new Map<string, Json>();
+  const event = eventFor(String(eventType));
+  if (ask === undefined || event === undefined) return UNKNOWN;
   try {
-    const seen = { context: watched(question.state.context, "", reads), event };
-    const verdict = ask(seen, paramsOf(guard)) === true ? "yes" : "no";
-    return { verdict, askedWith: sample?.seq ?? null, reads: listOf(reads), words };
+    const verdict = ask({ context, event }, paramsOf(guard)) === true ? "yes" : "no";
+    return { verdict, askedWith: samples.get(String(eventType))?.seq ?? null };
   } catch {
-    return unknown;
+    return UNKNOWN;
   }
 }
 
@@ -156,6 +192,12 @@ function nameOf(named: unknown): string | undefined {
   return isTyped ? String(named.type) : undefined;
 }
 
+function frozen<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  for (const inner of Object.values(value)) frozen(inner);
+  return Object.freeze(value);
+}
+
 const MOST_READS = 24;
 
 /** A value whose reading is noted, leaf by leaf. Deciders may copy it: they copy the view's members. */
@@ -188,6 +230,6 @@ function isFrozen(target: object, key: string): boolean {
   return own?.configurable === false && own.writable === false;
 }
 
-function listOf(reads: ReadonlyMap<string, Json>): Move["reads"] {
+function listOf(reads: ReadonlyMap<string, Json>): ExplainedMove["reads"] {
   return [...reads].map(([path, value]) => ({ path, value }));
 }

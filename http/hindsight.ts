@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { endOf, lookBackIn, pathsOf, type LookBack, type Point } from "../actors/hindsight.ts";
-import { movesOf } from "../actors/moves.ts";
-import { replay, whatIf } from "../actors/replay.ts";
+import { explainedMovesOf, movesOf, type Move, type MoveQuestion } from "../actors/moves.ts";
+import { replay, whatIf, type Replayed } from "../actors/replay.ts";
 import { Failure } from "../machines/failures.ts";
 import { Address, addressOf, KINDS, Token } from "../machines/ids.ts";
 import type { JournalEntry } from "../storage/store.ts";
@@ -41,6 +41,9 @@ const MoveView = z.object({
   guard: z.string().nullable(),
   verdict: z.enum(["open", "yes", "no", "unknown"]),
   askedWith: z.number().nullable(),
+});
+
+const ExplainedMoveView = MoveView.extend({
   reads: z.array(z.object({ path: z.string(), value: Anything })),
   words: z.string().nullable(),
 });
@@ -108,7 +111,9 @@ const KindIdSeq = z.object({
 /** Rewind and what-if. */
 export function hindsightRoutes(app: App, edge: Edge): void {
   timelineRoute(app, edge);
-  frameRoute(app, edge);
+  const lookBack = lookBackIn(edge.system.store);
+  frameRoute(app, edge, lookBack);
+  movesRoute(app, edge, lookBack);
   whatIfRoute(app, edge);
   pictureRoute(app, edge);
 }
@@ -159,8 +164,7 @@ function timelineRoute(app: App, edge: Edge): void {
   );
 }
 
-function frameRoute(app: App, edge: Edge): void {
-  const lookBack = lookBackIn(edge.system.store);
+function frameRoute(app: App, edge: Edge, lookBack: LookBack): void {
   app.get(
     "/actors/:kind/:id/frames/:seq",
     {
@@ -173,6 +177,27 @@ function frameRoute(app: App, edge: Edge): void {
     },
     async ({ params: { kind, id, seq } }, reply) =>
       sendMade(reply, frameOf(edge, lookBack, { address: addressOf(kind, id), seq })),
+  );
+}
+
+function movesRoute(app: App, edge: Edge, lookBack: LookBack): void {
+  app.get(
+    "/actors/:kind/:id/frames/:seq/moves",
+    {
+      schema: {
+        tags,
+        summary: "What could move it after that step, and why: each guard's words and what it read",
+        params: KindIdSeq,
+        response: { 200: z.object({ moves: z.array(ExplainedMoveView) }) },
+      },
+    },
+    async ({ params: { kind, id, seq } }, reply) => {
+      const { replayed, question } = pointOf(edge, lookBack, { address: addressOf(kind, id), seq });
+      const moves = explainedMovesOf(replayed.kind, question);
+      return sendMade(reply, {
+        moves: moves.map((move) => ({ ...listed(move), reads: [...move.reads] })),
+      });
+    },
   );
 }
 
@@ -203,25 +228,37 @@ function whatIfRoute(app: App, edge: Edge): void {
   );
 }
 
-function frameOf(
-  edge: Edge,
-  lookBack: LookBack,
-  { address, seq }: Point,
-): z.infer<typeof FrameView> {
+/** An actor after one step, and what its guards are asked with there. */
+interface FoundPoint {
+  readonly last: number;
+  readonly replayed: Replayed;
+  readonly entry: JournalEntry | undefined;
+  readonly paths: readonly string[];
+  readonly seen: ReturnType<LookBack>;
+  readonly question: MoveQuestion;
+}
+
+function pointOf(edge: Edge, lookBack: LookBack, { address, seq }: Point): FoundPoint {
   const { store, kinds } = edge.system;
   const { seq: last } = knownActor(edge, address);
   const replayed = replay(store, { kinds, address, seq });
   if (replayed === undefined) throw unknownSeq(address, seq);
-  const { kind, actor, before, divergedAt } = replayed;
-  const state = actor.state();
+  const state = replayed.actor.state();
   const paths = pathsOf(state.value);
-  const { since, samples, trail } = lookBack({ address, seq }, paths);
+  const seen = lookBack({ address, seq }, paths);
   const [found] = store.journal(address, { after: seq - 1, limit: 1 });
   const entry = found?.seq === seq ? found : undefined;
   const at = seq === last ? edge.now() : (entry?.committedAt ?? edge.now());
+  const question = { state, samples: seen.samples, at };
+  return { last, replayed, entry, paths, seen, question };
+}
+
+function frameOf(edge: Edge, lookBack: LookBack, point: Point): z.infer<typeof FrameView> {
+  const { last, replayed, entry, paths, seen, question } = pointOf(edge, lookBack, point);
+  const { kind, before, divergedAt } = replayed;
+  const { state } = question;
   return {
-    address,
-    seq,
+    ...point,
     last,
     step: entry === undefined ? null : stepView(entry),
     ...(divergedAt !== undefined && { divergedAt }),
@@ -230,22 +267,25 @@ function frameOf(
     context: state.context,
     // oxlint-disable-next-line typescript/no-unsafe-assignment -- each kind's context is JSON
     before: before === undefined ? null : { value: before.value, context: before.context },
-    states: paths.map((path) => ({ path, since: since.get(path) ?? null })),
-    moves: movesOf(kind, { state, samples, at }).map((move) => ({
-      ...move,
-      targets: [...move.targets],
-      actions: [...move.actions],
-      reads: [...move.reads],
-    })),
-    trail: trail.map(({ committedAt, message, was = null, value, seq: step }) => ({
-      seq: step,
+    states: paths.map((path) => ({ path, since: seen.since.get(path) ?? null })),
+    moves: movesOf(kind, question).map(listed),
+    trail: seen.trail.map(({ committedAt, message, was = null, value: to, seq }) => ({
+      seq,
       at: committedAt,
       event: message.type,
       was,
-      value,
+      value: to,
     })),
-    ends: (entry?.orders ?? []).map((order) => ({ id: order.id, ...endOf(store, order) })),
+    ends: (entry?.orders ?? []).map((order) => ({
+      id: order.id,
+      ...endOf(edge.system.store, order),
+    })),
   };
+}
+
+/** What a schema takes for lists can be written. */
+function listed<Of extends Move>(move: Of) {
+  return { ...move, targets: [...move.targets], actions: [...move.actions] };
 }
 
 function unknownSeq(address: Address, seq: number): Failure {

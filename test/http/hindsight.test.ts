@@ -36,10 +36,16 @@ describe("an actor at one of its steps", () => {
 
   it("shows what could move it there, and what each guard says", async () => {
     const { server, path } = await launched();
-    const { moves } = (await server.request("GET", `${path}/frames/1`)).body;
+    const frame = (await server.request("GET", `${path}/frames/1`)).body;
+    const { moves } = (await server.request("GET", `${path}/frames/1/moves`)).body;
     const start = moves.find(({ event }: { event: string }) => event === "child.start");
     expect(start).toMatchObject({ guard: "isNewer", verdict: "no", askedWith: 1 });
     expect(start.reads).toContainEqual({ path: "epoch", value: 1 });
+    // A frame says the same, but for the reasons.
+    expect(moves).toMatchObject(frame.moves);
+    expect(frame.moves).toContainEqual(
+      expect.objectContaining({ guard: "isNewer", verdict: "no" }),
+    );
   });
 
   it("is the same as what is stored, at its newest step", async () => {

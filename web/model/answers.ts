@@ -121,6 +121,10 @@ export interface Move {
   readonly guard: string | null;
   readonly verdict: "open" | "yes" | "no" | "unknown";
   readonly askedWith: number | null;
+}
+
+/** `GET /actors/:kind/:id/frames/:seq/moves`. */
+export interface ExplainedMove extends Move {
   readonly reads: readonly { readonly path: string; readonly value: Json }[];
   readonly words: string | null;
 }

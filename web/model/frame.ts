@@ -1,5 +1,5 @@
 import { startTransition, useEffect, useRef, useState } from "react";
-import type { Frame, Layout } from "./answers.ts";
+import type { ExplainedMove, Frame, Layout } from "./answers.ts";
 import { ask } from "./client.ts";
 import { isDue, type Step } from "./due.ts";
 import { restAfter } from "./pace.ts";
@@ -64,6 +64,34 @@ export function useFrame(path: string, seq: number, isLast: boolean): Loaded<Fra
     return () => stopped.abort();
   }, [path, seq, isLast]);
   return state;
+}
+
+/** What would move an actor after a step, with the reasons; nothing is asked before somebody wants to know. */
+export function useReasons(
+  path: string,
+  seq: number,
+  isWanted: boolean,
+): readonly ExplainedMove[] | undefined {
+  const [found, setFound] = useState<{ path: string; moves: readonly ExplainedMove[] }>();
+  useEffect(() => {
+    if (!isWanted) return undefined;
+    const stopped = new AbortController();
+    ask<{ readonly moves: readonly ExplainedMove[] }>(
+      "GET",
+      `${path}/frames/${seq}/moves`,
+      undefined,
+      stopped.signal,
+    ).then(
+      ({ moves }) => {
+        if (!stopped.signal.aborted) startTransition(() => setFound({ path, moves }));
+        return undefined;
+      },
+      // What was read before stays.
+      () => {},
+    );
+    return () => stopped.abort();
+  }, [path, seq, isWanted]);
+  return found?.path === path ? found.moves : undefined;
 }
 
 /** Where everything of a chart is. */

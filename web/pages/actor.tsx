@@ -196,7 +196,7 @@ function Side({
   }, []);
   const { ticks, last } = actor;
   const tabs: readonly Tab[] = [
-    { id: "now", name: "Next", draw: () => <Moves moves={frame.moves} onTry={tryEvent} /> },
+    { id: "now", name: "Next", draw: () => <Moves path={path} frame={frame} onTry={tryEvent} /> },
     { id: "step", name: "Step", draw: () => <StepFacts frame={frame} /> },
     { id: "context", name: "Context", draw: () => <Contents frame={frame} /> },
     {

@@ -1,6 +1,7 @@
-import { memo, type ReactNode } from "react";
-import type { Move } from "../model/answers.ts";
+import { memo, useCallback, useState, type ReactNode } from "react";
+import type { ExplainedMove, Frame, Move } from "../model/answers.ts";
 import { short } from "../model/diff.ts";
+import { useReasons } from "../model/frame.ts";
 import type { Tone } from "../model/words.ts";
 
 // Moves
@@ -16,26 +17,45 @@ const VERDICTS: Readonly<
   no: { word: "no", tone: "needs", rank: 2 },
 };
 
-/** The list, each with its guard's answer and why. */
+/** The list, each with its guard's answer; why is asked for once one is opened. */
 export const Moves = memo(function Moves({
-  moves,
+  path,
+  frame: { seq, moves },
   onTry,
 }: {
-  readonly moves: readonly Move[];
+  readonly path: string;
+  readonly frame: Frame;
   readonly onTry: (event: string) => void;
 }): ReactNode {
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const reasons = useReasons(
+    path,
+    seq,
+    moves.some((move) => opened.has(keyOf(move))),
+  );
+  const note = useCallback((key: string, isOpen: boolean): void => {
+    setOpened((was) => {
+      const others = [...was].filter((each) => each !== key);
+      return new Set(isOpen ? [...others, key] : others);
+    });
+  }, []);
+  const why = new Map(reasons?.map((move) => [keyOf(move), move]));
   if (moves.length === 0) return <p className="dim">Nothing moves it any more.</p>;
   const sorted = moves.toSorted((a, b) => rankOf(a) - rankOf(b));
   return (
     <ul className="moves">
       {sorted.map((move) => (
-        <li key={`${move.source} ${move.event} ${move.guard} ${move.targets.join()}`}>
-          <MoveLine move={move} onTry={onTry} />
+        <li key={keyOf(move)}>
+          <MoveLine move={move} why={why.get(keyOf(move))} onOpen={note} onTry={onTry} />
         </li>
       ))}
     </ul>
   );
 });
+
+function keyOf({ source, event, guard, targets }: Move): string {
+  return `${source} ${event} ${guard} ${targets.join()}`;
+}
 
 /** Leaving comes before noting. */
 function rankOf({ verdict, targets }: Move): number {
@@ -44,15 +64,19 @@ function rankOf({ verdict, targets }: Move): number {
 
 function MoveLine({
   move,
+  why,
+  onOpen,
   onTry,
 }: {
   readonly move: Move;
+  readonly why: ExplainedMove | undefined;
+  readonly onOpen: (key: string, isOpen: boolean) => void;
   readonly onTry: (event: string) => void;
 }): ReactNode {
   const { event, source, targets, actions, guard, verdict } = move;
   const { word, tone } = VERDICTS[verdict];
   return (
-    <details>
+    <details onToggle={({ currentTarget: { open } }) => onOpen(keyOf(move), open)}>
       <summary>
         <span className="badge verdict" data-tone={tone}>
           {word}
@@ -66,7 +90,8 @@ function MoveLine({
         </span>
       </summary>
       <div className="move-why">
-        <MoveWhy move={move} />
+        {/* Of one answer: what it read is what it says no for. */}
+        <MoveWhy move={why ?? { ...move, reads: [], words: null }} />
         <button type="button" onClick={() => onTry(event)}>
           What if …
         </button>
@@ -78,7 +103,7 @@ function MoveLine({
 function MoveWhy({
   move: { verdict, askedWith, reads, words },
 }: {
-  readonly move: Move;
+  readonly move: ExplainedMove;
 }): ReactNode {
   if (verdict === "open") return <p>No guard stands in its way: the message is all it takes.</p>;
   const asked =
