@@ -22,6 +22,7 @@ import { typed } from "../typed.ts";
 //   F6. Where checks are configured, only a head that passed them is merged.
 //   F7. A head is not merged while a reviewer asks for changes, and where the project names reviewers only once one has
 //       approved it; a decision goes with its head.
+//   F8. No head is believed because an observation says so: git is asked, so that a lie costs one look and no more.
 
 const machine = setup({
   types: {

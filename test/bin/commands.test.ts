@@ -20,7 +20,7 @@ describe("the command line", () => {
     });
     expect((await ao(["ls"])).out.split("\n")).toEqual([
       expect.stringMatching(/^ +ID +STATUS +WHY +SINCE +BRANCH +PR +TITLE +LAST WORDS$/),
-      expect.stringMatching(/^ +app-1 +spawning +spawn requested +\d+s +\S+ +login$/),
+      expect.stringMatching(/^ +app-1 +spawning +(?:spawn req|it runs).+ \d+s +\S+ +login$/),
     ]);
     expect((await ao(["send", "app-1", "hello"])).out).toMatch(/^queued /);
     expect((await ao(["kill", "app-1"])).out).toBe("session app-1: killed");
