@@ -14,6 +14,7 @@ import { Cleaned, CleanupBody, cleanUp } from "../cleanup.ts";
 import { knownProject } from "../projects.ts";
 import { Empty, Id, page, SpawnBody, StateName } from "../schemas.ts";
 import { Explanation, explanationOf } from "./explanation.ts";
+import { withKeptWork } from "./kept-work.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
 import { screenOf, terminalRoutes } from "../terminals.ts";
 import { messageViews, MessageView, SessionView, statusOf } from "./view.ts";
@@ -77,7 +78,7 @@ function listRoutes(app: App, edge: Edge): void {
           (project === undefined || row.facts["projectId"] === project) &&
           (status === undefined || statusOf(row, edge.now()) === status),
       });
-      const views = edge.sessions.all(rows.slice(0, limit));
+      const views = await withKeptWork(edge, edge.sessions.all(rows.slice(0, limit)));
       const next = rows.length > limit ? (views.at(-1)?.id ?? null) : null;
       if (!words) return { sessions: views, next };
       const said = await lastWordsOf(edge, views);
@@ -100,7 +101,8 @@ function listRoutes(app: App, edge: Edge): void {
     },
     async ({ params: { id } }) => {
       const row = knownActor(edge, addressOf("session", id));
-      const view = edge.sessions.one(row.address);
+      const stored = edge.sessions.one(row.address);
+      const [view = stored] = await withKeptWork(edge, [stored]);
       return { ...view, explanation: await explanationOf(edge, row, view) };
     },
   );

@@ -57,7 +57,7 @@ const WorkspaceView = z.object({
   unpushed: z.number().nullish().catch(undefined),
   /** Why it is kept, or could not be made. */
   reason: z.string().nullish().catch(undefined),
-  /** Work that was not committed when it was removed: its ref, and whether it was put back. */
+  /** Work that was not committed when it was removed: its ref, as long as that is there, and whether it was put back. */
   preserved: PreservedWork.nullish().catch(undefined),
 });
 

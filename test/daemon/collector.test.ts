@@ -81,7 +81,16 @@ it("removes at its start a worktree that nobody knows, with its work in a ref", 
   await expect
     .poll(async () => (await world.ao("cleanup", "--dry-run")).stdout)
     .toMatch(new RegExp(`work +refs/ao/preserved/${ended} +since \\S+: ao restore ${ended} puts`));
+  const preserved = async () => {
+    const [listed] = (await world.get("/sessions")).sessions;
+    return [(await world.session(ended)).workspace.preserved, listed.workspace.preserved];
+  };
+  const ref = { ref: `refs/ao/preserved/${ended}` };
+  await expect.poll(preserved).toMatchObject([ref, ref]);
+  await world.ao("cleanup", "--preserved", ended);
+  expect(await preserved()).toEqual([null, null]);
   await rename(root, `${root}.away`);
+  expect(await preserved()).toMatchObject([ref, ref]);
   expect((await world.ao("cleanup", "--dry-run")).stdout).toMatch("nothing to clean up");
   await expect
     .poll(async () => (await world.get("/actors/collector/local")).context)
