@@ -7,6 +7,7 @@ import { clipped } from "./clipped.ts";
 import { Coming, comingOf } from "./coming.ts";
 import type { App, Edge } from "./edge.ts";
 import { page, sendMade } from "./schemas.ts";
+import { runsInWords } from "./review/words.ts";
 import { sessionLine } from "./session/line.ts";
 import { unheardWords } from "./session/unheard.ts";
 import { stateOf } from "./stored-state.ts";
@@ -138,7 +139,7 @@ function plainLine(row: SnapshotRow, states: readonly string[], context: Context
   return {
     title: kind === "review" ? `Reviews of ${id}` : titleOf(said, id),
     status: wordFor(kind, states),
-    reason: standing?.reason ?? trouble?.message ?? said.reason ?? runsOf(runs),
+    reason: standing?.reason ?? trouble?.message ?? said.reason ?? runsInWords(runs),
     ...(standing !== undefined && { since: standing.since }),
     parent: kind === "review" ? addressOf("session", id) : parentOf(said),
     facts: standing === undefined ? {} : { next: standing.next },
@@ -167,6 +168,8 @@ const Run = z.looseObject({
   state: z.string(),
   reason: z.string().nullish(),
   verdict: z.string().optional(),
+  targetSha: Text,
+  subject: z.object({ url: z.string(), number: z.number() }).optional().catch(undefined),
 });
 /** What kinds say of themselves under names that people understand; what one does not say is left out. */
 const Said = z.object({
@@ -189,19 +192,6 @@ function parentOf({ parent, objectiveId, projectId }: z.infer<typeof Said>): str
   if (parent !== undefined) return parent;
   if (objectiveId !== undefined) return addressOf("objective", objectiveId);
   return projectId === undefined ? null : addressOf("project", projectId);
-}
-
-/** What became of the runs: how many a newer commit made void, then the newest ones, newest first. */
-function runsOf(runs: readonly z.infer<typeof Run>[]): string {
-  const isSuperseded = ({ reason }: z.infer<typeof Run>): boolean => reason === "superseded";
-  const voided = runs.filter(isSuperseded).length;
-  const newest = runs
-    .filter((run) => !isSuperseded(run))
-    .slice(-3)
-    .toReversed()
-    .map(({ state, reason, verdict }) => [verdict || state, reason].filter(Boolean).join(": "))
-    .join(" ← ");
-  return [voided === 0 ? "" : `${voided} superseded`, newest].filter(Boolean).join(" · ");
 }
 
 // Long enough to know it by.

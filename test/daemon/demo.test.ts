@@ -109,11 +109,10 @@ async function tellsOfTheSuperseded(link: string): Promise<void> {
   onTestFinished(async () => browser.close());
   const page = await browser.newPage();
   await page.goto(link);
-  await page.locator(".row", { hasText: "1 superseded" }).click();
-  const run = page.locator("li", { hasText: "demo-o1-w1-r1" });
-  await run
-    .getByText(/ended at [\d:.]+, superseded: the pull request got a newer commit/)
-    .waitFor();
+  await page.locator(".row", { hasText: /superseded by a push of [0-9a-f]{7} → approved/ }).click();
+  const told = page.locator(".voided", { hasText: /at [\d:.]+ by a push of [0-9a-f]{9}$/ });
+  await told.getByRole("button").click();
+  await page.locator('.state[data-active="true"][data-path="run.superseded"]').waitFor();
   await page.goto(new URL("/actors/terminal/review-demo-o1-w1", link).href);
   await page.getByRole("tab", { name: "Journal" }).click();
   await page.getByText("destroyTerminal.done").first().waitFor();

@@ -1,7 +1,7 @@
 import { useState, type ReactNode } from "react";
 import type { Books, Letter, Ready } from "../model/answers.ts";
 import { usePolled, type Polled } from "../model/polled.ts";
-import { clockTime, count, numeral, plain } from "../model/words.ts";
+import { clockTime, count, numeral } from "../model/words.ts";
 import { Confirmation, type Action } from "../parts/actions.tsx";
 import { Badge } from "../parts/badge.tsx";
 import "../style/causes.css";
@@ -123,6 +123,13 @@ function Lanes({ load }: { readonly load: Load | undefined }): ReactNode {
   );
 }
 
+/** Tables of which people ask how much is in them; open orders, timers and dead letters are in the books. */
+const KEPT = [
+  ["snapshots", "actors"],
+  ["journal", "steps of theirs in the journal"],
+  ["seen", "ids of messages that were seen"],
+] as const;
+
 function StoreCard({ load }: { readonly load: Load | undefined }): ReactNode {
   return (
     <article className="card">
@@ -132,10 +139,10 @@ function StoreCard({ load }: { readonly load: Load | undefined }): ReactNode {
         <dd>{((load?.bytes ?? 0) / 1e6).toFixed(1)} MB</dd>
         <dt>journal, seen ids, dead letters</dt>
         <dd>{((load?.journalBytes ?? 0) / 1e6).toFixed(1)} MB</dd>
-        {Object.entries(load?.rows ?? {}).map(([name, rows]) => (
+        {KEPT.map(([name, says]) => (
           <div key={name} style={{ display: "contents" }}>
-            <dt>{plain(name)}</dt>
-            <dd>{numeral(rows)}</dd>
+            <dt>{says}</dt>
+            <dd>{load === undefined ? "…" : numeral(load.rows[name] ?? 0)}</dd>
           </div>
         ))}
       </dl>

@@ -2,7 +2,7 @@ import { Fragment, type ReactNode } from "react";
 import type { ReviewRun } from "../model/answers.ts";
 import { usePolled } from "../model/polled.ts";
 import { actorHref } from "../model/route.ts";
-import { brief, clockTime, plain } from "../model/words.ts";
+import { brief, clockTime, count, plain } from "../model/words.ts";
 import { Badge } from "./badge.tsx";
 import { PresentNote } from "./present-note.tsx";
 
@@ -30,23 +30,77 @@ export function Runs({
   if (failure !== undefined) return <p className="problem">{failure.message}</p>;
   if (answer === undefined) return <p className="dim">Reading …</p>;
   if (answer.runs.length === 0) return <p className="dim">Nothing was reviewed yet.</p>;
+  const runs = answer.runs.toSorted((a, b) => b.createdAt - a.createdAt);
   return (
     <>
       <PresentNote isPast={isPast} />
+      <Voided runs={runs} onTime={onTime} />
       <ul className="orders">
-        {answer.runs
-          .toSorted((a, b) => b.createdAt - a.createdAt)
-          .map((run) => (
-            <li key={run.id}>
-              <Run run={run} onTime={onTime} />
-            </li>
-          ))}
+        {runs.map((run) => (
+          <li key={run.id}>
+            <Run run={run} by={supersederOf(run, runs)} onTime={onTime} />
+          </li>
+        ))}
       </ul>
     </>
   );
 }
 
-function Run({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "onTime">): ReactNode {
+/** What newer commits made void lies below the newer runs: it is told first, the last of it. */
+function Voided({
+  runs,
+  onTime,
+}: { readonly runs: readonly ReviewRun[] } & Pick<TimeProps, "onTime">): ReactNode {
+  const [last, ...others] = runs.filter(({ failReason }) => failReason === "superseded");
+  if (last === undefined) return null;
+  return (
+    <p className="voided">
+      <Badge word="superseded" /> the review of{" "}
+      <span className="mono">{short(last.targetSha)}</span>
+      {last.endedAt !== undefined && (
+        <>
+          {" "}
+          at <Time at={last.endedAt} onTime={onTime} />
+        </>
+      )}{" "}
+      {pushOf(supersederOf(last, runs))}
+      {others.length > 0 && `, and ${count(others.length, "run")} before it`}
+    </p>
+  );
+}
+
+/** The run that was begun in the place of one that is void. */
+function supersederOf(
+  { failReason, prUrl, endedAt = 0, targetSha }: ReviewRun,
+  newestFirst: readonly ReviewRun[],
+): ReviewRun | undefined {
+  if (failReason !== "superseded") return undefined;
+  return newestFirst.findLast(
+    (run) => run.prUrl === prUrl && run.createdAt >= endedAt && run.targetSha !== targetSha,
+  );
+}
+
+function pushOf(by: ReviewRun | undefined): ReactNode {
+  if (by === undefined) return "by a newer commit";
+  return (
+    <>
+      by a push of <span className="mono">{short(by.targetSha)}</span>
+    </>
+  );
+}
+
+function short(sha: string): string {
+  return sha.slice(0, 9);
+}
+
+interface RunProps {
+  readonly run: ReviewRun;
+  /** What superseded it. */
+  readonly by: ReviewRun | undefined;
+  readonly onTime: TimeProps["onTime"];
+}
+
+function Run({ run, by, onTime }: RunProps): ReactNode {
   const word = run.failReason ?? (run.verdict || run.status);
   // To the outside a run that a newer commit made void has failed; nothing went wrong.
   const words = word === "superseded" ? [word] : [...new Set([run.status, word])];
@@ -58,12 +112,12 @@ function Run({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "onT
             <Badge word={each} />{" "}
           </Fragment>
         ))}
-        <span className="mono">{run.targetSha.slice(0, 9)}</span>
+        <span className="mono">{short(run.targetSha)}</span>
       </p>
       <p>
-        <Story run={run} onTime={onTime} />
+        <Story run={run} by={by} onTime={onTime} />
       </p>
-      {run.detail !== undefined && <p className="dim">{run.detail}</p>}
+      {run.detail !== undefined && word !== "superseded" && <p className="dim">{run.detail}</p>}
       <p className="dim">
         <Reviewer run={run} /> · {run.prUrl} · {run.id}
         {run.attempt > 1 && ` · launched ${run.attempt} times`}
@@ -87,7 +141,7 @@ function Reviewer({ run: { reviewerHandleId, harness, epoch } }: { readonly run:
   );
 }
 
-function Story({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "onTime">) {
+function Story({ run, by, onTime }: RunProps): ReactNode {
   const { createdAt, startedAt, submittedAt, endedAt, deliveredAt, failReason } = run;
   const time = (at: number): ReactNode => <Time at={at} onTime={onTime} />;
   return (
@@ -103,7 +157,11 @@ function Story({ run, onTime }: { readonly run: ReviewRun } & Pick<TimeProps, "o
         <>
           ; ended
           {endedAt !== undefined && <> at {time(endedAt)}</>},{" "}
-          {REASONS[failReason] ?? plain(failReason)}
+          {failReason === "superseded" ? (
+            <>superseded {pushOf(by)}</>
+          ) : (
+            (REASONS[failReason] ?? plain(failReason))
+          )}
         </>
       )}
       {deliveredAt !== undefined && <>; told to the worker at {time(deliveredAt)}</>}.
@@ -131,7 +189,6 @@ function Time({ at, onTime }: TimeProps): ReactNode {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  superseded: "superseded: the pull request got a newer commit",
   lease_expired: "because nothing was heard of the reviewer for too long",
   reviewer_exited: "because the reviewer's process ended",
 };

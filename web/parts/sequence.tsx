@@ -102,8 +102,6 @@ function Arrow(props: {
   const [tx = 0, ty = 0, way1 = 1] = tip;
   return (
     <g data-type={arrow.type}>
-      <path className="seq-way" d={way} />
-      <path className="seq-head" d={`M${tx} ${ty}l${-8 * way1} -4v8z`} />
       <text
         className="seq-name"
         x={isSelf ? from + 42 : (from + to) / 2}
@@ -112,6 +110,8 @@ function Arrow(props: {
       >
         {arrow.name}
       </text>
+      <path className="seq-way" d={way} />
+      <path className="seq-head" d={`M${tx} ${ty}l${-8 * way1} -4v8z`} />
     </g>
   );
 }
