@@ -16,7 +16,7 @@ import { listWorktrees } from "./worktrees.ts";
 //   MI1. One appears whole: it is fetched beside its place and renamed there.
 //   MI2. One thing at a time is done with one. Whoever registers a project has it until that is registered.
 //   MI3. It follows the branches of origin as remote-tracking ones; branches of its own are those of sessions.
-//   MI4. It is removed only for nobody, and only when origin has every commit that is in it.
+//   MI4. It is removed only for nobody, and only when origin, asked just before, has every commit that is in it.
 //   MI5. Its fetch ends when the last of those who wait for it has gone, and leaves nothing of what was begun.
 
 /** The mirrors of one home. */
@@ -95,7 +95,7 @@ export function mirrors(home: string): Mirrors {
     remove: async (mirror, { signal, isWanted }) =>
       using(mirror.name, async () => {
         if (isWanted(mirror.path)) return "a project is registered with it";
-        const holds = await held(mirror, signal);
+        const holds = (await held(mirror, signal)) ?? (await heldByNow(mirror, signal));
         if (holds !== null) return holds;
         // What was begun to be removed is never taken for a mirror again.
         const trash = isWhole(mirror) ? `${mirror.path}.trash` : mirror.path;
@@ -209,6 +209,20 @@ async function held(
   } catch (error) {
     return `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** As `held`, once origin was asked: a branch that was pushed may be gone there since, and origin with it (MI4). */
+async function heldByNow(
+  mirror: Pick<Mirror, "name" | "path">,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (!isWhole(mirror)) return null;
+  try {
+    await refresh({ cwd: mirror.path, signal });
+  } catch (error) {
+    return `whether origin still has all of it is not known: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return held(mirror, signal);
 }
 
 // What origin has, and names for what is borrowed.

@@ -298,6 +298,22 @@ describe("a mirror that no project is registered with", () => {
     expect(await cache.remove({ name, path: root }, nobody)).toBeUndefined();
   });
 
+  it("stays when origin has lost since what was pushed there, or does not answer (MI4)", async () => {
+    const { cache, root, prepareWorkspace, reclaim, person } = await mirrored();
+    const mirror = { name: basename(root, ".git"), path: root };
+    const { path } = await prepareWorkspace(order(root), attempt);
+    await commitFile(path, "work", "done\n");
+    await run(path, "push", "--quiet", "origin", "ao/w-1");
+    await reclaim(path);
+    expect(await holdsOf(cache)).toEqual([null]);
+    await run(root, "config", "remote.origin.url", `${person.origin}.away`);
+    expect(await cache.remove(mirror, nobody)).toMatch(/^whether origin still has all .*away/);
+    await run(root, "config", "remote.origin.url", person.origin);
+    await run(person.origin, "branch", "--quiet", "-D", "ao/w-1");
+    expect(await cache.remove(mirror, nobody)).toBe("origin does not have refs/heads/ao/w-1");
+    expect(existsSync(root)).toBe(true);
+  });
+
   it("stays when somebody registers one meanwhile, and while it is being registered it is not seen", async () => {
     const { cache, root, person } = await mirrored();
     const name = basename(root, ".git");
