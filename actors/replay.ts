@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { Failure } from "../machines/failures.ts";
 import { splitAddress, type Address, type KindName } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
@@ -18,6 +19,8 @@ import type { StateAt } from "./system.ts";
 //   W1. What-if steps a copy: nothing of it is committed, sent or carried out, and the actor does not learn of it.
 //   W2. Steps that the program of today takes another way than they were taken are told: the first state that is not the
 //       journal's. What was noted of the context alone cannot be compared.
+//   W3. Who follows an actor asks for one step after the other: its copy is kept, and takes only the steps since. The
+//       answer is the same, for it began at the same checkpoint.
 
 const PAGE = 256;
 
@@ -54,18 +57,54 @@ export function stateAt(store: Store, past: Past): StateAt | undefined {
 
 /** As `stateAt`, with the copy itself. */
 export function replay(store: Store, past: Past): Replayed | undefined {
+  return replayOn(store, past, undefined);
+}
+
+/** Actors whose copies are kept: more are seldom followed at once. */
+const MOST_KEPT = 32;
+
+/** As `replay`, but the copy is kept (W3): it is read before anything else is asked for, and never stepped. */
+export function replayIn(store: Store): (past: Past) => Replayed | undefined {
+  const kept = new LRUCache<Address, Kept>({ max: MOST_KEPT });
+  return (past) => {
+    const known = kept.get(past.address);
+    // One that threw on the way is of no use any more.
+    kept.delete(past.address);
+    const found = replayOn(store, past, known);
+    if (found !== undefined) kept.set(past.address, found);
+    return found;
+  };
+}
+
+interface Kept extends Replayed {
+  readonly seq: number;
+  /** The entry of the checkpoint that it began at. */
+  readonly from: number;
+}
+
+function replayOn(store: Store, past: Past, kept: Kept | undefined): Kept | undefined {
   const { kinds, address, seq } = past;
   const kind = kinds.get(splitAddress(address).kind);
   const row = store.snapshot(address);
   if (kind === undefined || row === undefined || seq < 1 || seq > row.seq) return undefined;
   const start = store.checkpoint(address, seq);
   if (start?.checkpoint === undefined) return undefined;
+  const from = start.globalSeq;
+  if (kept?.from === from && kept.seq <= seq) return wentOn(store, past, kept);
   const actor = wakeActor(kind, upgraded(kind, rowAt(row, start)));
   // A checkpoint is what was kept, whatever the steps before it would come to today.
   const before =
     start.seq === seq ? replay(store, { ...past, seq: seq - 1 })?.actor.state() : undefined;
   const steps = stepsBetween(store, address, { after: start.seq, last: seq });
-  return { kind, actor, before, ...repeated(kind, actor, steps) };
+  return { kind, actor, before, seq, from, ...repeated(kind, actor, steps) };
+}
+
+/** A copy that takes the steps since (W3). */
+function wentOn(store: Store, { address, seq }: Past, kept: Kept): Kept {
+  const steps = stepsBetween(store, address, { after: kept.seq, last: seq });
+  const told = repeated(kept.kind, kept.actor, steps);
+  const divergedAt = kept.divergedAt ?? told.divergedAt;
+  return { ...kept, ...told, seq, ...(divergedAt !== undefined && { divergedAt }) };
 }
 
 /** Takes the steps again: the state before the last of them, and the first that led elsewhere. */

@@ -1,7 +1,8 @@
+import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { endOf, lookBackIn, pathsOf, type LookBack, type Point } from "../actors/hindsight.ts";
 import { explainedMovesOf, movesOf, type Move, type MoveQuestion } from "../actors/moves.ts";
-import { replay, whatIf, type Replayed } from "../actors/replay.ts";
+import { replay, replayIn, whatIf, type Past, type Replayed } from "../actors/replay.ts";
 import { Failure } from "../machines/failures.ts";
 import { Address, addressOf, KINDS, Token } from "../machines/ids.ts";
 import type { JournalEntry } from "../storage/store.ts";
@@ -10,7 +11,7 @@ import { chartLayout } from "./chart/layout.ts";
 import { chartSvg } from "./chart/svg.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { KindAndId, page, sendMade } from "./schemas.ts";
+import { KindAndId, page, sendMade, sendText } from "./schemas.ts";
 
 // Hindsight
 //
@@ -108,12 +109,19 @@ const KindIdSeq = z.object({
   seq: z.coerce.number().int().positive(),
 });
 
+/** What was found of actors that are followed, for the next step of theirs that is asked for. */
+interface Memory {
+  readonly lookBack: LookBack;
+  readonly replayed: (past: Past) => Replayed | undefined;
+}
+
 /** Rewind and what-if. */
 export function hindsightRoutes(app: App, edge: Edge): void {
   timelineRoute(app, edge);
-  const lookBack = lookBackIn(edge.system.store);
-  frameRoute(app, edge, lookBack);
-  movesRoute(app, edge, lookBack);
+  const { store } = edge.system;
+  const memory = { lookBack: lookBackIn(store), replayed: replayIn(store) };
+  frameRoute(app, edge, memory);
+  movesRoute(app, edge, memory);
   whatIfRoute(app, edge);
   pictureRoute(app, edge);
 }
@@ -164,7 +172,26 @@ function timelineRoute(app: App, edge: Edge): void {
   );
 }
 
-function frameRoute(app: App, edge: Edge, lookBack: LookBack): void {
+/** An answer is the same for all who follow an actor, for as long as a page waits before it asks again. */
+const SHARED_MS = 1_000;
+const MOST_SHARED = 32;
+
+function frameRoute(app: App, edge: Edge, memory: Memory): void {
+  const shared = new LRUCache<Address, { readonly seq: number; readonly text: string }>({
+    max: MOST_SHARED,
+    ttl: SHARED_MS,
+  });
+  const textOf = (point: Point): string => {
+    const known = shared.get(point.address);
+    const { seq: last } = knownActor(edge, point.address);
+    if (known !== undefined && known.seq === point.seq && last === point.seq) return known.text;
+    const frame = frameOf(edge, memory, point);
+    const text = JSON.stringify(frame);
+    // What is under way may end at any moment, and no step of this actor says so.
+    const isOpen = frame.ends.some(({ type }) => type === "open");
+    if (last === point.seq && !isOpen) shared.set(point.address, { seq: last, text });
+    return text;
+  };
   app.get(
     "/actors/:kind/:id/frames/:seq",
     {
@@ -176,11 +203,11 @@ function frameRoute(app: App, edge: Edge, lookBack: LookBack): void {
       },
     },
     async ({ params: { kind, id, seq } }, reply) =>
-      sendMade(reply, frameOf(edge, lookBack, { address: addressOf(kind, id), seq })),
+      sendText(reply, textOf({ address: addressOf(kind, id), seq })),
   );
 }
 
-function movesRoute(app: App, edge: Edge, lookBack: LookBack): void {
+function movesRoute(app: App, edge: Edge, memory: Memory): void {
   app.get(
     "/actors/:kind/:id/frames/:seq/moves",
     {
@@ -192,7 +219,7 @@ function movesRoute(app: App, edge: Edge, lookBack: LookBack): void {
       },
     },
     async ({ params: { kind, id, seq } }, reply) => {
-      const { replayed, question } = pointOf(edge, lookBack, { address: addressOf(kind, id), seq });
+      const { replayed, question } = pointOf(edge, memory, { address: addressOf(kind, id), seq });
       const moves = explainedMovesOf(replayed.kind, question);
       return sendMade(reply, {
         moves: moves.map((move) => ({ ...listed(move), reads: [...move.reads] })),
@@ -238,10 +265,14 @@ interface FoundPoint {
   readonly question: MoveQuestion;
 }
 
-function pointOf(edge: Edge, lookBack: LookBack, { address, seq }: Point): FoundPoint {
+function pointOf(
+  edge: Edge,
+  { lookBack, replayed: replayedAt }: Memory,
+  { address, seq }: Point,
+): FoundPoint {
   const { store, kinds } = edge.system;
   const { seq: last } = knownActor(edge, address);
-  const replayed = replay(store, { kinds, address, seq });
+  const replayed = replayedAt({ kinds, address, seq });
   if (replayed === undefined) throw unknownSeq(address, seq);
   const state = replayed.actor.state();
   const paths = pathsOf(state.value);
@@ -253,8 +284,8 @@ function pointOf(edge: Edge, lookBack: LookBack, { address, seq }: Point): Found
   return { last, replayed, entry, paths, seen, question };
 }
 
-function frameOf(edge: Edge, lookBack: LookBack, point: Point): z.infer<typeof FrameView> {
-  const { last, replayed, entry, paths, seen, question } = pointOf(edge, lookBack, point);
+function frameOf(edge: Edge, memory: Memory, point: Point): z.infer<typeof FrameView> {
+  const { last, replayed, entry, paths, seen, question } = pointOf(edge, memory, point);
   const { kind, before, divergedAt } = replayed;
   const { state } = question;
   return {

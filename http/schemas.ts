@@ -88,7 +88,15 @@ export function sendMade<Reply extends FastifyReply>(
   reply: Reply,
   answer: Parameters<Reply["send"]>[0],
 ): ReturnType<Reply["send"]> {
+  return sendText(reply, JSON.stringify(answer));
+}
+
+/** The same with an answer that was written already, as JSON. */
+export function sendText<Reply extends FastifyReply>(
+  reply: Reply,
+  text: string,
+): ReturnType<Reply["send"]> {
   const json = "application/json; charset=utf-8";
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what its own `send` returns
-  return reply.type(json).serializer(JSON.stringify).send(answer) as ReturnType<Reply["send"]>;
+  return reply.type(json).serializer(String).send(text) as ReturnType<Reply["send"]>;
 }

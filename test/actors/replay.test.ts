@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Address } from "../../machines/ids.ts";
 import type { JsonObject } from "../../machines/json.ts";
 import type { StateAt } from "../../actors/system.ts";
+import { replay, replayIn } from "../../actors/replay.ts";
 import { tallyKind, type TallyContext } from "../support/tally.ts";
 import { World } from "../support/world.ts";
 
@@ -92,6 +93,28 @@ describe("the state of an actor after any of its steps", () => {
     expect(world.store.checkpoint(A, 4)).toMatchObject({ seq: 3, checkpointVersion: 2 });
   });
 
+  it("is the same for who follows it, and whose copy goes on (W3)", async () => {
+    const world = new World();
+    await world.open("a");
+    const { store, kinds } = world;
+    const followed = replayIn(store);
+    const told: unknown[] = [];
+    const anew: unknown[] = [];
+    // Over checkpoints, with steps of two, back to what was, and to the same again.
+    for (let n = 1; n <= 140; n += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await world.ask(A, "tally.add", { n: n % 10 });
+      if (n % 3 === 0) continue;
+      for (const seq of n % 7 === 0 ? [n + 1, n - 2, n + 1, n + 1] : [n + 1]) {
+        const past = { kinds, address: A, seq };
+        told.push(seen(followed(past)));
+        anew.push(seen(replay(store, past)));
+      }
+    }
+    expect(told).toEqual(anew);
+    expect(told.length).toBeGreaterThan(100);
+  });
+
   it("says which step the program of today takes elsewhere than it was taken (W2)", async () => {
     const world = new World();
     await world.open("a");
@@ -126,6 +149,12 @@ describe("the state of an actor after any of its steps", () => {
     );
   });
 });
+
+/** How it stood, and before that. */
+function seen(replayed: ReturnType<typeof replay>): unknown {
+  const states = [replayed?.actor.state(), replayed?.before];
+  return plain(states.map((state) => state && [state.value, state.context]));
+}
 
 function doubled(context: TallyContext): TallyContext {
   return { ...context, sum: context.sum * 2 };

@@ -1,5 +1,5 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { served, withProject, withSession, type Served } from "../support/http.ts";
 
 async function launched(): Promise<{ server: Served; id: string; path: string }> {
@@ -53,6 +53,16 @@ describe("an actor at one of its steps", () => {
     const now = (await server.request("GET", path)).body;
     const frame = (await server.request("GET", `${path}/frames/${now.seq}`)).body;
     expect([frame.value, frame.context, frame.last]).toEqual([now.value, now.context, now.seq]);
+  });
+
+  it("is worked out once for all who look at its newest step", async () => {
+    const { server, path } = await launched();
+    const { seq } = (await server.request("GET", path)).body;
+    const replays = vi.spyOn(server.system.store, "checkpoint");
+    const ask = async () => server.request("GET", `${path}/frames/${seq}`);
+    const answers = await Promise.all([ask(), ask(), ask()]);
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+    expect(replays.mock.calls).toEqual([[answers[0].body.address, seq]]);
   });
 
   it("is unknown beyond its newest step", async () => {
