@@ -1,9 +1,10 @@
 // The command line. What agents call in their hooks takes the short way: no tree of commands is loaded for it.
 
-// `ao ls | head` has seen enough: no error.
+// `ao ls | head` has seen enough: no error. A full disk behind `>` is one.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`ao: the answer could not be written: ${error.message}\n`);
+  process.exit(1);
 });
 
 const [name, first, second, ...rest] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../machines/failures.ts";
@@ -19,8 +19,10 @@ export async function copyInto(
   }
   const part = join(folder, "part");
   try {
-    mkdirSync(part);
+    // Prompts are in it: a folder that was there may be open to others.
+    mkdirSync(part, { mode: 0o700 });
     await copy(part);
+    chmodSync(join(part, file), 0o600);
     await sync(join(part, file));
     renameSync(join(part, file), join(folder, file));
     await sync(folder);

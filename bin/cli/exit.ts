@@ -113,14 +113,33 @@ function named(error: unknown): unknown {
   return code === undefined ? error : new Failure(code, error.message);
 }
 
-/** The one line that says why a command (`ao pr open`) failed and what to do next. */
-export function failureLine(thrown: unknown, command: string): string {
+/** Why a command failed and what to do next; what is no `Failure` has neither code nor next step. */
+export interface Trouble {
+  readonly code?: FailureCode;
+  readonly message: string;
+  readonly next?: string;
+}
+
+/** What to tell of a command (`ao pr open`) that failed. */
+export function troubleOf(thrown: unknown, command: string): Trouble {
   const error = thrown instanceof Failure ? thrown : named(thrown);
   if (!(error instanceof Failure)) {
-    return `ao: ${brief(error instanceof Error ? error.message : String(error))}`;
+    return { message: brief(error instanceof Error ? error.message : String(error)) };
   }
   const next = nextOf(error, command) ?? `see ${error.code} in docs/failures.md`;
-  return `ao: ${brief(asTyped(error))} (${error.code}); ${next}`;
+  return { code: error.code, message: brief(asTyped(error)), next };
+}
+
+/** The one line of it: JSON for who asked for that. */
+export function lineOf(trouble: Trouble, isJson: boolean): string {
+  if (isJson) return JSON.stringify(trouble);
+  const { code, message, next } = trouble;
+  return `ao: ${message}${code === undefined ? "" : ` (${code})`}${next === undefined ? "" : `; ${next}`}`;
+}
+
+/** The one line that says why a command (`ao pr open`) failed and what to do next. */
+export function failureLine(thrown: unknown, command: string): string {
+  return lineOf(troubleOf(thrown, command), false);
 }
 
 /** What was said in one line, with no word in it that nobody can read: it is what was typed, given back. */

@@ -10,13 +10,14 @@ import { sessionCommands } from "./sessions.ts";
 import { printable } from "../cli/output.ts";
 import { Failure } from "../../machines/failures.ts";
 import { homeOf, readRunFile } from "../run-file.ts";
-import { EXIT, exitCodeOf, failureLine } from "../cli/exit.ts";
+import { EXIT, exitCodeOf, lineOf, troubleOf, type Trouble } from "../cli/exit.ts";
 
 // Program
 //
 // The tree of commands: what they are called and what they take. What they do is loaded when they run.
 //
-//   C1. Ends with 0 done, 1 failed, 2 usage, 75 queued; a failure is one line on standard error.
+//   C1. Ends with 0 done, 1 failed, 2 usage, 75 queued; a failure is one line on standard error, and with --json that
+//       line is `{"code", "message", "next"}`.
 
 /** The whole tree. */
 export function program(version: string): Command {
@@ -53,10 +54,19 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       process.exitCode = usageExit(error, namedBy(root, argv), argv);
       return;
     }
-    const line = failureLine(error, namedBy(root, argv).join(" "));
-    process.stderr.write(`${line}${otherDaemon(error, version)}\n`);
+    const trouble = troubleOf(error, namedBy(root, argv).join(" "));
+    const other = otherDaemon(error, version);
+    const next = [trouble.next, other].filter((each) => each !== undefined).join("; ");
+    tell(next === "" ? trouble : { ...trouble, next }, argv);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+function tell(trouble: Trouble, argv: readonly string[]): void {
+  // What follows `--` is the command of an agent.
+  const end = argv.indexOf("--");
+  const own = end === -1 ? argv : argv.slice(0, end);
+  process.stderr.write(`${lineOf(trouble, own.includes("--json"))}\n`);
 }
 
 /** Whether it is what a daemon of another version may say of a request, or what comes of its answer. */
@@ -67,14 +77,14 @@ function isStrange(error: unknown): boolean {
 }
 
 /** What to do when a command failed because the daemon is of another version. */
-function otherDaemon(error: unknown, version: string): string {
-  if (!isStrange(error)) return "";
+function otherDaemon(error: unknown, version: string): string | undefined {
+  if (!isStrange(error)) return undefined;
   try {
     const run = readRunFile(homeOf(process.env));
-    if (run === undefined || run.version === version) return "";
-    return `; the daemon is of version ${run.version}, this of ${version}: ao down && ao up --detach`;
+    if (run === undefined || run.version === version) return undefined;
+    return `the daemon is of version ${run.version}, this of ${version}: ao down && ao up --detach`;
   } catch {
-    return "";
+    return undefined;
   }
 }
 
@@ -108,6 +118,6 @@ function usageExit(
       : "which command? none was given";
   const said = code === "commander.help" ? none : message.replace(/^error: /, "");
   const line = printable(said).trim().replace(/\.$/, "");
-  process.stderr.write(`ao: ${line}; see: ${command} --help\n`);
+  tell({ message: line, next: `see: ${command} --help` }, argv);
   return EXIT.usage;
 }

@@ -1,8 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { execa } from "execa";
 import { expect, it } from "vitest";
 import { failureLine } from "../../bin/cli/exit.ts";
-import { commandLine, connected, pointTo } from "../support/command-line.ts";
+import { AO, commandLine, connected, pointTo } from "../support/command-line.ts";
+import { tempFolder } from "../support/folder.ts";
 import { served, withProject, withSession } from "../support/http.ts";
 
 // What a person reads who asked for something that cannot be: one line, of what was wrong in their own words, and of what
@@ -31,6 +33,26 @@ it("says in one line why a daemon does not start in the background", async () =>
     out: "",
     err: expect.stringMatching(/^ao: read \S+config\.json: .+ \(CONFIG_INVALID\); .+$/) as unknown,
   });
+});
+
+it("says why as JSON to who asked for JSON", async () => {
+  const { ao } = commandLine();
+  const { code, out, err } = await ao(["ls", "--json"]);
+  const told = { code: "DAEMON_DOWN", next: "start it with: ao up --detach" };
+  expect([code, out, JSON.parse(err)]).toMatchObject([1, "", told]);
+  const usage = { message: "unknown option '--nope'", next: "see: ao ls --help" };
+  expect(JSON.parse((await ao(["ls", "--json", "--nope"])).err)).toMatchObject(usage);
+  expect((await ao(["spawn", "demo", "--nope", "--", "cmd", "--json"])).err).toMatch(/^ao: /);
+});
+
+it("fails in one line when nothing takes the answer", async () => {
+  const file = join(tempFolder(), "out");
+  writeFileSync(file, "");
+  const reading = 'exec "$0" "$1" --version 1<"$2"';
+  const argv = ["-c", reading, process.execPath, AO, file];
+  const ran = await execa("sh", argv, { reject: false });
+  expect(ran.exitCode).toBe(1);
+  expect(ran.stderr).toMatch(/^ao: the answer could not be written: EBADF\b.*$/);
 });
 
 it("says that the daemon is of another version, of what may come of that", async () => {

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -275,14 +276,16 @@ describe("S5: a damaged file", () => {
     expect(failureOf(() => openLmdbStore(path))).toMatch(/^STORE_DAMAGED .*there was a store/);
   });
 
-  it("is replaced by its backup", async () => {
+  it("is replaced by its backup, which is for its owner alone in whatever folder", async () => {
     const folder = tempFolder();
     const path = join(folder, "store");
     await writeStore(path);
     const store = openLmdbStore(path);
     const content = contentOf(store);
+    mkdirSync(join(folder, "backup"), { mode: 0o755 });
     await store.backup(join(folder, "backup"));
     await store.close();
+    expect(statSync(join(folder, "backup", "data.mdb")).mode & 0o777).toBe(0o600);
     truncateSync(join(path, "data.mdb"), 5 * 4_096);
     copyFileSync(join(folder, "backup", "data.mdb"), join(path, "data.mdb"));
     expect(contentOf(openHere(path))).toEqual(content);

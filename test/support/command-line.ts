@@ -9,7 +9,7 @@ import { tempFolder } from "./folder.ts";
 import { OWNER, served, type Served } from "./http.ts";
 
 /** The file that Node runs. */
-const AO = fileURLToPath(new URL("../../bin/ao.ts", import.meta.url));
+export const AO = fileURLToPath(new URL("../../bin/ao.ts", import.meta.url));
 
 export interface Said {
   readonly code: number | undefined;
