@@ -38,6 +38,8 @@ export const Settings = z.strictObject({
       turnLeaseMs: ms.default(3_600_000),
       /** How long a worker may be silent and still count as making progress; long builds are silent. */
       workerLeaseMs: ms.default(14_400_000),
+      /** How long a worker may rest without a result and still count as making progress. */
+      restMs: ms.default(7_200_000),
       /** How long a pull request may own the next step without any change of it. */
       parkMs: ms.default(86_400_000),
       /** How long a manager may take from its order to its launch. */

@@ -8,28 +8,33 @@ import { isEnded, type ObjectiveContext, type ObjectiveLimits, type Worker } fro
 
 /** Whoever gives slots says at once what a worker waits for, and again when that changes. */
 const SLOT_ASK_EVERY_MS = 300_000;
-const LEASE_MS = { waiting: 86_400_000, idle: 7_200_000, asking: 86_400_000 } as const;
+const LEASE_MS = { slot: 86_400_000, asking: 86_400_000 } as const;
 
 /** Whether a task counts as progress at `at`, and until when without another sign. */
 export function leaseOf(
   worker: Worker,
   limits: ObjectiveLimits,
 ): { readonly until: number; readonly doing: string } | undefined {
-  if (isEnded(worker)) return undefined;
+  if (isEnded(worker) || isWaitingForOthers(worker)) return undefined;
   const { state, evidenceAt, reason, facts } = worker;
   if (state === "running") return { until: evidenceAt + limits.workerLeaseMs, doing: "works" };
   if (state === "starting") return { until: evidenceAt + limits.startMs, doing: "is starting" };
   const limitedUntil = facts?.limitedUntil ?? null;
   if (limitedUntil !== null) {
-    return { until: limitedUntil + LEASE_MS.idle, doing: "waits for a limit of its harness" };
+    return { until: limitedUntil + limits.restMs, doing: "waits for a limit of its harness" };
   }
   if (state === "idle") {
-    const until = Math.max(evidenceAt, facts?.activity.since ?? 0) + LEASE_MS.idle;
+    const until = Math.max(evidenceAt, facts?.activity.since ?? 0) + limits.restMs;
     return { until, doing: "rests without a result" };
   }
   if (state === "asking")
     return { until: evidenceAt + LEASE_MS.asking, doing: "waits for a person" };
-  return { until: evidenceAt + LEASE_MS.waiting, doing: reason };
+  return { until: evidenceAt + LEASE_MS.slot, doing: reason };
+}
+
+/** It waits for other workers: their leases say whether anything gets on. */
+function isWaitingForOthers({ state, slot }: Worker): boolean {
+  return state === "waiting" && slot === "none";
 }
 
 /** When the plan must be looked at again at the latest. */

@@ -92,6 +92,7 @@ const plainLimits: ObjectiveLimits = {
   windowMs: 1,
   turnLeaseMs: 1,
   workerLeaseMs: 1,
+  restMs: 1,
   parkMs: 1,
   startMs: 1,
   keepEndedMs: 1,

@@ -18,7 +18,8 @@ import { mayActAt, nextAct } from "./poke.ts";
 //   S1. Every objective that has not ended waits for a time that is armed.
 //   S2. A manager is spoken to only after its turn: never mid-turn, never into a prompt, never before it ran, never while
 //       a text is on its way to it, and not within `idleAfterMs` of the last thing it was told.
-//   S3. A worker with a lease that holds is progress. One that waits for a person blocks pokes, but no respawn.
+//   S3. A worker with a lease that holds is progress; one that waits for others has none. One that waits for a person
+//       blocks pokes, but no respawn.
 //   S4. A pull request that owns the next step lets a live manager rest and a dead one rest in peace, until its watchdog.
 //   S5. A dead manager is replaced when something must be read by one, or when nothing else moves the objective on.
 

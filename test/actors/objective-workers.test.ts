@@ -168,6 +168,19 @@ describe("a worker", () => {
     expect(w.pokes(id)).toBeGreaterThan(0);
   });
 
+  it("that waits for one that rests makes nothing wait longer than that one does", async () => {
+    const { w, id } = await driven();
+    const first = await w.worker(id);
+    await w.worker(id, { dependsOn: [first] });
+    await w.says(first, "idle");
+    await w.pass(2 * IDLE_MS);
+    await w.says(w.managerId(id), "idle");
+    await w.pass(w.settings.supervisor.restMs - HOUR);
+    expect(w.pokes(id)).toBe(0);
+    await w.pass(2 * HOUR);
+    expect(w.pokes(id)).toBeGreaterThan(0);
+  });
+
   it("orcha-074, orcha-112: takes a word of the manager and goes on as the same", async () => {
     const { w, id } = await driven();
     const worker = await w.worker(id);
