@@ -17,12 +17,16 @@ import type { App, Edge } from "./edge.ts";
 //   X2. A reader that does not keep up is given no bytes, and a `screen` once it does: nothing is kept for it.
 //   X3. When the socket ends, every terminal is let go.
 //   X4. A terminal that goes under the viewer ends the view with words.
+//   X5. Who asks and does not read is let go: no more than MOST_UNREAD answers wait for one reader.
 
 const MOST_TERMINALS = 64;
 const MOST_BYTES = 64 * 1_024;
 // Over this, what waits for the reader is more than it will want to read.
 const BEHIND_BYTES = 1_048_576;
 const LOOK_AGAIN_MS = 100;
+const MOST_UNREAD = 1_000;
+// The code of RFC 6455 for who breaks the rules of the place.
+const POLICY_VIOLATION = 1_008;
 
 const Cells = z.number().int().min(1).max(1_000);
 const Said = z.discriminatedUnion("type", [
@@ -42,7 +46,8 @@ const Said = z.discriminatedUnion("type", [
 interface Socket {
   readonly bufferedAmount: number;
   readonly readyState: number;
-  send(text: string): void;
+  /** Tells when it was written out. */
+  send(text: string, onWritten: () => void): void;
   close(code: number, reason: string): void;
   on(event: "message", listener: (data: { toString(): string }) => void): unknown;
   on(event: "close" | "error", listener: () => void): unknown;
@@ -100,6 +105,8 @@ class Connection {
   readonly #edge: Edge;
   readonly #views = new Map<string, Promise<View>>();
   readonly #behind = new Set<string>();
+  /** Answers that are not written out yet. */
+  #unread = 0;
   #isOver = false;
 
   constructor(socket: Socket, edge: Edge) {
@@ -108,6 +115,7 @@ class Connection {
   }
 
   take(text: string): void {
+    if (this.#isOver) return;
     const said = parse(text);
     if (said === undefined) {
       this.#say({ type: "error", code: "MALFORMED", message: "no message of this socket" });
@@ -153,8 +161,8 @@ class Connection {
     if (watch === undefined) throw new Failure("PANE_GONE", "this daemon has no terminals");
     return watch(id, {
       onScreen: (bytes, grid) =>
-        this.#say({ type: "screen", id, data: bytes.toString("base64"), ...grid }),
-      onOutput: (bytes) => this.#tell(id, bytes),
+        this.#tell({ type: "screen", id, data: bytes.toString("base64"), ...grid }),
+      onOutput: (bytes) => this.#tell({ type: "data", id, data: bytes.toString("base64") }),
       onGrid: (grid) => this.#say({ type: "resize", id, ...grid }),
       onEnd: () => {
         this.#forget(id);
@@ -171,14 +179,15 @@ class Connection {
     return `The terminal was closed${state === undefined ? "" : `; it is ${state.join(", ")}`}.`;
   }
 
-  #tell(id: string, bytes: Buffer): void {
+  #tell(saying: Extract<Saying, { type: "screen" | "data" }>): void {
+    const { id } = saying;
     if (this.#behind.has(id)) return;
     if (this.#socket.bufferedAmount > BEHIND_BYTES) {
       this.#behind.add(id);
       this.#catchUp(id);
       return;
     }
-    this.#say({ type: "data", id, data: bytes.toString("base64") });
+    this.#say(saying);
   }
 
   #catchUp(id: string): void {
@@ -224,7 +233,20 @@ class Connection {
 
   #say(saying: Saying): void {
     if (this.#isOver || this.#socket.readyState !== 1) return;
-    this.#socket.send(JSON.stringify(saying));
+    if (saying.type === "data") {
+      this.#socket.send(JSON.stringify(saying), () => {});
+      return;
+    }
+    // A burst that the reader's machine takes at once is no backlog.
+    if (this.#unread >= MOST_UNREAD && this.#socket.bufferedAmount > 0) {
+      this.end();
+      this.#socket.close(POLICY_VIOLATION, "what was asked for is not read");
+      return;
+    }
+    this.#unread += 1;
+    this.#socket.send(JSON.stringify(saying), () => {
+      this.#unread -= 1;
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { connect } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Viewer } from "../../adapters/terminal/view.ts";
 import { tmuxWorld, type TmuxWorld } from "../adapters/terminal/tmux-world.ts";
 import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
@@ -150,33 +151,40 @@ describe("the terminal socket", () => {
       "read -r line; yes 'some text to fill a line with' | head -n 300000; echo END; cat";
     await world.launch({ argv: ["sh", "-c", script] });
     const server = await served({ watch: world.terminals.watch });
-    const url = await server.app.listen({ port: 0, host: "127.0.0.1" });
-    // A socket of its own, whose reading can be stopped.
-    const { connect } = await import("node:net");
-    const raw = connect(Number(new URL(url).port), "127.0.0.1");
-    onTestFinished(() => {
-      raw.destroy();
-    });
-    raw.write(
-      `GET /api/v1/mux HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${base64("0123456789abcdef")}\r\nAuthorization: Bearer ${OWNER}\r\n\r\n`,
-    );
-    await once(raw, "data");
-    const say = (message: object): void => {
-      raw.write(frameOf(JSON.stringify(message)));
-    };
-    let text = "";
-    raw.on("data", (chunk: Buffer) => {
-      text += chunk.toString("latin1");
-    });
+    const { raw, say, text } = await rawMux(server);
     say({ type: "open", id: "mer" });
-    await expect.poll(() => text).toContain('"type":"screen"');
+    await expect.poll(text).toContain('"type":"screen"');
     raw.pause();
     say({ type: "data", id: "mer", data: base64("go\r") });
     await expect
       .poll(async () => world.terminals.capture("mer", 5), { timeout: 25_000 })
       .toContain("END");
     raw.resume();
-    await expect.poll(() => text.split('"type":"screen"').length).toBeGreaterThan(2);
+    await expect.poll(() => text().split('"type":"screen"').length).toBeGreaterThan(2);
+  });
+
+  it("lets go who asks on and does not read, with its terminals (X5)", async () => {
+    const viewers: Viewer[] = [];
+    const closed = vi.fn<() => void>();
+    const server = await served({
+      watch: (_terminal, viewer) => {
+        viewers.push(viewer);
+        viewer.onScreen(Buffer.from(""), { columns: 80, rows: 24 });
+        return Promise.resolve({ type() {}, resize() {}, redraw() {}, close: closed });
+      },
+    });
+    const { raw, say, text } = await rawMux(server);
+    // Who reads is answered as often as it asks.
+    for (let asked = 0; asked < 3_000; asked += 1) say({ type: "ping" });
+    await expect.poll(() => text().split("pong").length).toBe(3_001);
+    say({ type: "open", id: "mer" });
+    await expect.poll(text).toContain('"type":"screen"');
+    raw.pause();
+    viewers[0]?.onOutput(Buffer.alloc(12 * 1_048_576, "x"));
+    for (let asked = 0; asked < 1_001; asked += 1) say({ type: "ping" });
+    await expect.poll(() => closed.mock.calls.length).toBe(1);
+    raw.resume();
+    await expect.poll(text).toContain("what was asked for is not read");
   });
 
   it("shows what a terminal prints that ended while nobody kept up, and was opened again", async () => {
@@ -204,6 +212,27 @@ describe("the terminal socket", () => {
     await expect.poll(() => one.text("mer")).toBe("fresh");
   });
 });
+
+/** A socket of its own, whose reading can be stopped. */
+async function rawMux(server: Served) {
+  const url = await server.app.listen({ port: 0, host: "127.0.0.1" });
+  const raw = connect(Number(new URL(url).port), "127.0.0.1");
+  onTestFinished(() => {
+    raw.destroy();
+  });
+  raw.write(
+    `GET /api/v1/mux HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${base64("0123456789abcdef")}\r\nAuthorization: Bearer ${OWNER}\r\n\r\n`,
+  );
+  await once(raw, "data");
+  let text = "";
+  raw.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+  });
+  const say = (message: object): void => {
+    raw.write(frameOf(JSON.stringify(message)));
+  };
+  return { raw, say, text: () => text };
+}
 
 /** A masked text frame, as a client must send it. */
 function frameOf(text: string): Buffer {
