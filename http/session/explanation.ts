@@ -4,7 +4,7 @@ import type { JournalEntry, OutboxRow, SnapshotRow } from "../../storage/store.t
 import { Coming, comingOf } from "../coming.ts";
 import type { Edge } from "../edge.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
-import { MessageView, messageViews, type SessionView } from "./view.ts";
+import { ENDED_RUNTIME, MessageView, messageViews, type SessionView } from "./view.ts";
 import { stateOf } from "../stored-state.ts";
 import { waitsOf } from "./waits.ts";
 import { statePaths } from "../views.ts";
@@ -113,7 +113,8 @@ function evidenceOf(view: SessionView, row: SnapshotRow): Explanation["evidence"
       of: "runtime",
       says: `${runtime.state} (${runtime.reason})`,
       source: at.runtime === 0 ? "its terminal" : "terminal probe",
-      at: at.runtime === 0 ? axes.runtime.since : at.runtime,
+      // That it ended with its session was not seen by anything: its status does not rest on it.
+      at: runtime.reason === ENDED_RUNTIME.reason ? 0 : at.runtime || axes.runtime.since,
     },
     {
       of: "activity",

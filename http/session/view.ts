@@ -16,6 +16,7 @@ import { statePaths } from "../views.ts";
 //
 //   W1. A field that is missing or odd becomes its resting value: a view never fails because of a row.
 //   W2. Status is worked out here, on every read.
+//   W3. Of a session that was ended no process is said to be alive, whatever its record noted last.
 
 const Axis = z.object({ state: z.string(), reason: z.string() });
 const Report = z.object({ at: z.number(), summary: z.string(), outcome: z.string() });
@@ -191,7 +192,7 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
       since: row.createdAt,
       ...present(axis("lifecycle", "not_started")),
     }),
-    runtime: shape.runtime.parse(axis("runtime", "unknown")),
+    runtime: runtimeOf(stored, shape.runtime.parse(axis("runtime", "unknown"))),
     activity: shape.activity.parse(axis("activity", "none")),
     pr: shape.pr.parse(present(axis("pr", "none"))),
   };
@@ -233,6 +234,17 @@ export function sessionView(row: SnapshotRow, options: SessionViewOptions = {}):
       updatedAt: stored.updatedAt,
     }),
   };
+}
+
+/** What the process of a session came to that was over before it was ended (W3): its record keeps what was seen last. */
+export const ENDED_RUNTIME = { state: "exited", reason: "session_ended" } as const;
+
+function runtimeOf(
+  { wanted, terminal }: z.infer<typeof Stored>,
+  seen: SessionView["runtime"],
+): SessionView["runtime"] {
+  const isGone = wanted === "closed" && terminal.state === "stopped";
+  return isGone && seen.state === "alive" ? ENDED_RUNTIME : seen;
 }
 
 /** Whose turn it is with a session. */

@@ -205,9 +205,7 @@ describe("the health", () => {
     expect(await card("Books").innerText()).toMatch(/lag\s+0 wait in the stream/);
     await card("Books").getByText("balanced").waitFor();
     const { body: load } = await site.request("GET", "/load");
-    expect(await card("Store").innerText()).toMatch(
-      new RegExp(`snapshots\\s+${load.rows.snapshots}`),
-    );
+    expect(await card("Store").innerText()).toMatch(new RegExp(`actors\\s+${load.rows.snapshots}`));
   });
 });
 
@@ -292,6 +290,9 @@ describe("what agents write", () => {
       // oxlint-disable-next-line no-await-in-loop -- as above
       expect([path, await isOwned(page)]).toEqual([path, false]);
     }
+    const drawn = await site.request("GET", "/actors/session/demo-1/svg");
+    expect(drawn.body).toMatch(/^<svg /);
+    expect(drawn.body).not.toMatch(/<(img|script)/);
   });
 });
 
@@ -304,12 +305,13 @@ const PLACES: readonly (readonly [string, string?])[] = [
   ["/health"],
 ];
 
-/** Titles, branches, messages and errors that are markup. */
+/** Titles, branches, comments, messages, last words and errors that are markup. */
 async function withEvil(site: Site): Promise<void> {
   await withProject(site);
   await site.request("POST", "/sessions", { projectId: "demo", prompt: EVIL, title: EVIL });
   await withSession(site);
-  const pull = pullFacts({ title: EVIL, headRef: EVIL });
+  const comment = { id: "1", author: EVIL, isBot: false, body: EVIL, path: EVIL, resolved: false };
+  const pull = pullFacts({ title: EVIL, headRef: EVIL, comments: [comment] });
   await site.system.observe("scm", "demo-1", { fetched: true, prs: [pull] });
   await site.request("POST", "/sessions/demo-1/reviews/trigger", {});
   await expect
@@ -320,4 +322,5 @@ async function withEvil(site: Site): Promise<void> {
   const submitted = { reviews: [run], claim };
   await site.system.ask({ to: "review/demo-1", type: "review.submit", data: submitted });
   await site.system.observe("activity", "nobody", { state: EVIL });
+  await site.request("POST", "/sessions/demo-1/report", { summary: EVIL });
 }

@@ -191,6 +191,21 @@ describe("a session", () => {
       ]);
   });
 
+  it("tells of no process that is alive once it was done and then ended (W3)", async () => {
+    const server = await live();
+    await say(server, "active");
+    await server.request("POST", "/sessions/demo-1/report", { summary: "Done." });
+    await server.request("POST", "/sessions/demo-1/kill", {});
+    const body = async (): Promise<Answer["body"]> =>
+      (await server.request("GET", "/sessions/demo-1")).body;
+    await expect
+      .poll(async () => (await body()).runtime)
+      .toEqual({ state: "exited", reason: "session_ended" });
+    const { status, statusReason, explanation: why } = await body();
+    expect([status, statusReason]).toEqual(["done", "research_complete"]);
+    expect(why.evidence.map(({ of }: { of: string }) => of)).not.toContain("runtime");
+  });
+
   it("counts its messages by state, and shows the last", async () => {
     const server = await live();
     await server.request("POST", "/sessions/demo-1/send", { text: "first" });
