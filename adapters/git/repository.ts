@@ -90,7 +90,13 @@ async function mainWorktree(path: string, signal?: AbortSignal): Promise<string>
   }
   const call = { cwd: path, signal };
   const asked = ["--is-bare-repository", "--is-inside-git-dir", "--git-common-dir", "--git-dir"];
-  const answer = await git(["rev-parse", "--path-format=absolute", ...asked], call);
+  const answer = await git(["rev-parse", "--path-format=absolute", ...asked], call).catch(
+    (error: unknown) => {
+      // Of a checkout whose repository is gone git says where that was.
+      const isNone = error instanceof Failure && error.message.includes("repository (or any");
+      throw isNone ? none(path, error) : error;
+    },
+  );
   const [isBare, isInsideGitDir, commonDir, gitDir] = answer.split("\n");
   if (isBare === "true") throw bare(path);
   if (isInsideGitDir === "true") {
@@ -103,6 +109,12 @@ async function mainWorktree(path: string, signal?: AbortSignal): Promise<string>
   const [main] = await listWorktrees(path, signal);
   if (main === undefined || main.isBare) throw bare(path);
   return main.path;
+}
+
+function none(path: string, cause: Failure): Failure {
+  return new Failure("REPOSITORY_INVALID", `inspect ${path}: it lies in no git repository`, {
+    cause,
+  });
 }
 
 function bare(path: string): Failure {

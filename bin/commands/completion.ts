@@ -8,8 +8,15 @@ import type { Output } from "../cli/output.ts";
 //
 // Scripts for shells, made from the tree of commands: a new command completes without being mentioned here.
 
-/** Prints the script of one shell. Fails with MALFORMED for a shell that is not known. */
-export async function printCompletion(output: Output, root: Command, shell: string): Promise<void> {
+/** Prints the script of one shell. Fails with MALFORMED for a shell that is not known, and for a word after it. */
+export async function printCompletion(
+  output: Output,
+  root: Command,
+  [shell, more]: readonly [string, string | undefined],
+): Promise<void> {
+  if (more !== undefined) {
+    throw new Failure("MALFORMED", `complete for ${shell}: nothing follows a shell, not ${more}`);
+  }
   output.write(completion(root, shell));
   return Promise.resolve();
 }

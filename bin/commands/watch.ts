@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
-import { query } from "../cli/api.ts";
+import { part, query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
 import { events } from "./event-stream.ts";
 import { isQuestion } from "./notices.ts";
@@ -27,6 +27,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
   const { limit = Number.POSITIVE_INFINITY, ...filter } = options;
   const path = `/events${query({ ...filter })}`;
   const seen: Seen = { last: undefined, count: 0, tries: 0 };
+  if (options.address !== undefined) await sayIfAbsent(output, options.address);
   while (seen.count < limit) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- one stream after the other
@@ -37,6 +38,16 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     seen.tries += 1;
     // oxlint-disable-next-line no-await-in-loop -- between two streams
     if (seen.count < limit) await wait(AGAIN_AFTER_MS);
+  }
+}
+
+/** Nothing comes of an actor that is not there, and it may be a slip; what else is wrong the stream tells. */
+async function sayIfAbsent(output: Output, address: string): Promise<void> {
+  try {
+    await client(process.env).request("GET", `/actors/${address.split("/").map(part).join("/")}`);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "ACTOR_UNKNOWN") return;
+    output.note(printable(`ao: there is no ${address} yet; waiting for it`));
   }
 }
 

@@ -90,6 +90,6 @@ function careCommands(root: Command): void {
     run: async ({ args: [shell = "", kind], output }) =>
       shell === "ids"
         ? (await import("../commands/completion.ts")).printIds(output, kind ?? "")
-        : (await import("../commands/completion.ts")).printCompletion(output, root, shell),
+        : (await import("../commands/completion.ts")).printCompletion(output, root, [shell, kind]),
   });
 }

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { failureLine } from "../../bin/cli/exit.ts";
+import { watch } from "../../bin/commands/watch.ts";
 import { AO, commandLine, connected, pointTo } from "../support/command-line.ts";
 import { tempFolder } from "../support/folder.ts";
 import { served, withProject, withSession } from "../support/http.ts";
@@ -215,6 +216,13 @@ it("names what was typed, what was expected, and what to do next", async () => {
     ],
     [
       2,
+      "complete for bash: nothing follows a shell, not extra (MALFORMED); see: ao completion --help",
+      "completion",
+      "bash",
+      "extra",
+    ],
+    [
+      2,
       `read ${home}/none: there is no such file (MALFORMED); see: ao project config --help`,
       "project",
       "config",
@@ -225,4 +233,22 @@ it("names what was typed, what was expected, and what to do next", async () => {
   ];
   const said = await Promise.all(rows.map(async ([, , ...args]) => ao(args)));
   expect(said).toEqual(rows.map(([code, line]) => ({ code, out: "", err: `ao: ${line}` })));
+});
+
+it("says once that what is watched is not there yet, and follows it when it comes", async () => {
+  const { home, server } = await connected();
+  await withProject(server);
+  vi.stubEnv("AO_HOME", home);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const said: string[] = [];
+  const note = (line: string): void => void said.push(line);
+  const write = (text: string): void => void said.push(text.split(" ")[3] ?? "");
+  const output = { isJson: false, width: undefined, hasColour: false, write, note };
+  const options = { address: "session/demo-1", after: 0, limit: 1 };
+  const watching = watch(output, options);
+  await expect.poll(() => said).toEqual(["ao: there is no session/demo-1 yet; waiting for it"]);
+  await withSession(server);
+  await watching;
+  await watch(output, options);
+  expect(said.slice(1)).toEqual(["session.start", "session.start"]);
 });

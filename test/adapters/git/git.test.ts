@@ -241,7 +241,7 @@ describe("inspecting a repository", () => {
       title: "a folder that is no repository",
       at: "plain",
       code: "REPOSITORY_INVALID",
-      says: "not a git repository",
+      says: "it lies in no git repository",
     },
     { title: "a bare repository", at: "origin.git", code: "REPOSITORY_INVALID", says: "bare" },
     {
