@@ -61,11 +61,35 @@ const WITHOUT_ROOM: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_04
  * Fails with BUS_DOWN when there is no server, BUS_REFUSED when it does not let us in or has no JetStream.
  */
 export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
-  const { servers } = options.endpoint();
+  return onConnection(options.endpoint, async (nc) => {
+    const js = jetstream(nc, { timeout: REQUEST_MS });
+    const bus = new NatsBus({ nc, js, jsm: await js.jetstreamManager(), options });
+    await bus.ensure();
+    return bus;
+  });
+}
+
+/** Looks whether a bus could be had there, and leaves nothing behind. Fails as `connectNatsBus` does. */
+export async function reachNats(endpoint: NatsEndpoint): Promise<void> {
+  await onConnection(
+    () => endpoint,
+    async (nc) => {
+      await jetstream(nc, { timeout: REQUEST_MS }).jetstreamManager();
+      await nc.close();
+    },
+  );
+}
+
+/** Closes the connection when `use` fails. */
+async function onConnection<Answer>(
+  endpoint: () => NatsEndpoint,
+  use: (nc: NatsConnection) => Promise<Answer>,
+): Promise<Answer> {
+  const { servers } = endpoint();
   const attempt = `connect to NATS at ${servers.join(", ")}`;
   const nc = await connect({
     servers: [...servers],
-    authenticator: () => authOf(options.endpoint()),
+    authenticator: () => authOf(endpoint()),
     name: "ao",
     timeout: CONNECT_MS,
     pingInterval: PING_MS,
@@ -79,10 +103,7 @@ export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
     throw asFailure(attempt, cause);
   });
   try {
-    const js = jetstream(nc, { timeout: REQUEST_MS });
-    const bus = new NatsBus({ nc, js, jsm: await js.jetstreamManager(), options });
-    await bus.ensure();
-    return bus;
+    return await use(nc);
   } catch (cause) {
     await nc.close();
     if (isUnheard(cause))

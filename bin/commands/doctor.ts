@@ -19,21 +19,14 @@ import { homeOf, readRunFile } from "../run-file.ts";
 import { ask, query } from "../cli/api.ts";
 import { agentOf } from "../cli/client.ts";
 import { EXIT } from "../cli/exit.ts";
-import { LAUNCHER, readSettings, storedSecrets } from "../home.ts";
+import { LAUNCHER, storedSecrets } from "../home.ts";
 import { versionOf } from "../version.ts";
 import { paint, print, type Output } from "../cli/output.ts";
 import { readiness, running } from "./daemon.ts";
+import { settingsFindings } from "./doctor-settings.ts";
+import type { Finding } from "./finding.ts";
 
 type Project = z.infer<typeof ProjectView>;
-
-/** One thing that was looked at. */
-interface Finding {
-  readonly name: string;
-  readonly isFine: boolean;
-  readonly found: string;
-  /** The command that mends it. */
-  readonly mend?: string;
-}
 
 const MOST_PROJECTS = 1_000;
 // A store needs room to write while it keeps what it has.
@@ -62,7 +55,7 @@ export async function doctor(output: Output): Promise<number> {
 
 async function insideFindings(home: string): Promise<Finding[]> {
   return [
-    configFinding(home),
+    ...(await settingsFindings(home)),
     secretsFinding(home),
     storeFinding(home),
     runFileFinding(home),
@@ -180,18 +173,6 @@ function diskFinding(home: string): Finding {
   const found = `${Math.floor(free / 1_048_576)} MiB free`;
   if (free >= FREE_BYTES) return { name: "disk", isFine: true, found };
   return { name: "disk", isFine: false, found, mend: "ao cleanup" };
-}
-
-function configFinding(home: string): Finding {
-  try {
-    readSettings(home);
-    const has = existsSync(join(home, "config.json"));
-    return { name: "config", isFine: true, found: has ? "config.json is valid" : "all defaults" };
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const mend = `\${EDITOR:-vi} ${shellWord(join(home, "config.json"))}`;
-    return { name: "config", isFine: false, found: error.message, mend };
-  }
 }
 
 function secretsFinding(home: string): Finding {

@@ -24,9 +24,9 @@ import { isClosed, projectsWith, repositoriesOf } from "../../actors/survey.ts";
 import { addressOf, type KindName } from "../../machines/ids.ts";
 import type { Kind } from "../../machines/kind.ts";
 import { kinds } from "../../machines/kinds.ts";
-import type { Settings } from "../../machines/settings.ts";
 import { openLmdbStore } from "../../storage/lmdb-store.ts";
 import type { Store } from "../../storage/store.ts";
+import { listening } from "./listening.ts";
 import { fullDisk } from "./disk-room.ts";
 import { startProbes } from "./probes.ts";
 import { removeRunFile, writeRunFile } from "../run-file.ts";
@@ -182,7 +182,8 @@ function httpPart(workshop: Workshop, core: Core): Part {
             `defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
           ),
       });
-      const address = await listen(app, settings);
+      const { host, port } = settings.http;
+      const address = await listening(settings.http, async () => app.listen({ host, port }));
       const stopApi = natsApi(system.bus, app, token);
       workshop.address = address;
       const stop = async (): Promise<void> => {
@@ -240,22 +241,6 @@ type Repositories = Pick<
   | "preserved"
   | "checkPublished"
 >;
-
-async function listen(
-  app: { listen(where: { host: string; port: number }): Promise<string> },
-  { http }: Settings,
-): Promise<string> {
-  try {
-    return await app.listen({ host: http.host, port: http.port });
-  } catch (cause) {
-    if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "EADDRINUSE") throw cause;
-    throw new Failure(
-      "PORT_TAKEN",
-      `listen on ${http.host}:${http.port}: another program is there; set http.port in config.json (0 takes a free one)`,
-      { cause },
-    );
-  }
-}
 
 /** A part that is up may still be unable to work: a store or a disk without room, a bus without its server. */
 function healthOf(

@@ -5,17 +5,16 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../actors/clock.ts";
 import { superviseParts, type Escalation, type Parts, type PartsTree } from "../../actors/parts.ts";
 import type { Part, Running } from "../../actors/part-run.ts";
-import { parseEndpoint, type NatsEndpoint } from "../../bus/nats-endpoint.ts";
 import { startNatsServer } from "../../bus/nats-server.ts";
 import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
 import { Failure } from "../../machines/failures.ts";
 import { shellWord } from "../../machines/shell-word.ts";
-import type { Settings } from "../../machines/settings.ts";
 import type { SupervisorSpec } from "../../machines/supervision/supervision.ts";
 import { takeWriterLock, type WriterLock } from "../../storage/writer-lock.ts";
 import { coreParts } from "./core.ts";
 import { sweepDrafts } from "./drafts.ts";
 import { guardHome, type HomeGuard } from "./home-guard.ts";
+import { checkHosts, givenEndpoint } from "./given-nats.ts";
 import { fileNotes } from "./notes.ts";
 import { outsideOf } from "./outside.ts";
 import { makeHome, readSettings, secretsOf } from "../home.ts";
@@ -60,6 +59,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     removeRunFile(home);
     sweepDrafts(home, Date.now());
     const settings = readSettings(home);
+    const endpoint = givenEndpoint(settings, env);
+    if (endpoint !== undefined) await checkHosts(endpoint);
     const secrets = secretsOf(home);
     writeShim(home, options.entry);
     const clock = systemClock();
@@ -82,7 +83,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       sessionTokens: sessionTokens(secrets.agents, generation),
       reviewerTokens: reviewerTokens(secrets.agents, generation),
       bells: new Map(),
-      nats: { endpoint: givenEndpoint(settings, env) },
+      nats: { endpoint },
       address: undefined,
       trees: () => [],
       bases: () => [],
@@ -304,11 +305,6 @@ function corePart(workshop: Workshop): Part {
       };
     },
   };
-}
-
-function givenEndpoint(settings: Settings, env: NodeJS.ProcessEnv): NatsEndpoint | undefined {
-  const url = env["AO_NATS_URL"] ?? settings.nats.url;
-  return url === undefined || url === "" ? undefined : parseEndpoint(url);
 }
 
 /** `bin/ao` of the home: what agents find first on their PATH. It starts at once, and prepares nothing. */

@@ -48,7 +48,7 @@ function machine(): Machine {
   mkdirSync(programs);
   const run = async (path = `${programs}:${process.env["PATH"]}`) =>
     execa(process.execPath, [ENTRY, "doctor", "--json"], {
-      env: { AO_HOME: home, PATH: path, AO_NATS_URL: "" },
+      env: { AO_HOME: home, PATH: path, AO_NATS_URL: undefined },
       reject: false,
     });
   const findings = async (path?: string): Promise<Findings> =>
@@ -131,6 +131,18 @@ describe("the doctor", () => {
     const { isFine, found, mend } = await here.finding("config");
     expect([isFine, found.includes(seen)]).toEqual([false, true]);
     expect(mend).toContain(join(here.home, "config.json"));
+  });
+
+  it.each([
+    { name: "nats.url", settings: { nats: { url: "127.0.0.1:1" } }, seen: "ECONNREFUSED" },
+    { name: "http.host", settings: { http: { host: "192.0.2.1" } }, seen: "no address of this" },
+  ])("tries out $name, and says what is wrong with it", async ({ name, settings, seen }) => {
+    const here = machine();
+    const file = join(here.home, "config.json");
+    writeFileSync(file, JSON.stringify(settings));
+    const { isFine, found, mend } = await here.finding(name);
+    expect([isFine, found]).toEqual([false, expect.stringContaining(seen)]);
+    expect(mend).toContain(file);
   });
 
   it("tells a daemon that does not run from one that was killed", async () => {

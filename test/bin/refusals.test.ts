@@ -26,6 +26,20 @@ it("says of a disk that takes no more what it is, whoever was told of it", () =>
   );
 });
 
+it.each([
+  { settings: { nats: { url: "a..b" } }, seen: "connect to NATS at a..b:4222: no such host" },
+  { settings: { nats: { url: "http://x" } }, seen: "expected nats://host:port" },
+  { settings: { http: { host: "192.0.2.1", port: 0 } }, seen: "no address of this machine" },
+])("says at once that $settings is nothing to start with", async ({ settings, seen }) => {
+  const { ao, home } = commandLine();
+  writeFileSync(join(home, "config.json"), JSON.stringify(settings));
+  const { code, out, err } = await ao(["up"]);
+  const last = err.split("\n").at(-1) ?? "";
+  expect([code, out]).toEqual([1, ""]);
+  expect(last).toMatch(/^ao: .+ \(CONFIG_INVALID\); see what is wrong: ao doctor$/);
+  expect(last).toContain(seen);
+});
+
 it("says in one line why a daemon does not start in the background", async () => {
   const { ao, home } = commandLine();
   writeFileSync(join(home, "config.json"), "[]");
