@@ -17,7 +17,8 @@ import { listWorktrees } from "./worktrees.ts";
 //   MI2. One thing at a time is done with one. Whoever registers a project has it until that is registered.
 //   MI3. It follows the branches of origin as remote-tracking ones; branches of its own are those of sessions.
 //   MI4. It is removed only for nobody, and only when origin, asked just before, has every commit that is in it.
-//   MI5. Its fetch ends when the last of those who wait for it has gone, and leaves nothing of what was begun.
+//   MI5. Its fetch ends when the last of those who wait for it has gone, and leaves nothing of what was begun. Over HTTP
+//        git gives up by itself when origin is silent: also when this process was killed.
 
 /** The mirrors of one home. */
 export interface Mirrors {
@@ -48,11 +49,13 @@ export interface Mirror {
   readonly holds: string | null;
 }
 
-// The first time takes the whole repository; git gives up by itself when the line is dead.
+// The first time takes the whole repository.
 const FETCH_MS = 1_800_000;
+// A server that works sends at least a sign of life every few seconds.
+const SILENT_S = 120;
 
-/** The mirrors of a home, which this process alone uses. */
-export function mirrors(home: string): Mirrors {
+/** The mirrors of a home, which this process alone uses; `silentS` is how many seconds an origin may say nothing. */
+export function mirrors(home: string, silentS = SILENT_S): Mirrors {
   const folder = mirrorFolder(home);
   const inTurn = turns();
   const waitFor = waiters();
@@ -74,7 +77,7 @@ export function mirrors(home: string): Mirrors {
       return await using(name, async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         const root = join(await realpath(folder), `${name}.git`);
-        await bringUpToDate(root, { url, signal: waiter.signal });
+        await bringUpToDate(root, { url, silentS, signal: waiter.signal });
         if (signal.aborted) throw abandoned(url);
         waiter[Symbol.dispose]();
         return run(root);
@@ -123,7 +126,11 @@ export async function refresh(call: GitCall): Promise<void> {
 
 async function bringUpToDate(
   root: string,
-  { url, signal }: { readonly url: string; readonly signal: AbortSignal },
+  {
+    url,
+    silentS,
+    signal,
+  }: { readonly url: string; readonly silentS: number; readonly signal: AbortSignal },
 ): Promise<void> {
   if (signal.aborted) throw abandoned(url);
   const known = await tryGit(["remote", "set-url", "origin", url], { cwd: root }).catch(() => null);
@@ -135,9 +142,15 @@ async function bringUpToDate(
       await mkdir(cwd);
       await git(["init", "--quiet", "--bare", "--template="], { cwd });
       await git(["remote", "add", "origin", url], { cwd });
+      await git(["config", "http.lowSpeedLimit", "1"], { cwd });
+      await git(["config", "http.lowSpeedTime", String(silentS)], { cwd });
     }
     await refresh({ cwd, signal, timeoutMs: FETCH_MS });
-    if (isNew) await rename(cwd, root);
+    if (!isNew) return;
+    // A page of the web reads to git like a repository without a branch.
+    if ((await git(["for-each-ref", "--count=1"], { cwd, signal })) === "")
+      throw new Failure("REPOSITORY_EMPTY", "no branch is there; is it the URL of a repository?");
+    await rename(cwd, root);
   } catch (error) {
     if (isNew) await rm(cwd, { recursive: true, force: true });
     throw toldOf(url, error);

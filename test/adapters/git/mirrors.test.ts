@@ -114,6 +114,15 @@ describe("the mirror of a URL", () => {
     await expect(tried).rejects.toThrow(`fetch http://127.0.0.1:${port}/x.git`);
   });
 
+  it("that is a page and no repository is told so, and leaves nothing behind", async () => {
+    const { cache, home } = await mirrored();
+    const port = await portOf(httpServer((_request, response) => response.end("<html>")));
+    const tried = cache.use(`http://127.0.0.1:${port}/x`, async () => Promise.resolve());
+    await expect(tried).rejects.toMatchObject({ code: "REPOSITORY_EMPTY" });
+    await expect(tried).rejects.toThrow("/x: no branch is there; is it the URL of a repository?");
+    expect(await readdir(join(home, "mirrors"))).toHaveLength(1);
+  });
+
   it("that wants credentials asks nobody for them, and is told so without those that were given", async () => {
     const { cache, home } = await mirrored();
     const asking = httpServer((_request, response) => {
@@ -152,6 +161,14 @@ describe("the fetch of a mirror", () => {
     await expect.poll(() => taken.map(({ isOpen }) => isOpen())).toEqual([false]);
     expect(ran).not.toHaveBeenCalled();
     expect(await readdir(join(home, "mirrors"))).toHaveLength(1);
+  });
+
+  it("is given up by git itself when origin says nothing (MI5)", async () => {
+    const { home } = await mirrored();
+    const { url, taken } = await deaf();
+    const tried = mirrors(home, 1).use(url, async () => Promise.resolve());
+    await expect(tried).rejects.toMatchObject({ code: "REMOTE_UNREACHABLE" });
+    expect(taken).toHaveLength(1);
   });
 
   it("goes on to its end for another who waits (MI5)", async () => {
