@@ -2,11 +2,12 @@ import { existsSync, lstatSync, readFileSync, statSync, symlinkSync } from "node
 import { mkdir, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { trustFolder } from "../../../adapters/agent/trust.ts";
+import { trustFolder, trustRepository } from "../../../adapters/agent/trust.ts";
 import type { LaunchSpec } from "../../../machines/effects.ts";
 import { FILES } from "../../../machines/harness/harness.ts";
 import { agentLaunch } from "../../../machines/harness/harnesses.ts";
 import { tempFolder } from "../../support/folder.ts";
+import { repositoryWithOrigin, run } from "../../support/repository.ts";
 import { recorder, tmuxWorld, typed } from "../terminal/tmux-world.ts";
 
 const CONVERSATION = { id: "0b5c1c2e-0000-8000-8000-000000000000", isResumed: false };
@@ -118,6 +119,24 @@ describe("trust", () => {
     expect(await trustFolder("/w", { HOME: "/no", CLAUDE_CONFIG_DIR: dotfiles })).toBe(true);
     expect(lstatSync(join(dotfiles, ".claude.json")).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(home, ".claude.json"), "utf8")).toContain("hasTrustDialogAccepted");
+  });
+
+  it.each([
+    { title: "the checkout that a worktree is of", from: "repo", is: "repo" },
+    { title: "a bare repository, not what it lies in", from: "origin.git", is: "origin.git" },
+    { title: "nothing for a folder in none", from: undefined, is: undefined },
+  ])("is of $title", async ({ from, is }) => {
+    const { path, origin, home: place } = await repositoryWithOrigin();
+    expect([path, origin]).toEqual([join(place, "repo"), join(place, "origin.git")]);
+    const { home, file } = await config("{}");
+    const tree = join(place, "tree");
+    if (from === undefined) await mkdir(tree);
+    else await run(join(place, from), "worktree", "add", "--quiet", "-b", "ao/w-1", tree, "main");
+    await trustRepository(tree, { HOME: home });
+    const trusted = is === undefined ? {} : { [join(place, is)]: { hasTrustDialogAccepted: true } };
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(
+      is === undefined ? {} : { projects: trusted },
+    );
   });
 
   it.each([
