@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { addressOf, KINDS, Token, type Address } from "../machines/ids.ts";
+import { addressOf, KINDS, Token, type Address, type KindName } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
 import type { JournalEntry } from "../storage/store.ts";
 import { Coming, comingOf } from "./coming.ts";
@@ -8,7 +8,7 @@ import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { Offer, offersOf } from "./offers.ts";
-import { Accepted, Empty, KindAndId, page, StateName } from "./schemas.ts";
+import { Accepted, Empty, KindAndId, page, sendMade, StateName } from "./schemas.ts";
 import { stateOf } from "./stored-state.ts";
 import { statePaths } from "./views.ts";
 
@@ -127,20 +127,9 @@ function actorRoute(app: App, edge: Edge): void {
   app.get(
     "/actors/:kind/:id",
     { schema: { tags, summary: "One actor", params: KindAndId, response: { 200: ActorView } } },
-    ({ params: { kind, id } }) => {
-      const address = addressOf(kind, id);
-      const row = knownActor(edge, address);
-      const { value, context } = stateOf(row);
-      return {
-        ...row,
-        value,
-        context,
-        timers: comingOf(row),
-        outbox: edge.system.store.outbox({ from: address, limit: 1_000 }),
-        mailbox: mailTo(edge, address),
-        enabled: edge.system.enabled(address).map(({ type }) => type),
-        offers: offersOf({ kind, states: statePaths(value), isQuarantined: row.isQuarantined }),
-      };
+    async ({ params: { kind, id } }, reply) => {
+      const row = knownActor(edge, addressOf(kind, id));
+      return sendMade(reply, viewOf(edge, kind, row));
     },
   );
 
@@ -166,7 +155,36 @@ function actorRoute(app: App, edge: Edge): void {
   );
 }
 
-function mailTo({ system }: Edge, address: Address): z.infer<typeof ActorView>["mailbox"] {
+/** Pages that follow an actor ask for it again and again. */
+function viewOf(
+  { system }: Edge,
+  kind: KindName,
+  row: ReturnType<typeof knownActor>,
+): z.infer<typeof ActorView> {
+  const { snapshot: _, timers: __, definitionHash: ___, ...facts } = row;
+  const { address, isQuarantined } = row;
+  const { value, context } = stateOf(row);
+  return {
+    ...facts,
+    value,
+    context,
+    timers: comingOf(row),
+    outbox: system.store
+      .outbox({ from: address, limit: MOST_OPEN })
+      .map(({ id, order, attempts, nextAt, lastError }) => ({
+        id,
+        order,
+        attempts,
+        nextAt,
+        ...(lastError !== undefined && { lastError }),
+      })),
+    mailbox: mailTo(system, address),
+    enabled: system.enabled(address).map(({ type }) => type),
+    offers: offersOf({ kind, states: statePaths(value), isQuarantined }),
+  };
+}
+
+function mailTo(system: Edge["system"], address: Address): z.infer<typeof ActorView>["mailbox"] {
   // What is open of all actors is short: an order is closed by the step that took it.
   return system.store.outbox({ limit: MOST_OPEN }).flatMap(({ id, from, at, attempts, order }) => {
     if (order.type !== "mail" || order.to !== address) return [];
