@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { endLeftovers } from "./support/leftovers.ts";
@@ -11,6 +11,7 @@ import { endLeftovers } from "./support/leftovers.ts";
 //
 //   C1. The last line is always "N passed, N failed": each static check counts as one, each test as one.
 //   C2. The first stage that fails is the last one that runs; the exit code is then 1.
+//   C4. One that a signal ends says so, calls nothing failed, and exits with 128 and the signal's number.
 //   C3. However it ends, no process and no folder of a passed run is left behind.
 
 const STATIC = ["types", "lint", "format", "unused"] as const;
@@ -24,7 +25,7 @@ const scratch = mkdtempSync(join(realpathSync(tmpdir()), "ao-report-"));
 const stopped = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    stopped.abort();
+    stopped.abort(signal);
   });
 }
 
@@ -32,6 +33,7 @@ const counts = { passed: 0, failed: 0 };
 for (const name of STATIC) {
   if (counts.failed > 0 || stopped.signal.aborted) break;
   const isGood = await runStage(name, []);
+  if (stopped.signal.aborted) break;
   counts[isGood ? "passed" : "failed"] += 1;
 }
 if (counts.failed === 0 && !stopped.signal.aborted) await runTests();
@@ -39,8 +41,9 @@ await endLeftovers(root, 0);
 if (counts.failed === 0) rmSync(root, { recursive: true, force: true });
 rmSync(scratch, { recursive: true, force: true });
 if (stopped.signal.aborted) {
-  say("stopped before the end");
-  process.exitCode = 130;
+  const signal = String(stopped.signal.reason);
+  say(`interrupted by ${signal} before the end`);
+  process.exitCode = 128 + (new Map(Object.entries(constants.signals)).get(signal) ?? 0);
 } else {
   process.exitCode = counts.failed === 0 ? 0 : 1;
 }
@@ -55,6 +58,7 @@ async function runTests(): Promise<void> {
   ]);
   const { numPassedTests, numFailedTests } = readReport(report);
   counts.passed += numPassedTests;
+  if (stopped.signal.aborted) return;
   // A file that cannot be loaded or a process left behind fails the run without failing a test.
   counts.failed += isGood ? numFailedTests : Math.max(1, numFailedTests);
 }
@@ -92,9 +96,8 @@ async function runStage(name: string, more: readonly string[]): Promise<boolean>
   stopped.signal.addEventListener("abort", stop, { once: true });
   const isGood = await ended.promise;
   stopped.signal.removeEventListener("abort", stop);
-  say(
-    `${name} ${isGood ? "passed" : "failed"} in ${((performance.now() - from) / 1000).toFixed(1)} s`,
-  );
+  const became = stopped.signal.aborted ? "interrupted" : isGood ? "passed" : "failed";
+  say(`${name} ${became} in ${((performance.now() - from) / 1000).toFixed(1)} s`);
   return isGood;
 }
 

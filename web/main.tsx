@@ -13,14 +13,15 @@ applyTheme();
 const isReady = prepareBy(loadPage);
 followLinks();
 listenToKeys();
-const refusal = await signInByLink().catch((error: unknown) =>
-  error instanceof Error ? error.message : String(error),
+const refusal = await signInByLink().then(
+  () => undefined,
+  (error: unknown) => (error instanceof Error ? error.message : String(error)),
 );
 await isReady;
 const root = document.querySelector("#root");
 if (root === null) throw new Error("the shell has no #root");
 createRoot(root).render(
   <StrictMode>
-    <App refusal={refusal ?? undefined} />
+    <App refusal={refusal} />
   </StrictMode>,
 );

@@ -83,20 +83,20 @@ async function upDetached(output: Output, home: string): Promise<number> {
     output.note("ao: the daemon goes on starting; end it with: ao down");
     process.exit(EXIT.interrupted);
   });
-  for (let shown: Shown = { end: from, last: "" }; ;) {
-    shown = tell(output, file, shown);
+  for (;;) {
     const run = saidBy(home, child.pid);
     if (run !== undefined) {
       print(output, { url: run.url, pid: run.pid, log: file }, ({ url }) => url);
       return EXIT.done;
     }
     if (child.exitCode !== null || child.signalCode !== null) {
-      const { last } = tell(output, file, shown);
+      const last = tellLog(output, file, from);
       // It has said itself why, in the one line that there shall be.
       if (last.startsWith("ao: ")) return EXIT.failed;
       throw endOf(home, file);
     }
     if (Date.now() > deadline) {
+      tellLog(output, file, from);
       const waited = `not ready after ${READY_WITHIN_MS} ms`;
       throw new Failure("NOT_READY", `start a daemon in ${home}: ${waited}; see ${file}`);
     }
@@ -119,20 +119,11 @@ function saidBy(home: string, pid: number | undefined): { url: string; pid: numb
   return run?.pid === pid ? run : undefined;
 }
 
-/** How far the log was shown, in bytes, and the last line of that. */
-interface Shown {
-  readonly end: number;
-  readonly last: string;
-}
-
-/** Shows what the log says past what was shown. */
-function tell(output: Output, file: string, shown: Shown): Shown {
-  const text = readFileSync(file).subarray(shown.end);
-  const length = text.lastIndexOf("\n") + 1;
-  if (length === 0) return shown;
-  const lines = text.subarray(0, length).toString().trimEnd().split("\n");
+/** Shows what the log says past `from` bytes, for who must know why; the answer is its last line. */
+function tellLog(output: Output, file: string, from: number): string {
+  const lines = readFileSync(file).subarray(from).toString().trimEnd().split("\n");
   for (const line of lines) output.note(line);
-  return { end: shown.end + length, last: lines.at(-1) ?? "" };
+  return lines.at(-1) ?? "";
 }
 
 /**

@@ -57,6 +57,8 @@ describe("the board", () => {
     const { url, token } = world.run();
     const { page } = await watchedPage(browser, url);
     const { code } = await world.post("/web/codes");
+    await page.goto(url);
+    await page.locator(".sign-in").waitFor();
     await page.goto(`${url}/#code=${code}`);
     await page.locator(".link-state[data-state=live]").waitFor();
     expect(page.url()).toBe(`${url}/`);

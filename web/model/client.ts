@@ -36,12 +36,13 @@ function signOut(): void {
   for (const listener of signedOut) listener();
 }
 
-/** Spends the code of the address, if there is one. Fails with a Refusal. */
-export async function signInByLink(): Promise<void> {
+/** Spends the code of the address; false when there is none. Fails with a Refusal. */
+export async function signInByLink(): Promise<boolean> {
   const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
-  if (code === undefined) return;
+  if (code === undefined) return false;
   history.replaceState(null, "", location.pathname + location.search);
   await signInByCode(code);
+  return true;
 }
 
 /** Takes a code, or a whole link with one. Fails with a Refusal. */

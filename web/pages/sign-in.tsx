@@ -1,5 +1,5 @@
-import { useState, type FormEvent, type ReactNode } from "react";
-import { signInByCode } from "../model/client.ts";
+import { useEffect, useState, type FormEvent, type ReactNode } from "react";
+import { signInByCode, signInByLink } from "../model/client.ts";
 
 /** The way in: a link that `ao ui` prints. */
 export function SignIn({
@@ -10,13 +10,21 @@ export function SignIn({
   readonly onSignedIn: () => void;
 }): ReactNode {
   const [why, setWhy] = useState(refusal);
+  const refuse = (error: unknown): void =>
+    setWhy(error instanceof Error ? error.message : String(error));
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const code = new FormData(event.currentTarget).get("code");
-    signInByCode(typeof code === "string" ? code : "").then(onSignedIn, (error: unknown) =>
-      setWhy(error instanceof Error ? error.message : String(error)),
-    );
+    signInByCode(typeof code === "string" ? code : "").then(onSignedIn, refuse);
   };
+  // The link pasted into the address of this tab changes its hash alone, and loads nothing.
+  useEffect(() => {
+    const follow = (): void => {
+      signInByLink().then((isIn) => (isIn ? onSignedIn() : undefined), refuse);
+    };
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  });
   return (
     <main className="sign-in">
       <h1>

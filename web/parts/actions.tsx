@@ -67,7 +67,7 @@ const ACTIONS: Readonly<Record<string, (kind: string, id: string, said: Said) =>
   }),
   kill: (_, id) => ({
     name: "Kill",
-    question: `The agent of ${id} is ended. Its worktree stays if work in it would be lost.`,
+    question: `The agent of ${id} is ended and its worktree removed. Work in it that was not committed is kept, and a restore puts it back.`,
     isDanger: true,
     path: `/sessions/${id}/kill`,
     body: () => ({ kind: "manual" }),
