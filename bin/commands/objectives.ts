@@ -270,9 +270,11 @@ export async function listQuestions(
 
 export async function answerQuestion(output: Output, id: string, answer: string): Promise<void> {
   const view = await ask<Question>("POST", `/questions/${part(id)}/answer`, { body: { answer } });
-  print(output, view, ({ state, options }) => {
-    // Options are what the asker thought of; a person may know better, or have mistyped.
-    const isOwn = options.length > 0 && !options.includes(answer.trim());
+  print(output, view, ({ state, kind, options }) => {
+    // Options are what the asker thought of; a person may know better, or have mistyped. An escalation takes nothing else.
+    const said = answer.trim().toLowerCase();
+    const isOption = options.some((option) => option.toLowerCase() === said);
+    const isOwn = kind === "ask" && options.length > 0 && !isOption;
     return `${id} ${state}${isOwn ? `, in words of your own: none of ${options.join(", ")}` : ""}`;
   });
 }

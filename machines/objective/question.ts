@@ -17,7 +17,7 @@ import { typed } from "../typed.ts";
 //
 //   Q1. The first answer stands; another one is refused, the same one again is not.
 //   Q2. It is pushed to a person as it opens.
-//   Q4. An answer to an escalation that decides nothing is refused, and the question stays open.
+//   Q4. An answer to an escalation that is none of its options is refused, and the question stays open.
 //   Q3. One that nobody needs an answer to any more is closed by its objective, and takes none.
 
 const accepts = {

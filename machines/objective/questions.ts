@@ -23,8 +23,7 @@ import type { Cause } from "../supervision/supervision.ts";
 
 const ESCALATION_OPTIONS = ["grant", "re-scope", "cancel"] as const;
 type Decision =
-  | { readonly type: "grant"; readonly text: string }
-  | { readonly type: "rescope"; readonly text: string }
+  | { readonly type: "grant" | "rescope"; readonly text: string }
   | { readonly type: "cancel" };
 
 /** A new question, told to a person. */
@@ -94,29 +93,33 @@ function escalationText({ id, title, lives }: ObjectiveContext, cause: Cause): s
     `Objective ${name} is not done, and no further manager is started by itself: ${SAID[cause] ?? cause}` +
       ` (${lives.length} so far). It may be stuck. Look at it: ao objective show ${id}`,
     "Answer with one of:",
-    "- grant: a new budget of managers; whatever else you write is given to the next one",
-    "- re-scope: followed by what it should do instead; the next manager gets that as its goal's last word",
+    "- grant: a new budget of managers; what follows a colon is given to the next one",
+    "- re-scope: TEXT, what it should do instead; the next manager gets that as its goal's last word",
     "- cancel: the objective and everything it runs is ended",
   ].join("\n");
 }
 
 /** Why an answer to an escalation decides nothing; undefined when it decides. */
 export function undecidedBy(answer: string): string | undefined {
-  const decision = decisionOf(answer);
-  return decision.type === "rescope" && decision.text === ""
-    ? "re-scope says nothing without what it should do instead: re-scope: <text>"
-    : undefined;
+  if (decisionOf(answer) !== undefined) return undefined;
+  return `"${answer.slice(0, 200)}" is none of: grant, re-scope: TEXT, cancel`;
 }
 
-/** What an answer to an escalation means; anything unknown is a grant with a word for the next manager. */
-export function decisionOf(answer: string): Decision {
-  const word = /^\s*(grant|re-?scope|cancel)\b(\s*[:;,.!-])?[\s:,.-]*/i.exec(answer);
-  const text = answer.slice(word?.[0].length ?? 0).trim();
-  const name = word?.[1]?.toLowerCase().replace("-", "");
-  // "Cancel: it is not needed" gives a reason; "cancel the old API and go on" says what to do.
-  if (name === "cancel" && (text === "" || word?.[2] !== undefined)) return { type: "cancel" };
-  if (name === "rescope") return { type: "rescope", text };
-  return { type: "grant", text: name === "grant" ? text : answer.trim() };
+/**
+ * What an answer to an escalation means: one of the options, in any case; else undefined. What follows a grant goes to the
+ * next manager; "keep going" is one as well, and is such a word itself (orcha-296).
+ */
+export function decisionOf(answer: string): Decision | undefined {
+  const said = answer.trim();
+  if (said.toLowerCase() === "cancel") return { type: "cancel" };
+  const scope = /^re-?scope\b[\s:]*([^\s:].*)$/is.exec(said)?.[1];
+  if (scope !== undefined) return { type: "rescope", text: scope };
+  const grant = /^(grant|keep going)(?:\s*[:,](.*))?$/is.exec(said);
+  if (grant === null) return undefined;
+  return {
+    type: "grant",
+    text: grant[1]?.length === "grant".length ? (grant[2] ?? "").trim() : said,
+  };
 }
 
 /** The answer of a person, on its way to the asker (Q2). */

@@ -124,13 +124,14 @@ function questionAnswered(
 
 /** The person decided what becomes of an objective that was escalated. */
 function decided(context: ObjectiveContext, text: string, at: number): ObjectiveStep {
-  const decision = decisionOf(text);
+  // An older version took any words, as a grant.
+  const decision = decisionOf(text) ?? { type: "grant", text };
   if (decision.type === "cancel") {
     const { context: over, orders } = canceled(context, at);
     return { context: over, orders: orders.filter(({ type }) => type !== "reply") };
   }
   const { prompt } = context;
-  const isNew = decision.type === "rescope" && decision.text !== "";
+  const isNew = decision.type === "rescope";
   const scoped: ObjectiveContext = {
     ...context,
     useless: 0,
