@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../../machines/failures.ts";
 import { withoutPasswords } from "./failures.ts";
@@ -133,17 +133,19 @@ async function bringUpToDate(
   }: { readonly url: string; readonly silentS: number; readonly signal: AbortSignal },
 ): Promise<void> {
   if (signal.aborted) throw abandoned(url);
-  const known = await tryGit(["remote", "set-url", "origin", url], { cwd: root }).catch(() => null);
-  const isNew = known?.exitCode !== 0;
+  const isNew = (await stat(root).catch(() => undefined)) === undefined;
   const cwd = isNew ? `${root}.making` : root;
   try {
     if (isNew) {
       await rm(cwd, { recursive: true, force: true });
       await mkdir(cwd);
       await git(["init", "--quiet", "--bare", "--template="], { cwd });
-      await git(["remote", "add", "origin", url], { cwd });
       await git(["config", "http.lowSpeedLimit", "1"], { cwd });
       await git(["config", "http.lowSpeedTime", String(silentS)], { cwd });
+      await git(["remote", "add", "origin", url], { cwd });
+    } else if ((await git(["config", "--get", "remote.origin.url"], { cwd })) !== url) {
+      // Another way to sign in. Only then: what is written may be locked by what was killed.
+      await git(["remote", "set-url", "origin", url], { cwd });
     }
     await refresh({ cwd, signal, timeoutMs: FETCH_MS });
     if (!isNew) return;

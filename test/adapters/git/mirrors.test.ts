@@ -104,6 +104,15 @@ describe("the mirror of a URL", () => {
     expect(await readdir(join(home, "mirrors"))).toHaveLength(1);
   });
 
+  it("with a lock that a killed git left is used, and a way to sign in that cannot be noted is told", async () => {
+    const { cache, root, person } = await mirrored();
+    await writeFile(join(root, "config.lock"), "");
+    const use = async (url: string) => cache.use(url, async (at) => Promise.resolve(at));
+    expect(await use(`file://${person.origin}`)).toBe(root);
+    await expect(use(person.origin)).rejects.toMatchObject({ code: "REPOSITORY_LOCKED" });
+    expect(await readdir(join(root, ".."))).toHaveLength(1);
+  });
+
   it("that nobody answers is told as unreachable, with what git says", async () => {
     const { cache } = await mirrored();
     const taken = createServer();
