@@ -120,6 +120,12 @@ export function parsed<Shape extends z.ZodType>(
   throw new Error([...told, ...(more > 0 ? [`and ${more} more`] : [])].join("; "));
 }
 
+// Every timer that falls due is played: more than this is a slip of the pen, and would take minutes.
+const MOST_SEC = 10_000_000;
+
+/** A second of a case, counted from its beginning. */
+export const AtSec = z.number().min(-MOST_SEC).max(MOST_SEC);
+
 /** Only `seed*` is binding; the other generations speak of another model. */
 export function isBinding({ id, informative }: Pick<Suite, "id" | "informative">): boolean {
   return id.startsWith("seed") && !informative;

@@ -29,8 +29,17 @@ export const sameCount: Compare = (expected, got) => {
 /** Some of the members, each as expected. */
 export const someMembers: Compare = (expected, got) => {
   if (!isRecord(expected) || !isRecord(got)) return isDeepStrictEqual(expected, got);
-  return Object.entries(expected).every(([name, value]) => sameCount(value, got[name]));
+  const members = Object.entries(expected);
+  if (members.length === 0) throw new Error("expect: nothing is expected of {}");
+  return members.every(([name, value]) => sameCount(value, got[name]));
 };
+
+/** Texts that are looked for; none is no expectation. */
+export function someTexts(expected: unknown): string[] | undefined {
+  if (!Array.isArray(expected)) return undefined;
+  if (expected.length === 0) throw new Error("expect: nothing is expected of []");
+  return expected.map(String);
+}
 
 /** Quarantine memory: there or not, or its attempts, beginning (seconds after T0) and evidence. */
 export const sameMemory: Compare = (expected, got) => {

@@ -28,6 +28,27 @@ describe("the lines of a run", () => {
       line: "ERROR b (t): case.expect: nothing is expected",
     },
     {
+      title: "a case that expects nothing of what it names",
+      suites: [suite("seed-a", { ...one("b"), expect: { sendContains: [] } })],
+      line: "ERROR b (t): expect: nothing is expected of []",
+    },
+    {
+      title: "a case that expects no member",
+      suites: [
+        suite("seed-a", {
+          ...one("b"),
+          given: { record: {}, steps: [] },
+          expect: { metadata: {} },
+        }),
+      ],
+      line: "ERROR b (t): expect: nothing is expected of {}",
+    },
+    {
+      title: "a time that would take for ever",
+      suites: [suite("seed-a", { ...one("b"), given: { steps: [{ op: "tick", atSec: 1e9 }] } })],
+      line: "ERROR b (t): step tick.atSec: Too big",
+    },
+    {
       title: "an op of no model, though its suite does not bind",
       suites: [suite("head-a", { ...one("b"), given: { steps: [{ op: "fly" }] } })],
       line: "ERROR b (t): step.op",

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { JsonObject } from "../../machines/json.ts";
 import type { PullRequestFacts } from "../../machines/observations.ts";
 import { feedbackMessage } from "../../machines/review/prompts.ts";
+import { AtSec } from "./cases.ts";
 import { mailed, observed, resultOf, type Play, type StepResult } from "./play.ts";
 import { T0 } from "./stage.ts";
 
@@ -15,7 +16,7 @@ import { T0 } from "./stage.ts";
 //   U2. What was reviewed is an open pull request at that commit: one that the record does not know is set up.
 //   U3. A batch was told once its text is with the agent. One that waits, or came to nobody, was not.
 
-const at = { atSec: z.number().optional() };
+const at = { atSec: AtSec.optional() };
 
 const Note = z.strictObject({
   id: z.string(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parsed, type Case } from "./cases.ts";
+import { AtSec, parsed, type Case } from "./cases.ts";
 import { ANYTHING } from "./expectation.ts";
 import { LIFECYCLES } from "./head-tables.ts";
 
@@ -103,7 +103,7 @@ const Signal = z.strictObject({
   launch: z.string().optional(),
   // Nobody is kept waiting here: what is told is in the stream.
   pendingUntil: z.enum(["markSpawned", "cancelLaunch"]).optional(),
-  atSec: z.number().optional(),
+  atSec: AtSec.optional(),
 });
 const Runtime = z.strictObject({
   runtime: z.enum(["alive", "dead", "failed"]),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isOver, type SessionContext } from "../../machines/session/record.ts";
 import type { Outcome } from "../../storage/store.ts";
+import { AtSec } from "./cases.ts";
 import { mailed, present, resultOf, type Play, type StepResult } from "./play.ts";
 import { RecordShape } from "./record.ts";
 
@@ -13,7 +14,7 @@ import { RecordShape } from "./record.ts";
 //   P4. The later model prepares a launch for an agent that said goodbye; here its process is gone then, and told so.
 //   P5. A launch that is let go is one that did not come to run.
 
-const at = { atSec: z.number().optional() };
+const at = { atSec: AtSec.optional() };
 const Launch = z.string().min(1).optional();
 
 export const LAUNCH_SHAPES = {

@@ -8,6 +8,7 @@ import {
   sameCount,
   sameMemory,
   someMembers,
+  someTexts,
   type Compare,
   type Difference,
 } from "./expectation.ts";
@@ -56,9 +57,9 @@ const COMPARES: Readonly<Record<string, Compare>> = {
   unchanged: equal,
   sends: sameCount,
   sendContains: (expected, got) =>
-    Array.isArray(expected) && expected.every((text) => String(got).includes(String(text))),
+    someTexts(expected)?.every((text) => String(got).includes(text)) === true,
   sendLacks: (expected, got) =>
-    Array.isArray(expected) && expected.every((text) => !String(got).includes(String(text))),
+    someTexts(expected)?.every((text) => !String(got).includes(text)) === true,
   sendAttempts: sameCount,
   sendAttemptsAtLeast: (expected, got) => Number(got) >= Number(expected),
   notices: someMembers,
@@ -78,8 +79,7 @@ const COMPARES: Readonly<Record<string, Compare>> = {
 };
 
 function isInOrder(expected: unknown, text: string): boolean {
-  if (!Array.isArray(expected)) return false;
-  const places = expected.map((word) => text.indexOf(String(word)));
+  const places = someTexts(expected)?.map((word) => text.indexOf(word)) ?? [-1];
   return places.every((place, n) => place >= 0 && place > (places[n - 1] ?? -1));
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JsonObject } from "../../machines/json.ts";
 import { counted, type SessionContext } from "../../machines/session/record.ts";
-import { parsed } from "./cases.ts";
+import { AtSec, parsed } from "./cases.ts";
 import { commitController, GUEST_SHAPES, observeIssue, reviewBatch } from "./guests.ts";
 import {
   cancelLaunch,
@@ -24,7 +24,7 @@ import { livenessAnswer, ProbeRow, probeVerdict } from "./tables.ts";
 //
 //   P2. A write of the model's row is a step that changes an axis; a fact beside the axes raises no revision of a case.
 
-const at = { atSec: z.number().optional() };
+const at = { atSec: AtSec.optional() };
 
 /** The keys of each op; an op or a key that is not here is an error. */
 const SHAPES = {
