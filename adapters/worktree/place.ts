@@ -183,20 +183,23 @@ export async function exists(path: string): Promise<boolean> {
 
 /**
  * Whether there is certainly nothing at a path below a folder that is there: what cannot be asked may be there, and so
- * may what was in an empty folder, where a volume is mounted, or behind a link that leads nowhere.
+ * may what was in an empty folder, where a volume is mounted, or behind a link that leads to none or to an empty one.
  */
 export async function isSurelyGone(folder: string, path: string): Promise<boolean> {
-  const entries = await readdir(folder).catch(() => []);
-  if (entries.length === 0) return false;
   let at = folder;
-  for (const part of relative(folder, path).split(sep)) {
-    at = join(at, part);
+  let isLink = true;
+  const parts = relative(folder, path).split(sep);
+  for (const [index, part] of parts.entries()) {
+    // The folder that would hold it may be empty because it is gone; one farther up never is by what is done here.
+    const mayBeEmpty = index === parts.length - 1 && !isLink;
     // oxlint-disable-next-line no-await-in-loop -- each is in the one before
+    if (!mayBeEmpty && (await readdir(at).catch(() => [])).length === 0) return false;
+    at = join(at, part);
+    // oxlint-disable-next-line no-await-in-loop -- as above
     const found = await lstat(at).catch((error: NodeJS.ErrnoException) => error.code);
     if (found === "ENOENT") return true;
     if (found === undefined || typeof found === "string") return false;
-    // oxlint-disable-next-line no-await-in-loop -- as above
-    if (found.isSymbolicLink() && !(await exists(at))) return false;
+    isLink = found.isSymbolicLink();
   }
   return false;
 }

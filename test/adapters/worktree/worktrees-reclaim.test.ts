@@ -203,6 +203,8 @@ describe("reclaiming a workspace", () => {
     await rename(scene.repo, `${scene.repo}.gone`);
     await rename(join(scene.home, "volume"), join(scene.home, "away"));
     await expect(scene.reclaim()).rejects.toMatchObject({ code: "REPOSITORY_INVALID" });
+    await mkdir(join(scene.home, "volume"));
+    await expect(scene.reclaim()).rejects.toMatchObject({ code: "REPOSITORY_INVALID" });
     await rename(join(scene.home, "away"), join(scene.home, "volume"));
     await rm(join(scene.home, "volume/mer/w-1"), { recursive: true });
     expect(await scene.reclaim()).toEqual({ removed: true });
