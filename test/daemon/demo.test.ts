@@ -6,6 +6,7 @@ import { z } from "zod";
 import { tempFolder } from "../support/folder.ts";
 import { bundled, startBrowser } from "../support/browser.ts";
 import { endLeftovers } from "../support/leftovers.ts";
+import { tabTo } from "../support/page.ts";
 
 const ENTRY = join(import.meta.dirname, "../../bin/entry.js");
 
@@ -103,15 +104,25 @@ it("leaves nothing when its reader has seen enough", async () => {
   expect(await endLeftovers(folder, 2_000)).toEqual([]);
 });
 
-/** A stranger goes from the link to the board, and from there to the reviewer that was superseded, its time and reason. */
+/** A stranger goes by the keyboard alone from the link to the board, and from there to the reviewer that was superseded, its time and reason. */
 async function tellsOfTheSuperseded(link: string): Promise<void> {
   const browser = await startBrowser();
   onTestFinished(async () => browser.close());
   const page = await browser.newPage();
   await page.goto(link);
-  await page.locator(".row", { hasText: /superseded by a push of [0-9a-f]{7} → approved/ }).click();
+  await page
+    .locator(".row", { hasText: /superseded by a push of [0-9a-f]{7} → approved/ })
+    .waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("superseded");
+  await page.locator(".section", { hasText: "Sessions" }).waitFor({ state: "hidden" });
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
   const told = page.locator(".voided", { hasText: /at [\d:.]+ by a push of [0-9a-f]{9}$/ });
-  await told.getByRole("button").click();
+  // The panel of the tab, then the first that can be pressed in it.
+  await tabTo(page, await told.getByRole("button").innerText());
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
   await page.locator('.state[data-active="true"][data-path="run.superseded"]').waitFor();
   await page.goto(new URL("/actors/terminal/review-demo-o1-w1", link).href);
   await page.getByRole("tab", { name: "Journal" }).click();

@@ -260,6 +260,35 @@ describe("a chain of causes", () => {
     await story.last().getByRole("link").click();
     await page.waitForURL(`**/actors/terminal/${id}**`);
   });
+
+  it("is drawn in eight columns without being scrolled", async () => {
+    const site = await siteIn(browser);
+    const { page } = await site.open("/health");
+    const causes = ["", "forge", "session", "objective", "terminal", "workspace", "review"].map(
+      (kind, n) => ({
+        id: `c${n}`,
+        type: n === 0 ? "command" : "mail",
+        name: "pull.merge",
+        at: n,
+        address: kind === "" ? "project/demo" : `${kind}/demo-o1-w1`,
+        seq: n + 1,
+        data: {},
+      }),
+    );
+    await page.route(/\/causes\/c6$/, async (route) =>
+      route.request().isNavigationRequest()
+        ? route.continue()
+        : route.fulfill({ json: { causes } }),
+    );
+    await page.goto(`${site.url}/causes/c6`);
+    const drawn = page.locator(".sequence");
+    await drawn.locator(".life").nth(7).waitFor({ state: "attached" });
+    const wide: unknown = await page.evaluate(`(() => {
+      const { scrollWidth, clientWidth } = document.querySelector(".sequence");
+      return scrollWidth - clientWidth;
+    })()`);
+    expect(wide).toBe(0);
+  });
 });
 
 const EVIL = `<img src=x onerror=document.title='owned'><script>document.title='owned'</script>`;
