@@ -46,10 +46,17 @@ export async function refuseAgent(edge: Edge, project: SnapshotRow, asked: Asked
   await checkAgentOf(edge, project, asked);
 }
 
-/** Fails with HARNESS_UNKNOWN for a config by which no agent could ever be launched. */
-export function checkHarnessesOf({ worker, manager }: ProjectConfig): void {
-  const stranger = strangerAmong([worker, ...(manager === undefined ? [] : [manager])]);
+/** Fails with HARNESS_UNKNOWN for a config by which an agent could never be launched. */
+export function checkHarnessesOf({ worker, manager, reviewers }: ProjectConfig): void {
+  const agents = [worker, ...(manager === undefined ? [] : [manager])];
+  const stranger = strangerAmong(agents);
   if (stranger !== undefined) throw new Failure("HARNESS_UNKNOWN", `configure ${stranger}`);
+  const bare = [...agents, ...reviewers].find(
+    ({ harness, command }) => HARNESSES.get(harness)?.program === null && command === undefined,
+  );
+  if (bare === undefined) return;
+  const wish = `configure an agent of harness ${bare.harness}`;
+  throw new Failure("HARNESS_UNKNOWN", `${wish}: it has no program of its own; give it a command`);
 }
 
 interface Asked {

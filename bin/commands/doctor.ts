@@ -41,6 +41,7 @@ export async function doctor(output: Output): Promise<number> {
   const findings = [
     nodeFinding(),
     ...(await programFindings()),
+    await identityFinding(),
     folder,
     diskFinding(home),
     // Nothing can lie in a folder that is none.
@@ -106,6 +107,19 @@ async function programFindings(): Promise<Finding[]> {
     }),
   );
   return isOwnNats ? [...found, natsFeatures(found[0])] : found;
+}
+
+/** Whether git knows who commits, here or anywhere: agents must. */
+async function identityFinding(): Promise<Finding> {
+  const name = "git identity";
+  try {
+    const { stdout } = await promisify(execFile)("git", ["var", "GIT_COMMITTER_IDENT"]);
+    return { name, isFine: true, found: stdout.trim().replace(/ \d+ [-+]\d+$/, "") };
+  } catch {
+    const found = "git does not know who commits, so agents cannot";
+    const mend = "git config --global user.name NAME && git config --global user.email EMAIL";
+    return { name, isFine: false, found, mend };
+  }
 }
 
 /** What this server can do beyond what is needed. */

@@ -24,6 +24,8 @@ const Said = z.object({
   ),
 });
 
+const PERSON = { GIT_COMMITTER_NAME: "Person", GIT_COMMITTER_EMAIL: "person@localhost" };
+
 type Findings = z.infer<typeof Said>["findings"];
 
 interface Machine {
@@ -48,7 +50,7 @@ function machine(): Machine {
   mkdirSync(programs);
   const run = async (path = `${programs}:${process.env["PATH"]}`) =>
     execa(process.execPath, [ENTRY, "doctor", "--json"], {
-      env: { AO_HOME: home, PATH: path, AO_NATS_URL: undefined },
+      env: { AO_HOME: home, PATH: path, AO_NATS_URL: undefined, ...PERSON },
       reject: false,
     });
   const findings = async (path?: string): Promise<Findings> =>
@@ -102,6 +104,13 @@ describe("the doctor", () => {
     expect(before.filter(({ isFine }) => !isFine).map(({ name }) => name)).toEqual(["daemon"]);
     const reviewers = (said: typeof there) => said.find(({ name }) => name === "reviewers");
     expect(reviewers(before)).toEqual(reviewers(there));
+  });
+
+  it("says when git does not know who commits", async () => {
+    const here = machine();
+    here.program("git", 'test "$1" != var && echo git version 2.40.0');
+    const { isFine, mend } = await here.finding("git identity");
+    expect([isFine, mend]).toEqual([false, expect.stringContaining("user.email")]);
   });
 
   it("says from which version on a program will do", async () => {

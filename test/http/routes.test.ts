@@ -91,6 +91,16 @@ describe("projects", () => {
       },
       is: [422, "HARNESS_UNKNOWN"],
     },
+    {
+      title: "a worker without a program or a command",
+      body: { path: "/x", config: { worker: { harness: "command" } } },
+      is: [422, "HARNESS_UNKNOWN"],
+    },
+    {
+      title: "such a reviewer",
+      body: { path: "/x", config: { reviewers: [{ harness: "command" }] } },
+      is: [422, "HARNESS_UNKNOWN"],
+    },
   ])("are refused for $title", async ({ body, is }) => {
     const server = await served();
     await withProject(server);

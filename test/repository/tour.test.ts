@@ -20,9 +20,8 @@ it("does what the README says, command by command", { timeout: 120_000 }, async 
   expect(steps.at(-1)?.command).toBe("ao down");
 });
 
-/** A shell in which git knows who commits, and where all that is made goes with the test. */
+/** A shell in which git knows nobody, and where all that is made goes with the test. */
 function startTour(): TourShell {
-  const person = { name: "Tourist", email: "tourist@localhost" };
   const shell = tourShell({
     cwd: process.cwd(),
     env: {
@@ -32,10 +31,7 @@ function startTour(): TourShell {
       AO_HOME: undefined,
       AO_NATS_URL: undefined,
       GIT_CONFIG_GLOBAL: "/dev/null",
-      GIT_AUTHOR_NAME: person.name,
-      GIT_AUTHOR_EMAIL: person.email,
-      GIT_COMMITTER_NAME: person.name,
-      GIT_COMMITTER_EMAIL: person.email,
+      GIT_CONFIG_SYSTEM: "/dev/null",
     },
   });
   onTestFinished(async () => {
