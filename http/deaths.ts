@@ -1,3 +1,4 @@
+import { endWords } from "../machines/session/status.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { sessionView } from "./session/view.ts";
 
@@ -5,10 +6,7 @@ import { sessionView } from "./session/view.ts";
 export function deathOf(row: SnapshotRow | undefined): string {
   if (row === undefined) return "";
   const { trouble, terminal, lifecycle, report } = sessionView(row);
-  const { signal, exitCode } = terminal;
-  const reason = lifecycle.reason.replaceAll("_", " ");
-  const exit = signal ?? (exitCode === undefined ? undefined : `exit code ${exitCode}`);
-  const ended = trouble?.message ?? (exit === undefined ? reason : `${reason}: ${exit}`);
+  const ended = endWords({ ...terminal, reason: lifecycle.reason, trouble });
   const [said = ""] = report?.summary.split("\n") ?? [];
   return said === "" ? ended : `${ended}; it said: ${said}`;
 }

@@ -3,6 +3,7 @@ import { clipped } from "../../http/clipped.ts";
 import type { LastWords } from "../../http/session/last-words.ts";
 import { unheardWords } from "../../http/session/unheard.ts";
 import type { SessionView } from "../../http/session/view.ts";
+import { endWords } from "../../machines/session/status.ts";
 import { ask, query } from "../cli/api.ts";
 import { columns, type Column } from "../cli/columns.ts";
 import { age, paint, print, type Output, type Style } from "../cli/output.ts";
@@ -78,7 +79,9 @@ function isOfInterest({ attention, notices }: Listed): boolean {
 export function whyOf(session: Told): string {
   const { questionId, status, statusReason, trouble, harness, terminal } = session;
   if (questionId !== undefined) return `asked ${questionId}: ao question ls`;
-  if (status === "errored" && trouble !== null) return trouble.message;
+  if (status === "errored" || status === "killed") {
+    return endWords({ ...terminal, reason: statusReason, trouble });
+  }
   const unheard = unheardWords({ status, harness, isLive: terminal.state === "live" });
   return unheard ?? statusReason.replaceAll("_", " ");
 }

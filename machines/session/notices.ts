@@ -2,7 +2,7 @@ import { isOpenPull } from "../pull-state.ts";
 import { opened, resolved, type Matter, type Notice, type NoticeType } from "../notices.ts";
 import { decideOpen, isBlocked, openFactsOf } from "./pull-requests.ts";
 import type { SessionContext, SessionStep } from "./record.ts";
-import { displayStatus, type Status } from "./status.ts";
+import { displayStatus, endWords, type Status } from "./status.ts";
 
 // Session notices
 //
@@ -79,7 +79,7 @@ const SAID: Partial<Record<Status, readonly [NoticeType, string]>> = {
   merged: ["all-complete", "is merged"],
 };
 
-function sessionMatter({ id, title, axes, trouble }: SessionContext): readonly Matter[] {
+function sessionMatter({ id, title, axes, trouble, terminal }: SessionContext): readonly Matter[] {
   const { lifecycle, pr, runtime, activity } = axes;
   const { status, reason } = displayStatus({
     lifecycle,
@@ -91,7 +91,9 @@ function sessionMatter({ id, title, axes, trouble }: SessionContext): readonly M
   if (said === undefined) return [];
   const name = title === "" ? id : `${id} (${title.slice(0, 80)})`;
   const why =
-    status === "errored" && trouble !== null ? trouble.message : reason.replaceAll("_", " ");
+    said[0] === "agent-exited"
+      ? endWords({ ...terminal, reason, trouble })
+      : reason.replaceAll("_", " ");
   const text = status === "merged" ? (pr.url ?? "") : why;
   return [{ type: said[0], about: "", title: `${name} ${said[1]}`, text }];
 }

@@ -104,3 +104,25 @@ function softStatus(facts: StatusFacts): Status {
 function isSilent({ silentMs = 0 }: StatusFacts): boolean {
   return silentMs > SIGNAL_EXPECTED_WITHIN_MS;
 }
+
+/** Why a session has ended, for a person: its trouble says more than its reason, and a program its code or signal. */
+export function endWords({
+  reason,
+  trouble,
+  exitCode,
+  signal,
+}: {
+  readonly reason: string;
+  readonly trouble: { readonly message: string } | null;
+  readonly exitCode?: number | null | undefined;
+  readonly signal?: string | null | undefined;
+}): string {
+  if (trouble !== null) return trouble.message;
+  const words = reason.replaceAll("_", " ");
+  const code = exitCode === undefined || exitCode === null ? null : `exit code ${exitCode}`;
+  const exit = signal ?? code;
+  return exit === null || !BY_ITSELF.has(reason) ? words : `${words}: ${exit}`;
+}
+
+// Of a program that was told to end, the way tells nothing.
+const BY_ITSELF: ReadonlySet<string> = new Set(["agent_process_exited", "error_in_process"]);

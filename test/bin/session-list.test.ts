@@ -10,6 +10,33 @@ it.each([
     facts: { status: "errored", trouble: { code: "X", message: "no such file", at: 1 } },
     why: /^no such file$/,
   },
+  {
+    title: "why it could not be restored after a kill",
+    facts: {
+      status: "killed",
+      statusReason: "manually_killed",
+      trouble: { code: "X", message: "cannot run it", at: 1 },
+    },
+    why: /^cannot run it$/,
+  },
+  {
+    title: "how its program ended by itself",
+    facts: {
+      status: "killed",
+      statusReason: "agent_process_exited",
+      terminal: { ...TERMINAL, state: "stopped", exitCode: 3 },
+    },
+    why: /^agent process exited: exit code 3$/,
+  },
+  {
+    title: "that it was killed, whatever its program said to that",
+    facts: {
+      status: "killed",
+      statusReason: "manually_killed",
+      terminal: { ...TERMINAL, state: "stopped", exitCode: 3 },
+    },
+    why: /^manually killed$/,
+  },
   { title: "that its agent never spoke", facts: {}, why: /ao hook command active\|idle$/ },
   {
     title: "nothing of that before its program runs",

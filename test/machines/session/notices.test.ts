@@ -150,6 +150,15 @@ describe("a notice", () => {
     ]);
   });
 
+  it("of an end says how its program ended", () => {
+    const { context } = after(...live).send({
+      ...terminalExited(1, { cause: "crash", exitCode: 3 }),
+      at: 90,
+    });
+    expect(context.notices[0]).toMatchObject({ type: "agent-exited" });
+    expect(context.notices[0]?.text).toMatch(/: exit code 3$/);
+  });
+
   it("ends with a kill (T-2)", () => {
     const { context } = after(...live, says("blocked")).send({ ...kill(), at: 90 });
     expect(context.notices).toMatchObject([{ resolvedAt: 90 }]);
