@@ -7,7 +7,8 @@ import type { Incarnation } from "../adapters/terminal/records.ts";
 //
 //   U1. Five or more that died since the last listing, and more than half of those looked at, are one outage: none of
 //       them is called dead, all of them failed.
-//   U2. Who is still gone after HELD_LISTINGS more is gone: lost with its server, not by its own doing.
+//   U2. Who is still gone when the hold is over is gone: lost with its server, not by its own doing. However often
+//       events bring a look in between, the hold is a time.
 //   U3. What was lost while nobody looked is read the same way: of those that ran when last heard of, whoever has no pane
 //       went with the server. One that ended by itself left its pane.
 //   U4. Who ran when last heard of, and of whom there is neither pane nor record now, is in doubt: nothing tells that it
@@ -15,7 +16,6 @@ import type { Incarnation } from "../adapters/terminal/records.ts";
 
 /** Fewer deaths are deaths. */
 export const LEAST_DEAD = 5;
-const HELD_LISTINGS = 3;
 
 /** What a listing means, with the last ones in mind. */
 export interface Reading {
@@ -29,8 +29,9 @@ export interface Reading {
   readonly outage?: { readonly dead: number; readonly of: number };
 }
 
-/** Reads one listing after the other; `ran` names those that ran when somebody looked last. */
+/** Reads one listing after the other; `ran` names those that ran when somebody looked last. Milliseconds. */
 export function outageReader(
+  { now, holdMs }: { readonly now: () => number; readonly holdMs: number },
   ran: readonly Incarnation[] = [],
 ): (rows: readonly PaneRow[]) => Reading {
   let alive: ReadonlySet<string> = new Set(ran.map(nameOf));
@@ -40,6 +41,7 @@ export function outageReader(
     hasPane: false,
     process: "indeterminate",
   }));
+  /** Until when each is held. */
   const held = new Map<string, number>();
   return (listed) => {
     const known = new Set(listed.map(({ terminal }) => terminal));
@@ -52,16 +54,14 @@ export function outageReader(
     isFirst = false;
     alive = new Set(rows.filter((row) => !isGone(row)).map(nameOf));
     const gone = new Set(rows.filter(isGone).map(nameOf));
-    for (const [name, listings] of held) {
-      if (gone.has(name)) held.set(name, listings + 1);
-      else held.delete(name);
-    }
-    if (isOutage) for (const row of died) held.set(nameOf(row), 0);
-    const listingsOf = (row: PaneRow): number | undefined => held.get(nameOf(row));
+    for (const name of held.keys()) if (!gone.has(name)) held.delete(name);
+    const at = now();
+    if (isOutage) for (const row of died) held.set(nameOf(row), at + holdMs);
+    const untilOf = (row: PaneRow): number | undefined => held.get(nameOf(row));
     const reading = {
-      sound: rows.filter((row) => listingsOf(row) === undefined),
-      held: rows.filter((row) => (listingsOf(row) ?? HELD_LISTINGS) < HELD_LISTINGS),
-      lost: rows.filter((row) => (listingsOf(row) ?? 0) >= HELD_LISTINGS),
+      sound: rows.filter((row) => untilOf(row) === undefined),
+      held: rows.filter((row) => (untilOf(row) ?? at) > at),
+      lost: rows.filter((row) => (untilOf(row) ?? Infinity) <= at),
     };
     return isOutage ? { ...reading, outage: { dead: died.length, of: looked.length } } : reading;
   };

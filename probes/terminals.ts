@@ -59,6 +59,8 @@ export interface ProbeClock {
 const QUIET_AFTER_MS = [30_000, 120_000, 600_000];
 // One call that fails under load says nothing about the fleet.
 const FAILED_AFTER = 2;
+// A server that is started again has its panes back by then.
+const HELD_INTERVALS = 3;
 // Well within what an observation may carry.
 const EVIDENCE_CHARS = 500;
 
@@ -150,7 +152,10 @@ function looker(
 ): () => Promise<"more" | "nothing"> {
   let failures = 0;
   let doubted: ReadonlySet<string> = new Set();
-  const readOutage = outageReader(options.ran);
+  const readOutage = outageReader(
+    { now: () => options.clock.now(), holdMs: HELD_INTERVALS * options.everyMs },
+    options.ran,
+  );
   return async () => {
     try {
       const rows = await options.list();

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { PaneRow } from "../../adapters/terminal/panes.ts";
 import { outageReader } from "../../probes/outage.ts";
 
+const still = { now: () => 0, holdMs: 6_000 };
+
 type Seen = "alive" | "dead" | "paneless";
 
 /** A fleet `mer-1`, `mer-2`, … as one listing shows it. */
@@ -36,7 +38,7 @@ describe("deaths in one listing", () => {
       of: 6,
     },
   ] as const)("are an outage: $title (U1)", ({ before, after, dead, of }) => {
-    const read = outageReader();
+    const read = outageReader(still);
     read(fleet(...before));
     const reading = read(fleet(...after));
     expect(reading.outage).toEqual({ dead, of });
@@ -59,7 +61,7 @@ describe("deaths in one listing", () => {
     },
     { title: "6 that had died before", before: times(6, "dead"), after: times(6, "dead") },
   ] as const)("are deaths: $title (U1)", ({ before, after }) => {
-    const read = outageReader();
+    const read = outageReader(still);
     read(fleet(...before));
     const { sound, held, outage } = read(fleet(...after));
     expect([sound.length, held.length, outage]).toEqual([after.length, 0, undefined]);
@@ -93,7 +95,7 @@ describe("what was lost while nobody looked", () => {
       dead: 0,
     },
   ])("$title (U3)", ({ rows, dead }) => {
-    const reading = outageReader(ran)(rows);
+    const reading = outageReader(still, ran)(rows);
     expect([reading.outage?.dead ?? 0, reading.held.length]).toEqual([dead, dead]);
     expect(reading.sound).toHaveLength(rows.length - dead);
   });
@@ -107,7 +109,7 @@ describe("who ran, and of whom neither pane nor record is there", () => {
   const doubt = { terminal: "mer-2", epoch: 3, hasPane: false, process: "indeterminate" };
 
   it("is in doubt at every listing, until there is something of it again (U4)", () => {
-    const read = outageReader(ran);
+    const read = outageReader(still, ran);
     expect(read(fleet("alive")).sound).toEqual([...fleet("alive"), doubt]);
     expect(read(fleet("alive")).sound).toEqual([...fleet("alive"), doubt]);
     const back: PaneRow = { terminal: "mer-2", epoch: 4, hasPane: true, process: "alive" };
@@ -116,18 +118,20 @@ describe("who ran, and of whom neither pane nor record is there", () => {
   });
 });
 
-it("lets go who is still gone after three more listings, and who is back (U2)", () => {
-  const read = outageReader();
+it("lets go who is still gone after the hold, however often it looks, and who is back (U2)", () => {
+  let at = 0;
+  const read = outageReader({ now: () => at, holdMs: 6_000 });
   read(fleet(...times(6, "alive")));
   read(fleet(...times(6, "dead")));
   const back = [...times(5, "dead"), "alive" as const];
-  const readings = [1, 2, 3, 4].map(() => read(fleet(...back)));
-  expect(readings.map(({ sound, held, lost }) => [sound.length, held.length, lost.length])).toEqual(
-    [
-      [1, 5, 0],
-      [1, 5, 0],
-      [1, 0, 5],
-      [1, 0, 5],
-    ],
-  );
+  const readings = [1, 2, 3, 5_999, 6_000, 7_000].map((ms) => {
+    at = ms;
+    const { sound, held, lost } = read(fleet(...back));
+    return [sound.length, held.length, lost.length];
+  });
+  const [isHeld, isLost] = [
+    [1, 5, 0],
+    [1, 0, 5],
+  ];
+  expect(readings).toEqual([isHeld, isHeld, isHeld, isHeld, isLost, isLost]);
 });
