@@ -40,7 +40,10 @@ export function webhookRoutes(app: App, edge: Edge, ownerToken: string): void {
         const { repository } = followed;
         return { repository, path: PATH, secret: secretOf(id) };
       }
-      throw new Failure("SCM_UNSUPPORTED", `project ${id} does not follow GitHub (scm: github)`);
+      throw new Failure(
+        "SCM_UNSUPPORTED",
+        `project ${id} does not follow GitHub: its scm is another`,
+      );
     },
   );
   void app.register((scope, _options, done) => {

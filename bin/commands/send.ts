@@ -85,7 +85,8 @@ function isOpen({ state }: Sent): boolean {
 /** The message itself; `-` and `--file -` are standard input. Fails with MALFORMED without one, or with two. */
 async function textOf(text: string | undefined, file: string | undefined): Promise<string> {
   if ((text === undefined) === (file === undefined)) {
-    throw new Failure("MALFORMED", "send a message: give it as text, as - , or as --file FILE");
+    const seen = text === undefined ? "none was given" : "text and --file were both given";
+    throw new Failure("MALFORMED", `send a message: ${seen}; it is one text, - , or --file FILE`);
   }
   const source = file ?? (text === "-" ? "-" : undefined);
   if (source === undefined) return text ?? "";
