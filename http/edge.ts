@@ -92,6 +92,8 @@ export interface Edge {
   ) => Promise<{ readonly lastSession: number; readonly lastObjective: number }>;
   /** Fails with BRANCH_UNKNOWN when one of the branches is not published, REMOTE_UNREACHABLE when nobody can say. */
   readonly checkPublished?: (root: string, branches: readonly string[]) => Promise<void>;
+  /** Fails with FORGE_UNAUTHORIZED or FORGE_REFUSED when pull requests of a repository at GitHub cannot be followed. */
+  readonly checkGithub?: (repository: string) => Promise<void>;
   /** The last lines of a terminal. Fails with TMUX_UNREACHABLE or PANE_GONE. */
   readonly capture?: (terminal: string, lines: number) => Promise<string>;
   /** Somebody looks at a terminal, live. Fails with PANE_GONE, TMUX_UNREACHABLE. */

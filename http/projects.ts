@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { withoutPasswords } from "../adapters/git/failures.ts";
 import { Failure } from "../machines/failures.ts";
+import { githubRepositoryOf } from "../machines/forge/github.ts";
 import { addressOf, splitAddress, Token } from "../machines/ids.ts";
 import { ProjectConfig } from "../machines/project/config.ts";
 import type { SnapshotRow } from "../storage/store.ts";
@@ -96,6 +97,7 @@ function registerRoute(app: App, edge: Edge): void {
       checkHarnessesOf(body.config);
       const asking = { request, signal: absence(reply) };
       const to = await withRepository(edge, asking, async ({ repository, place, isRepeat }) => {
+        if (body.scm === "github" && !isRepeat) await checkGithub(edge, repository.origin);
         const id = body.id ?? nameOf(place);
         const address = addressOf("project", id);
         const data = toJson({
@@ -113,6 +115,17 @@ function registerRoute(app: App, edge: Edge): void {
       return reply.code(201).send(projectView(knownActor(edge, to)));
     },
   );
+}
+
+/** That GitHub cannot be reached just now is no reason to refuse: it is asked again. */
+async function checkGithub(edge: Edge, origin: string | undefined): Promise<void> {
+  const repository = githubRepositoryOf(origin ?? "");
+  if (repository === undefined) return;
+  try {
+    await edge.checkGithub?.(repository);
+  } catch (error) {
+    if (!(error instanceof Failure) || !error.isRetryable) throw error;
+  }
 }
 
 interface Found {

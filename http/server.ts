@@ -60,6 +60,7 @@ export interface ServerOptions extends Pick<
   | "withMirror"
   | "preserved"
   | "checkPublished"
+  | "checkGithub"
   | "capture"
   | "watch"
   | "trees"

@@ -25,6 +25,8 @@ export interface Look {
 }
 
 export interface Github {
+  /** Fails with FORGE_UNAUTHORIZED or FORGE_REFUSED when we cannot work with a repository there. */
+  check(repository: string, signal: AbortSignal): Promise<void>;
   /** The wanted pull requests as they are there. Fails as `GithubClient.at` does. */
   look(repository: string, wanted: Wanted, signal: AbortSignal): Promise<Look>;
   readonly openPullRequest: Adapter<"openPullRequest">;
@@ -56,6 +58,11 @@ export function github(env: NodeJS.ProcessEnv, version: string): Github {
       },
     });
   return {
+    check: async (repository, signal) => {
+      const run = async ({ owner, name, octokit }: Repository): Promise<unknown> =>
+        octokit.request("GET /repos/{owner}/{repo}", { owner, repo: name, request: { signal } });
+      await client.at(repository, { tried: "look for the repository", run });
+    },
     look,
     openPullRequest: (data, { signal }) => open(client, look, data, signal),
     mergePullRequest: (data, signal) =>

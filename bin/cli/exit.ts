@@ -84,6 +84,11 @@ const TOLD: readonly {
   // Others only lack their command.
   { code: "HARNESS_UNKNOWN", words: /known are/, next: "name one of these" },
   { code: "FOLDER_INVALID", words: /was removed$/, next: "cd to another one" },
+  {
+    code: "SCM_UNSUPPORTED",
+    words: /names no repository of GitHub/,
+    next: "git remote add origin https://github.com/OWNER/NAME.git, or --scm local",
+  },
   { code: "DAEMON_DOWN", words: /is damaged, no daemon is found/, next: ANEW },
 ];
 

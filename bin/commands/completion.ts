@@ -28,8 +28,13 @@ export async function printIds(output: Output, kind: string): Promise<void> {
     throw new Failure("MALFORMED", `list ids of ${kind || "no kind"}: known kinds are ${known}`);
   }
   const path = `/actors${query({ kind, limit: MOST_IDS })}`;
-  const { actors } = await ask<{ actors: { address: string }[] }>("GET", path);
-  for (const { address } of actors) output.write(`${address.slice(kind.length + 1)}\n`);
+  const { actors } = await ask<{ actors: { address: string; value: unknown }[] }>("GET", path);
+  for (const { address, value } of actors) {
+    // A refused registration leaves a vacant project behind.
+    if (value !== "vacant" && value !== "removed") {
+      output.write(`${address.slice(kind.length + 1)}\n`);
+    }
+  }
 }
 
 const MOST_IDS = 1_000;

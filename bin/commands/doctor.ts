@@ -5,7 +5,11 @@ import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { z } from "zod";
-import { inspectRepository } from "../../adapters/git/repository.ts";
+import {
+  describeRepository,
+  inspectRepository,
+  isBareRepository,
+} from "../../adapters/git/repository.ts";
 import { foreignPanes } from "../../adapters/terminal/panes.ts";
 import { tmuxClient } from "../../adapters/terminal/tmux.ts";
 import { tmuxServers } from "../../adapters/terminal/tmux-servers.ts";
@@ -16,7 +20,7 @@ import { lastGenerationIn } from "../../storage/generation.ts";
 import { checkStore } from "../../storage/lmdb-store.ts";
 import { holderOf } from "../../storage/writer-lock.ts";
 import { homeOf, readRunFile } from "../run-file.ts";
-import { ask, query } from "../cli/api.ts";
+import { ask, query, part } from "../cli/api.ts";
 import { agentOf } from "../cli/client.ts";
 import { EXIT } from "../cli/exit.ts";
 import { LAUNCHER, storedSecrets } from "../home.ts";
@@ -245,7 +249,7 @@ async function daemonFinding(home: string): Promise<Finding> {
     if (isReady) return { name, isFine: true, found: `ready at ${run.url}` };
     const waiting = parts
       .filter(({ state }) => state !== "running")
-      .map((part) => `${part.name} is ${part.state}`);
+      .map(({ name, state }) => `${name} is ${state}`);
     return { name, isFine: false, found: waiting.join(", "), mend: RESTART };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -332,9 +336,24 @@ async function projectFindings(home: string): Promise<Finding[]> {
   }
 }
 
-async function projectFinding({ id, root }: Project): Promise<Finding> {
+/** Why GitHub could not be asked last for the pull requests of a project. */
+async function troubleOf(id: string): Promise<string | undefined> {
+  const { trouble } = await ask<{ trouble: { message: string } | null }>(
+    "GET",
+    `/projects/${part(id)}/pulls`,
+  );
+  return trouble?.message;
+}
+
+async function projectFinding({ id, root, scm }: Project): Promise<Finding> {
   try {
-    await inspectRepository(root);
+    // The mirror of a URL has no checkout.
+    const isMirror = await isBareRepository(root);
+    await (isMirror ? describeRepository(root) : inspectRepository(root));
+    const trouble = scm === "github" ? await troubleOf(id) : undefined;
+    if (trouble !== undefined) {
+      return { name: "project", isFine: false, found: `${id}: ${trouble}`, mend: "gh auth login" };
+    }
     return { name: "project", isFine: true, found: `${id} in ${root}` };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { existsSync } from "node:fs";
 import type { z } from "zod";
 import { withoutPasswords } from "../../adapters/git/failures.ts";
@@ -57,16 +58,21 @@ export async function listProjects(output: Output): Promise<void> {
   print(output, answer, ({ projects }) =>
     table(
       output,
-      ["id", "state", "scm", "branch", "root"],
-      projects.map(({ id, state, scm, defaultBranch, root }) => [
+      ["id", "state", "scm", "branch", "repository"],
+      projects.map(({ id, state, scm, defaultBranch, root, origin }) => [
         id,
         state,
         scm,
         defaultBranch,
-        root,
+        // A person named the URL; where its mirror is tells them nothing.
+        isMirror(root) && origin !== undefined ? origin : root,
       ]),
     ),
   );
+}
+
+function isMirror(root: string): boolean {
+  return basename(dirname(root)) === "mirrors" && root.endsWith(".git");
 }
 
 export async function showProject(output: Output, id: string): Promise<void> {

@@ -164,6 +164,8 @@ function httpPart(workshop: Workshop, core: Core): Part {
         sessionTokens: workshop.sessionTokens,
         reviewerTokens: workshop.reviewerTokens,
         hasProgram: outside.hasProgram,
+        checkGithub: async (repository) =>
+          outside.github.check(repository, AbortSignal.timeout(ORIGIN_MS)),
         ring: (project) => workshop.bells.get(project)?.ring(),
         isolation: outside.reviewerFence.isolationOf,
         version,

@@ -22,7 +22,12 @@ export function projectCommands(root: Command): void {
       new Option("--command <line>", "the program that is its agent, for the shell"),
       new Option("--check <name=command...>", "what must pass on a pull request"),
       new Option("--env <name=value...>", "given to agents and checks"),
-      new Option("--config <file>", "all of that as JSON; - is standard input"),
+      new Option("--config <file>", "all of that as JSON; - is standard input").conflicts([
+        "harness",
+        "command",
+        "check",
+        "env",
+      ]),
     ],
     examples: [
       "ao project add . --command './agent.sh'",

@@ -254,7 +254,9 @@ export function refused(context: ForgeContext, code: FailureCode, message: strin
 }
 
 export function unknown(context: ForgeContext, asked: string, number: number): Step {
-  const message = `give ${asked} ${number} to forge ${context.projectId}: no such pull request`;
+  const { trouble } = context;
+  const seen = trouble === null ? "" : `; GitHub could not be asked: ${trouble.message}`;
+  const message = `give ${asked} ${number} to forge ${context.projectId}: no such pull request${seen}`;
   return refused(context, "PULL_REQUEST_UNKNOWN", message);
 }
 

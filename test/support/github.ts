@@ -233,6 +233,7 @@ interface Answered {
 }
 
 function routes(fake: Fake, path: string, body: unknown): Answered {
+  if (path === "/repos/acme/app") return { status: 200, data: { full_name: "acme/app" } };
   const job = /^\/repos\/acme\/app\/actions\/jobs\/(\d+)\/logs$/.exec(path)?.[1];
   if (job !== undefined) {
     return fake.logs.has(Number(job))

@@ -254,6 +254,16 @@ describe("what GitHub refuses", () => {
     await expect(lookAt(here, "x")).rejects.toMatchObject({ details: { retryAt: reset * 1_000 } });
   });
 
+  it("is told when a repository is registered that is not there, or nobody is signed in", async () => {
+    const { there, here } = await scene();
+    await here.check("acme/app", until);
+    const nowhere = here.check("acme/other", until);
+    await expect(nowhere).rejects.toMatchObject({ code: "FORGE_REFUSED" });
+    there.refuse({ status: 401, message: "Bad credentials" });
+    const stranger = here.check("acme/app", until);
+    await expect(stranger).rejects.toMatchObject({ code: "FORGE_UNAUTHORIZED" });
+  });
+
   it("is named when there is no such repository, or nobody listens", async () => {
     const { here } = await scene();
     const wanted = { branches: [{ name: "x", since: 0 }], numbers: [] };
