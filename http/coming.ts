@@ -27,7 +27,11 @@ export const TIMERS: Readonly<Record<KindName, Readonly<Record<string, string>>>
     retry: "ends its process again",
     tell: "tells its end again",
   },
-  forge: { inspect: "asks the forge again", checks: "runs the checks again" },
+  forge: {
+    inspect: "asks the forge again",
+    checks: "runs the checks again",
+    merge: "merges again",
+  },
   project: { succession: "ends the last orchestrator again" },
   supervisor: { tick: "looks at what is due", look: "looks at the host again" },
   collector: { pass: "clears up again" },

@@ -40,9 +40,15 @@ const Opened = z.object({
   created: z.boolean().default(true),
 });
 const Trouble = PullView.shape.trouble;
+const FailedOpening = z.object({
+  headRef: z.string(),
+  baseRef: z.string(),
+  trouble: Trouble.unwrap(),
+});
 const Stored = z.object({
   pulls: z.record(z.string(), z.unknown()).catch({}),
   trouble: Trouble.catch(null),
+  failedOpenings: z.array(FailedOpening).catch([]),
 });
 /** What GitHub was asked to open, until it has. */
 const Opening = z.object({ opening: z.literal(true) });
@@ -70,6 +76,8 @@ function readRoutes(app: App, edge: Edge): void {
             pulls: z.array(PullView),
             /** Why GitHub could not be asked last. */
             trouble: Trouble,
+            /** Pull requests that GitHub did not open when it was asked to, and why. */
+            failedOpenings: z.array(FailedOpening),
           }),
         },
       },
@@ -243,12 +251,12 @@ function forgeOf(edge: Edge, projectId: string): Address {
 function storedOf(
   edge: Edge,
   projectId: string,
-): { pulls: PullView[]; trouble: z.infer<typeof Trouble> } {
+): Omit<z.infer<typeof Stored>, "pulls"> & { pulls: PullView[] } {
   const stored = Stored.parse(stateOf(knownActor(edge, forgeOf(edge, projectId))).context);
   const pulls = Object.values(stored.pulls)
     .flatMap((pull) => PullView.safeParse(pull).data ?? [])
     .toSorted((one, other) => one.number - other.number);
-  return { pulls, trouble: stored.trouble };
+  return { ...stored, pulls };
 }
 
 function pullOf(edge: Edge, projectId: string, number: number): PullView {

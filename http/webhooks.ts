@@ -63,6 +63,8 @@ function hookRoute(app: App, edge: Edge, secretOf: (project: string) => string):
   app.post(
     "/webhooks/github",
     {
+      // GitHub's own bound.
+      bodyLimit: 26_214_400,
       schema: {
         tags,
         summary: "Something happened at GitHub; signed with the project's secret",

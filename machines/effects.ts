@@ -230,6 +230,8 @@ export const EFFECTS = {
       baseRef: z.string(),
       /** Where GitHub keeps it: `owner/name` there. */
       github: GithubRepository.exactOptional(),
+      /** Of one there: a person does without a review, none is owed here or one was given, or GitHub's people owe it. */
+      review: z.enum(["waived", "given", "owed"]).exactOptional(),
     }),
     result: z.object({ mergeSha: z.string(), repeated: z.boolean() }),
     deadlineMs: 60_000,

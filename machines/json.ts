@@ -7,5 +7,12 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json | undefined };
 
+const encoder = new TextEncoder();
+
+/** How many bytes it takes on the bus. */
+export function bytesOf(value: Json): number {
+  return encoder.encode(JSON.stringify(value)).length;
+}
+
 /** A JSON object. `undefined` members are dropped on the way out. */
 export type JsonObject = { readonly [key: string]: Json | undefined };

@@ -137,7 +137,11 @@ export type FollowedPull = z.infer<typeof FollowedPull>;
 export const PullsObservation = z.object({
   fetched: z.boolean(),
   pulls: z.array(FollowedPull).max(50),
+  /** Numbers of those that are not there. */
+  gone: z.array(z.number().int()).max(1_000).exactOptional(),
   reason: z.string().max(2_000).exactOptional(),
+  /** What failed, as a failure code. */
+  code: z.string().max(64).exactOptional(),
 });
 
 /** Which actor each lane speaks to, and how its body looks. */

@@ -8,7 +8,8 @@ import { Failure } from "../../machines/failures.ts";
 // Speaks to the API of GitHub for one repository: whom we are there, and what its errors mean.
 //
 //   K1. The token is asked for when it is needed and kept in memory alone; one that is refused is asked for anew.
-//   K2. A limit is told with the time at which it is over; nothing is asked before (`retryAt`).
+//   K2. A limit is told with the time at which it is over (`retryAt`), and nothing is asked of that host before.
+//   K3. Whoever only looks takes half of what is left of an hour when it is seen first, and no more: the rest is people's.
 
 /** A repository there, and who asks. */
 export interface Repository {
@@ -17,7 +18,16 @@ export interface Repository {
   readonly octokit: Octokit;
 }
 
+/** What a question cost, and what is left until when. */
+export interface RateLimit {
+  readonly cost: number;
+  readonly remaining: number;
+  readonly resetAt: string;
+}
+
 export interface GithubClient {
+  /** How long a look that cost so much has to last, milliseconds (K3). */
+  restAfter(repository: string, limit: RateLimit): number;
   /** Does something at `[host/]owner/name`. Fails with the FORGE_ codes, or with REMOTE_UNREACHABLE. */
   at<Result>(
     repository: string,
@@ -28,9 +38,23 @@ export interface GithubClient {
 /** A client that knows us by `GH_TOKEN` or `GITHUB_TOKEN`, or by what `gh` is signed in with. */
 export function githubClient(env: NodeJS.ProcessEnv, version: string): GithubClient {
   const tokens = new Map<string, string>();
+  const limits = new Map<string, Failure>();
+  const floors = new Map<string, { readonly resetAt: string; readonly floor: number }>();
   return {
+    restAfter(repository, { cost, remaining, resetAt }) {
+      const { host } = placeOf(repository);
+      const known = floors.get(host);
+      const floor = known?.resetAt === resetAt ? known.floor : (remaining + cost) / 2;
+      floors.set(host, { resetAt, floor });
+      const untilReset = Math.max(0, Date.parse(resetAt) - Date.now());
+      const spare = remaining - floor;
+      return spare < cost ? untilReset : Math.min(untilReset, (untilReset * cost) / spare);
+    },
     async at(repository, { tried, run }) {
       const { host, owner, name } = placeOf(repository);
+      const limit = limits.get(host);
+      if (limit !== undefined && (retryAtOf(limit) ?? 0) > Date.now()) throw limit;
+      limits.delete(host);
       const auth = tokens.get(host) ?? (await tokenOf(env, host));
       tokens.set(host, auth);
       // Most daemons follow nothing there, and it takes 10 MB.
@@ -46,6 +70,7 @@ export function githubClient(env: NodeJS.ProcessEnv, version: string): GithubCli
       } catch (error) {
         const failure = failureOf(`${tried} at ${repository}`, error);
         if (failure.code === "FORGE_UNAUTHORIZED") tokens.delete(host);
+        if (failure.code === "FORGE_LIMITED") limits.set(host, failure);
         throw failure;
       }
     },
@@ -112,6 +137,10 @@ function failureOf(tried: string, error: unknown): Failure {
   const graphql = GraphqlError.safeParse(error).data;
   if (graphql !== undefined) return graphqlFailure(tried, graphql);
   const http = HttpError.safeParse(error).data;
+  if (error instanceof z.ZodError) {
+    const at = error.issues[0]?.path.join(".") ?? "";
+    return new Failure("FORGE_REFUSED", `${tried}: its answer is not what was expected, at ${at}`);
+  }
   if (http === undefined) {
     const said = error instanceof Error ? error.message : String(error);
     return new Failure("REMOTE_UNREACHABLE", `${tried}: ${said}`, { cause: error });

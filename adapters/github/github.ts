@@ -1,26 +1,38 @@
 import { LRUCache } from "lru-cache";
-import { z } from "zod";
 import type { EffectData } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { FollowedPull } from "../../machines/observations.ts";
+import { isOpenPull } from "../../machines/pull-state.ts";
 import type { Adapter } from "../adapter.ts";
-import { githubClient, type GithubClient, type Repository } from "./client.ts";
-import { Answer, type FailedJob, pullsIn, type Seen } from "./pull-facts.ts";
-import { queryFor, type Wanted } from "./pull-query.ts";
+import { ask } from "./ask.ts";
+import { deadline } from "../deadline.ts";
+import { githubClient, type GithubClient, type RateLimit, type Repository } from "./client.ts";
+import {
+  Answer,
+  EarlierThreads,
+  type FailedJob,
+  MOST_COMMENTS,
+  openLast,
+  pullsIn,
+  type Seen,
+  threadComments,
+} from "./pull-facts.ts";
+import { merge } from "./merging.ts";
+import { EARLIER_THREADS, queryFor, type Wanted } from "./pull-query.ts";
 
 // GitHub
 //
 // Pull requests that GitHub keeps: looked at, opened and merged over its API.
 //
 //   G1. A look asks for the wanted pull requests alone, whatever else the repository has.
-//   G2. What is opened or merged already is found, not done again.
-//   G3. Nothing is merged but the head that was asked for, in the way that the repository prefers.
-//   G5. Looks take no more than half of what GitHub still answers until its limit is reset: the rest is people's.
-//   G4. The log of a failed job is read once, and no more of it is kept than its end.
+//   G2. What is opened already is found, not opened again.
+//   G4. The log of a failed job is read once, and no more of it is kept than its end; one that could not be read is asked
+//       for again.
+//   G5. A look ends within a minute, whether GitHub answers or not.
 
 export interface Look {
   readonly pulls: readonly FollowedPull[];
-  /** How long to wait at least before the next one, milliseconds (G5). */
+  /** How long to wait at least before the next one, milliseconds. */
   readonly restMs: number;
 }
 
@@ -40,9 +52,11 @@ export interface Github {
 /** GitHub, spoken to as whoever `env` says. */
 export function github(env: NodeJS.ProcessEnv, version: string): Github {
   const client = githubClient(env, version);
-  const logs = new LRUCache<string, string>({ max: 200 });
-  const look: Github["look"] = async (repository, wanted, signal) =>
-    client.at(repository, {
+  const logs = new LRUCache<string, string>({ max: 200, perf: Date, ttlResolution: 0 });
+  const look: Github["look"] = async (repository, wanted, signal) => {
+    using limit = deadline(LOOK_MS);
+    const until = AbortSignal.any([signal, limit.signal]);
+    return await client.at(repository, {
       tried: "look at pull requests",
       run: async (at) => {
         const pulls: FollowedPull[] = [];
@@ -50,13 +64,14 @@ export function github(env: NodeJS.ProcessEnv, version: string): Github {
         for (const part of parted(wanted)) {
           // One after the other: GitHub asks for it.
           // oxlint-disable-next-line eslint/no-await-in-loop
-          const seen = await lookOnce(at, { part, signal, logs });
+          const seen = await lookOnce(at, { part, signal: until, logs });
           pulls.push(...seen.pulls);
-          restMs += seen.restMs;
+          if (seen.limit !== undefined) restMs += client.restAfter(repository, seen.limit);
         }
         return { pulls, restMs };
       },
     });
+  };
   return {
     check: async (repository, signal) => {
       const run = async ({ owner, name, octokit }: Repository): Promise<unknown> =>
@@ -72,6 +87,8 @@ export function github(env: NodeJS.ProcessEnv, version: string): Github {
       }),
   };
 }
+
+const LOOK_MS = 60_000;
 
 // What one question may cost there is bounded; so many stay far below it.
 const MOST_IN_ONE = 10;
@@ -89,49 +106,41 @@ function parted({ branches, numbers }: Wanted): Wanted[] {
 async function lookOnce(
   at: Repository,
   { part, signal, logs }: { part: Wanted; signal: AbortSignal; logs: LRUCache<string, string> },
-): Promise<Look> {
+): Promise<{ readonly pulls: FollowedPull[]; readonly limit: RateLimit | undefined }> {
   const { query, variables } = queryFor(part);
   const answer = Answer.parse(await ask(at, query, { ...variables, signal }));
   if (answer.repository === null) {
     throw new Failure("FORGE_REFUSED", "look at pull requests: there is no such repository for us");
   }
   const pulls: FollowedPull[] = [];
-  // oxlint-disable-next-line eslint/no-await-in-loop -- one after the other, as above
-  for (const seen of pullsIn(answer, part)) pulls.push(await withLogs(at, seen, { signal, logs }));
-  return { pulls, restMs: restAfter(answer.rateLimit ?? undefined) };
-}
-
-// Of what is left.
-const OUR_SHARE = 0.5;
-
-/** How long the cost of one question is to last, so that our share lasts until the reset (G5). */
-function restAfter(
-  limit: { cost: number; remaining: number; resetAt: string } | undefined,
-): number {
-  if (limit === undefined) return 0;
-  const untilReset = Math.max(0, Date.parse(limit.resetAt) - Date.now());
-  return Math.min(untilReset, (untilReset * limit.cost) / Math.max(1, limit.remaining * OUR_SHARE));
-}
-
-/** The data of an answer, also where a number that was asked for is no pull request. */
-async function ask(
-  { owner, name, octokit }: Repository,
-  query: string,
-  { signal, ...variables }: Record<string, unknown> & { signal: AbortSignal },
-): Promise<unknown> {
-  try {
-    return await octokit.graphql(query, { ...variables, owner, name, request: { signal } });
-  } catch (error) {
-    const partial = Partial.safeParse(error).data;
-    if (partial === undefined) throw error;
-    return partial.data;
+  for (const seen of pullsIn(answer, part)) {
+    // oxlint-disable-next-line eslint/no-await-in-loop
+    const facts = await withLogs(at, await withThreads(at, seen, signal), { signal, logs });
+    pulls.push(facts);
   }
+  return { pulls, limit: answer.rateLimit ?? undefined };
 }
 
-const Partial = z.object({
-  errors: z.array(z.object({ type: z.literal("NOT_FOUND") })).min(1),
-  data: z.object({ repository: z.object({}).loose() }),
-});
+// Five hundred threads; nobody reads on after that.
+const MOST_PAGES = 5;
+
+/** With the threads before those that were told, since an open one may be the oldest of all. */
+async function withThreads(at: Repository, seen: Seen, signal: AbortSignal): Promise<Seen> {
+  let before = seen.threadsBefore;
+  let earlier: FollowedPull["comments"] = [];
+  const { number } = seen.facts;
+  for (let page = 0; before !== undefined && page < MOST_PAGES; page += 1) {
+    // oxlint-disable-next-line eslint/no-await-in-loop -- each page names the next
+    const answer = EarlierThreads.parse(await ask(at, EARLIER_THREADS, { number, before, signal }));
+    const { reviewThreads } = answer.repository.pullRequest;
+    earlier = [...threadComments(reviewThreads), ...earlier];
+    const { hasPreviousPage, startCursor } = reviewThreads.pageInfo;
+    before = hasPreviousPage ? (startCursor ?? undefined) : undefined;
+  }
+  if (earlier.length === 0) return seen;
+  const comments = openLast([...earlier, ...seen.facts.comments]).slice(-MOST_COMMENTS);
+  return { ...seen, facts: { ...seen.facts, comments } };
+}
 
 async function withLogs(
   at: Repository,
@@ -155,6 +164,7 @@ async function withLogs(
 
 const MOST_LOGS = 5;
 const LOG_CHARS = 4_096;
+const LOG_AGAIN_MS = 60_000;
 
 /** The end of a job's log; "" where it cannot be had, as for one that expired (G4). */
 async function logTail(
@@ -165,7 +175,6 @@ async function logTail(
   const key = `${owner}/${name}/${id}`;
   const known = logs.get(key);
   if (known !== undefined) return known;
-  let tail = "";
   try {
     const { data } = await octokit.request("GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs", {
       owner,
@@ -173,12 +182,15 @@ async function logTail(
       job_id: id,
       request: { signal, parseSuccessResponseBody: false },
     });
-    tail = await endOfStream(data);
+    const tail = await endOfStream(data);
+    logs.set(key, tail);
+    return tail;
   } catch (error) {
     if (signal.aborted) throw error;
+    // It may not be there yet, or not any more: not with every look.
+    logs.set(key, "", { ttl: LOG_AGAIN_MS });
+    return "";
   }
-  logs.set(key, tail);
-  return tail;
 }
 
 /** The last lines of a stream of text, without the time before each. */
@@ -204,89 +216,40 @@ async function open(
   const opened = async (): Promise<number | undefined> => {
     const wanted = { branches: [{ name: headRef, since: 0 }], numbers: [] };
     const { pulls } = await look(repository, wanted, signal);
-    return pulls.find(
-      (pull) => pull.baseRef === baseRef && (pull.state === "open" || pull.state === "draft"),
-    )?.number;
+    return pulls.find((pull) => pull.baseRef === baseRef && isOpenPull(pull))?.number;
   };
+  const post = async ({ owner, name, octokit }: Repository): Promise<number> => {
+    const { data: made } = await octokit.request("POST /repos/{owner}/{repo}/pulls", {
+      owner,
+      repo: name,
+      title,
+      head: headRef,
+      base: baseRef,
+      body,
+      draft,
+      request: { signal },
+    });
+    return made.number;
+  };
+  const tried = `open a pull request of ${headRef}`;
   const number =
     (await opened()) ??
-    (await client.at(repository, {
-      tried: `open a pull request of ${headRef}`,
-      run: async ({ owner, name, octokit }) => {
-        const { data: made } = await octokit.request("POST /repos/{owner}/{repo}/pulls", {
-          owner,
-          repo: name,
-          title,
-          head: headRef,
-          base: baseRef,
-          body,
-          draft,
-          request: { signal },
-        });
-        return made.number;
-      },
+    (await client.at(repository, { tried, run: post }).catch(async (error: unknown) => {
+      // Somebody may have opened it since it was looked for.
+      const theirs = await opened();
+      if (theirs === undefined) throw error;
+      return theirs;
     }));
   const { pulls } = await look(repository, { branches: [], numbers: [number] }, signal);
   const [pull] = pulls;
-  if (pull !== undefined) return pull;
+  if (pull !== undefined) return unsettled(pull);
   throw new Failure(
     "REMOTE_UNREACHABLE",
     `look at #${number} at ${repository}: it is not there yet`,
   );
 }
 
-const Standing = z.object({
-  repository: z.object({
-    viewerDefaultMergeMethod: z.enum(["MERGE", "REBASE", "SQUASH"]),
-    pullRequest: z
-      .object({
-        state: z.string(),
-        headRefOid: z.string(),
-        mergeCommit: z.object({ oid: z.string() }).nullish(),
-      })
-      .nullable(),
-  }),
-});
-const STANDING = `query($owner: String!, $name: String!, $number: Int!) { repository(owner: $owner, name: $name) {
-  viewerDefaultMergeMethod
-  pullRequest(number: $number) { state headRefOid mergeCommit { oid } }
-} }`;
-
-async function merge(
-  at: Repository,
-  { number, headSha }: EffectData<"mergePullRequest">,
-  signal: AbortSignal,
-): Promise<{ mergeSha: string; repeated: boolean }> {
-  const { repository } = Standing.parse(await ask(at, STANDING, { number, signal }));
-  const { pullRequest: pull, viewerDefaultMergeMethod: method } = repository;
-  const refused = (why: string): Failure =>
-    new Failure("NOT_MERGEABLE", `merge #${number} at ${at.owner}/${at.name}: ${why}`);
-  if (pull === null) throw refused("there is no such pull request");
-  if (pull.headRefOid !== headSha) throw refused(`its head is ${pull.headRefOid}, not ${headSha}`);
-  if (pull.state === "MERGED")
-    return { mergeSha: pull.mergeCommit?.oid ?? headSha, repeated: true };
-  try {
-    const { data } = await at.octokit.request(
-      "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge",
-      {
-        owner: at.owner,
-        repo: at.name,
-        pull_number: number,
-        sha: headSha,
-        merge_method: METHODS[method],
-        request: { signal },
-      },
-    );
-    return { mergeSha: data.sha, repeated: false };
-  } catch (error) {
-    if (REFUSALS.has(Status.safeParse(error).data?.status ?? 0) && error instanceof Error) {
-      throw refused(error.message.split(" - https://docs.github.com")[0] ?? "");
-    }
-    throw error;
-  }
+/** A new head has no checks for some seconds: that is none yet, not none. */
+export function unsettled(pull: FollowedPull): FollowedPull {
+  return pull.ci.state === "none" ? { ...pull, ci: { state: "pending" } } : pull;
 }
-
-const METHODS = { MERGE: "merge", REBASE: "rebase", SQUASH: "squash" } as const;
-const Status = z.object({ status: z.number() });
-/** Not mergeable, head moved, a rule of the repository is not kept. */
-const REFUSALS: ReadonlySet<number> = new Set([405, 409, 422]);

@@ -9,6 +9,11 @@ const Actor = z
   // A deleted account.
   .nullish()
   .transform((actor) => actor ?? { kind: "User", login: "ghost" });
+/** GitHub leaves out, as null, what it could not find just then. */
+function listOf<Item extends z.ZodType>(item: Item) {
+  return z.array(item.nullable()).transform((all) => all.filter((each) => each !== null));
+}
+
 const Said = z.object({ id: z.string(), body: z.string(), url: z.string(), author: Actor });
 
 /** One check of either sort, as it matters here. */
@@ -71,8 +76,26 @@ const StatusContext = z
   });
 const Rollup = z.object({
   state: z.string(),
-  contexts: z.object({ nodes: z.array(z.union([CheckRun, StatusContext])) }),
+  contexts: z.object({ nodes: listOf(z.union([CheckRun, StatusContext])) }),
 });
+const Threads = z.object({
+  pageInfo: z.object({ hasPreviousPage: z.boolean(), startCursor: z.string().nullish() }),
+  nodes: listOf(
+    z.object({
+      isResolved: z.boolean(),
+      path: z.string(),
+      line: z.number().nullish(),
+      comments: z.object({ nodes: listOf(Said) }),
+    }),
+  ),
+});
+type Threads = z.infer<typeof Threads>;
+
+/** What GitHub answers to `EARLIER_THREADS`. */
+export const EarlierThreads = z.object({
+  repository: z.object({ pullRequest: z.object({ reviewThreads: Threads }) }),
+});
+
 const Pull = z.object({
   number: z.number(),
   url: z.string(),
@@ -89,30 +112,22 @@ const Pull = z.object({
   isCrossRepository: z.boolean(),
   author: Actor,
   mergeCommit: z.object({ oid: z.string() }).nullish(),
-  comments: z.object({ nodes: z.array(Said) }),
-  reviews: z.object({ nodes: z.array(Said.extend({ state: z.string() })) }).nullable(),
-  reviewThreads: z.object({
-    nodes: z.array(
-      z.object({
-        isResolved: z.boolean(),
-        path: z.string(),
-        line: z.number().nullish(),
-        comments: z.object({ nodes: z.array(Said) }),
-      }),
-    ),
-  }),
+  comments: z.object({ nodes: listOf(Said) }),
+  reviews: z.object({ nodes: listOf(Said.extend({ state: z.string() })) }).nullable(),
+  reviewThreads: Threads,
   commits: z.object({
     nodes: z.array(z.object({ commit: z.object({ statusCheckRollup: Rollup.nullable() }) })),
   }),
 });
 type Pull = z.infer<typeof Pull>;
 
+const Found = z.object({ nodes: listOf(Pull) });
+const Branch = z.object({ associatedPullRequests: Found });
+
 /** What GitHub answers to `queryFor`. */
 export const Answer = z.object({
   // Null where it is not, or may not be seen.
-  repository: z
-    .record(z.string(), z.union([z.object({ nodes: z.array(Pull) }), Pull]).nullable())
-    .nullable(),
+  repository: z.record(z.string(), z.union([Pull, Found, Branch]).nullable()).nullable(),
   // Null where nothing is limited.
   rateLimit: z.object({ cost: z.number(), remaining: z.number(), resetAt: z.string() }).nullish(),
 });
@@ -126,6 +141,8 @@ export interface FailedJob {
 /** A pull request as it was told, and the jobs whose logs are worth reading. */
 export interface Seen {
   readonly facts: FollowedPull;
+  /** Where its earlier threads end; undefined when all were told. */
+  readonly threadsBefore: string | undefined;
   readonly jobs: readonly FailedJob[];
 }
 
@@ -134,8 +151,9 @@ export function pullsIn({ repository }: z.infer<typeof Answer>, wanted: Wanted):
   const found = Object.entries(repository ?? {}).flatMap(([key, value]) => {
     if (value === null) return [];
     if ("number" in value) return [value];
+    const { nodes } = "nodes" in value ? value : value.associatedPullRequests;
     const { since = 0 } = wanted.branches[Number(key.slice(1))] ?? {};
-    return value.nodes.filter((pull) => isOf(pull, since));
+    return nodes.filter((pull) => isOf(pull, since));
   });
   return [...new Map(found.map((pull) => [pull.number, pull])).values()].map(seen);
 }
@@ -146,7 +164,7 @@ function isOf({ isCrossRepository, state, createdAt }: Pull, since: number): boo
 }
 
 const TEXT = 4_096;
-const MOST_COMMENTS = 50;
+export const MOST_COMMENTS = 50;
 const MOST_FAILING = 20;
 
 function seen(pull: Pull): Seen {
@@ -156,8 +174,10 @@ function seen(pull: Pull): Seen {
   const jobs = failing.flatMap(({ name, job }) =>
     job === undefined ? [] : [{ check: name, id: job }],
   );
+  const { hasPreviousPage, startCursor } = pull.reviewThreads.pageInfo;
   return {
     jobs,
+    threadsBefore: hasPreviousPage ? (startCursor ?? undefined) : undefined,
     facts: {
       url: pull.url,
       number: pull.number,
@@ -171,7 +191,7 @@ function seen(pull: Pull): Seen {
         ...(failing.length > 0 && { failing: failing.map(failingOf) }),
       },
       reviewDecision: decisionOf(pull),
-      comments: commentsOf(pull).slice(-MOST_COMMENTS),
+      comments: openLast(commentsOf(pull)).slice(-MOST_COMMENTS),
       mergeable: pull.mergeable === "UNKNOWN" ? null : pull.mergeable === "MERGEABLE",
       updatedAt: Date.parse(pull.updatedAt),
       author: pull.author.login,
@@ -212,6 +232,11 @@ function ciOf(
   return isSome("pending") || AWAITED.has(state) ? "pending" : "passing";
 }
 
+/** With those that are settled first: they are left out before the others are. */
+export function openLast(comments: FollowedPull["comments"]): FollowedPull["comments"] {
+  return comments.toSorted((one, other) => Number(other.resolved) - Number(one.resolved));
+}
+
 /**
  * Open threads on lines, reviews with words, and what others than its author said below it. The author's account is the
  * agent's too: what it answers there is no news for it.
@@ -220,14 +245,18 @@ function commentsOf(pull: Pull): FollowedPull["comments"] {
   const others = [...pull.comments.nodes, ...(pull.reviews?.nodes ?? [])]
     .filter(({ author, body }) => author.login !== pull.author.login && body.trim() !== "")
     .map((said) => commentOf(said, false));
-  const threads = pull.reviewThreads.nodes.flatMap(({ isResolved, path, line, comments }) =>
+  return [...others, ...threadComments(pull.reviewThreads)];
+}
+
+/** What was said in threads on lines. */
+export function threadComments({ nodes }: Threads): FollowedPull["comments"] {
+  return nodes.flatMap(({ isResolved, path, line, comments }) =>
     comments.nodes.map((said) => ({
       ...commentOf(said, isResolved),
       path: path.slice(0, 1_024),
       ...(typeof line === "number" && { line }),
     })),
   );
-  return [...others, ...threads];
 }
 
 function commentOf(

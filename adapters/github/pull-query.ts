@@ -14,6 +14,7 @@ export interface Branch {
 
 // What the question cost, and what is left until when.
 const LIMIT = "rateLimit { cost remaining resetAt }";
+const NEWEST = "orderBy: {field: CREATED_AT, direction: DESC}";
 const FIELDS = `
 fragment actor on Actor { kind: __typename login }
 fragment facts on PullRequest {
@@ -23,6 +24,7 @@ fragment facts on PullRequest {
   comments(last: 30) { nodes { id body url author { ...actor } } }
   reviews(last: 20, states: [COMMENTED, CHANGES_REQUESTED]) { nodes { id body url state author { ...actor } } }
   reviewThreads(last: 20) {
+    pageInfo { hasPreviousPage startCursor }
     nodes { isResolved path line comments(last: 5) { nodes { id body url author { ...actor } } } }
   }
   commits(last: 1) { nodes { commit { statusCheckRollup { state contexts(first: 100) { nodes {
@@ -39,20 +41,34 @@ export function queryFor({ branches, numbers }: Wanted): {
 } {
   const byBranch = branches.map(
     (_, n) =>
-      `b${n}: pullRequests(headRefName: $b${n}, first: 2, orderBy: {field: CREATED_AT, direction: DESC}) { nodes { ...facts } }`,
+      // By the branch itself, so that those of forks, which may bear its name, do not hide it; and by name where it is gone.
+      `b${n}: ref(qualifiedName: $r${n}) { associatedPullRequests(first: 2, ${NEWEST}) { nodes { ...facts } } }
+      h${n}: pullRequests(headRefName: $b${n}, first: 1, ${NEWEST}) { nodes { ...facts } }`,
   );
   const byNumber = numbers.map((_, n) => `p${n}: pullRequest(number: $p${n}) { ...facts }`);
   const types = [
     "$owner: String!",
     "$name: String!",
-    ...branches.map((_, n) => `$b${n}: String!`),
+    ...branches.flatMap((_, n) => [`$b${n}: String!`, `$r${n}: String!`]),
     ...numbers.map((_, n) => `$p${n}: Int!`),
   ];
   const variables: Record<string, string | number> = {};
-  for (const [n, { name }] of branches.entries()) variables[`b${n}`] = name;
+  for (const [n, { name }] of branches.entries()) {
+    variables[`b${n}`] = name;
+    variables[`r${n}`] = `refs/heads/${name}`;
+  }
   for (const [n, number] of numbers.entries()) variables[`p${n}`] = number;
   return {
     query: `query(${types.join(", ")}) { repository(owner: $owner, name: $name) { ${[...byBranch, ...byNumber].join(" ")} } ${LIMIT} } ${FIELDS}`,
     variables,
   };
 }
+
+/** Asks for the threads of a pull request before those that were told. */
+export const EARLIER_THREADS = `query($owner: String!, $name: String!, $number: Int!, $before: String!) {
+  repository(owner: $owner, name: $name) { pullRequest(number: $number) { reviewThreads(last: 100, before: $before) {
+    pageInfo { hasPreviousPage startCursor }
+    nodes { isResolved path line comments(last: 5) { nodes { id body url author { ...actor } } } }
+  } } } ${LIMIT}
+}
+fragment actor on Actor { kind: __typename login }`;

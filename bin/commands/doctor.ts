@@ -249,7 +249,7 @@ async function daemonFinding(home: string): Promise<Finding> {
     if (isReady) return { name, isFine: true, found: `ready at ${run.url}` };
     const waiting = parts
       .filter(({ state }) => state !== "running")
-      .map(({ name, state }) => `${name} is ${state}`);
+      .map((each) => `${each.name} is ${each.state}`);
     return { name, isFine: false, found: waiting.join(", "), mend: RESTART };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -1,13 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
+import { isOpenPull } from "../../machines/pull-state.ts";
 import type { PullView } from "../../http/schemas.ts";
 import { ask, part } from "../cli/api.ts";
 import { textOfFile } from "../cli/text-file.ts";
 import { listing, paint, print, printable, table, type Output } from "../cli/output.ts";
 
 type Pull = z.infer<typeof PullView>;
-type Pulls = { pulls: Pull[]; trouble: Pull["trouble"] };
+type Pulls = {
+  pulls: Pull[];
+  trouble: Pull["trouble"];
+  failedOpenings: { headRef: string; baseRef: string; trouble: { message: string } }[];
+};
 
 export interface OpenOptions {
   readonly title: string;
@@ -56,15 +61,13 @@ async function openedThere(
   const until = Date.now() + OPENING_MS;
   while (Date.now() < until) {
     // oxlint-disable-next-line eslint/no-await-in-loop -- one look after the other
-    const { pulls: there, trouble } = await ask<Pulls>("GET", pulls(project));
-    const pull = there.find(
-      ({ state, ...each }) =>
-        each.headRef === headRef &&
-        (baseRef === undefined || each.baseRef === baseRef) &&
-        (state === "open" || state === "draft"),
-    );
+    const { pulls: there, failedOpenings } = await ask<Pulls>("GET", pulls(project));
+    const isIt = (each: { headRef: string; baseRef: string }): boolean =>
+      each.headRef === headRef && (baseRef === undefined || each.baseRef === baseRef);
+    const pull = there.find((each) => isIt(each) && isOpenPull(each));
     if (pull !== undefined) return { number: pull.number, url: pull.url, created: true };
-    if (trouble !== null) throw new Failure("FORGE_REFUSED", trouble.message);
+    const failed = failedOpenings.find(isIt);
+    if (failed !== undefined) throw new Failure("FORGE_REFUSED", failed.trouble.message);
     // oxlint-disable-next-line eslint/no-await-in-loop -- and a rest between them
     await delay(LOOK_MS);
   }

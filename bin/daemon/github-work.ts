@@ -3,6 +3,7 @@ import type { ActorSystem } from "../../actors/actor-system.ts";
 import { retryAtOf } from "../../adapters/github/client.ts";
 import { livePullsOf } from "../../machines/forge/pulls.ts";
 import { addressOf, splitAddress } from "../../machines/ids.ts";
+import { PullsObservation } from "../../machines/observations.ts";
 import { bell } from "../../probes/bell.ts";
 import { githubProbe, type Work } from "../../probes/github.ts";
 import type { SummaryRow } from "../../storage/store.ts";
@@ -32,10 +33,21 @@ export class BranchIndex {
   note({ address, value, isDone, facts }: SummaryRow): void {
     const { kind, id } = splitAddress(address);
     const { projectId, branch, unpushed } = facts;
+    // A forge with another number of pull requests has more to ask for.
+    if (kind === "forge")
+      this.#ringAt(address, id, { isDone, state: JSON.stringify(facts["pulls"]) });
     if (typeof projectId !== "string" || (kind !== "workspace" && kind !== "session")) return;
     if (kind === "workspace") this.#noteBranch(projectId, id, isThere(value) ? branch : undefined);
     const state = JSON.stringify(kind === "workspace" ? [branch, unpushed] : value);
-    if (this.#seen.get(address) !== state) this.#ring(projectId);
+    this.#ringAt(address, projectId, { isDone, state });
+  }
+
+  #ringAt(
+    address: string,
+    project: string,
+    { isDone, state }: { isDone: boolean; state: string },
+  ): void {
+    if (this.#seen.get(address) !== state) this.#ring(project);
     if (isDone) this.#seen.delete(address);
     else this.#seen.set(address, state);
   }
@@ -72,13 +84,31 @@ export async function lookAtGithub(
   };
   const ours = bell(clock);
   bells.set(project, ours);
+  const doubted = new Set<number>();
+  const unfollow = system.onCommitted(({ entries }) => {
+    for (const { address, message } of entries) {
+      // Our own probe alone can use such an id.
+      const isOthers = message.type === "pulls.observed" && !message.id.startsWith("pulls:");
+      if (address !== addressOf("forge", project) || !isOthers) continue;
+      for (const { number } of PullsObservation.safeParse(message.data).data?.pulls ?? []) {
+        doubted.add(number);
+      }
+      ours.ring();
+    }
+  });
+  signal.addEventListener("abort", unfollow, { once: true });
   await githubProbe({
     project,
     bell: ours,
-    wanted: () => ({
-      work: [...branches.of(project)].map(workOf),
-      numbers: livePullsOf(system.snapshot(addressOf("forge", project))?.snapshot),
-    }),
+    wanted: () => {
+      const spokenOf = [...doubted];
+      doubted.clear();
+      return {
+        work: [...branches.of(project)].map(workOf),
+        numbers: livePullsOf(system.snapshot(addressOf("forge", project))?.snapshot),
+        doubted: spokenOf,
+      };
+    },
     look: async (wanted, until) => outside.github.look(repository, wanted, until),
     retryAt: retryAtOf,
     publish: system.observe.bind(system),
@@ -88,5 +118,6 @@ export async function lookAtGithub(
     signal,
     onFailure: trouble,
   });
+  unfollow();
   if (bells.get(project) === ours) bells.delete(project);
 }

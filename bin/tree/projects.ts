@@ -62,16 +62,16 @@ export function projectCommands(root: Command): void {
     run: async ({ args: [id = ""], options, output }) =>
       (await body()).configureProject(output, id, options.set),
   });
+  changeCommands(project);
+}
+
+function changeCommands(project: Command): void {
   declare(project, {
     usage: "webhook <project>",
     summary: "Show where GitHub may send what happens, and the secret to sign it with",
     examples: ["ao project webhook app"],
     run: async ({ args: [id = ""], output }) => (await body()).showWebhook(output, id),
   });
-  changeCommands(project);
-}
-
-function changeCommands(project: Command): void {
   const verbs = {
     pause: "Start no more sessions of a project",
     resume: "Start sessions of a project again",

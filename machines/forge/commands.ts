@@ -4,10 +4,12 @@ import { assertEvent } from "xstate";
 import type { FailureCode } from "../failures.ts";
 import type { ForgeEvent } from "./messages.ts";
 import {
+  checksOf,
   including,
   NOTHING,
   outOf,
   settled,
+  toBeMerged,
   withJobs,
   withPull,
   type ForgeContext,
@@ -34,10 +36,11 @@ export function noteRepository({ context, event }: SeenBy): Step {
   const { projectId, root, defaultBranch, origin, checks, env, owesReview } = event.data;
   const github = event.data.github ?? null;
   const repository = { projectId, root, defaultBranch, origin: origin ?? null, checks, env };
-  const told = { ...context, ...repository, owesReview, github, trouble: null };
+  const told = { ...context, ...repository, owesReview, github };
   // Numbers are those of whoever keeps them.
   if (github !== context.github) {
-    return { context: { ...told, ...NOTHING, jobs: outOf(context.jobs) }, orders: [] };
+    const jobs = outOf(context.jobs);
+    return { context: { ...told, ...NOTHING, jobs, trouble: null }, orders: [] };
   }
   const decide = github === null ? owing : decidedBy;
   const pulls = Object.values(context.pulls).map((pull) => decide(pull, owesReview));
@@ -188,9 +191,6 @@ export function closePull({ context, event }: SeenBy): Step {
   return settled(context, withPull(context, next), [replyOf({ number: pull.number })]);
 }
 
-// How they are run is GitHub's; a head with some that have not passed is not merged in any case.
-const CHECKS_THERE = [{ name: "those of GitHub", command: "" }];
-
 /** Orders the merge; its end is told by the pull request's state. */
 export function mergePull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.merge");
@@ -202,14 +202,14 @@ export function mergePull({ context, event }: SeenBy): Step {
   const { headSha = pull.headSha, unreviewed } = event.data;
   const obstacle =
     headSha === pull.headSha
-      ? mergeObstacle(pull, context.github === null ? context.checks : CHECKS_THERE, unreviewed)
+      ? mergeObstacle(pull, checksOf(context), unreviewed)
       : `its head is ${pull.headSha}, not ${headSha}`;
   if (obstacle !== undefined) {
     return refused(context, "NOT_MERGEABLE", `merge ${pull.url}: ${obstacle}`);
   }
-  const merging = withPull(context, { ...pull, merging: true, trouble: null, updatedAt: event.at });
-  const toMerge = including(context.jobs.toMerge, [pull.number]);
-  return settled(context, withJobs(merging, { toMerge }), [reply]);
+  const asked = { headSha, isUnreviewed: unreviewed, isStanding: event.from !== undefined };
+  const told = { ...pull, asked: { ...asked, failures: 0 }, trouble: null, updatedAt: event.at };
+  return settled(context, toBeMerged(context, told), [reply]);
 }
 
 /** Runs the checks of its head again. */

@@ -10,16 +10,17 @@ type Decision = PullRequestFacts["reviewDecision"];
 
 /** The record of what GitHub told last; `known` is that of before (H1, H3, H4). */
 export function followed(known: Pull | undefined, told: FollowedPull, owesReview: boolean): Pull {
-  // GitHub's answers may be from a moment before the merge.
-  if (known?.state === "merged") return known;
+  // GitHub's answers may be from a moment before our merge.
+  if (known?.asked?.isDone === true) return known;
   const pull = known ?? newborn(told);
   const { session: owner, reviewDecision: decided, ...facts } = told;
   const isSameHead = pull.headSha === facts.headSha;
-  const verdicts = isSameHead ? (pull.followed?.verdicts ?? {}) : {};
+  const verdicts = isSameHead ? verdictsOn(pull) : {};
   const isOpen = isOpenPull(facts);
   const next: Pull = {
     ...pull,
     ...facts,
+    ...(isOpen ? {} : wordless(facts)),
     followed: { decided, verdicts },
     reviewDecision: decided,
     merging: isOpen && pull.merging,
@@ -27,6 +28,15 @@ export function followed(known: Pull | undefined, told: FollowedPull, owesReview
   };
   const session = pull.session ?? owner;
   return decidedBy(session === undefined ? next : { ...next, session }, owesReview);
+}
+
+/** Whoever wants to read what was said of one that ended reads it there. */
+function wordless({ ci }: Pick<Pull, "ci">): Pick<Pull, "comments" | "ci"> {
+  return { comments: [], ci: { state: ci.state } };
+}
+
+function verdictsOn({ followed: kept }: Pull): Followed["verdicts"] {
+  return kept?.verdicts ?? {};
 }
 
 /** With what only our own forge keeps. */
@@ -41,6 +51,16 @@ export function decidedBy(pull: Pull, owesReview: boolean): Pull {
   if (pull.followed === undefined || !isOpenPull(pull)) return pull;
   const reviewDecision = decisionOf(pull.followed, owesReview);
   return reviewDecision === pull.reviewDecision ? pull : { ...pull, reviewDecision };
+}
+
+/** How a pull request there may be merged as far as reviews go; GitHub is asked once more what it says itself. */
+export function reviewOf(
+  { asked, followed: kept }: Pull,
+  owesReview: boolean,
+): "waived" | "given" | "owed" {
+  if (asked?.isUnreviewed === true) return "waived";
+  const ours = Object.values(kept?.verdicts ?? {});
+  return !owesReview || ours.includes("approved") ? "given" : "owed";
 }
 
 function decisionOf({ decided, verdicts }: Followed, owesReview: boolean): Decision {

@@ -11,7 +11,7 @@ import { isOpenPull } from "../pull-state.ts";
 //
 // Pull requests that GitHub keeps. A probe tells what they are; what is decided of them there stands.
 //
-//   H1. What GitHub said last is what the pull request is; one that it merged stays merged.
+//   H1. What GitHub said last is what the pull request is; one that was merged as we asked stays merged.
 //   H2. A failed look changes no pull request; it is told as trouble until the next that succeeds.
 //   H3. What our reviewers say of a head counts as long as it is the head, and only where GitHub's people said nothing
 //       of it; a request for changes counts in any case.
@@ -22,30 +22,43 @@ type Step = Decided<ForgeContext>;
 /** What the probe saw at GitHub, or why it saw nothing (H1, H2). */
 export function notePulls({ context, event }: SeenBy): Step {
   assertEvent(event, "pulls.observed");
-  const { fetched, pulls, reason = "no reason was given" } = event.data;
+  const {
+    fetched,
+    pulls,
+    gone = [],
+    reason = "no reason was given",
+    code = "REMOTE_UNREACHABLE",
+  } = event.data;
   if (!fetched) {
-    const trouble = { at: event.at, code: "REMOTE_UNREACHABLE", message: reason };
+    const trouble = { at: event.at, code, message: reason };
     return { context: { ...context, trouble }, orders: [] };
   }
-  return settled(context, pulls.reduce(withFollowed, { ...context, trouble: null }));
+  const heard = pulls.reduce(withFollowed, { ...context, trouble: null });
+  return settled(context, gone.reduce(without, heard));
 }
 
 /** GitHub opened it, or said why not. */
 export function noteOpening({ context, event }: SeenBy): Step {
   assertEvent(event, ["openPullRequest.done", "openPullRequest.failed"]);
-  const [opening, ...opened] = context.jobs.opening;
-  if (opening === undefined) return { context, orders: [] };
-  const rest = withJobs(context, { opening: opened, isOpening: false });
+  if (!context.jobs.isOpening) return { context, orders: [] };
+  const { opening } = context.jobs;
+  const first = opening.find(({ isOut }) => isOut === true);
+  const idle = withJobs(context, {
+    opening: opening.filter((each) => each !== first),
+    isOpening: false,
+  });
   // It was for another keeper.
-  if (context.github === null) return { context: rest, orders: [] };
+  if (first === undefined) return settled(context, idle);
   if (event.type === "openPullRequest.failed") {
     const { code, message } = event.data;
-    const tried = `open a pull request of ${opening.headRef}: ${message}`;
-    return settled(context, { ...rest, trouble: { at: event.at, code, message: tried } });
+    const { headRef, baseRef } = first;
+    const failed = { headRef, baseRef, trouble: { at: event.at, code, message } };
+    const failedOpenings = [...context.failedOpenings, failed].slice(-OPENING_LIMIT);
+    return settled(context, { ...idle, failedOpenings });
   }
-  const { session } = opening;
+  const { session } = first;
   const pull = { ...event.data.result, ...(session !== undefined && { session }) };
-  return settled(context, withFollowed({ ...rest, trouble: null }, pull));
+  return settled(context, withFollowed(idle, pull));
 }
 
 /** Orders that a pull request be opened there; the answer says that it is under way. */
@@ -73,8 +86,9 @@ export function openThere({ context, event }: SeenBy): Step {
     draft,
     ...(session !== undefined && { session }),
   };
-  // Whoever waits for this one would take an older trouble for its own.
-  const next = { ...withJobs(context, { opening: [...opening, wanted] }), trouble: null };
+  // Whoever waits for this one would take an older failure for its own.
+  const failedOpenings = context.failedOpenings.filter((failed) => !isSame(failed));
+  const next = { ...withJobs(context, { opening: [...opening, wanted] }), failedOpenings };
   return settled(context, next, [reply]);
 }
 
@@ -100,6 +114,13 @@ export function refuseThere({ context, event }: SeenBy): Step {
   if (pull === undefined) return unknown(context, event.type, number);
   const message = `give ${event.type} to ${pull.url}: GitHub keeps it; do it there`;
   return refused(context, "SCM_UNSUPPORTED", message);
+}
+
+/** Somebody told of one that is not there: it is closed, so that its session hears of it once more. */
+function without(context: ForgeContext, number: number): ForgeContext {
+  const pull = context.pulls[number];
+  if (pull === undefined || pull.state === "closed" || pull.asked?.isDone === true) return context;
+  return withPull(context, { ...pull, state: "closed", mergeSha: null, merging: false });
 }
 
 function withFollowed(context: ForgeContext, told: FollowedPull): ForgeContext {

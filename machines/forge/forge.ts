@@ -18,6 +18,8 @@ import { typed } from "../typed.ts";
 //   F2. Every change of a pull request's facts is published for its session, as any forge's probe would.
 //   F3. A result speaks of the head it was asked for; for another head it changes nothing.
 //   F4. A merge that failed leaves the pull request as it was, with the reason.
+//   F9. A merge that a session asked for and that failed is tried again, ever more rarely, as long as that head may be
+//       merged: whoever asked does not look again.
 //   F5. Checks that could not be run are tried again, then fail for that reason; nothing stays pending for ever.
 //   F6. Where checks are configured, only a head that passed them is merged.
 //   F7. A head is not merged while a reviewer asks for changes, and where the project names reviewers only once one has
@@ -49,6 +51,7 @@ const machine = setup({
     noteInspection: decides(results.noteInspection),
     noteChecks: decides(results.noteChecks),
     noteMerge: decides(results.noteMerge),
+    mergeAgain: decides(results.mergeAgain),
     openThere: decides(following.openThere),
     notePulls: decides(following.notePulls),
     noteOpening: decides(following.noteOpening),
@@ -85,6 +88,7 @@ const machine = setup({
     "openPullRequest.failed": { actions: "noteOpening" },
     "timer.inspect": { actions: "inspectAgain" },
     "timer.checks": { actions: "checkAgain" },
+    "timer.merge": { actions: "mergeAgain" },
   },
   states: {
     closed: {
@@ -157,18 +161,22 @@ function owingNothing(state: MachineState): MachineState {
 
 /** A forge of before GitHub was spoken to: it keeps its pull requests itself. */
 function keptHere(state: MachineState): MachineState {
+  return { ...state, context: { ...contextOf(state), github: null, trouble: null } };
+}
+
+/** A forge of before merges were tried again: nothing waits for it, and what GitHub was asked to open is asked anew. */
+function tryingOnce(state: MachineState): MachineState {
   const { jobs, ...context } = contextOf(state);
-  const { opening, isOpening } = NOTHING.jobs;
-  const kept = { ...context, jobs: { ...jobs, opening, isOpening }, github: null, trouble: null };
-  return { ...state, context: kept };
+  const told = { ...NOTHING.jobs, ...jobs, mergeLater: [], opening: [] };
+  return { ...state, context: { ...context, failedOpenings: [], jobs: told } };
 }
 
 /** `forge/<project>`: the pull requests of one repository. */
 export const forge: Kind = {
   name: "forge",
   description: "The pull requests of one repository",
-  version: 3,
-  migrations: { 1: owingNothing, 2: keptHere },
+  version: 4,
+  migrations: { 1: owingNothing, 2: keptHere, 3: tryingOnce },
   machine,
   accepts,
   creates: ["forge.open"],

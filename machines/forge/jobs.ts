@@ -2,6 +2,7 @@ import { isOpenPull } from "../pull-state.ts";
 import type { Trouble } from "../children.ts";
 import type { Check, EffectData } from "../effects.ts";
 import type { Order } from "../order.ts";
+import { reviewOf } from "./followed.ts";
 import { scmObservation, type Pull } from "./pulls.ts";
 import type { Decided } from "../recording.ts";
 
@@ -22,13 +23,26 @@ export type Jobs = {
   readonly checkLater: readonly number[];
   readonly merging: number | null;
   readonly toMerge: readonly number[];
+  /** Could not be merged as a session asked; a timer brings them back. */
+  readonly mergeLater: readonly number[];
   /** What is to be opened at GitHub; the first of them is out when `isOpening`. */
   readonly opening: readonly Opening[];
   readonly isOpening: boolean;
 };
 
 /** A pull request that GitHub is to be asked for, and whose work it is. */
-export type Opening = Omit<EffectData<"openPullRequest">, "github"> & { readonly session?: string };
+export type Opening = Omit<EffectData<"openPullRequest">, "github"> & {
+  readonly session?: string;
+  /** GitHub was asked for it; its answer is still to come. */
+  readonly isOut?: true;
+};
+
+/** One that GitHub did not open, and why; forgotten when it is asked for again. */
+export type FailedOpening = {
+  readonly headRef: string;
+  readonly baseRef: string;
+  readonly trouble: Trouble;
+};
 
 export type ForgeContext = {
   readonly projectId: string;
@@ -39,6 +53,8 @@ export type ForgeContext = {
   readonly github: string | null;
   /** Why GitHub could not be asked last; null when it could. */
   readonly trouble: Trouble | null;
+  /** The newest last. */
+  readonly failedOpenings: readonly FailedOpening[];
   readonly checks: readonly Check[];
   /** Its project names reviewers, or reviews every head by itself. */
   readonly owesReview: boolean;
@@ -52,7 +68,7 @@ export type ForgeContext = {
 type Step = Decided<ForgeContext>;
 
 /** No pull request, and nothing under way. */
-export const NOTHING: Pick<ForgeContext, "nextNumber" | "pulls" | "jobs"> = {
+export const NOTHING: Pick<ForgeContext, "nextNumber" | "pulls" | "jobs" | "failedOpenings"> = {
   nextNumber: 1,
   pulls: {},
   jobs: {
@@ -64,15 +80,28 @@ export const NOTHING: Pick<ForgeContext, "nextNumber" | "pulls" | "jobs"> = {
     checkLater: [],
     merging: null,
     toMerge: [],
+    mergeLater: [],
     opening: [],
     isOpening: false,
   },
+  failedOpenings: [],
 };
 
-/** Of some jobs those that are out: their results are still to come, and nothing else of their sort goes out before (F1). */
-export function outOf({ inspecting, checking, merging, opening, isOpening }: Jobs): Jobs {
-  const first = isOpening ? opening.slice(0, 1) : [];
-  return { ...NOTHING.jobs, inspecting, checking, merging, opening: first, isOpening };
+// No pull request has this number.
+const NOBODY = 0;
+
+/**
+ * Of the jobs for a former keeper what is out: results are still to come, speak of nothing here (F3), and nothing else
+ * of their sort goes out before (F1).
+ */
+export function outOf({ inspecting, checking, merging, isOpening }: Jobs): Jobs {
+  return {
+    ...NOTHING.jobs,
+    inspecting: inspecting.length > 0 ? [NOBODY] : [],
+    checking: checking === null ? null : { number: NOBODY, headSha: "" },
+    merging: merging === null ? null : NOBODY,
+    isOpening,
+  };
 }
 
 /** The context with one pull request replaced; the very same one when it is the same. */
@@ -89,6 +118,23 @@ export function withJobs(context: ForgeContext, jobs: Partial<Jobs>): ForgeConte
 /** The list with the numbers in it once. */
 export function including(list: readonly number[], numbers: readonly number[]): readonly number[] {
   return [...new Set([...list, ...numbers])];
+}
+
+// How they are run is GitHub's; a head with some that have not passed is not merged in any case.
+const CHECKS_THERE = [{ name: "those of GitHub", command: "" }];
+
+/** What a head has to pass before it is merged. */
+export function checksOf({ github, checks }: ForgeContext): readonly Check[] {
+  return github === null ? checks : CHECKS_THERE;
+}
+
+/** The context in which a pull request waits for its merge. */
+export function toBeMerged(context: ForgeContext, pull: Pull): ForgeContext {
+  const { toMerge, mergeLater } = context.jobs;
+  return withJobs(withPull(context, { ...pull, merging: true }), {
+    toMerge: including(toMerge, [pull.number]),
+    mergeLater: mergeLater.filter((number) => number !== pull.number),
+  });
 }
 
 /** The end of every step: hands out what waits, and publishes what is new since `before`. */
@@ -197,7 +243,10 @@ function handOutMerge(context: ForgeContext): Step {
           headRef,
           headSha,
           baseRef,
-          ...(context.github !== null && { github: context.github }),
+          ...(context.github !== null && {
+            github: context.github,
+            review: reviewOf(pull, context.owesReview),
+          }),
         },
       },
     ],
@@ -208,9 +257,10 @@ function handOutOpening(context: ForgeContext): Step {
   const { projectId, github, jobs } = context;
   const [first] = jobs.opening;
   if (first === undefined || jobs.isOpening || github === null) return { context, orders: [] };
-  const { session: _, ...wanted } = first;
+  const { session: _, isOut: __, ...wanted } = first;
+  const opening: Opening[] = [{ ...first, isOut: true }, ...jobs.opening.slice(1)];
   return {
-    context: withJobs(context, { isOpening: true }),
+    context: withJobs(context, { opening, isOpening: true }),
     orders: [
       {
         type: "effect",

@@ -74,5 +74,6 @@ export const accepts = {
   "openPullRequest.failed": EffectFailure,
   "timer.inspect": z.object({}),
   "timer.checks": z.object({}),
+  "timer.merge": z.object({}),
 };
 export type ForgeEvent = EventOf<typeof accepts>;

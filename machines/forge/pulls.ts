@@ -2,12 +2,12 @@ import { z } from "zod";
 import { isOpenPull, PullState } from "../pull-state.ts";
 import type { Trouble } from "../children.ts";
 import type { Check, EffectResult } from "../effects.ts";
-import type { JsonObject } from "../json.ts";
+import { bytesOf, type JsonObject } from "../json.ts";
 import type { PullRequestFacts } from "../observations.ts";
 
 // Pulls
 //
-// Pull requests of the local forge as records, and what each fact makes of one. Pure.
+// Pull requests of a forge as records, and what each fact makes of one. Pure.
 //
 //   G1. A function gives back the very same record when nothing about it changed.
 //   G2. A result for another head than the present one changes nothing.
@@ -29,8 +29,21 @@ export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
   readonly trouble: Trouble | null;
   /** Of one that GitHub keeps. */
   readonly followed?: Followed;
+  /** How it was asked to be merged last. */
+  readonly asked?: Asked;
   readonly createdAt: number;
   readonly updatedAt: number;
+};
+
+export type Asked = {
+  readonly headSha: string;
+  /** A person does without the review that it owes. */
+  readonly isUnreviewed: boolean;
+  /** A session asked, which does not ask again: what fails is tried again. */
+  readonly isStanding: boolean;
+  readonly failures: number;
+  /** It was merged as asked. */
+  readonly isDone?: true;
 };
 
 /** What is kept of a pull request beside its facts when GitHub keeps it. */
@@ -45,7 +58,7 @@ type Inspected = EffectResult<"inspectBranches">["pulls"][number];
 type Checked = EffectResult<"runChecks">["checks"];
 
 // An observation must fit into one message of the bus with room to spare.
-const OBSERVATION_CHARS = 400_000;
+export const OBSERVATION_BYTES = 400_000;
 const OBSERVED_PULLS = 50;
 const OBSERVED_COMMENTS = 50;
 const OBSERVED_TEXT = 4_096;
@@ -219,13 +232,13 @@ export function scmObservation(
   released: readonly string[],
 ): JsonObject {
   const prs: JsonObject[] = [];
-  let room = OBSERVATION_CHARS;
+  let room = OBSERVATION_BYTES;
   const mine = pulls
     .filter((pull) => pull.session === session)
     .toSorted((a, b) => Number(isOpenPull(b)) - Number(isOpenPull(a)) || b.number - a.number);
   for (const pull of mine.slice(0, OBSERVED_PULLS)) {
     const facts = factsOf(pull);
-    room -= JSON.stringify(facts).length;
+    room -= bytesOf(facts);
     if (room < 0) break;
     prs.push(facts);
   }

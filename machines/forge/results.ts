@@ -1,8 +1,16 @@
 import { isOpenPull } from "../pull-state.ts";
 import { assertEvent } from "xstate";
 import type { ForgeEvent } from "./messages.ts";
-import { including, settled, withJobs, withPull, type ForgeContext } from "./jobs.ts";
-import { checked, ended, inspected, uncheckable, type Pull } from "./pulls.ts";
+import {
+  checksOf,
+  including,
+  settled,
+  toBeMerged,
+  withJobs,
+  withPull,
+  type ForgeContext,
+} from "./jobs.ts";
+import { checked, ended, inspected, uncheckable, type Pull, mergeObstacle } from "./pulls.ts";
 import type { Decided, Seen } from "../recording.ts";
 
 // Forge results
@@ -14,6 +22,9 @@ const INSPECT_AGAIN_MS = 30_000;
 // The same for a checkout; a program that is missing will not be there after a minute and a half either.
 const CHECK_AGAIN_MS = 30_000;
 const MOST_CHECK_ROUNDS = 3;
+// A merge that fails for ever is asked for once an hour in the end.
+const MERGE_AGAIN_MS = 60_000;
+const MERGE_AGAIN_MAX_MS = 3_600_000;
 
 type SeenBy = Seen<ForgeContext, ForgeEvent>;
 type Step = Decided<ForgeContext>;
@@ -118,15 +129,40 @@ export function noteMerge({ context, event }: SeenBy): Step {
   if (event.type === "mergePullRequest.failed") {
     const { code, message } = event.data;
     const trouble = { at: event.at, code, message };
-    const failed = withPull(idle, { ...pull, merging: false, trouble, updatedAt: event.at });
-    return settled(context, queued(failed, [pull]));
+    const failures = (pull.asked?.failures ?? 0) + 1;
+    const asked = pull.asked && { ...pull.asked, failures };
+    const told = { ...pull, merging: false, trouble, updatedAt: event.at, ...(asked && { asked }) };
+    const failed = queued(withPull(idle, told), [pull]);
+    if (asked?.isStanding !== true) return settled(context, failed);
+    // Whoever asked does not look again: the base may have moved, a limit may end, a worktree be clean.
+    const mergeLater = including(failed.jobs.mergeLater, [number]);
+    const waitMs = Math.min(MERGE_AGAIN_MS * 2 ** (failures - 1), MERGE_AGAIN_MAX_MS);
+    return settled(context, withJobs(failed, { mergeLater }), [
+      { type: "arm", name: "merge", dueAt: event.at + waitMs },
+    ]);
   }
   const { mergeSha } = event.data.result;
-  const merged = withPull(idle, ended(pull, { state: "merged", mergeSha, at: event.at }));
+  const over = ended(pull, { state: "merged", mergeSha, at: event.at });
+  const done = over.asked && { ...over, asked: { ...over.asked, isDone: true as const } };
+  const merged = withPull(idle, done ?? over);
   const onSameBase = Object.values(merged.pulls).filter(
     (other) => isOpenPull(other) && other.baseRef === pull.baseRef,
   );
   return settled(context, queued(merged, onSameBase));
+}
+
+/** The wait after a merge that failed is over: those whose head is still the same and may be merged are. */
+export function mergeAgain({ context }: SeenBy): Step {
+  const { mergeLater } = context.jobs;
+  if (mergeLater.length === 0) return { context, orders: [] };
+  const idle = withJobs(context, { mergeLater: [] });
+  const ready = mergeLater.flatMap((number) => {
+    const pull = idle.pulls[number];
+    const { headSha, isUnreviewed = false } = pull?.asked ?? {};
+    if (pull === undefined || !isOpenPull(pull) || pull.headSha !== headSha) return [];
+    return mergeObstacle(pull, checksOf(idle), isUnreviewed) === undefined ? [pull] : [];
+  });
+  return settled(context, ready.reduce(toBeMerged, idle));
 }
 
 function inspectAll(context: ForgeContext, pulls: readonly Pull[]): Step {

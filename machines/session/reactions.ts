@@ -124,7 +124,9 @@ function mergesOf(context: SessionContext, prs: Facts): SessionStep {
   if (!context.mergeOnGreen || context.scm === "none") return { context, orders: [] };
   const ready = prs.filter((pr) => isOpenPull(pr) && isGreen(pr) && !isBlocked(pr, prs));
   const fresh = ready.filter((pr) => context.merges[pr.url] !== readinessOf(pr));
-  if (fresh.length === 0) return { context, orders: [] };
+  // One that is not ready any more is asked for again once it is.
+  const isSame = fresh.length === 0 && Object.keys(context.merges).length === ready.length;
+  if (isSame) return { context, orders: [] };
   const orders = fresh.map(({ number, headSha }): Order => ({
     type: "mail",
     to: `forge/${context.projectId}`,

@@ -63,7 +63,7 @@ it("opens a pull request there, tells the agent what fails and what is said, and
       url: "https://github.com/acme/app/pull/1",
     },
   ]);
-  expect((await world.session(id)).pr).toMatchObject({ state: "open", number: 1 });
+  await vi.waitUntil(async () => (await world.session(id)).pr.number === 1, PATIENCE_MS);
 
   const pull = there.pulls.get(1);
   if (pull === undefined) throw new Error("nothing was opened there");

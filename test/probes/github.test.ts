@@ -21,7 +21,7 @@ function pull(number: number, more: Partial<FollowedPull> = {}): FollowedPull {
     reviewDecision: "none",
     comments: [],
     mergeable: true,
-    updatedAt: 1,
+    updatedAt: -60_000,
     author: "rita",
     mergeSha: null,
     ...more,
@@ -35,6 +35,7 @@ function scene() {
   const state = {
     work: [] as Work[],
     numbers: [] as number[],
+    doubted: [] as number[],
     pulls: [] as FollowedPull[],
     failure: undefined as (Error & { retryAt?: number }) | undefined,
     isDeaf: false,
@@ -45,7 +46,7 @@ function scene() {
   };
   const ended = githubProbe({
     project: "app",
-    wanted: () => ({ work: state.work, numbers: state.numbers }),
+    wanted: () => ({ work: state.work, numbers: state.numbers, doubted: state.doubted.splice(0) }),
     look: async () => {
       state.looks.push(clock.now());
       if (state.failure !== undefined) throw state.failure;
@@ -116,7 +117,7 @@ it("tells a failure once, and that it is over (H3)", async () => {
   state.failure = undefined;
   await clock.advance(EVERY_MS);
   expect(state.published.slice(1).map(({ data }) => data)).toEqual([
-    { fetched: false, pulls: [], reason: "GitHub is away" },
+    { fetched: false, pulls: [], reason: "GitHub is away", code: "REMOTE_UNREACHABLE" },
     { fetched: true, pulls: [] },
   ]);
 });
@@ -172,6 +173,63 @@ it("asks nothing before a limit is over, whoever rings (H4)", async () => {
   expect(state.looks).toEqual([0]);
   await clock.advance(1);
   expect(state.looks).toEqual([0, 900_000]);
+});
+
+it("takes a head without checks for one whose checks are still to come, for a minute (H6)", async () => {
+  const { state, clock, ring } = scene();
+  const ciTold = (): unknown[] =>
+    state.published.flatMap(({ data }) =>
+      PullsObservation.parse(data).pulls.map(({ ci }) => ci.state),
+    );
+  Object.assign(state, { work: [WORK], pulls: [pull(1, { updatedAt: 0 })] });
+  ring();
+  await clock.advance(0);
+  expect(ciTold()).toEqual(["pending"]);
+  await clock.advance(2 * EVERY_MS);
+  expect(ciTold()).toEqual(["pending", "none"]);
+  // A comment makes no new head of it.
+  state.pulls = [pull(1, { updatedAt: clock.now() })];
+  await clock.advance(EVERY_MS);
+  expect(ciTold()).toEqual(["pending", "none", "none"]);
+  state.pulls = [pull(1, { headSha: "h2", updatedAt: clock.now() })];
+  await clock.advance(EVERY_MS);
+  expect(ciTold()).toEqual(["pending", "none", "none", "pending"]);
+});
+
+it("answers what another said, and says of what is not there that it is not (H5)", async () => {
+  const { state, clock, ring } = scene();
+  Object.assign(state, { work: [WORK], pulls: [pull(1)] });
+  ring();
+  await clock.advance(0);
+  await clock.advance(EVERY_MS);
+  expect(state.published).toHaveLength(1);
+  state.doubted.push(1, 2);
+  ring();
+  await clock.advance(2_000);
+  expect(state.published.slice(1).map(({ data }) => data)).toMatchObject([
+    { pulls: [{ number: 1 }], gone: [2] },
+  ]);
+});
+
+it("tells the others though one has more words than a message can carry, and of that one what fits (H1)", async () => {
+  const { state, clock, ring } = scene();
+  const body = "\u0000".repeat(4_096);
+  const comments = Array.from({ length: 50 }, (_, n) => ({
+    id: `c${n}`,
+    author: "rita",
+    isBot: false,
+    body,
+    resolved: false,
+  }));
+  Object.assign(state, { work: [WORK], pulls: [pull(1, { comments }), pull(2)] });
+  ring();
+  await clock.advance(0);
+  const told = state.published.flatMap(({ data }) => PullsObservation.parse(data).pulls);
+  expect(told.map(({ number }) => number)).toEqual([1, 2]);
+  expect(told[0]?.comments.at(-1)?.id).toBe("c49");
+  for (const { data } of state.published) {
+    expect(Buffer.byteLength(JSON.stringify(data))).toBeLessThan(500_000);
+  }
 });
 
 it("parts what one message could not carry", async () => {

@@ -53,6 +53,8 @@ export interface FakeGithub {
   mergeMethod: "MERGE" | "SQUASH" | "REBASE";
   /** Why a merge is refused; undefined lets it through. */
   mergeRefusal: { status: number; message: string } | undefined;
+  /** Somebody else opens what is asked for first, and the one who asks is refused with these words. */
+  refuseOpening: string | undefined;
   /** How each was merged. */
   readonly merged: { number: number; method: string; sha: string }[];
 }
@@ -105,6 +107,7 @@ export async function fakeGithub(): Promise<FakeGithub> {
     limit: { cost: 1, remaining: 5_000, resetAt: new Date(Date.now() + 3_600_000).toISOString() },
     mergeMethod: "MERGE",
     mergeRefusal: undefined,
+    refuseOpening: undefined,
     refusal: undefined,
     refuse: (refusal) => {
       fake.refusal = refusal;
@@ -192,9 +195,19 @@ async function answerQuestion(fake: Fake, body: unknown): Promise<unknown> {
               throw notFound(`Could not resolve to a PullRequest of ${number}`);
             return shown(pull);
           },
-          pullRequests: ({ headRefName }: { headRefName: string }) => ({
-            nodes: [...fake.pulls.values()]
+          ref: ({ qualifiedName }: { qualifiedName: string }) => ({
+            associatedPullRequests: ({ first }: { first: number }) => ({
+              nodes: newest(fake)
+                .filter((pull) => `refs/heads/${pull.headRefName}` === qualifiedName)
+                .filter((pull) => !pull.isCrossRepository)
+                .slice(0, first)
+                .map(shown),
+            }),
+          }),
+          pullRequests: ({ headRefName, first }: { headRefName: string; first: number }) => ({
+            nodes: newest(fake)
               .filter((pull) => pull.headRefName === headRefName)
+              .slice(0, first)
               .map(shown),
           }),
         };
@@ -212,6 +225,10 @@ async function answerQuestion(fake: Fake, body: unknown): Promise<unknown> {
   }));
 }
 
+function newest({ pulls }: Fake): GithubPull[] {
+  return [...pulls.values()].toSorted((one, other) => other.number - one.number);
+}
+
 function notFound(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { type: "NOT_FOUND" } });
 }
@@ -219,8 +236,16 @@ function notFound(message: string): GraphQLError {
 function shown({ checks, rollup, ...pull }: GithubPull): object {
   const contexts = { nodes: checks };
   const statusCheckRollup = checks === null ? null : { state: rollup, contexts };
+  const { nodes: threads } = pull.reviewThreads;
   return {
     ...pull,
+    // Pages end where their number says.
+    reviewThreads: ({ last, before }: { last: number; before?: string }) => {
+      const end = before === undefined ? threads.length : Number(before);
+      const start = Math.max(0, end - last);
+      const pageInfo = { hasPreviousPage: start > 0, startCursor: String(start) };
+      return { pageInfo, nodes: threads.slice(start, end) };
+    },
     url: `https://github.com/acme/app/pull/${pull.number}`,
     commits: { nodes: [{ commit: { statusCheckRollup } }] },
   };
@@ -286,5 +311,8 @@ function open(fake: Fake, { title, head, base, draft }: z.infer<typeof Open>): A
     return { status: 422, data: { message: "Validation Failed", errors } };
   }
   const pull = fake.open({ title, headRefName: head, baseRefName: base, isDraft: draft });
+  if (fake.refuseOpening !== undefined) {
+    return { status: 422, data: { message: `Validation Failed: ${fake.refuseOpening}` } };
+  }
   return { status: 201, data: { number: pull.number } };
 }

@@ -1,13 +1,12 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { github, type Github } from "../../../adapters/github/github.ts";
 import { FollowedPull } from "../../../machines/observations.ts";
 import { tempFolder } from "../../support/folder.ts";
 import { checkRun, fakeGithub, said, type FakeGithub } from "../../support/github.ts";
 
 const until = new AbortController().signal;
-const ATTEMPT = { effectId: "forge/app#1.0", attempt: 1, signal: until } as const;
 
 async function scene(
   env: Record<string, string> = {},
@@ -21,6 +20,11 @@ async function lookAt(here: Github, ...names: string[]): Promise<FollowedPull[]>
   const branches = names.map((name) => ({ name, since: 0 }));
   const { pulls } = await here.look("acme/app", { branches, numbers: [] }, until);
   return [...pulls];
+}
+
+function threadOf(n: number): object {
+  const comments = { nodes: [said(`t${n}`, "Why?")] };
+  return { isResolved: n > 0, path: "a.ts", line: n, comments };
 }
 
 describe("a look at GitHub", () => {
@@ -50,16 +54,54 @@ describe("a look at GitHub", () => {
     expect(there.asked).toHaveLength(3);
   });
 
-  it("takes no more than half of what is left until the limit is reset (G5)", async () => {
+  it("takes half of what was left when it was seen first, and no more, whoever looks how often (K3)", async () => {
     const { there, here } = await scene();
-    const branches = Array.from({ length: 20 }, (_, n) => ({ name: `ao/app-${n}`, since: 0 }));
-    const rest = async (): Promise<number> =>
-      (await here.look("acme/app", { branches, numbers: [] }, until)).restMs;
-    Object.assign(there.limit, { cost: 5, remaining: 5_000 });
-    // Two questions of 5 each, 2,500 to be spent within the hour.
-    expect(await rest()).toBeCloseTo((3_600_000 * 10) / 2_500, -2);
-    Object.assign(there.limit, { remaining: 0 });
-    expect(await rest()).toBeGreaterThan(3_600_000);
+    const resetAt = new Date(Date.now() + 3_600_000).toISOString();
+    const wanted = { branches: [{ name: "x", since: 0 }], numbers: [] };
+    const rest = async (remaining: number): Promise<number> => {
+      Object.assign(there.limit, { cost: 10, remaining, resetAt });
+      return (await here.look("acme/app", wanted, until)).restMs;
+    };
+    // 4,990 and the 10 of this one: 2,500 of them are ours, 2,490 still.
+    expect((await rest(4_990)) / 1_000).toBeCloseTo(36_000 / 2_490, 0);
+    expect((await rest(2_600)) / 1_000).toBeCloseTo(360, -1);
+    expect(await rest(2_500)).toBeGreaterThan(3_500_000);
+  });
+
+  it("asks nothing of a host before its limit is over, whatever for (K2)", async () => {
+    const { there, here } = await scene();
+    there.refuse({ status: 429, headers: { "retry-after": "900" }, message: "slow down" });
+    await expect(lookAt(here, "x")).rejects.toMatchObject({ code: "FORGE_LIMITED" });
+    there.refuse(undefined);
+    await expect(lookAt(here, "x")).rejects.toMatchObject({ code: "FORGE_LIMITED" });
+    expect(there.asked).toHaveLength(1);
+  });
+
+  it("finds ours though forks have branches of its name, and one whose branch is gone", async () => {
+    const { there, here } = await scene();
+    there.open({ headRefName: "x", title: "ours" });
+    for (let n = 0; n < 6; n += 1) there.open({ headRefName: "x", isCrossRepository: true });
+    expect((await lookAt(here, "x")).map(({ title }) => title)).toEqual(["ours"]);
+  });
+
+  it("finds an open thread before any number of settled ones", async () => {
+    const { there, here } = await scene();
+    const nodes = Array.from({ length: 130 }, (_, n) => threadOf(n));
+    there.open({ headRefName: "x", reviewThreads: { nodes } });
+    const [pull] = await lookAt(here, "x");
+    expect(pull?.comments.filter(({ resolved }) => !resolved).map(({ id }) => id)).toEqual(["t0"]);
+    expect(pull?.comments).toHaveLength(50);
+  });
+
+  it("asks again for a log that could not be read", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { there, here } = await scene();
+    there.open({ headRefName: "x", checks: [checkRun("test", "FAILURE", 7)], rollup: "FAILURE" });
+    expect((await lookAt(here, "x"))[0]?.ci.failing?.[0]).not.toHaveProperty("logTail");
+    there.logs.set(7, "expected 1 to be 2");
+    vi.advanceTimersByTime(61_000);
+    expect((await lookAt(here, "x"))[0]?.ci.failing?.[0]?.logTail).toBe("expected 1 to be 2");
   });
 
   it("leaves out a branch of a fork, and what ended before the branch began", async () => {
@@ -176,7 +218,7 @@ describe("a look at GitHub", () => {
     expect(test?.logTail?.length).toBeLessThanOrEqual(4_096);
     expect(gone).toEqual({ name: "gone", url: "https://github.com/acme/app/actions/8" });
     expect(await lookAt(here, "x")).toEqual([pull]);
-    expect(there.asked.filter((asked) => asked.includes("/logs"))).toHaveLength(2);
+    expect(there.asked.filter((asked) => asked.includes("jobs/7"))).toHaveLength(1);
   });
 
   it("tells open threads, reviews and comments of others, people and programs apart", async () => {
@@ -215,11 +257,11 @@ describe("a look at GitHub", () => {
         line,
       ]),
     ).toEqual([
+      ["t2", false, true, "b.ts", undefined],
       ["c1", false, false, undefined, undefined],
       ["c3", true, false, undefined, undefined],
       ["r1", false, false, undefined, undefined],
       ["t1", false, false, "a.ts", 3],
-      ["t2", false, true, "b.ts", undefined],
     ]);
   });
 });
@@ -297,98 +339,5 @@ describe("whom GitHub knows us as", () => {
         "sign in at github.com: nobody is; run gh auth login, or start the daemon with GH_TOKEN",
     });
     expect(there.asked).toEqual([]);
-  });
-});
-
-describe("opening at GitHub", () => {
-  const data = {
-    github: "acme/app",
-    title: "Say hello",
-    headRef: "ao/app-1",
-    baseRef: "main",
-    body: "b",
-    draft: false,
-  };
-
-  it("opens once, and finds what is open already (G2)", async () => {
-    const { there, here } = await scene();
-    const first = await here.openPullRequest(data, ATTEMPT);
-    expect(first).toMatchObject({
-      number: 1,
-      title: "Say hello",
-      headRef: "ao/app-1",
-      state: "open",
-    });
-    expect(await here.openPullRequest(data, ATTEMPT)).toEqual(first);
-    expect(there.pulls.size).toBe(1);
-  });
-
-  it("tells why not", async () => {
-    const { here } = await scene();
-    const never = { ...data, headRef: "never-pushed" };
-    await expect(here.openPullRequest(never, ATTEMPT)).rejects.toMatchObject({
-      code: "FORGE_REFUSED",
-      message: expect.stringContaining(
-        "open a pull request of never-pushed at acme/app: Validation Failed",
-      ) as unknown,
-    });
-  });
-});
-
-describe("merging at GitHub", () => {
-  const sha = "a".repeat(40);
-  const data = {
-    repo: "/r",
-    projectId: "app",
-    number: 1,
-    title: "t",
-    headRef: "x",
-    headSha: sha,
-    baseRef: "main",
-    github: "acme/app",
-  };
-
-  it.each(["MERGE", "SQUASH", "REBASE"] as const)(
-    "merges in the repository's own way: %s (G3)",
-    async (mergeMethod) => {
-      const { there, here } = await scene();
-      there.open({ headRefName: "x" });
-      there.mergeMethod = mergeMethod;
-      expect(await here.mergePullRequest(data, until)).toEqual({
-        mergeSha: "f".repeat(40),
-        repeated: false,
-      });
-      expect(there.merged).toEqual([{ number: 1, method: mergeMethod.toLowerCase(), sha }]);
-    },
-  );
-
-  it("finds what is merged already, and merges nothing twice (G2)", async () => {
-    const { there, here } = await scene();
-    there.open({ headRefName: "x" });
-    await here.mergePullRequest(data, until);
-    expect(await here.mergePullRequest(data, until)).toEqual({
-      mergeSha: "f".repeat(40),
-      repeated: true,
-    });
-    expect(there.merged).toHaveLength(1);
-  });
-
-  it("merges no other head than the one that was asked for (G3)", async () => {
-    const { there, here } = await scene();
-    there.open({ headRefName: "x", headRefOid: "b".repeat(40) });
-    await expect(here.mergePullRequest(data, until)).rejects.toMatchObject({
-      code: "NOT_MERGEABLE",
-    });
-    expect(there.merged).toEqual([]);
-  });
-
-  it.each([405, 409, 422])("tells what GitHub says when it refuses with %s", async (status) => {
-    const { there, here } = await scene();
-    there.open({ headRefName: "x" });
-    there.mergeRefusal = { status, message: "Required status check is expected" };
-    await expect(here.mergePullRequest(data, until)).rejects.toMatchObject({
-      code: "NOT_MERGEABLE",
-      message: "merge #1 at acme/app: Required status check is expected",
-    });
   });
 });

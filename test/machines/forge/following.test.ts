@@ -88,7 +88,6 @@ describe("a forge that GitHub keeps", () => {
     machine.send(seen());
     expect(pullOf(machine)?.state).toBe("open");
     machine.send(seen({ state: "merged", mergeSha: "m1" }));
-    machine.send(seen());
     expect(pullOf(machine)).toMatchObject({ state: "merged", mergeSha: "m1" });
   });
 
@@ -193,9 +192,38 @@ describe("a forge that GitHub keeps", () => {
     expect(machine.send(ask).orders).toMatchObject([{ data: { number: 7, created: false } }]);
     const refused = machine.send(failed("openPullRequest"));
     expect(refused.orders).toEqual([]);
-    expect(machine.now.context.trouble).toMatchObject({ code: "GIT_FAILED" });
+    expect(machine.now.context.failedOpenings).toMatchObject([
+      { headRef: "ao/mer-2", baseRef: "main", trouble: { code: "GIT_FAILED" } },
+    ]);
     expect(namesOf(machine.send(other).orders)).toEqual(["reply", OPEN]);
-    expect(machine.now.context.trouble).toBeNull();
+    expect(machine.now.context.failedOpenings).toEqual([]);
+  });
+
+  it("tries a merge again that a session asked for, ever more rarely, while it may be merged (F9)", () => {
+    const asked: Told = { ...on("pull.merge", { headSha: "h1" }), from: "session/mer-1", at: 0 };
+    const machine = forgeUnderTest(seen());
+    machine.send(asked);
+    const first = machine.send({ ...failed("mergePullRequest"), at: 1_000 });
+    expect(first.orders).toContainEqual({ type: "arm", name: "merge", dueAt: 61_000 });
+    expect(namesOf(machine.send({ type: "timer.merge", at: 61_000 }).orders)).toContain(MERGE);
+    const second = machine.send({ ...failed("mergePullRequest"), at: 62_000 });
+    expect(second.orders).toContainEqual({ type: "arm", name: "merge", dueAt: 182_000 });
+    machine.send(seen({ ci: { state: "pending" } }));
+    expect(namesOf(machine.send({ type: "timer.merge", at: 182_000 }).orders)).not.toContain(MERGE);
+    machine.send(seen());
+    machine.send(on("pull.merge"));
+    expect(namesOf(machine.send(failed("mergePullRequest")).orders)).not.toContain("arm:merge");
+  });
+
+  it.each([
+    { owes: false, ours: [], more: {}, is: "given" },
+    { owes: true, ours: [review("approved")], more: {}, is: "given" },
+    { owes: true, ours: [], more: { unreviewed: true }, is: "waived" },
+  ])("says with a merge whether it was reviewed: $is", ({ owes, ours, more, is }) => {
+    const machine = machineUnderTest<ForgeContext>(forge, "mer");
+    machine.all(opened({ owesReview: owes }), seen(), ...ours);
+    const { orders } = machine.send(on("pull.merge", more));
+    expect(orders[1]).toMatchObject({ name: "mergePullRequest", data: { review: is } });
   });
 
   it.each(["comment", "resolve", "ready", "close", "check"])("leaves %s to GitHub", (verb) => {
@@ -216,6 +244,33 @@ describe("a forge that GitHub keeps", () => {
       value: "serving",
       context: { pulls: {}, github: null, jobs: { opening: [] } },
     });
+  });
+
+  it("takes no result that was meant for another keeper (F3)", () => {
+    const machine = forgeUnderTest(seen({ number: 1 }), ask);
+    machine.send({ type: "pull.merge", data: { number: 1 } });
+    machine.send({ type: "forge.close" });
+    machine.send(opened({ github: undefined }));
+    machine.send({ type: "pull.open", data: { title: "Here", headRef: "topic" } });
+    machine.send(done("mergePullRequest", { mergeSha: "m1", repeated: false }));
+    const { session: _, ...there } = facts({ number: 2 });
+    machine.send(done("openPullRequest", there));
+    expect(machine.now.context.pulls).toMatchObject({ 1: { headRef: "topic", state: "open" } });
+    expect(Object.keys(machine.now.context.pulls)).toEqual(["1"]);
+    expect(machine.now.context.jobs).toMatchObject({ merging: null, isOpening: false });
+  });
+
+  it("closes one that is not there, whoever invented it", () => {
+    const machine = forgeUnderTest(seen());
+    const data = { fetched: true, pulls: [], gone: [7, 8] };
+    expect(namesOf(machine.send({ type: "pulls.observed", data }).orders)).toEqual([SCM]);
+    expect(pullOf(machine)?.state).toBe("closed");
+  });
+
+  it("keeps no words of one that ended", () => {
+    const comments = [{ id: "c", author: "a", isBot: false, body: "b", resolved: false }];
+    const machine = forgeUnderTest(seen({ comments }), seen({ comments, state: "closed" }));
+    expect(pullOf(machine)).toMatchObject({ state: "closed", comments: [] });
   });
 
   it("says which are open", () => {
