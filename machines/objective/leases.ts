@@ -37,24 +37,34 @@ function isWaitingForOthers({ state, slot }: Worker): boolean {
   return state === "waiting" && slot === "none";
 }
 
-/** When the plan must be looked at again at the latest. */
-export function workersNextAt(
+/** A moment at which something of a worker is to be done, and what. */
+interface Look {
+  readonly at: number;
+  readonly doing: string;
+}
+
+/** The next moment that a worker has to be looked at by itself; undefined when there is none. */
+export function nextLookAtWorkers(
   { workers }: ObjectiveContext,
   limits: ObjectiveLimits,
   at: number,
-): number | null {
-  const times = workers.flatMap((worker) => {
-    const lease = leaseOf(worker, limits);
-    const told = idleToldAt(worker, limits);
-    const asked = worker.slot === "wanted" ? slotAskAt(worker) : null;
-    return [
-      ...(asked === null ? [] : [asked]),
-      ...(lease === undefined ? [] : [lease.until]),
-      ...(told === null ? [] : [told]),
-    ];
-  });
-  const ahead = times.filter((time) => time > at);
-  return ahead.length === 0 ? null : Math.min(...ahead);
+): Look | undefined {
+  return workers
+    .flatMap((worker) => looksAt(worker, limits))
+    .filter((look) => look.at > at)
+    .toSorted((one, other) => one.at - other.at)[0];
+}
+
+function looksAt(worker: Worker, limits: ObjectiveLimits): Look[] {
+  const { id } = worker;
+  const lease = leaseOf(worker, limits);
+  const told = idleToldAt(worker, limits);
+  const asked = worker.slot === "wanted" ? slotAskAt(worker) : null;
+  return [
+    ...(asked === null ? [] : [{ at: asked, doing: `a slot is asked for again for ${id}` }]),
+    ...(lease === undefined ? [] : [{ at: lease.until, doing: `${id} no longer counts as busy` }]),
+    ...(told === null ? [] : [{ at: told, doing: `its manager is told that ${id} rests` }]),
+  ];
 }
 
 /** When the manager is told that a worker rests without a result; null when it was, or need not be. */

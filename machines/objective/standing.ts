@@ -8,7 +8,7 @@ import {
   type Standing,
 } from "./record.ts";
 import { closeAt } from "./closings.ts";
-import { leaseOf, workersNextAt } from "./leases.ts";
+import { leaseOf, nextLookAtWorkers } from "./leases.ts";
 import { mayActAt, nextAct } from "./poke.ts";
 
 // Objective standing
@@ -211,12 +211,12 @@ function waiting(looking: Looking, { isAlive }: { isAlive: boolean }): Verdict |
   const [first] = leases.toSorted((one, other) => other.until - one.until);
   if (first !== undefined) {
     const more = leases.length === 1 ? "" : ` and ${leases.length - 1} more`;
-    return resting(
-      "waiting_for_workers",
-      `${first.id} ${first.doing}${more}`,
-      first.until,
-      "silent workers no longer count",
-    );
+    const reason = `${first.id} ${first.doing}${more}`;
+    // What comes first is told, not when the last of them is over.
+    const look = nextLookAtWorkers(context, limits, at);
+    return look === undefined || look.at >= first.until
+      ? resting("waiting_for_workers", reason, first.until, "silent workers no longer count")
+      : resting("waiting_for_workers", reason, look.at, look.doing);
   }
   const own = context.questions.find(
     ({ state, kind, asker }) => state === "open" && kind === "ask" && !isWorker(context, asker),
@@ -278,7 +278,7 @@ export function wakeAt(
   { limits, at }: { limits: ObjectiveLimits; at: number },
 ): number | null {
   if (context.end !== null) return null;
-  const looks = [context.standing.nextAt, workersNextAt(context, limits, at)];
+  const looks = [context.standing.nextAt, nextLookAtWorkers(context, limits, at)?.at ?? null];
   const againAt = sendAgainAt(context) ?? 0;
   const all = [...looks, closeAt(context, limits, at), againAt > at ? againAt : null];
   const times = all.filter((time) => time !== null);
