@@ -82,8 +82,19 @@ async function lifted(edge: Edge, request: FastifyRequest, harness: string): Pro
   if (rootOf(edge) !== undefined) {
     await askActor(edge, request, { to: ROOT, type: "quota.over", data: { harness } });
   }
+  const parked = edge.views.list({
+    kind: "session",
+    limit: MOST_PARKED,
+    where: ({ facts }) => facts["limited"] === harness,
+  });
+  for (const { address } of parked) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other, as they were parked
+    await edge.system.ask({ to: address, type: "session.lift", data: {} });
+  }
   return hostsOf(edge);
 }
+
+const MOST_PARKED = 10_000;
 
 function hostsOf(edge: Edge): HostsView {
   const gates = edge.system.settings.scheduling;

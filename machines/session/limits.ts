@@ -10,6 +10,7 @@ import { isOver, type SessionContext } from "./record.ts";
 //
 //   P-1. While it rests nothing is typed but a person's words; what waits is typed afterwards, in order.
 //   P-2. When the limit is over the agent is told to go on, once. One that works again before needs no word.
+//   P-4. A person may say that it is over: who rests at it is told to go on at once.
 //   P-3. A project may switch it off: then a limit is an end of a turn like any other, also one that it rests at.
 
 const GO_ON = "The limit of your harness was reset. Go on where you stopped.";
@@ -35,6 +36,14 @@ export function withQuotaPause(
 ): SessionContext {
   if (quotaPause === undefined || quotaPause === context.quotaPause) return context;
   return { ...context, quotaPause, limit: quotaPause ? context.limit : null };
+}
+
+/** A person says that its limit is over, whatever was told of it. */
+export function liftedAt(context: SessionContext, at: number): SessionContext {
+  const { limit } = context;
+  return limit === null || limit.until <= at
+    ? context
+    : { ...context, limit: { ...limit, until: at } };
 }
 
 /** When its limit is over; null when there is none that anybody waits for. */

@@ -76,6 +76,8 @@ export const accepts = {
   }),
   /** Looks at the time of every reaction. */
   "session.tick": z.object({}),
+  /** A person says that the limit of its harness is over. */
+  "session.lift": z.object({}),
   /** A person saw it. */
   "session.acknowledge": z.object({ noticeId: z.string().min(1).max(128) }),
   "runtime.observed": RuntimeObservation,

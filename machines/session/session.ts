@@ -119,6 +119,7 @@ function actionsWith(decide: Decide) {
     noteSeen: take,
     noteTold: take,
     escalate: take,
+    liftLimit: take,
     restartChild: take,
     stopChildren: take,
   };
@@ -346,6 +347,7 @@ const machine = session.createMachine({
     "review.withdraw": { guard: "isNews", actions: "withdrawMessage" },
     "session.acknowledge": { actions: "noteSeen" },
     "session.tick": { actions: "escalate" },
+    "session.lift": { actions: "liftLimit" },
     "timer.escalation": { guard: "isNews", actions: "escalate" },
     "timer.confirm": { guard: "isNews", actions: "noteReceipt" },
     "notifyPerson.done": { guard: "isNews", actions: "noteTold" },
@@ -386,13 +388,14 @@ export function sessionKind(settings: Settings): Kind {
   return {
     name: "session",
     description: "An agent on its branch",
-    version: 6,
+    version: 7,
     migrations: {
       1: withDefaults,
       2: withDefaults,
       3: withDefaults,
       4: withDefaults,
       5: withDefaults,
+      6: withDefaults,
     },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,
@@ -405,7 +408,7 @@ export function sessionKind(settings: Settings): Kind {
       type === "scm.observed" ? foreignPull(contextOf(state), from, data as ScmSeen) : undefined,
     parentOf,
     summarize: (state) => {
-      const { projectId, objectiveId, kind, title, axes, revision, harness, notices } =
+      const { projectId, objectiveId, kind, title, axes, revision, harness, notices, limit } =
         contextOf(state);
       const isUnheard = harness !== "command" && axes.activity.lastActivityAt === null;
       return {
@@ -418,6 +421,7 @@ export function sessionKind(settings: Settings): Kind {
         revision,
         notices: notices.length,
         openNotices: notices.filter(isOpenNotice).length,
+        ...(limit !== null && { limited: harness }),
         // Silence is told on read: from then on.
         ...(isUnheard && { unheardSince: axes.lifecycle.since }),
       };

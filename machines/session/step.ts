@@ -1,3 +1,4 @@
+import { goneOn, liftedAt } from "./limits.ts";
 import { addressOf } from "../ids.ts";
 import type { FailureCode } from "../failures.ts";
 import type { Json } from "../json.ts";
@@ -114,6 +115,8 @@ function commanded(context: SessionContext, event: Command, limits: SessionLimit
       return noticeSeen(context, event);
     case "session.tick":
       return ticked(context, event);
+    case "session.lift":
+      return replied(goneOn(liftedAt(context, event.at), event.at), { sessionId: context.id });
     case "session.review":
     case "session.reviewing":
       return reviewAsked(context, event);

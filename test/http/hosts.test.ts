@@ -1,7 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { expect, it } from "vitest";
 import { Settings } from "../../machines/settings.ts";
-import { served, withProject, type Answer } from "../support/http.ts";
+import { served, withProject, withSession, type Answer } from "../support/http.ts";
 
 const GOAL = { projectId: "demo", prompt: "Build it." };
 const TASK = { title: "A task", prompt: "Do it." };
@@ -16,6 +16,25 @@ it("DELETE /hosts/limits/:harness lets the workers of a harness start before its
   await server.system.ask({ to: "supervisor/root", type: "quota.reached", data: reached });
   expect((await server.request("GET", "/hosts")).body.limits).toEqual([reached]);
   expect(await lift()).toMatchObject({ status: 200, body: { limits: [] } });
+});
+
+it("DELETE /hosts/limits/:harness has who rests at the limit go on, once", async () => {
+  const server = await served();
+  await withProject(server);
+  const id = await withSession(server);
+  const until = Date.now() + 3_600_000;
+  const data = { state: "idle", limitedUntil: until };
+  await server.request("POST", `/sessions/${id}/activity`, data);
+  const view = async (): Promise<Answer["body"]> =>
+    (await server.request("GET", `/sessions/${id}`)).body;
+  await expect.poll(async () => (await view()).limit?.until).toBe(until);
+  await server.request("DELETE", "/hosts/limits/command");
+  await server.request("DELETE", "/hosts/limits/command");
+  expect((await view()).limit).toBeUndefined();
+  const { messages } = (await server.request("GET", `/sessions/${id}/messages`)).body;
+  expect(messages.map(({ text }: { text: string }) => text)).toEqual([
+    "The limit of your harness was reset. Go on where you stopped.",
+  ]);
 });
 
 it("GET /hosts tells who runs, who waits and for what, and by which bounds", async () => {
