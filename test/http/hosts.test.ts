@@ -32,8 +32,8 @@ it("DELETE /hosts/limits/:harness has who rests at the limit go on, once", async
   await server.request("DELETE", "/hosts/limits/command");
   expect((await view()).limit).toBeUndefined();
   const { messages } = (await server.request("GET", `/sessions/${id}/messages`)).body;
-  expect(messages.map(({ text }: { text: string }) => text)).toEqual([
-    "The limit of your harness was reset. Go on where you stopped.",
+  expect(messages).toMatchObject([
+    { text: "The limit of your harness was reset. Go on where you stopped." },
   ]);
 });
 
