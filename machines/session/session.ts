@@ -282,6 +282,7 @@ const pr = session.createStateConfig({
       { guard: "showsOpen", target: ".open", actions: "notePullRequests" },
       { guard: "showsMerged", target: ".merged", actions: "notePullRequests" },
       { guard: "showsClosed", target: ".closed", actions: "notePullRequests" },
+      { guard: "showsNone", target: ".none", actions: "notePullRequests" },
       { guard: "isNews", actions: "notePullRequests" },
     ],
     "session.restore": { guard: "showsNone", target: ".none" },

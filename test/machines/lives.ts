@@ -163,6 +163,7 @@ export const sessionTold: Told[] = [
   { type: "timer.escalation", at: 1_999_999 },
   { type: "session.tick", at: 2_999_999 },
   { type: "session.lift", at: 2_999_999 },
+  { type: "scm.observed", data: { fetched: true, prs: [], released: ["ao://mer/pull/1"] } },
   { type: "timer.lease", at: 9_999_999 },
   ...[3_999_999, 99_999_999, 199_999_999].map((at) => ({ type: "timer.watch", at })),
   ...liveness.map((runtime) =>

@@ -273,6 +273,7 @@ it("forgets a pull request that another session claimed, and what was to be said
   const released = { ...scm(), data: { fetched: true, prs: [], released: [url] } };
   const { context } = session.send(released);
   expect([context.axes.pr.state, context.prs, context.trackers]).toEqual(["none", [], {}]);
+  expect(session.now.value).toMatchObject({ pr: "none" });
   expect(session.send(released).isUnchanged).toBe(true);
   const { orders } = session.send(says("idle", { event: "stop" }));
   expect(actNamesOf(orders)).not.toContain(DELIVER);
