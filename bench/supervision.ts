@@ -1,4 +1,4 @@
-// The tick over objectives: what the root, the index, the mail to those that are due and their steps take of the processor.
+// The tick over objectives: what the root, the index, the mail to those that are due and their steps take of the thread.
 //
 //   node bench/supervision.ts [OBJECTIVES [DUE]]
 
@@ -45,6 +45,8 @@ const machine = setup({
   on: { "objective.start": { actions: "begin" }, "objective.audit": { actions: "look" } },
 });
 
+const Watched = z.object({ watchAt: z.number() });
+
 /** An objective that is only due: its own step is the lightest that there is. */
 const due: Kind = {
   name: "objective",
@@ -53,9 +55,7 @@ const due: Kind = {
   machine,
   accepts,
   creates: ["objective.start"],
-  summarize: ({ context }) => ({
-    watchAt: z.object({ watchAt: z.number() }).parse(context).watchAt,
-  }),
+  summarize: ({ context }) => ({ watchAt: Watched.parse(context).watchAt }),
 };
 
 const pace = { supervisor: { tickMs: TICK_MS } };
@@ -98,20 +98,20 @@ await withWorld(
         value: (seen.found - before.found) / counted,
         unit: "objectives",
       },
-      { what: "what it takes of the processor, mean", value: own, unit: "ms", goal: { atMost: 5 } },
+      { what: "what it takes of the thread, mean", value: own, unit: "ms", goal: { atMost: 5 } },
     ]);
     await system.stop();
   },
   { pace, played },
 );
 
-/** What the process took of the processor while something ran, milliseconds. */
+/** What this thread, which every actor waits for, took of the processor while something ran, milliseconds. */
 async function cpuMs(
   run: () => Promise<unknown>,
 ): Promise<{ readonly ownMs: number; readonly tookMs: number }> {
   const startedAt = performance.now();
-  const before = process.cpuUsage();
+  const before = process.threadCpuUsage();
   await run();
-  const { user, system } = process.cpuUsage(before);
+  const { user, system } = process.threadCpuUsage(before);
   return { ownMs: (user + system) / 1_000, tookMs: performance.now() - startedAt };
 }
