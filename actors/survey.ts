@@ -17,6 +17,7 @@ import { isOver, type SessionContext } from "../machines/session/record.ts";
 import type { Settings } from "../machines/settings.ts";
 import type { WorkspaceContext } from "../machines/workspace/facts.ts";
 import type { SnapshotRow, SummaryRow } from "../storage/store.ts";
+import { hasWorktree } from "../machines/workspace/facts.ts";
 
 // Survey
 //
@@ -170,8 +171,7 @@ function treesOf(source: Source): Trees {
   const note = ({ address, value, facts: { path, projectId } }: SummaryRow): void => {
     const { kind, id } = splitAddress(address);
     if (kind !== "workspace") return;
-    const isThere = value === "ready" || value === "dirty";
-    if (isThere && typeof path === "string" && typeof projectId === "string")
+    if (hasWorktree(value) && typeof path === "string" && typeof projectId === "string")
       trees.set(id, { path, projectId });
     else trees.delete(id);
   };

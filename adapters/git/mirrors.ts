@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Failure } from "../../machines/failures.ts";
 import { withoutPasswords } from "./failures.ts";
 import { git, type GitCall, tryGit } from "./git.ts";
@@ -113,8 +113,15 @@ export function mirrors(home: string, silentS = SILENT_S): Mirrors {
 }
 
 /** Where the mirrors of a home are. */
-export function mirrorFolder(home: string): string {
+function mirrorFolder(home: string): string {
   return join(home, "mirrors");
+}
+
+/** Whether a repository is a mirror of a home, also where the home is reached by a link. */
+export async function isMirrorOf(home: string, repo: string): Promise<boolean> {
+  const folder = mirrorFolder(home);
+  const real = await realpath(folder).catch(() => folder);
+  return dirname(repo) === folder || dirname(repo) === real;
 }
 
 /** Fetches all of a mirror's origin, and forgets branches that are gone there. Fails as `git` does. */

@@ -118,12 +118,7 @@ async function tokenOf(env: NodeJS.ProcessEnv, host: string): Promise<string> {
 const HttpError = z.object({
   status: z.number(),
   message: z.string(),
-  response: z
-    .object({
-      headers: z.record(z.string(), z.unknown()).catch({}),
-      data: z.object({ errors: z.array(z.unknown()).catch([]) }).catch({ errors: [] }),
-    })
-    .optional(),
+  response: z.object({ headers: z.record(z.string(), z.unknown()).catch({}) }).optional(),
 });
 /** What it throws for an answer with errors in it. */
 const GraphqlError = z.object({
@@ -155,12 +150,17 @@ function graphqlFailure(tried: string, { headers, errors }: z.infer<typeof Graph
     : new Failure("FORGE_REFUSED", `${tried}: ${said}`);
 }
 
+/** What an answer says, without the address of the page that explains it. */
+export function wordsOf(message: string): string {
+  return message.split(" - https://docs.github.com")[0] ?? "";
+}
+
 function httpFailure(
   tried: string,
   { status, message, response }: z.infer<typeof HttpError>,
 ): Failure {
   const headers = response?.headers ?? {};
-  const told = `${tried}: ${message.split(" - https://docs.github.com")[0]} (${status})`;
+  const told = `${tried}: ${wordsOf(message)} (${status})`;
   if (status === 401) return new Failure("FORGE_UNAUTHORIZED", `${told}; run gh auth login`);
   const isLimit = headers["x-ratelimit-remaining"] === "0" || headers["retry-after"] !== undefined;
   if ((status === 403 || status === 429) && isLimit) return limited(told, headers);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { EffectData } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask } from "./ask.ts";
-import type { Repository } from "./client.ts";
+import { type Repository, wordsOf } from "./client.ts";
 
 // Merging at GitHub
 //
@@ -100,7 +100,7 @@ async function put(
     return data.sha;
   } catch (error) {
     if (REFUSALS.has(Status.safeParse(error).data?.status ?? 0) && error instanceof Error) {
-      throw refused(error.message.split(" - https://docs.github.com")[0] ?? "");
+      throw refused(wordsOf(error.message));
     }
     throw error;
   }

@@ -7,7 +7,7 @@ import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Token } from "../../machines/ids.ts";
 import type { Adapter } from "../adapter.ts";
 import { git, type GitCall, tryGit } from "../git/git.ts";
-import { mirrorFolder, type Mirrors, refresh } from "../git/mirrors.ts";
+import { isMirrorOf, type Mirrors, refresh } from "../git/mirrors.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "../git/worktrees.ts";
 import { exists, type Mark, type Place, putInPlace, readMark } from "./place.ts";
 import { dropPreserved, listPreserved } from "./preserve.ts";
@@ -90,8 +90,7 @@ export function collecting(options: {
       await forgetReviews(options.home, call);
       const dropped = await dropOld(options, call);
       // What is gone at origin is held by its name here; without the network that is for another time.
-      const isMirror = dirname(repo) === mirrorFolder(options.home);
-      if (isMirror) await refresh(call).catch(() => undefined);
+      if (await isMirrorOf(options.home, repo)) await refresh(call).catch(() => undefined);
       await compact(repo, signal);
       return dropped.length === 0 ? {} : { dropped };
     },

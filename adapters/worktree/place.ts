@@ -15,7 +15,7 @@ import { z } from "zod";
 import { type EffectData, PreservedWork } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 import { git } from "../git/git.ts";
-import { mirrorFolder } from "../git/mirrors.ts";
+import { isMirrorOf } from "../git/mirrors.ts";
 import { commonDirOf } from "../git/repository.ts";
 import { discardWorktree, gitDirOf, listWorktrees } from "../git/worktrees.ts";
 import { withBooks } from "../git/repository-books.ts";
@@ -75,8 +75,7 @@ export async function findPlace(
   await mkdir(join(folder, ".making"), { recursive: true });
   const root = await realpath(folder);
   const { workspace, spec } = data;
-  const mirrored = await realpath(mirrorFolder(home)).catch(() => undefined);
-  const isMirrored = dirname(commonDir) === mirrored;
+  const isMirrored = await isMirrorOf(home, commonDir);
   return { workspace, spec, root, path: join(root, workspace), commonDir, isMirrored, ...attempt };
 }
 

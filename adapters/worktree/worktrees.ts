@@ -6,7 +6,7 @@ import { Failure } from "../../machines/failures.ts";
 import type { Adapter } from "../adapter.ts";
 import { checkBranchName } from "./branch-name.ts";
 import { commitOf, fetchBranch, git, hasOrigin, tryGit } from "../git/git.ts";
-import { mirrorFolder } from "../git/mirrors.ts";
+import { isMirrorOf } from "../git/mirrors.ts";
 import { addWorktree, fillSubmodules } from "../git/worktrees.ts";
 import { withBooks } from "../git/repository-books.ts";
 import {
@@ -86,7 +86,7 @@ async function hasVanished(
 ): Promise<boolean> {
   const root = join(home, "worktrees", projectId);
   // Of a folder that is not there with all that it was in only a person can tell, who removes the project.
-  const within = dirname(repo) === mirrorFolder(home) ? home : dirname(repo);
+  const within = (await isMirrorOf(home, repo)) ? home : dirname(repo);
   if (!(await isSurelyGone(isProject ? within : "/", repo))) return false;
   if (!(await isSurelyGone(home, join(root, workspace)))) return false;
   const making = join(root, ".making");

@@ -1,8 +1,8 @@
-import { basename, dirname } from "node:path";
 import { existsSync } from "node:fs";
 import type { z } from "zod";
 import { withoutPasswords } from "../../adapters/git/failures.ts";
 import type { DirectoryView } from "../../http/directories.ts";
+import { isMirrorOf } from "../../adapters/git/mirrors.ts";
 import type { ProjectView } from "../../http/schemas.ts";
 import { Failure } from "../../machines/failures.ts";
 import { homeOf, readRunFile } from "../run-file.ts";
@@ -55,24 +55,26 @@ function isUrl(place: string): boolean {
 
 export async function listProjects(output: Output): Promise<void> {
   const answer = await ask<{ projects: Project[] }>("GET", "/projects?limit=1000");
+  const home = homeOf(process.env);
+  const places = await Promise.all(
+    answer.projects.map(async ({ root, origin }) =>
+      // A person named the URL; where its mirror is tells them nothing.
+      origin !== undefined && (await isMirrorOf(home, root)) ? origin : root,
+    ),
+  );
   print(output, answer, ({ projects }) =>
     table(
       output,
       ["id", "state", "scm", "branch", "repository"],
-      projects.map(({ id, state, scm, defaultBranch, root, origin }) => [
+      projects.map(({ id, state, scm, defaultBranch }, n) => [
         id,
         state,
         scm,
         defaultBranch,
-        // A person named the URL; where its mirror is tells them nothing.
-        isMirror(root) && origin !== undefined ? origin : root,
+        places[n] ?? "",
       ]),
     ),
   );
-}
-
-function isMirror(root: string): boolean {
-  return basename(dirname(root)) === "mirrors" && root.endsWith(".git");
 }
 
 export async function showProject(output: Output, id: string): Promise<void> {

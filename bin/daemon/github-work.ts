@@ -4,7 +4,8 @@ import { retryAtOf } from "../../adapters/github/client.ts";
 import { livePullsOf } from "../../machines/forge/pulls.ts";
 import { addressOf, splitAddress } from "../../machines/ids.ts";
 import { PullsObservation } from "../../machines/observations.ts";
-import { bell } from "../../probes/bell.ts";
+import { hasWorktree } from "../../machines/workspace/facts.ts";
+import { type Bell, bell } from "../../probes/bell.ts";
 import { githubProbe, type Work } from "../../probes/github.ts";
 import type { SummaryRow } from "../../storage/store.ts";
 import type { Workshop } from "./workshop.ts";
@@ -18,11 +19,11 @@ import type { Workshop } from "./workshop.ts";
 export class BranchIndex {
   readonly #branches = new Map<string, Map<string, string>>();
   readonly #seen = new Map<string, string>();
-  readonly #ring: (project: string) => void;
+  readonly #bellOf: (project: string) => Bell | undefined;
 
-  /** `ring` is told of each project of which there may be news. */
-  constructor(ring: (project: string) => void) {
-    this.#ring = ring;
+  /** `bellOf` gives the bell that is rung when there may be news of a project; undefined where nobody looks at GitHub. */
+  constructor(bellOf: (project: string) => Bell | undefined) {
+    this.#bellOf = bellOf;
   }
 
   /** By session. */
@@ -34,20 +35,24 @@ export class BranchIndex {
     const { kind, id } = splitAddress(address);
     const { projectId, branch, unpushed } = facts;
     // A forge with another number of pull requests has more to ask for.
-    if (kind === "forge")
-      this.#ringAt(address, id, { isDone, state: JSON.stringify(facts["pulls"]) });
+    if (kind === "forge") this.#ringAt(address, id, { isDone, news: facts["pulls"] });
     if (typeof projectId !== "string" || (kind !== "workspace" && kind !== "session")) return;
-    if (kind === "workspace") this.#noteBranch(projectId, id, isThere(value) ? branch : undefined);
-    const state = JSON.stringify(kind === "workspace" ? [branch, unpushed] : value);
-    this.#ringAt(address, projectId, { isDone, state });
+    if (kind === "workspace")
+      this.#noteBranch(projectId, id, hasWorktree(value) ? branch : undefined);
+    const news = kind === "workspace" ? [branch, unpushed] : value;
+    this.#ringAt(address, projectId, { isDone, news });
   }
 
   #ringAt(
     address: string,
     project: string,
-    { isDone, state }: { isDone: boolean; state: string },
+    { isDone, news }: { isDone: boolean; news: unknown },
   ): void {
-    if (this.#seen.get(address) !== state) this.#ring(project);
+    const ours = this.#bellOf(project);
+    // Every commit comes by here, and most projects are not at GitHub.
+    if (ours === undefined) return;
+    const state = JSON.stringify(news);
+    if (this.#seen.get(address) !== state) ours.ring();
     if (isDone) this.#seen.delete(address);
     else this.#seen.set(address, state);
   }
@@ -59,10 +64,6 @@ export class BranchIndex {
     if (branches.size > 0) this.#branches.set(project, branches);
     else this.#branches.delete(project);
   }
-}
-
-function isThere(value: SummaryRow["value"]): boolean {
-  return value === "ready" || value === "dirty";
 }
 
 /** Looks at GitHub for one project until the signal aborts. */
@@ -88,8 +89,8 @@ export async function lookAtGithub(
   const unfollow = system.onCommitted(({ entries }) => {
     for (const { address, message } of entries) {
       // Our own probe alone can use such an id.
-      const isOthers = message.type === "pulls.observed" && !message.id.startsWith("pulls:");
-      if (address !== addressOf("forge", project) || !isOthers) continue;
+      if (message.type !== "pulls.observed" || message.id.startsWith("pulls:")) continue;
+      if (address !== addressOf("forge", project)) continue;
       for (const { number } of PullsObservation.safeParse(message.data).data?.pulls ?? []) {
         doubted.add(number);
       }

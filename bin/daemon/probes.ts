@@ -16,6 +16,7 @@ import type { SummaryRow } from "../../storage/store.ts";
 import { BranchIndex, lookAtGithub } from "./github-work.ts";
 import { overhear } from "./overheard.ts";
 import type { Workshop } from "./workshop.ts";
+import { hasWorktree } from "../../machines/workspace/facts.ts";
 
 // Daemon probes
 //
@@ -33,7 +34,7 @@ export async function startProbes(workshop: Workshop, system: ActorSystem): Prom
   const deafen = overhear({ system, clock: workshop.clock }, "workspace", (session) =>
     listeners.get(session)?.(),
   );
-  const branches = new BranchIndex((project) => workshop.bells.get(project)?.ring());
+  const branches = new BranchIndex((project) => workshop.bells.get(project));
   const trouble = (error: unknown): void =>
     workshop.log(`probe: ${error instanceof Error ? error.message : String(error)}`);
 
@@ -110,7 +111,7 @@ export function targetOf({ address, value, isDone, facts }: SummaryRow): Target 
   if (kind === "forge" && value === "serving" && typeof root === "string") {
     return { type: "refs", project: id, repo: root };
   }
-  const isThere = kind === "workspace" && (value === "ready" || value === "dirty");
+  const isThere = kind === "workspace" && hasWorktree(value);
   return isThere && typeof path === "string" ? { type: "workspace", session: id, path } : undefined;
 }
 

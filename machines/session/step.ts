@@ -268,8 +268,7 @@ function killed(context: SessionContext, event: EventNamed<"session.kill">): Ses
 /** A kill of what is closed: a worktree that was kept is tried once more. */
 function closedAgain(step: SessionStep): SessionStep {
   const { wanted, workspace } = step.context;
-  const isKept = workspace.state === "ready" || workspace.state === "dirty";
-  if (wanted !== "closed" || !isKept || workspace.path === null) return step;
+  if (wanted !== "closed" || !isThere(workspace) || workspace.path === null) return step;
   const again = stopAgain(step.context, "workspace");
   return { context: again.context, orders: [...step.orders, ...again.orders] };
 }

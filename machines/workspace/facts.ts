@@ -117,3 +117,8 @@ export function showsNews({ context, event }: SeenBy): boolean {
     (branch !== null && branch !== context.tree.branch)
   );
 }
+
+/** Whether a workspace in this state has its worktree. */
+export function hasWorktree(state: unknown): boolean {
+  return state === "ready" || state === "dirty";
+}
