@@ -2,11 +2,12 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { strangerAmong } from "../machines/harness/harnesses.ts";
-import { ROOT } from "../machines/ids.ts";
+import { type Address, addressOf, ROOT } from "../machines/ids.ts";
 import type { RootContext } from "../machines/supervision/root.ts";
 import { isFresh } from "../machines/supervision/slots.ts";
 import { askActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
+import { recordOf, stateOf } from "./stored-state.ts";
 import { rootOf } from "./supervision.ts";
 
 // Hosts
@@ -113,10 +114,28 @@ function hostsOf(edge: Edge): HostsView {
       };
     }),
     bounds: { workers, loadPerCore, minFreeBytes },
-    running: held.map(({ at: since, ...place }) => ({ ...place, since })),
-    waiting: queue.map(({ at: since, ...place }) => ({ ...place, since })),
+    running: held.map(({ at: since, ...place }) => ({ ...named(edge, place), since })),
+    waiting: queue.map(({ at: since, ...place }) => ({ ...named(edge, place), since })),
     limits: quotas.filter(({ until }) => until > at).map((quota) => ({ ...quota })),
   };
+}
+
+/** With the harness of its project, where its worker was asked for without one. */
+function named<Place extends { readonly objective: string; readonly harness: string }>(
+  edge: Edge,
+  place: Place,
+): Place {
+  if (place.harness !== "") return place;
+  const { projectId } = contextOf(edge, addressOf("objective", place.objective));
+  if (typeof projectId !== "string") return place;
+  const { config } = contextOf(edge, addressOf("project", projectId));
+  const { harness } = recordOf(recordOf(config)["worker"]);
+  return typeof harness === "string" ? { ...place, harness } : place;
+}
+
+function contextOf(edge: Edge, address: Address): Record<string, unknown> {
+  const row = edge.system.snapshot(address);
+  return row === undefined ? {} : stateOf(row).context;
 }
 
 const NOTHING: Pick<RootContext, "held" | "queue" | "samples" | "quotas"> = {

@@ -60,11 +60,13 @@ it("GET /hosts tells who runs, who waits and for what, and by which bounds", asy
         worker: second,
         objective: id,
         host: "local",
+        // Nobody named one: it is that of the project.
+        harness: "command",
         reason: "waiting for one of 1 slots of host local",
       },
     ]);
   expect(await hosts()).toMatchObject({
     hosts: [{ host: "local", workers: 1, slots: 1 }],
-    running: [{ worker: first, objective: id, host: "local" }],
+    running: [{ worker: first, objective: id, host: "local", harness: "command" }],
   });
 });
