@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
-import { HARNESSES, launchOf, strangerAmong, type Wish } from "../machines/harness/harnesses.ts";
+import {
+  HARNESSES,
+  launchOf,
+  strange,
+  strangerAmong,
+  type Wish,
+} from "../machines/harness/harnesses.ts";
 import { ProjectConfig } from "../machines/project/config.ts";
+import { isReviewer, REVIEWER_HARNESSES } from "../machines/review/reviewers.ts";
 import { type Command } from "../machines/argument.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import type { Edge } from "./edge.ts";
@@ -51,6 +58,11 @@ export function checkHarnessesOf({ worker, manager, reviewers }: ProjectConfig):
   const agents = [worker, ...(manager === undefined ? [] : [manager])];
   const stranger = strangerAmong(agents);
   if (stranger !== undefined) throw new Failure("HARNESS_UNKNOWN", `configure ${stranger}`);
+  const noReviewer = reviewers.find(({ harness }) => !isReviewer(harness));
+  if (noReviewer !== undefined) {
+    const seen = strange(noReviewer.harness, REVIEWER_HARNESSES);
+    throw new Failure("HARNESS_UNKNOWN", `configure a reviewer of ${seen}`);
+  }
   const bare = [...agents, ...reviewers].find(
     ({ harness, command }) => HARNESSES.get(harness)?.program === null && command === undefined,
   );

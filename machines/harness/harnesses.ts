@@ -70,8 +70,8 @@ export function strangerAmong(agents: readonly { harness: string }[]): string | 
   return stranger && strange(stranger.harness);
 }
 
-function strange(name: string): string {
-  const known = [...HARNESSES.keys()];
+/** What to say of a harness that is none of those that may be named. */
+export function strange(name: string, known: readonly string[] = [...HARNESSES.keys()]): string {
   const meant = nearest(name, known);
   const hint = meant === undefined ? "" : `did you mean ${meant}? `;
   return `harness ${name}: ${hint}known are ${known.join(", ")}`;

@@ -101,6 +101,11 @@ describe("projects", () => {
       body: { path: "/x", config: { reviewers: [{ harness: "command" }] } },
       is: [422, "HARNESS_UNKNOWN"],
     },
+    {
+      title: "a reviewer of a harness that only works",
+      body: { path: "/x", config: { reviewers: [{ harness: "aider", command: "aider" }] } },
+      is: [422, "HARNESS_UNKNOWN"],
+    },
   ])("are refused for $title", async ({ body, is }) => {
     const server = await served();
     await withProject(server);
@@ -111,12 +116,15 @@ describe("projects", () => {
     const server = await served();
     await withProject(server);
     const before = (await server.request("GET", "/projects/demo")).body.config;
-    const config = { worker: { harness: "claude-cod" } };
-    const refused = await server.request("PUT", "/projects/demo/config", config);
-    expect([coded(refused), refused.body.message]).toEqual([
-      [422, "HARNESS_UNKNOWN"],
-      expect.stringContaining("did you mean claude-code?"),
-    ]);
+    const agent = { harness: "claude-cod" };
+    for (const config of [{ worker: agent }, { reviewers: [agent] }]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const refused = await server.request("PUT", "/projects/demo/config", config);
+      expect([coded(refused), refused.body.message]).toEqual([
+        [422, "HARNESS_UNKNOWN"],
+        expect.stringContaining("did you mean claude-code?"),
+      ]);
+    }
     expect((await server.request("GET", "/projects/demo")).body.config).toEqual(before);
   });
 });
