@@ -49,10 +49,7 @@ export function readSettings(home: string): Settings {
   });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const key = [
-    ...(issue?.path ?? []),
-    ...(issue?.code === "unrecognized_keys" ? issue.keys : []),
-  ].join(".");
+  const key = issue?.path.join(".") ?? "";
   throw new Failure(
     "CONFIG_INVALID",
     `read ${file}: ${key || "(whole file)"}: ${issue?.message ?? "not valid"}`,

@@ -118,7 +118,7 @@ export function failureOf(error: FastifyError, bodyLimit?: number): Failure {
   if (hasZodFastifySchemaValidationErrors(error)) {
     return malformed(
       error.validation.map((issue) => ({
-        path: `${error.validationContext ?? "request"}${issue.instancePath}`,
+        path: `${error.validationContext ?? "request"}${issue.instancePath.replace(/\/$/, "")}`,
         message: issue.message ?? issue.keyword,
       })),
     );

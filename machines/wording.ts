@@ -1,4 +1,5 @@
-import type { z } from "zod";
+import { z } from "zod";
+import { nearest } from "./nearest.ts";
 
 /**
  * What was expected, in words for the person who gave something else; undefined where zod's own words will do. A schema
@@ -16,9 +17,24 @@ export function wordingOf(issue: z.core.$ZodRawIssue): string | undefined {
     const bound = issue.inclusive === false ? "more than" : "at least";
     return `expected ${bound} ${issue.minimum}${UNITS[issue.origin] ?? ""}`;
   }
+  if (code === "unrecognized_keys") return unknownKeys(issue.keys, namesOf(issue.inst));
   if (code !== "too_big") return undefined;
   const bound = issue.inclusive === false ? "less than" : "at most";
   return `expected ${bound} ${issue.maximum}${UNITS[issue.origin] ?? ""}`;
+}
+
+function unknownKeys(keys: readonly string[], known: readonly string[]): string {
+  const told = keys.map((key) => {
+    const meant = nearest(key, known);
+    return `${key}${meant === undefined ? "" : ` (did you mean ${meant}?)`}`;
+  });
+  const all = known.length === 0 ? "" : `; known are ${known.join(", ")}`;
+  return `unknown ${keys.length === 1 ? "key" : "keys"} ${told.join(", ")}${all}`;
+}
+
+/** The keys that an object's schema has. */
+function namesOf(schema: unknown): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
 const UNITS: Readonly<Record<string, string>> = { string: " characters", array: " entries" };

@@ -55,10 +55,7 @@ export async function describeRepository(
   );
   const head = await commitOf("HEAD", call);
   if (head === null && some === "") {
-    throw new Failure(
-      "REPOSITORY_EMPTY",
-      `inspect ${root}: it has no commits yet; make the first one`,
-    );
+    throw new Failure("REPOSITORY_EMPTY", `inspect ${root}: it has no commits yet`);
   }
   const defaultBranch = options.defaultBranch ?? (await findDefaultBranch(call, head));
   const headSha = await branchHead(defaultBranch, call);

@@ -215,10 +215,7 @@ async function findBase({ spec, isMirrored, signal }: Place): Promise<string> {
     if (sha !== null) return sha;
   }
   if ((await git(["for-each-ref", "--count=1"], call)) === "") {
-    throw new Failure(
-      "REPOSITORY_EMPTY",
-      `cut a branch in ${spec.repo}: it has no commits yet; make the first one`,
-    );
+    throw new Failure("REPOSITORY_EMPTY", `cut a branch in ${spec.repo}: it has no commits yet`);
   }
   throw new Failure(
     "BRANCH_UNKNOWN",

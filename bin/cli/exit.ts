@@ -56,7 +56,7 @@ const NEXT: Partial<Record<FailureCode, string>> = {
   ALREADY_EXISTS: "give another name with: --id",
   FOLDER_INVALID: "name a new folder, whose parent is there",
   REPOSITORY_INVALID: "name the folder or the URL of a git repository",
-  REPOSITORY_EMPTY: "make a first commit",
+  REPOSITORY_EMPTY: "make a first commit there: git commit --allow-empty --message Begin",
   BRANCH_UNKNOWN: "see those that are there: git branch --all",
   BRANCH_INVALID: "name another branch",
   BRANCH_CHECKED_OUT: "name another branch",
@@ -88,6 +88,11 @@ const TOLD: readonly {
     code: "SCM_UNSUPPORTED",
     words: /names no repository of GitHub/,
     next: "git remote add origin https://github.com/OWNER/NAME.git, or --scm local",
+  },
+  {
+    code: "ACTOR_UNKNOWN",
+    words: /^drop what is kept of /,
+    next: "see what is kept: ao cleanup --dry-run",
   },
   { code: "DAEMON_DOWN", words: /is damaged, no daemon is found/, next: ANEW },
 ];
@@ -171,7 +176,9 @@ function nextOf({ code, message }: Failure, command: string): string | undefined
 /** The message, with the parts of a request called what they are called on the command line. */
 function asTyped({ code, message }: Failure): string {
   if (code !== "MALFORMED") return message;
-  return message.replaceAll(/\bquerystring\/(?=\w)/g, "--").replaceAll(/\b(?:body|params)\//g, "");
+  return message
+    .replaceAll(/\bquerystring\/(?=\w)/g, "--")
+    .replaceAll(/\b(?:body|params)(?:\/|: )/g, "");
 }
 
 /** The exit code of a failure: what was asked could not be understood, or could not be done. */

@@ -103,6 +103,8 @@ it("names what was typed, what was expected, and what to do next", async () => {
   const { ao, server, home } = await connected({ attach: () => ["false"] });
   await withProject(server);
   await withSession(server);
+  const wrong = join(home, "wrong.json");
+  writeFileSync(wrong, JSON.stringify({ wroker: {} }));
   const rows: readonly (readonly [code: number, line: string, ...args: string[]])[] = [
     [
       2,
@@ -243,6 +245,22 @@ it("names what was typed, what was expected, and what to do next", async () => {
       "demo",
       "--set",
       `${home}/none`,
+    ],
+    [
+      2,
+      "unknown key wroker (did you mean worker?); known are worker, manager, reviewers, checks, env, autoReview, mergeOnGreen, quotaPause (MALFORMED); see: ao project config --help",
+      "project",
+      "config",
+      "demo",
+      "--set",
+      wrong,
+    ],
+    [
+      1,
+      "drop what is kept of nobody: nothing is (ACTOR_UNKNOWN); see what is kept: ao cleanup --dry-run",
+      "cleanup",
+      "--preserved",
+      "nobody",
     ],
   ];
   const said = await Promise.all(rows.map(async ([, , ...args]) => ao(args)));

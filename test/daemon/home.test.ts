@@ -22,11 +22,11 @@ describe("config.json", () => {
   it.each([
     {
       text: '{"http":{"prot":1}}',
-      says: /^CONFIG_INVALID .*config\.json: http\.prot: Unrecognized key/,
+      says: /^CONFIG_INVALID .*config\.json: http: unknown key prot; known are port, /,
     },
     {
       text: '{"supervizor":{}}',
-      says: /^CONFIG_INVALID .*config\.json: supervizor: Unrecognized key/,
+      says: /^CONFIG_INVALID .*config\.json: \(whole file\): unknown key supervizor \(did you mean supervisor\?\);/,
     },
     {
       text: '{"probes":{"scmMs":-5}}',

@@ -104,7 +104,7 @@ it("a body that was left out is none, also of a request that calls it JSON", asy
   expect([...coded(missing), missing.body.message]).toEqual([
     400,
     "MALFORMED",
-    "body/: expected an object",
+    "body: expected an object",
   ]);
   const killed = await server.request("POST", `/sessions/${id}/kill`, undefined, json);
   expect([killed.status, killed.body.status]).toEqual([200, "killed"]);
