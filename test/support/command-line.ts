@@ -8,8 +8,8 @@ import { versionOf } from "../../bin/version.ts";
 import { tempFolder } from "./folder.ts";
 import { OWNER, served, type Served } from "./http.ts";
 
-/** The file that Node runs. */
-export const AO = fileURLToPath(new URL("../../bin/ao.ts", import.meta.url));
+/** The file that Node runs, as the launcher has it run: with its compiled code kept, half the work of a start. */
+export const AO = fileURLToPath(new URL("../../bin/entry.js", import.meta.url));
 
 export interface Said {
   readonly code: number | undefined;
