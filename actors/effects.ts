@@ -210,7 +210,7 @@ async function perform(
   const data = EFFECTS[name].data.parse(order.data);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- data was parsed by the schema of this name
   const adapter = adapters[name] as unknown as Adapter<EffectName>;
-  const attemptOf = { effectId: row.id, attempt: row.attempts, signal };
+  const attemptOf = { effectId: row.id, orderedAt: row.at, attempt: row.attempts, signal };
   const result: Json = EFFECTS[name].result.parse(await adapter(data, attemptOf));
   const bytes = Buffer.byteLength(JSON.stringify(result));
   const orderBytes = limit();

@@ -4,6 +4,8 @@ import type { EffectData, EffectName, EffectResult } from "../machines/effects.t
 export interface Attempt {
   /** Stable over retries and restarts. */
   readonly effectId: string;
+  /** When it was ordered, milliseconds since 1970. With the id it names the order among those of all daemons. */
+  readonly orderedAt: number;
   /** 1 for the first. */
   readonly attempt: number;
   /** Aborts at the deadline, or when the daemon stops. */

@@ -2,8 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { EffectData } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { FollowedPull } from "../../machines/observations.ts";
-import { isOpenPull } from "../../machines/pull-state.ts";
-import type { Adapter } from "../adapter.ts";
+import type { Adapter, Attempt } from "../adapter.ts";
 import { ask } from "./ask.ts";
 import { deadline } from "../deadline.ts";
 import { githubClient, type GithubClient, type RateLimit, type Repository } from "./client.ts";
@@ -18,6 +17,7 @@ import {
   threadComments,
 } from "./pull-facts.ts";
 import { merge } from "./merging.ts";
+import { open } from "./opening.ts";
 import { EARLIER_THREADS, queryFor, type Wanted } from "./pull-query.ts";
 
 // GitHub
@@ -25,7 +25,6 @@ import { EARLIER_THREADS, queryFor, type Wanted } from "./pull-query.ts";
 // Pull requests that GitHub keeps: looked at, opened and merged over its API.
 //
 //   G1. A look asks for the wanted pull requests alone, whatever else the repository has.
-//   G2. What is opened already is found, not opened again.
 //   G4. The log of a failed job is read once, and no more of it is kept than its end; one that could not be read is asked
 //       for again.
 //   G5. A look ends within a minute, whether GitHub answers or not.
@@ -79,7 +78,7 @@ export function github(env: NodeJS.ProcessEnv, version: string): Github {
       await client.at(repository, { tried: "look for the repository", run });
     },
     look,
-    openPullRequest: (data, { signal }) => open(client, look, data, signal),
+    openPullRequest: (data, attempt) => openAndLook(client, look, data, attempt),
     mergePullRequest: (data, signal) =>
       client.at(data.github, {
         tried: `merge #${data.number}`,
@@ -206,41 +205,16 @@ async function endOfStream(stream: unknown): Promise<string> {
     .slice(-LOG_CHARS);
 }
 
-async function open(
+/** What was opened, as it is there. */
+async function openAndLook(
   client: GithubClient,
   look: Github["look"],
   data: EffectData<"openPullRequest">,
-  signal: AbortSignal,
+  attempt: Attempt,
 ): Promise<FollowedPull> {
-  const { github: repository, headRef, baseRef, title, body, draft } = data;
-  const opened = async (): Promise<number | undefined> => {
-    const wanted = { branches: [{ name: headRef, since: 0 }], numbers: [] };
-    const { pulls } = await look(repository, wanted, signal);
-    return pulls.find((pull) => pull.baseRef === baseRef && isOpenPull(pull))?.number;
-  };
-  const post = async ({ owner, name, octokit }: Repository): Promise<number> => {
-    const { data: made } = await octokit.request("POST /repos/{owner}/{repo}/pulls", {
-      owner,
-      repo: name,
-      title,
-      head: headRef,
-      base: baseRef,
-      body,
-      draft,
-      request: { signal },
-    });
-    return made.number;
-  };
-  const tried = `open a pull request of ${headRef}`;
-  const number =
-    (await opened()) ??
-    (await client.at(repository, { tried, run: post }).catch(async (error: unknown) => {
-      // Somebody may have opened it since it was looked for.
-      const theirs = await opened();
-      if (theirs === undefined) throw error;
-      return theirs;
-    }));
-  const { pulls } = await look(repository, { branches: [], numbers: [number] }, signal);
+  const { github: repository } = data;
+  const number = await open(client, data, attempt);
+  const { pulls } = await look(repository, { branches: [], numbers: [number] }, attempt.signal);
   const [pull] = pulls;
   if (pull !== undefined) return unsettled(pull);
   throw new Failure(

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { EffectData, EffectResult } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
-import type { Adapter } from "../adapter.ts";
+import type { Adapter, Attempt } from "../adapter.ts";
 import { marks, writeLaunch, type LaunchOptions } from "./launch-file.ts";
 import { endTerminal } from "./destroy.ts";
 import type { TerminalParts } from "./destroy.ts";
@@ -31,7 +31,8 @@ export function launchAdapter(
   parts: TerminalParts,
   options: LaunchOptions,
 ): Adapter<"launchTerminal"> {
-  return async (data, { signal }) => {
+  return async (data, attempt) => {
+    const { signal } = attempt;
     const of = { terminal: data.terminal, epoch: data.epoch };
     const newest = await newestEpoch(parts, of.terminal, signal);
     if (newest.epoch > of.epoch) {
@@ -42,7 +43,7 @@ export function launchAdapter(
     }
     if (newest.epoch === of.epoch && newest.hasBegun) {
       const pid = await begun(parts, of, signal);
-      await sayPrompt(parts, data, options, signal);
+      await sayPrompt(parts, data, options, attempt);
       return { pid, adopted: true };
     }
     if (newest.epoch >= 0 && newest.epoch < of.epoch) {
@@ -55,7 +56,7 @@ export function launchAdapter(
     }
     await writeLaunch(parts, data, options);
     const result = await createPane(parts, { of, options, signal });
-    await sayPrompt(parts, data, options, signal);
+    await sayPrompt(parts, data, options, attempt);
     return result;
   };
 }
@@ -65,14 +66,14 @@ async function sayPrompt(
   parts: TerminalParts,
   { terminal, epoch, launch: { typed } }: EffectData<"launchTerminal">,
   { type }: LaunchOptions,
-  signal: AbortSignal,
+  attempt: Attempt,
 ): Promise<void> {
   if (typed === null) return;
-  await untilItListens(parts, { terminal, typed, signal });
+  await untilItListens(parts, { terminal, typed, signal: attempt.signal });
   try {
     const delivery = { deliveryId: `prompt ${terminal} ${epoch}`, text: typed.text, submit: true };
     const data = { terminal, host: "local", epoch, ...delivery };
-    await type(data, { effectId: delivery.deliveryId, attempt: 1, signal });
+    await type(data, { ...attempt, effectId: delivery.deliveryId });
   } catch (error) {
     // It has ended already: that is told by its record.
     if (!(error instanceof Failure) || error.code !== "PANE_GONE") throw error;

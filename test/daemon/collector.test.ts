@@ -61,7 +61,12 @@ it("removes at its start a worktree that nobody knows, with its work in a ref", 
   const spec = { projectId: "demo", repo: root, branch: "ao/lost-1", baseRef: "main" };
   const { path } = await worktrees({ home: world.home }).prepareWorkspace(
     { workspace: "lost-1", host: "local", epoch: 1, spec, isAgain: false },
-    { effectId: "workspace/lost-1#1.0", attempt: 1, signal: new AbortController().signal },
+    {
+      effectId: "workspace/lost-1#1.0",
+      orderedAt: 0,
+      attempt: 1,
+      signal: new AbortController().signal,
+    },
   );
   await writeFile(join(path, "work"), "mine");
   await world.up();

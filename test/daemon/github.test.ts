@@ -39,6 +39,16 @@ async function scene(): Promise<{
   return { world, there, env };
 }
 
+/** Resolves once the daemon was killed in the middle of what it does at GitHub next: done there, but not answered. */
+async function killedWithin(world: DaemonWorld, there: FakeGithub): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    there.beforeAnswer = () => {
+      there.beforeAnswer = undefined;
+      world.kill().then(resolve, reject);
+    };
+  });
+}
+
 async function ring(world: DaemonWorld): Promise<void> {
   const { secret, path } = await world.get("/projects/demo/webhook");
   const text = JSON.stringify({ repository: { full_name: "acme/app" } });
@@ -51,9 +61,20 @@ async function ring(world: DaemonWorld): Promise<void> {
 
 it("opens a pull request there, tells the agent what fails and what is said, and merges it, over a kill", async () => {
   const { world, there, env } = await scene();
+  const killed = killedWithin(world, there);
   const { id } = await world.post("/sessions", { projectId: "demo", prompt: "Say hello." });
+  // It was opened, but nobody here heard of it, and a person closed it.
+  await killed;
+  const [pull] = there.pulls.values();
+  if (pull === undefined) throw new Error("nothing was opened there");
+  pull.state = "CLOSED";
+  await world.up({ env });
   const pulls = async () => (await world.get("/projects/demo/pulls")).pulls;
-  await vi.waitUntil(async () => (await pulls()).length === 1, PATIENCE_MS);
+  await vi.waitUntil(async () => (await pulls())[0]?.state === "closed", PATIENCE_MS);
+  pull.state = "OPEN";
+  await ring(world);
+  await vi.waitUntil(async () => (await pulls())[0].state === "open", PATIENCE_MS);
+  expect(there.pulls.size).toBe(1);
   expect(await pulls()).toMatchObject([
     {
       number: 1,
@@ -65,8 +86,6 @@ it("opens a pull request there, tells the agent what fails and what is said, and
   ]);
   await vi.waitUntil(async () => (await world.session(id)).pr.number === 1, PATIENCE_MS);
 
-  const pull = there.pulls.get(1);
-  if (pull === undefined) throw new Error("nothing was opened there");
   there.logs.set(7, "Error: expected 1 to be 2\n");
   Object.assign(pull, { checks: [checkRun("test", "FAILURE", 7)], rollup: "FAILURE" });
   await ring(world);
@@ -93,7 +112,10 @@ it("opens a pull request there, tells the agent what fails and what is said, and
   });
   await ring(world);
   await vi.waitUntil(async () => (await pulls())[0].ci.state === "passing", PATIENCE_MS);
+  const killedAgain = killedWithin(world, there);
   await world.post("/projects/demo/pulls/1/merge");
+  await killedAgain;
+  await world.up({ env });
   await vi.waitUntil(async () => (await pulls())[0].state === "merged", PATIENCE_MS);
   expect(there.merged).toEqual([{ number: 1, method: "merge", sha: pull.headRefOid }]);
   await vi.waitUntil(async () => (await world.session(id)).pr.state === "merged", PATIENCE_MS);

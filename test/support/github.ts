@@ -13,6 +13,7 @@ let schema: GraphQLSchema | undefined;
 export interface GithubPull {
   number: number;
   title: string;
+  body: string;
   isDraft: boolean;
   state: "OPEN" | "CLOSED" | "MERGED";
   headRefName: string;
@@ -55,6 +56,8 @@ export interface FakeGithub {
   mergeRefusal: { status: number; message: string } | undefined;
   /** Somebody else opens what is asked for first, and the one who asks is refused with these words. */
   refuseOpening: string | undefined;
+  /** Called when something was opened or merged, before it is answered. */
+  beforeAnswer: (() => void) | undefined;
   /** How each was merged. */
   readonly merged: { number: number; method: string; sha: string }[];
 }
@@ -108,6 +111,7 @@ export async function fakeGithub(): Promise<FakeGithub> {
     mergeMethod: "MERGE",
     mergeRefusal: undefined,
     refuseOpening: undefined,
+    beforeAnswer: undefined,
     refusal: undefined,
     refuse: (refusal) => {
       fake.refusal = refusal;
@@ -117,6 +121,7 @@ export async function fakeGithub(): Promise<FakeGithub> {
       const pull: GithubPull = {
         number,
         title: `Pull ${number}`,
+        body: "",
         isDraft: false,
         state: "OPEN",
         headRefOid: "a".repeat(40),
@@ -171,6 +176,7 @@ async function answer(
   }
   if (path === "/graphql") return send(200, await answerQuestion(fake, body));
   const rest = routes(fake, path, body);
+  if (request.method !== "GET" && rest.status < 300) fake.beforeAnswer?.();
   return send(rest.status, rest.data, rest.headers);
 }
 
@@ -204,9 +210,10 @@ async function answerQuestion(fake: Fake, body: unknown): Promise<unknown> {
                 .map(shown),
             }),
           }),
-          pullRequests: ({ headRefName, first }: { headRefName: string; first: number }) => ({
+          pullRequests: ({ headRefName, baseRefName, first }: Asked) => ({
             nodes: newest(fake)
               .filter((pull) => pull.headRefName === headRefName)
+              .filter((pull) => baseRefName === undefined || pull.baseRefName === baseRefName)
               .slice(0, first)
               .map(shown),
           }),
@@ -223,6 +230,12 @@ async function answerQuestion(fake: Fake, body: unknown): Promise<unknown> {
       })),
     }),
   }));
+}
+
+interface Asked {
+  readonly headRefName: string;
+  readonly baseRefName?: string;
+  readonly first: number;
 }
 
 function newest({ pulls }: Fake): GithubPull[] {
@@ -302,15 +315,16 @@ const Open = z.object({
   title: z.string(),
   head: z.string(),
   base: z.string(),
+  body: z.string(),
   draft: z.boolean(),
 });
 
-function open(fake: Fake, { title, head, base, draft }: z.infer<typeof Open>): Answered {
+function open(fake: Fake, { title, head, base, body, draft }: z.infer<typeof Open>): Answered {
   if (head === "never-pushed") {
     const errors = [{ resource: "PullRequest", field: "head", code: "invalid" }];
     return { status: 422, data: { message: "Validation Failed", errors } };
   }
-  const pull = fake.open({ title, headRefName: head, baseRefName: base, isDraft: draft });
+  const pull = fake.open({ title, body, headRefName: head, baseRefName: base, isDraft: draft });
   if (fake.refuseOpening !== undefined) {
     return { status: 422, data: { message: `Validation Failed: ${fake.refuseOpening}` } };
   }

@@ -29,6 +29,7 @@ export function sceneOf(
   const adapters = worktrees({ home, ...(nonce && { nonce }) });
   const attempt = {
     effectId: "workspace/w-1#1.0",
+    orderedAt: 0,
     attempt: 1,
     signal: new AbortController().signal,
   };

@@ -31,7 +31,12 @@ async function scene(): Promise<Scene> {
     repo,
     headSha,
     run: (commands, signal = new AbortController().signal) =>
-      runChecks(dataOf(repo, headSha, commands), { effectId: "e", attempt: 1, signal }),
+      runChecks(dataOf(repo, headSha, commands), {
+        effectId: "e",
+        orderedAt: 0,
+        attempt: 1,
+        signal,
+      }),
   };
 }
 
@@ -100,7 +105,12 @@ describe("checks", () => {
     await run(home, "clone", "--quiet", "origin.git", "other");
     const headSha = await commitFile(join(home, "other"), "a", "1");
     await run(join(home, "other"), "push", "--quiet", "origin", "HEAD:work");
-    const attempt = { effectId: "e", attempt: 1, signal: new AbortController().signal };
+    const attempt = {
+      effectId: "e",
+      orderedAt: 0,
+      attempt: 1,
+      signal: new AbortController().signal,
+    };
     const { checks: results } = await checks({ home }).runChecks(
       dataOf(repo, headSha, ["cat a"]),
       attempt,
@@ -110,7 +120,12 @@ describe("checks", () => {
 
   it("fail clearly on a commit that nobody has", async () => {
     const { home, repo } = await scene();
-    const attempt = { effectId: "e", attempt: 1, signal: new AbortController().signal };
+    const attempt = {
+      effectId: "e",
+      orderedAt: 0,
+      attempt: 1,
+      signal: new AbortController().signal,
+    };
     const data = dataOf(repo, "0123456789012345678901234567890123456789", ["true"]);
     await expect(checks({ home }).runChecks(data, attempt)).rejects.toMatchObject({
       code: "BRANCH_UNKNOWN",

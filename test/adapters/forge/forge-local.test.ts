@@ -10,7 +10,12 @@ import {
   run,
 } from "../../support/repository.ts";
 
-const attempt = { effectId: "forge/mer#1.0", attempt: 1, signal: new AbortController().signal };
+const attempt = {
+  effectId: "forge/mer#1.0",
+  orderedAt: 0,
+  attempt: 1,
+  signal: new AbortController().signal,
+};
 const forge = localForge();
 
 function containing(text: string): unknown {

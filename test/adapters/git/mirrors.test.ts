@@ -14,7 +14,7 @@ import { worktrees } from "../../../adapters/worktree/worktrees.ts";
 import { commitFile, repositoryWithOrigin, run } from "../../support/repository.ts";
 
 const nobody = { signal: new AbortController().signal, isWanted: () => false };
-const attempt = { effectId: "workspace/w-1#1.0", attempt: 1, signal: nobody.signal };
+const attempt = { effectId: "workspace/w-1#1.0", orderedAt: 0, attempt: 1, signal: nobody.signal };
 const spec = (repo: string) => ({ projectId: "mer", repo, branch: "ao/w-1", baseRef: "main" });
 const order = (repo: string) => ({
   workspace: "w-1",

@@ -3,7 +3,7 @@ import { github, type Github } from "../../../adapters/github/github.ts";
 import { fakeGithub, type FakeGithub, type GithubPull } from "../../support/github.ts";
 
 const until = new AbortController().signal;
-const ATTEMPT = { effectId: "forge/app#1.0", attempt: 1, signal: until } as const;
+const ATTEMPT = { effectId: "forge/app#1.0", orderedAt: 0, attempt: 1, signal: until } as const;
 
 async function scene(): Promise<{ there: FakeGithub; here: Github }> {
   const there = await fakeGithub();
@@ -33,6 +33,49 @@ describe("opening at GitHub", () => {
     expect(await here.openPullRequest(data, ATTEMPT)).toEqual(first);
     expect(there.pulls.size).toBe(1);
   });
+
+  it.each([
+    { title: "is open", became: {} },
+    { title: "was closed", became: { state: "CLOSED" } },
+    { title: "was merged under another name", became: { state: "MERGED", title: "Hello" } },
+  ] satisfies { title: string; became: Partial<GithubPull> }[])(
+    "opens nothing twice though it was killed before the answer came, and the first $title since (G7)",
+    async ({ became }) => {
+      const { there, here } = await scene();
+      const kill = new AbortController();
+      there.beforeAnswer = () => kill.abort();
+      const killed = here.openPullRequest(data, { ...ATTEMPT, signal: kill.signal });
+      await expect(killed).rejects.toMatchObject({ code: "REMOTE_UNREACHABLE" });
+      Object.assign(there.pulls.get(1) ?? {}, became);
+      const again = await here.openPullRequest(data, { ...ATTEMPT, attempt: 2 });
+      expect(again).toMatchObject({ number: 1, state: (became.state ?? "open").toLowerCase() });
+      expect(there.pulls.size).toBe(1);
+    },
+  );
+
+  it.each([
+    { title: "another order", of: { effectId: "forge/app#2.0" } },
+    { title: "the same order of a daemon that began anew", of: { orderedAt: 1 } },
+  ])("opens another where the one there was closed and is of $title (G7)", async ({ of }) => {
+    const { there, here } = await scene();
+    await here.openPullRequest(data, { ...ATTEMPT, ...of });
+    Object.assign(there.pulls.get(1) ?? {}, { state: "CLOSED" });
+    there.open({ headRefName: data.headRef, isCrossRepository: true });
+    expect(await here.openPullRequest(data, ATTEMPT)).toMatchObject({ number: 3, state: "open" });
+  });
+
+  it.each([
+    { body: "", is: /^<!-- opened by ao: [0-9a-f]{32} -->$/ },
+    { body: "Why.", is: /^Why\.\n\n<!-- opened by ao: [0-9a-f]{32} -->$/ },
+    { body: "x".repeat(65_536), is: /^x{64900,65000}\n\n<!-- opened by ao: [0-9a-f]{32} -->$/ },
+  ])(
+    "marks what it opens out of sight, below $body.length characters (G7)",
+    async ({ body, is }) => {
+      const { there, here } = await scene();
+      await here.openPullRequest({ ...data, body }, ATTEMPT);
+      expect(there.pulls.get(1)?.body).toMatch(is);
+    },
+  );
 
   it("takes what somebody opened meanwhile (G2)", async () => {
     const { there, here } = await scene();
@@ -89,6 +132,18 @@ describe("merging at GitHub", () => {
       mergeSha: "f".repeat(40),
       repeated: true,
     });
+    expect(there.merged).toHaveLength(1);
+  });
+
+  it("merges nothing twice though it was killed before the answer came (G2)", async () => {
+    const { there, here } = await scene();
+    there.open({ headRefName: "x" });
+    const kill = new AbortController();
+    there.beforeAnswer = () => kill.abort();
+    await expect(here.mergePullRequest(data, kill.signal)).rejects.toMatchObject({
+      code: "REMOTE_UNREACHABLE",
+    });
+    expect(await here.mergePullRequest(data, until)).toMatchObject({ repeated: true });
     expect(there.merged).toHaveLength(1);
   });
 

@@ -35,6 +35,7 @@ function scene(notify: object, home = tempFolder()): Scene {
     tell: async (told, attempt = 1) =>
       current.notifyPerson(told, {
         effectId: "e",
+        orderedAt: 0,
         attempt,
         signal: new AbortController().signal,
       }),

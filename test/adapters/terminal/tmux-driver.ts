@@ -26,7 +26,7 @@ const hands = terminals({
   environment: () => ({}),
   pauseMs: 20,
 });
-const attempt = { effectId: "e", attempt: 1, signal: new AbortController().signal };
+const attempt = { effectId: "e", orderedAt: 0, attempt: 1, signal: new AbortController().signal };
 process.stdout.write("ready\n");
 for (const [n, order] of orders.entries()) {
   if (n < from) continue;

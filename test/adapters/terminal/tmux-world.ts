@@ -39,7 +39,12 @@ export const LAUNCHER = join(import.meta.dirname, "../../../bin/launch");
 
 /** What an adapter is told of an effect whose deadline is far. */
 export function attempt(): Attempt {
-  return { effectId: "session/mer#1.0", attempt: 1, signal: new AbortController().signal };
+  return {
+    effectId: "session/mer#1.0",
+    orderedAt: 0,
+    attempt: 1,
+    signal: new AbortController().signal,
+  };
 }
 
 export function launchSpec(launch: Partial<LaunchSpec> = {}): LaunchSpec {

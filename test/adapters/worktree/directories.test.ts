@@ -10,7 +10,7 @@ import { alone, expectTidy, type Scene } from "../../support/workspace.ts";
 
 const REF = "refs/ao/preserved/w-1";
 const { signal } = new AbortController();
-const attempt = { effectId: "collector/local#1.0", attempt: 1, signal };
+const attempt = { effectId: "collector/local#1.0", orderedAt: 0, attempt: 1, signal };
 
 function sweeper({ home }: Scene, isWanted: (name: string) => boolean = () => false) {
   let nonce = 0;

@@ -9,7 +9,12 @@ import { alone, type Scene } from "../../support/workspace.ts";
 
 // What sessions and reviewers borrow from the person's repository outlives the hardest clean-up that git has.
 
-const attempt = { effectId: "x#1.0", attempt: 1, signal: new AbortController().signal };
+const attempt = {
+  effectId: "x#1.0",
+  orderedAt: 0,
+  attempt: 1,
+  signal: new AbortController().signal,
+};
 
 const KEPT = "refs/ao/preserved/w-1";
 

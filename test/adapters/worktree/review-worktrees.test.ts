@@ -14,7 +14,12 @@ import {
   type TestRepository,
 } from "../../support/repository.ts";
 
-const attempt = { effectId: "x#1.0", attempt: 1, signal: new AbortController().signal };
+const attempt = {
+  effectId: "x#1.0",
+  orderedAt: 0,
+  attempt: 1,
+  signal: new AbortController().signal,
+};
 
 type Trees = EffectResult<"prepareReview">["trees"];
 

@@ -64,7 +64,7 @@ function elsewhere(
   const code = `
     import { worktrees } from ${JSON.stringify(adapter)};
     const adapters = worktrees({ home: ${JSON.stringify(world.home)} });
-    const attempt = { effectId: "e", attempt: 1, signal: new AbortController().signal };
+    const attempt = { effectId: "e", orderedAt: 0, attempt: 1, signal: new AbortController().signal };
     console.log("go");
     await adapters.${effect}(${JSON.stringify({ ...dataOf(world, workspace), isAgain: true })}, attempt);
     console.log("done");`;
@@ -78,7 +78,7 @@ async function here(
   workspace: string,
   isAgain = false,
 ): Promise<unknown> {
-  const attempt = { effectId: "e", attempt: 2, signal: new AbortController().signal };
+  const attempt = { effectId: "e", orderedAt: 0, attempt: 2, signal: new AbortController().signal };
   const adapter = worktrees({ home: world.home })[effect];
   const data = { ...dataOf(world, workspace), isAgain };
   return eventually(async () => adapter(data, attempt));

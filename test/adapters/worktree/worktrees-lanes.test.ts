@@ -9,6 +9,7 @@ import { commitFile, repositoryWithOrigin, run } from "../../support/repository.
 
 const attempt = (signal = new AbortController().signal) => ({
   effectId: "x#1.0",
+  orderedAt: 0,
   attempt: 1,
   signal,
 });

@@ -189,7 +189,7 @@ describe("reclaiming a workspace", () => {
     const { reclaimWorkspace } = worktrees({ home: on.home, isProject: (id) => id !== "mer" });
     const spec = { projectId: "mer", repo: on.repo, branch: "ao/w-1", baseRef: "main" };
     const { signal } = new AbortController();
-    const at = { effectId: "workspace/w-1#2.0", attempt: 1, signal };
+    const at = { effectId: "workspace/w-1#2.0", orderedAt: 0, attempt: 1, signal };
     const order = { workspace: "w-1", host: "local", path: on.path, spec };
     expect(await reclaimWorkspace(order, at)).toEqual({ removed: true });
   });
