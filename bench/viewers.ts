@@ -1,5 +1,5 @@
 // People who look, in a process of their own: URL TOKEN BOARDS ACTOR… A board is read and followed, and read anew when
-// it is told to; of an actor that moved, its facts and its frame are asked for as often as the page asks. The process
+// it is told to; of an actor that moved, its frame is asked for as often as the page asks. The process
 // steps back for the daemon: a browser has cores of its own, these share two with it.
 //
 // Obeys lines: "look" opens everything, "leave" lets go; "tell" says what came since it was asked last.
@@ -66,10 +66,7 @@ async function actor(n: number, address: string, signal: AbortSignal): Promise<v
       asked = seq;
       const askedAt = performance.now();
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      await Promise.all([
-        ask(`/actors/${address}`, signal),
-        ask(`/actors/${address}/frames/${seq}`, signal),
-      ]);
+      await ask(`/actors/${address}/frames/last`, signal);
       // oxlint-disable-next-line no-await-in-loop -- no more often than a page
       await delay(restAfter(performance.now() - askedAt), undefined, { signal });
     }

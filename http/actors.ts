@@ -28,13 +28,10 @@ const ActorLine = z.object({
   facts: z.record(z.string(), z.unknown()),
 });
 
-const ActorView = z.object({
-  address: z.string(),
+/** What waits with an actor, and what a person may do with it: of the moment at which it was read. */
+export const PresentView = z.object({
   machine: z.string(),
   version: z.number(),
-  value: Anything,
-  context: Anything,
-  seq: z.number(),
   createdAt: z.number(),
   updatedAt: z.number(),
   isQuarantined: z.boolean(),
@@ -59,10 +56,17 @@ const ActorView = z.object({
       attempts: z.number(),
     }),
   ),
-  /** Events it understands now. */
-  enabled: z.array(z.string()),
   /** What a person may do with it as it stands. */
   offers: z.array(Offer),
+});
+
+const ActorView = PresentView.extend({
+  address: z.string(),
+  value: Anything,
+  context: Anything,
+  seq: z.number(),
+  /** Events it understands now. */
+  enabled: z.array(z.string()),
 });
 
 /** One step, as journal and event stream tell it. */
@@ -155,19 +159,37 @@ function actorRoute(app: App, edge: Edge): void {
   );
 }
 
-/** Pages that follow an actor ask for it again and again. */
 function viewOf(
   { system }: Edge,
   kind: KindName,
   row: ReturnType<typeof knownActor>,
 ): z.infer<typeof ActorView> {
-  const { snapshot: _, timers: __, definitionHash: ___, ...facts } = row;
-  const { address, isQuarantined } = row;
+  const { address, seq } = row;
   const { value, context } = stateOf(row);
   return {
-    ...facts,
+    ...presentOf(system, kind, row),
+    address,
+    seq,
     value,
     context,
+    enabled: system.enabled(address).map(({ type }) => type),
+  };
+}
+
+/** Pages that follow an actor ask for it again and again. */
+export function presentOf(
+  system: Edge["system"],
+  kind: KindName,
+  row: ReturnType<typeof knownActor>,
+): z.infer<typeof PresentView> {
+  const { address, machine, version, createdAt, updatedAt, isQuarantined, strikes } = row;
+  return {
+    machine,
+    version,
+    createdAt,
+    updatedAt,
+    isQuarantined,
+    strikes,
     timers: comingOf(row),
     outbox: system.store
       .outbox({ from: address, limit: MOST_OPEN })
@@ -179,8 +201,7 @@ function viewOf(
         ...(lastError !== undefined && { lastError }),
       })),
     mailbox: mailTo(system, address),
-    enabled: system.enabled(address).map(({ type }) => type),
-    offers: offersOf({ kind, states: statePaths(value), isQuarantined }),
+    offers: offersOf({ kind, states: statePaths(stateOf(row).value), isQuarantined }),
   };
 }
 

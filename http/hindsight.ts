@@ -5,8 +5,8 @@ import { explainedMovesOf, movesOf, type Move, type MoveQuestion } from "../acto
 import { replay, replayIn, whatIf, type Past, type Replayed } from "../actors/replay.ts";
 import { Failure } from "../machines/failures.ts";
 import { Address, addressOf, KINDS, Token } from "../machines/ids.ts";
-import type { JournalEntry } from "../storage/store.ts";
-import { StepView, stepView } from "./actors.ts";
+import type { JournalEntry, SnapshotRow } from "../storage/store.ts";
+import { PresentView, presentOf, StepView, stepView } from "./actors.ts";
 import { chartLayout } from "./chart/layout.ts";
 import { chartSvg } from "./chart/svg.ts";
 import { knownActor } from "./commands.ts";
@@ -84,6 +84,8 @@ const FrameView = z.object({
       at: z.number().optional(),
     }),
   ),
+  /** Read together with the step; null unless it is the newest: what waited with an older one is not kept. */
+  present: PresentView.nullable(),
 });
 
 const WhatIfBody = z.strictObject({
@@ -108,6 +110,9 @@ const KindIdSeq = z.object({
   id: Token,
   seq: z.coerce.number().int().positive(),
 });
+
+/** `last` is the newest step there is. */
+const KindIdFrame = KindIdSeq.extend({ seq: z.union([z.literal("last"), KindIdSeq.shape.seq]) });
 
 /** What was found of actors that are followed, for the next step of theirs that is asked for. */
 interface Memory {
@@ -181,15 +186,14 @@ function frameRoute(app: App, edge: Edge, memory: Memory): void {
     max: MOST_SHARED,
     ttl: SHARED_MS,
   });
-  const textOf = (point: Point): string => {
-    const known = shared.get(point.address);
-    const { seq: last } = knownActor(edge, point.address);
-    if (known !== undefined && known.seq === point.seq && last === point.seq) return known.text;
-    const frame = frameOf(edge, memory, point);
+  const textOf = (address: Address, asked: number | "last"): string => {
+    const { seq: last } = knownActor(edge, address);
+    const seq = asked === "last" ? last : asked;
+    const known = shared.get(address);
+    if (known !== undefined && known.seq === seq && last === seq) return known.text;
+    const frame = frameOf(edge, memory, { address, seq });
     const text = JSON.stringify(frame);
-    // What is under way may end at any moment, and no step of this actor says so.
-    const isOpen = frame.ends.some(({ type }) => type === "open");
-    if (last === point.seq && !isOpen) shared.set(point.address, { seq: last, text });
+    if (last === seq && !isUnderWay(frame)) shared.set(address, { seq, text });
     return text;
   };
   app.get(
@@ -198,12 +202,20 @@ function frameRoute(app: App, edge: Edge, memory: Memory): void {
       schema: {
         tags,
         summary: "The actor after one step: what the step changed, and what could move it then",
-        params: KindIdSeq,
+        params: KindIdFrame,
         response: { 200: FrameView },
       },
     },
     async ({ params: { kind, id, seq } }, reply) =>
-      sendText(reply, textOf({ address: addressOf(kind, id), seq })),
+      sendText(reply, textOf(addressOf(kind, id), seq)),
+  );
+}
+
+/** What is under way may end at any moment, and no step of this actor says so. */
+function isUnderWay({ ends, present }: z.infer<typeof FrameView>): boolean {
+  return (
+    ends.some(({ type }) => type === "open") ||
+    (present !== null && present.outbox.length + present.mailbox.length > 0)
   );
 }
 
@@ -257,7 +269,8 @@ function whatIfRoute(app: App, edge: Edge): void {
 
 /** An actor after one step, and what its guards are asked with there. */
 interface FoundPoint {
-  readonly last: number;
+  /** As it stands now. */
+  readonly row: SnapshotRow;
   readonly replayed: Replayed;
   readonly entry: JournalEntry | undefined;
   readonly paths: readonly string[];
@@ -271,7 +284,7 @@ function pointOf(
   { address, seq }: Point,
 ): FoundPoint {
   const { store, kinds } = edge.system;
-  const { seq: last } = knownActor(edge, address);
+  const row = knownActor(edge, address);
   const replayed = replayedAt({ kinds, address, seq });
   if (replayed === undefined) throw unknownSeq(address, seq);
   const state = replayed.actor.state();
@@ -279,18 +292,18 @@ function pointOf(
   const seen = lookBack({ address, seq }, paths);
   const [found] = store.journal(address, { after: seq - 1, limit: 1 });
   const entry = found?.seq === seq ? found : undefined;
-  const at = seq === last ? edge.now() : (entry?.committedAt ?? edge.now());
+  const at = seq === row.seq ? edge.now() : (entry?.committedAt ?? edge.now());
   const question = { state, samples: seen.samples, at };
-  return { last, replayed, entry, paths, seen, question };
+  return { row, replayed, entry, paths, seen, question };
 }
 
 function frameOf(edge: Edge, memory: Memory, point: Point): z.infer<typeof FrameView> {
-  const { last, replayed, entry, paths, seen, question } = pointOf(edge, memory, point);
+  const { row, replayed, entry, paths, seen, question } = pointOf(edge, memory, point);
   const { kind, before, divergedAt } = replayed;
   const { state } = question;
   return {
     ...point,
-    last,
+    last: row.seq,
     step: entry === undefined ? null : stepView(entry),
     ...(divergedAt !== undefined && { divergedAt }),
     value: state.value,
@@ -311,6 +324,7 @@ function frameOf(edge: Edge, memory: Memory, point: Point): z.infer<typeof Frame
       id: order.id,
       ...endOf(edge.system.store, order),
     })),
+    present: point.seq === row.seq ? presentOf(edge.system, kind.name, row) : null,
   };
 }
 

@@ -1,6 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
 import { describe, expect, it, vi } from "vitest";
-import { served, withProject, withSession, type Served } from "../support/http.ts";
+import { served, withOrder, withProject, withSession, type Served } from "../support/http.ts";
+import { outside } from "../support/outside.ts";
 
 async function launched(): Promise<{ server: Served; id: string; path: string }> {
   const server = await served();
@@ -53,6 +54,33 @@ describe("an actor at one of its steps", () => {
     const now = (await server.request("GET", path)).body;
     const frame = (await server.request("GET", `${path}/frames/${now.seq}`)).body;
     expect([frame.value, frame.context, frame.last]).toEqual([now.value, now.context, now.seq]);
+  });
+
+  it("tells with its newest step, and of no older one, what waits with it and what is offered", async () => {
+    const { server, id } = await launched();
+    const path = `/actors/session/${id}`;
+    const { body } = await server.request("GET", path);
+    const { address: _, value: __, context: ___, enabled: ____, seq, ...present } = body;
+    const frame = (await server.request("GET", `${path}/frames/last`)).body;
+    expect([frame.seq, frame.last, frame.present]).toEqual([seq, seq, present]);
+    expect(present).toMatchObject({ timers: [{ name: "watch" }], offers: ["send", "kill"] });
+    expect((await server.request("GET", `${path}/frames/1`)).body.present).toBeNull();
+  });
+
+  it("is not shared while an order of its newest step is open: no step of it tells the end", async () => {
+    const world = outside();
+    world.hold("launchTerminal");
+    const server = await served({ outside: world });
+    await withProject(server);
+    const id = await withOrder(server);
+    const ask = async () =>
+      (await server.request("GET", `/actors/terminal/${id}/frames/last`)).body;
+    await expect.poll(async () => (await ask()).value).toBe("launching");
+    const attempts = vi.spyOn(server.system.store, "checkpoint");
+    const first = await ask();
+    expect([first.ends[0].type, first.present.outbox.length]).toEqual(["open", 1]);
+    await ask();
+    expect(attempts).toHaveBeenCalledTimes(2);
   });
 
   it("is worked out once for all who look at its newest step", async () => {

@@ -1,4 +1,4 @@
-/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-argument -- looks into bodies of every shape */
+/* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-argument, typescript/no-unsafe-assignment -- looks into bodies of every shape */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Bus } from "../../bus/bus.ts";
@@ -160,6 +160,37 @@ describe("what an actor waits for", () => {
     await page.clock.fastForward(125_000);
     await expect.poll(async () => left.innerText()).not.toBe(before);
     expect(secondsOf(before) - secondsOf(await left.innerText())).toBeGreaterThanOrEqual(120);
+  });
+
+  it("is of the step that it says, while the chart shows a newer one already", async () => {
+    const site = await siteIn(browser);
+    await withProject(site);
+    const id = await withSession(site);
+    const { page } = await site.open(`/actors/session/${id}`);
+    const step = page.locator(".side-step");
+    const kill = page.getByRole("button", { name: "Kill …" });
+    await page.getByRole("tab", { name: "Waits" }).click();
+    await page.getByRole("term").filter({ hasText: "watch" }).waitFor();
+    await expect.poll(() => site.system.report().outbox).toBe(0);
+    const before = (await site.request("GET", `/actors/session/${id}`)).body.seq;
+    await expect.poll(async () => step.innerText()).toBe(`After step ${before}`);
+    const gate = Promise.withResolvers<void>();
+    await page.route(/frames\/last$/, async (route) => {
+      await gate.promise;
+      await route.continue();
+    });
+    expect(await kill.isDisabled()).toBe(false);
+    await site.request("POST", `/sessions/${id}/kill`, {});
+    await page.locator('.state[data-path="wanted.stopped.closed"][data-active="true"]').waitFor();
+    expect(await step.innerText()).toMatch(
+      new RegExp(`^After step ${before} of \\d+: what is after it is being read$`),
+    );
+    expect(await kill.isDisabled()).toBe(true);
+    gate.resolve();
+    await page.getByText("None is armed.").waitFor();
+    const { seq } = (await site.request("GET", `/actors/session/${id}`)).body;
+    await expect.poll(async () => step.innerText()).toBe(`After step ${seq}`);
+    await kill.waitFor({ state: "detached" });
   });
 
   it("shows the mail that is under way: to whom it was sent, and from whom it comes", async () => {

@@ -1,5 +1,5 @@
 import { startTransition, useEffect, useState } from "react";
-import type { ActorFacts, Json, Step, Tick } from "./answers.ts";
+import type { Frame, Json, Step, Tick } from "./answers.ts";
 import { ask } from "./client.ts";
 import { restAfter } from "./pace.ts";
 import { follow, type Link } from "./stream.ts";
@@ -7,13 +7,19 @@ import type { Taken } from "./states.ts";
 
 // Actor
 //
-// One actor, live: its facts, its timeline, and the step that was just committed.
+// One actor, live: its timeline, the step that was just committed, and all there is to know of the newest that was read.
 //
 //   A1. A step is drawn from the event that tells it, before anything else is asked.
 //   A2. The timeline is read once, in pages, and grows by what is told.
+//   A3. All else that is shown of it is of one step, read at once. It may be older than the one drawn (`last`): a daemon
+//       is not asked about each step of a busy actor.
+//   A4. What changes without a step of its own, mail that is under way and what became of orders, is looked at again.
 
 export interface ActorState {
-  readonly facts: ActorFacts | undefined;
+  /** The newest that was read, with what was present then. */
+  readonly frame: Frame | undefined;
+  /** Why the newest could not be read; the one before stays. */
+  readonly frameFailure: Error | undefined;
   /** By seq, oldest first; without gaps from the first one that is kept. */
   readonly ticks: readonly Tick[];
   readonly areTicksComplete: boolean;
@@ -27,7 +33,8 @@ export interface ActorState {
 }
 
 const EMPTY: ActorState = {
-  facts: undefined,
+  frame: undefined,
+  frameFailure: undefined,
   ticks: [],
   areTicksComplete: false,
   last: 0,
@@ -40,6 +47,8 @@ const EMPTY: ActorState = {
 const PAGE = 2_000;
 // The daemon's own beat on this stream is 15 s.
 const SILENT_MS = 35_000;
+const LOOK_MS = 10_000;
+const UNDER_WAY_MS = 2_000;
 
 /** Follows an actor for as long as the component lives. */
 export function useActor(path: string): ActorState {
@@ -56,25 +65,37 @@ export function useActor(path: string): ActorState {
   return state;
 }
 
+interface Intake {
+  readonly globalSeq: number;
+}
+/** What is known of it without taking its steps again. */
+interface Standing {
+  readonly address: string;
+  readonly seq: number;
+  readonly value: Json;
+}
+
 type Change = (to: (was: ActorState) => Partial<ActorState>) => void;
 
 async function start(path: string, stopped: AbortSignal, change: Change): Promise<void> {
+  const known = new AbortController();
+  const signal = AbortSignal.any([stopped, known.signal]);
   try {
-    const { globalSeq } = await ask<{ globalSeq: number }>("GET", "/intake", undefined, stopped);
-    const facts = await ask<ActorFacts & { value: Json }>("GET", path, undefined, stopped);
-    change(() => ({ facts, last: facts.seq, value: facts.value }));
-    const refresh = coalesced(async () => {
-      const fresh = await ask<ActorFacts>("GET", path, undefined, stopped);
-      startTransition(() => change(() => ({ facts: fresh })));
-    });
+    const { globalSeq } = await ask<Intake>("GET", "/intake", undefined, stopped);
+    const refresh = refreshed(path, signal, change);
+    const { address, seq, value } = await ask<Standing>("GET", path, undefined, stopped);
+    change(() => ({ last: seq, value }));
     const stop = follow({
-      path: `/events?address=${encodeURIComponent(facts.address)}`,
+      path: `/events?address=${encodeURIComponent(address)}`,
       after: globalSeq,
       silentMs: SILENT_MS,
       onLink: (link) => change(() => ({ link })),
       onEvent: ({ type, data }) => {
-        // Steps were missed that are not told any more.
-        if (type === "gap") refresh();
+        // Steps were missed that are not told any more, or another store took the place of this one.
+        if (type === "gap" && !signal.aborted) {
+          known.abort();
+          void start(path, stopped, change);
+        }
         if (type !== "step") return;
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- page and daemon are of one version
         const step = JSON.parse(data) as Step;
@@ -82,11 +103,26 @@ async function start(path: string, stopped: AbortSignal, change: Change): Promis
         refresh();
       },
     });
-    stopped.addEventListener("abort", stop);
-    await readTimeline(path, stopped, change);
+    signal.addEventListener("abort", stop);
+    await readTimeline(path, signal, change);
   } catch (error) {
-    change(() => ({ failure: error instanceof Error ? error : new Error(String(error)) }));
+    if (!signal.aborted) change(() => ({ failure: asError(error) }));
   }
+}
+
+/** Reads the newest frame; how to say that there is a newer one. */
+function refreshed(path: string, stopped: AbortSignal, change: Change): () => void {
+  return coalesced(stopped, async () => {
+    try {
+      const frame = await ask<Frame>("GET", `${path}/frames/last`, undefined, stopped);
+      // What is now is in the chart already; the rest of it must not keep the next change waiting.
+      startTransition(() => change(() => ({ frame, frameFailure: undefined })));
+      return isUnderWay(frame) ? UNDER_WAY_MS : LOOK_MS;
+    } catch (error) {
+      if (!stopped.aborted) change(() => ({ frameFailure: asError(error) }));
+      return LOOK_MS;
+    }
+  });
 }
 
 function told(was: ActorState, step: Step): Partial<ActorState> {
@@ -149,25 +185,52 @@ async function readTimeline(path: string, stopped: AbortSignal, change: Change):
   }
 }
 
-/** Runs one at a time, and once more when it was asked for meanwhile; it rests in between. */
-function coalesced(run: () => Promise<void>): () => void {
+function isUnderWay({ ends, present }: Frame): boolean {
+  return (
+    ends.some(({ type }) => type === "open") ||
+    (present !== null && present.outbox.length + present.mailbox.length > 0)
+  );
+}
+
+/**
+ * Runs one at a time: now, when it is asked for, and so many milliseconds after it ran as it then says (A4). It rests in
+ * between.
+ */
+function coalesced(stopped: AbortSignal, run: () => Promise<number>): () => void {
   let isRunning = false;
   let isAsked = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const go = async (): Promise<void> => {
     isRunning = true;
+    clearTimeout(timer);
+    let againMs = 0;
     do {
       isAsked = false;
       const askedAt = performance.now();
-      await run().catch(() => {});
+      // oxlint-disable-next-line no-await-in-loop -- one at a time
+      againMs = await run();
       const restMs = restAfter(performance.now() - askedAt);
+      // oxlint-disable-next-line no-await-in-loop -- as above
       await new Promise((resolve) => {
         setTimeout(resolve, restMs);
       });
-    } while (isAsked);
+    } while (isAsked && !stopped.aborted);
     isRunning = false;
+    if (!stopped.aborted) timer = setTimeout(look, againMs);
   };
-  return () => {
+  const now = (): void => {
     isAsked = true;
     if (!isRunning) void go();
   };
+  const look = (): void => {
+    if (document.hidden) timer = setTimeout(look, LOOK_MS);
+    else now();
+  };
+  stopped.addEventListener("abort", () => clearTimeout(timer));
+  now();
+  return now;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

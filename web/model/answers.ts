@@ -45,12 +45,10 @@ export interface BoardPage {
   readonly at: number;
 }
 
-/** `GET /actors/:kind/:id`. */
-export interface ActorFacts {
-  readonly address: string;
+/** What waits with an actor, and what a person may do with it. */
+export interface Present {
   readonly machine: string;
   readonly version: number;
-  readonly seq: number;
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly isQuarantined: boolean;
@@ -154,6 +152,8 @@ export interface Frame {
     readonly value: Json;
   }[];
   readonly ends: readonly OrderEnd[];
+  /** Read together with the step; null unless it was the newest. */
+  readonly present: Present | null;
 }
 
 export interface OrderEnd {

@@ -3,7 +3,7 @@ import { useActor, type ActorState } from "../model/actor.ts";
 import type { Frame, Layout } from "../model/answers.ts";
 import type { ChartLight, Trace } from "../model/chart-light.ts";
 import { diff } from "../model/diff.ts";
-import { useFrame, useLayout, type Loaded } from "../model/frame.ts";
+import { useLayout, usePast, type Loaded } from "../model/frame.ts";
 import { stepAt } from "../model/jumps.ts";
 import { setQuery, type Route } from "../model/route.ts";
 import { arrowsOf, leftBehind, pathsOf, readyArrows, type Taken } from "../model/states.ts";
@@ -26,11 +26,7 @@ import "../style/actor.css";
 export function ActorPage({ route }: { readonly route: Route }): ReactNode {
   const [, kind = "", id = ""] = route.parts;
   const path = `/actors/${encodeURIComponent(kind)}/${encodeURIComponent(id)}`;
-  const actor = useActor(path);
-  const at = Number(route.query.get("at")) || undefined;
-  const isLive = at === undefined || at >= actor.last;
-  const seq = isLive ? actor.last : at;
-  const frame = useFrame(path, seq, seq === actor.last);
+  const { actor, frame, isLive, seq } = useShown(path, Number(route.query.get("at")) || undefined);
   const onSeq = useCallback(
     (to: number | "live") => setQuery({ at: to === "live" ? null : String(to) }),
     [],
@@ -50,6 +46,7 @@ export function ActorPage({ route }: { readonly route: Route }): ReactNode {
             review={["review", "session"].includes(kind) ? id : undefined}
             actor={actor}
             frame={frame.value}
+            isLive={isLive}
             onSeq={onSeq}
           />
         )}
@@ -64,6 +61,25 @@ export function ActorPage({ route }: { readonly route: Route }): ReactNode {
       />
     </div>
   );
+}
+
+/** An actor, and all of it after the step that is asked for; of none, or one that is not yet: the newest. */
+function useShown(
+  path: string,
+  at: number | undefined,
+): {
+  readonly actor: ActorState;
+  readonly frame: Loaded<Frame>;
+  readonly isLive: boolean;
+  readonly seq: number;
+} {
+  const actor = useActor(path);
+  const isLive = at === undefined || at >= actor.last;
+  const past = usePast(path, isLive ? undefined : at);
+  const frame = isLive
+    ? { value: actor.frame, failure: actor.frameFailure }
+    : { value: past.value ?? actor.frame, failure: past.failure };
+  return { actor, frame, isLive, seq: isLive ? actor.last : at };
 }
 
 function LiveChart({
@@ -178,6 +194,7 @@ function Side({
   review,
   actor,
   frame,
+  isLive,
   onSeq,
 }: {
   readonly path: string;
@@ -185,6 +202,7 @@ function Side({
   readonly review: string | undefined;
   readonly actor: ActorState;
   readonly frame: Frame;
+  readonly isLive: boolean;
   readonly onSeq: (seq: number) => void;
 }): ReactNode {
   // Of a review people ask first what became of its runs.
@@ -203,7 +221,7 @@ function Side({
       id: "waits",
       name: "Waits",
       draw: () =>
-        actor.facts !== undefined && <WaitingFacts facts={actor.facts} isPast={frame.seq < last} />,
+        actor.frame !== undefined && <WaitingFacts frame={actor.frame} isPast={!isLive} />,
     },
     {
       id: "journal",
@@ -222,10 +240,25 @@ function Side({
   const runs: Tab = {
     id: "runs",
     name: "Reviews",
-    draw: () => <Runs id={review ?? ""} stamp={last} isPast={frame.seq < last} onTime={toTime} />,
+    draw: () => <Runs id={review ?? ""} stamp={last} isPast={!isLive} onTime={toTime} />,
   };
   const shown = review === undefined ? tabs : [runs, ...tabs];
-  return <Tabs tabs={shown} chosen={tab} onChoose={setTab} />;
+  return (
+    <>
+      <SideStep seq={frame.seq} last={isLive ? last : frame.seq} />
+      <Tabs tabs={shown} chosen={tab} onChoose={setTab} />
+    </>
+  );
+}
+
+/** Of which step all below it is. */
+function SideStep({ seq, last }: { readonly seq: number; readonly last: number }): ReactNode {
+  return (
+    <p className="side-step">
+      After step {seq}
+      {seq < last && ` of ${last}: what is after it is being read`}
+    </p>
+  );
 }
 
 function Contents({ frame }: { readonly frame: Frame }): ReactNode {

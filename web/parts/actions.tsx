@@ -25,11 +25,14 @@ export function Actions({
   kind,
   id,
   offers,
+  isStale,
   said,
 }: {
   readonly kind: string;
   readonly id: string;
   readonly offers: readonly string[];
+  /** They are of states that it left: what can be done now is being read. */
+  readonly isStale: boolean;
   readonly said: Said;
 }): ReactNode {
   const [opened, setOpened] = useState<string>();
@@ -44,6 +47,7 @@ export function Actions({
           key={action.name}
           type="button"
           className={action.isDanger === true ? "danger" : ""}
+          disabled={isStale}
           onClick={() => setOpened(action.name)}
         >
           {action.name} …

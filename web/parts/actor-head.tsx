@@ -2,12 +2,16 @@ import type { ReactNode } from "react";
 import type { ActorState } from "../model/actor.ts";
 import type { Frame } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
+import { isSame } from "../model/kept.ts";
 import { saidBy } from "../model/said.ts";
 import { leavesOf, leftBehind } from "../model/states.ts";
 import { brief } from "../model/words.ts";
 import { Actions } from "./actions.tsx";
 import { Badge } from "./badge.tsx";
 import { LinkState } from "./link-state.tsx";
+
+// Deeper than any chart.
+const STATES_DEEP = 16;
 
 /** Who it is, the states it is in and since when, and what can be done with it. */
 export function ActorHead({
@@ -36,7 +40,13 @@ export function ActorHead({
         </a>
       )}
       {/* What can be done now is no part of how it was. */}
-      <Actions kind={kind} id={id} offers={isLive ? (actor.facts?.offers ?? []) : []} said={said} />
+      <Actions
+        kind={kind}
+        id={id}
+        offers={isLive ? (actor.frame?.present?.offers ?? []) : []}
+        isStale={!isSame(actor.frame?.value, actor.value, STATES_DEEP)}
+        said={said}
+      />
       <LinkState link={actor.link} />
     </header>
   );
@@ -59,7 +69,7 @@ function States({
   const left = leftBehind(kind, value);
   return (
     <div className="states">
-      {isLive && actor.facts?.isQuarantined === true && <Badge word="quarantined" />}
+      {isLive && actor.frame?.present?.isQuarantined === true && <Badge word="quarantined" />}
       {leavesOf(value).map((path) => {
         const from = since.get(path);
         if (left.has(path)) {

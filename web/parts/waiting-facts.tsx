@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { ActorFacts } from "../model/answers.ts";
+import type { Frame, Present } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { actorHref } from "../model/route.ts";
 import { brief, clockTime, count, span } from "../model/words.ts";
@@ -7,23 +7,26 @@ import { PresentNote } from "./present-note.tsx";
 
 /** What the actor waits for now: timers, counting down, mail under way to it, and orders without effect yet. */
 export function WaitingFacts({
-  facts,
+  frame: { seq, present },
   isPast,
 }: {
-  readonly facts: ActorFacts;
+  /** The newest that was read. */
+  readonly frame: Frame;
   /** Whether the rest of the page tells of an older step. */
   readonly isPast: boolean;
 }): ReactNode {
   const now = useNow();
+  if (present === null) return null;
+  const { timers, mailbox, outbox } = present;
   return (
     <>
       <PresentNote isPast={isPast} />
       <h3>Timers</h3>
-      {facts.timers.length === 0 ? (
+      {timers.length === 0 ? (
         <p className="dim">None is armed.</p>
       ) : (
         <dl className="facts">
-          {facts.timers.map(({ name, what, at }) => (
+          {timers.map(({ name, what, at }) => (
             <div key={name} style={{ display: "contents" }}>
               <dt>{name}</dt>
               <dd>
@@ -34,9 +37,9 @@ export function WaitingFacts({
           ))}
         </dl>
       )}
-      <Mailbox mailbox={facts.mailbox} now={now} />
-      <Outbox outbox={facts.outbox} now={now} />
-      <Itself facts={facts} now={now} />
+      <Mailbox mailbox={mailbox} now={now} />
+      <Outbox outbox={outbox} now={now} />
+      <Itself seq={seq} present={present} now={now} />
     </>
   );
 }
@@ -45,7 +48,7 @@ function Mailbox({
   mailbox,
   now,
 }: {
-  readonly mailbox: ActorFacts["mailbox"];
+  readonly mailbox: Present["mailbox"];
   readonly now: number;
 }): ReactNode {
   return (
@@ -73,7 +76,7 @@ function Outbox({
   outbox,
   now,
 }: {
-  readonly outbox: ActorFacts["outbox"];
+  readonly outbox: Present["outbox"];
   readonly now: number;
 }): ReactNode {
   return (
@@ -100,27 +103,35 @@ function Outbox({
   );
 }
 
-function Itself({ facts, now }: { readonly facts: ActorFacts; readonly now: number }): ReactNode {
+function Itself({
+  seq,
+  present: { machine, version, createdAt, updatedAt, strikes },
+  now,
+}: {
+  readonly seq: number;
+  readonly present: Present;
+  readonly now: number;
+}): ReactNode {
   return (
     <>
       <h3>Itself</h3>
       <dl className="facts">
         <dt>steps</dt>
-        <dd>{facts.seq}</dd>
+        <dd>{seq}</dd>
         <dt>chart</dt>
         <dd>
-          <a href={`/machines/${facts.machine}`}>
-            {facts.machine} {facts.version}
+          <a href={`/machines/${machine}`}>
+            {machine} {version}
           </a>
         </dd>
         <dt>born</dt>
-        <dd>{clockTime(facts.createdAt)}</dd>
+        <dd>{clockTime(createdAt)}</dd>
         <dt>last step</dt>
-        <dd>{brief(now - facts.updatedAt)} ago</dd>
-        {facts.strikes > 0 && (
+        <dd>{brief(now - updatedAt)} ago</dd>
+        {strikes > 0 && (
           <>
             <dt>strikes</dt>
-            <dd>{facts.strikes}: so many steps in a row threw</dd>
+            <dd>{strikes}: so many steps in a row threw</dd>
           </>
         )}
       </dl>
