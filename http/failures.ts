@@ -112,8 +112,8 @@ function brokenBy({ code }: NodeJS.ErrnoException): Failure {
   return new Failure("MALFORMED", "the request is not HTTP/1.1");
 }
 
-/** What an error of fastify, or of a route, is to the caller; `bodyLimit`, in bytes, is that of the route. */
-export function failureOf(error: FastifyError, bodyLimit?: number): Failure {
+/** What an error of fastify, of a route, or of a feed is to the caller; `bodyLimit`, in bytes, is that of the route. */
+export function failureOf(error: Error & Partial<FastifyError>, bodyLimit?: number): Failure {
   if (error instanceof Failure) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     return malformed(

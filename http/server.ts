@@ -12,7 +12,7 @@ import { actorRoutes } from "./actors.ts";
 import { backupRoute } from "./backup.ts";
 import { ANSWER_WITHIN_MS } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { EVENT_OPTIONS, eventRoutes, type EventOptions } from "./events.ts";
+import { eventRoutes } from "./events.ts";
 import { answerBroken, answerFailures, answerUnrouted } from "./failures.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
@@ -40,6 +40,7 @@ import { reviewReader } from "./review/reader.ts";
 import { sessionReader, type SessionReader } from "./session/reader.ts";
 import { reviewRoutes } from "./review/reviews.ts";
 import { sessionRoutes } from "./session/sessions.ts";
+import { STREAM_OPTIONS, type StreamOptions } from "./sse.ts";
 import { signIn, signInRoutes, type SignIn } from "./sign-in.ts";
 import type { SessionTokens } from "./tokens.ts";
 import { supervisionRoutes } from "./supervision.ts";
@@ -87,7 +88,7 @@ export interface ServerOptions extends Pick<
   readonly hosts?: readonly string[];
   /** Told of every answer that was a defect of ours. */
   readonly report?: (error: unknown, requestId: string) => void;
-  readonly events?: Partial<EventOptions>;
+  readonly events?: Partial<StreamOptions>;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly patienceMs?: number;
@@ -216,10 +217,10 @@ async function registerRoutes(
     sign: SignIn;
     document: ReturnType<typeof openApi>;
     token: string;
-    events?: Partial<EventOptions>;
+    events?: Partial<StreamOptions>;
   },
 ): Promise<void> {
-  const events = { ...EVENT_OPTIONS, ...given };
+  const events = { ...STREAM_OPTIONS, ...given };
   const metrics = metricsOf(app, edge);
   await app.register((root, _options, done) => {
     healthRoutes(root.withTypeProvider<ZodTypeProvider>(), edge, metrics);

@@ -123,11 +123,15 @@ function answerOf({ statusCode = 0, headers }: IncomingMessage, text: string): u
   const isJson = headers["content-type"]?.includes("json") === true;
   const body: unknown = isJson ? JSON.parse(text) : text;
   if (statusCode < 400) return body;
-  const code: unknown =
-    typeof body === "object" && body !== null ? Reflect.get(body, "code") : undefined;
-  const message: unknown =
-    typeof body === "object" && body !== null ? Reflect.get(body, "message") : text;
-  throw new Failure(isCode(code) ? code : "DEFECT", String(message));
+  throw failureOf(body);
+}
+
+/** The failure that a body of the daemon's tells; DEFECT with its text when it tells none. */
+export function failureOf(body: unknown): Failure {
+  const isTold = typeof body === "object" && body !== null;
+  const code: unknown = isTold ? Reflect.get(body, "code") : undefined;
+  const message: unknown = isTold ? Reflect.get(body, "message") : body;
+  return new Failure(isCode(code) ? code : "DEFECT", String(message));
 }
 
 function isCode(code: unknown): code is FailureCode {

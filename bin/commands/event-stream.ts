@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Failure } from "../../machines/failures.ts";
+import { failureOf } from "../cli/client.ts";
 
 /** One event of a stream. */
 export interface ServerEvent {
@@ -8,7 +9,10 @@ export interface ServerEvent {
   readonly data: string;
 }
 
-/** The events of a running answer; it is let go with the loop. Fails with DAEMON_DOWN when it breaks off. */
+/**
+ * The events of a running answer; it is let go with the loop. Fails with DAEMON_DOWN when it breaks off, and with what the
+ * daemon says went wrong when that is its end.
+ */
 export async function* events(response: IncomingMessage): AsyncGenerator<ServerEvent> {
   response.setEncoding("utf8");
   let text = "";
@@ -19,15 +23,14 @@ export async function* events(response: IncomingMessage): AsyncGenerator<ServerE
       text = frames.pop() ?? "";
       for (const frame of frames) {
         const data = /^data: (.*)$/m.exec(frame)?.[1];
-        if (data !== undefined)
-          yield {
-            id: /^id: (\d+)$/m.exec(frame)?.[1],
-            type: /^event: (.*)$/m.exec(frame)?.[1],
-            data,
-          };
+        if (data === undefined) continue;
+        const type = /^event: (.*)$/m.exec(frame)?.[1];
+        if (type === "error") throw failureOf(JSON.parse(data));
+        yield { id: /^id: (\d+)$/m.exec(frame)?.[1], type, data };
       }
     }
   } catch (cause) {
+    if (cause instanceof Failure) throw cause;
     throw new Failure("DAEMON_DOWN", "follow events: the stream broke off", { cause });
   } finally {
     response.destroy();

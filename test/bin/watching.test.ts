@@ -1,4 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import { events } from "../../bin/commands/event-stream.ts";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -199,4 +202,21 @@ describe("ao inspect", () => {
       await expect.poll(() => messages).toHaveLength(1);
     },
   );
+});
+
+it("ends a stream with what the daemon says went wrong", async () => {
+  const told = [
+    ': follow\n\nid: 1\nevent: step\ndata: {"seq":1}\n\nevent: er',
+    'ror\ndata: {"code":"STORE_DAMAGED","message":"read the log: a page is damaged"}\n\n',
+  ];
+  const seen: string[] = [];
+  const read = async (): Promise<void> => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of an answer as is read
+    for await (const { data } of events(Readable.from(told) as IncomingMessage)) seen.push(data);
+  };
+  await expect(read()).rejects.toMatchObject({
+    code: "STORE_DAMAGED",
+    message: "read the log: a page is damaged",
+  });
+  expect(seen).toEqual(['{"seq":1}']);
 });

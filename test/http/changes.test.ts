@@ -4,7 +4,9 @@ import type { Socket } from "node:net";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { BoardLine } from "../../http/board.ts";
 import { framePause } from "../../http/changes.ts";
+import type { Committed } from "../../actors/system.ts";
 import {
+  memorySystem,
   OWNER,
   served,
   withOrder,
@@ -18,6 +20,7 @@ interface Changes {
   /** Every line told so far. */
   readonly lines: () => BoardLine[];
   readonly frames: () => string[];
+  readonly isEnded: () => boolean;
   readonly last: () => number;
 }
 
@@ -36,6 +39,10 @@ async function follow(server: Served, query = "", headers: object = {}): Promise
   });
   response.on("error", () => {});
   let text = "";
+  let isEnded = false;
+  response.on("close", () => {
+    isEnded = true;
+  });
   response.setEncoding("utf8").on("data", (chunk: string) => {
     text += chunk;
   });
@@ -43,6 +50,7 @@ async function follow(server: Served, query = "", headers: object = {}): Promise
   return {
     response,
     frames,
+    isEnded: () => isEnded,
     last: () => Number([...text.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1]),
     lines: () =>
       [...text.matchAll(/^event: lines\ndata: (.*)$/gm)].flatMap(
@@ -205,4 +213,91 @@ it("tells a reader whose place is of another store to read the board anew, thoug
   await withSession(server);
   await expect.poll(() => own.lines().length).toBeGreaterThan(0);
   expect(own.frames().join()).not.toContain("reset");
+});
+
+/** What a system over which feeds hear something else than was committed. */
+function misheard(hear: (committed: Committed) => Committed): ReturnType<typeof memorySystem> {
+  const system = memorySystem();
+  const onCommitted = system.onCommitted.bind(system);
+  const value: typeof onCommitted = (listener) =>
+    onCommitted((committed) => listener(hear(committed)));
+  Object.defineProperty(system, "onCommitted", { value });
+  return system;
+}
+
+it("ends the answers whose line cannot be made, reports it, and no other reader hears of it (S2)", async () => {
+  const defect = new Error("a line that cannot be made");
+  const system = misheard(({ snapshots, ...rest }) => ({
+    ...rest,
+    snapshots: snapshots.map((row) => {
+      if (!row.address.startsWith("session/")) return row;
+      return Object.defineProperty({ ...row }, "snapshot", {
+        get() {
+          throw defect;
+        },
+      });
+    }),
+  }));
+  const reports: unknown[] = [];
+  const server = await served({ system, report: (error) => reports.push(error) });
+  await withProject(server);
+  const ended = await follow(server);
+  const other = await follow(server, "?kind=project");
+  await withOrder(server);
+  await expect.poll(() => ended.isEnded()).toBe(true);
+  expect(ended.frames().at(-1)).toMatch(/^event: error\ndata: \{"code":"DEFECT",.*\}$/);
+  expect(reports).toEqual([defect]);
+  await server.request("POST", "/projects/demo/pause");
+  await expect.poll(() => other.lines().at(-1)?.status).toBe("paused");
+  expect(other.isEnded()).toBe(false);
+});
+
+it("ends the answer of a reader that comes back and cannot be told what it missed (S2)", async () => {
+  const reports: unknown[] = [];
+  const server = await served({ report: (error) => reports.push(error) });
+  await withProject(server);
+  await server.request("PUT", "/projects/demo/config", { env: { N: "1" } });
+  const defect = new Error("a row that cannot be read");
+  const read = vi.spyOn(server.system, "snapshot").mockImplementation(() => {
+    throw defect;
+  });
+  const ended = await follow(server, "?after=0");
+  await expect.poll(() => ended.isEnded()).toBe(true);
+  expect(ended.frames()).toEqual([expect.stringContaining('event: error\ndata: {"code":"DEFECT"')]);
+  expect(reports).toEqual([defect]);
+  read.mockRestore();
+  const other = await follow(server, "?after=0");
+  await expect.poll(() => other.last()).toBe(head(server));
+});
+
+it("tells many lines in parts, between which the daemon's work goes on (G4)", async () => {
+  const system = misheard(({ snapshots, ...rest }) => {
+    const many = snapshots.flatMap((row) =>
+      Array.from({ length: 900 }, (_, n) => ({ ...row, address: `project/copy-${n}` as const })),
+    );
+    return { ...rest, snapshots: [...snapshots, ...many] };
+  });
+  const server = await served({ system });
+  await withProject(server);
+  let turn = 0;
+  const wroteIn: number[] = [];
+  server.app.server.on("request", (_request, response) => {
+    const write = response.write.bind(response);
+    response.write = (bytes: Buffer): boolean => {
+      if (!bytes.includes("event: lines")) return write(bytes);
+      wroteIn.push(turn);
+      setImmediate(() => (turn += 1));
+      return write(bytes);
+    };
+  });
+  const changes = await follow(server);
+  await server.request("PUT", "/projects/demo/config", { env: { N: "1" } });
+  await expect.poll(() => changes.last()).toBe(head(server));
+  expect(changes.lines()).toHaveLength(901);
+  // Each in a turn of its own, and the last one is the place to resume from.
+  expect(wroteIn).toEqual([0, 1, 2, 3, 4]);
+  expect(changes.frames().map((frame) => frame.startsWith("id:"))).toEqual([
+    ...Array.from({ length: 4 }, () => false),
+    true,
+  ]);
 });

@@ -143,7 +143,7 @@ it("keeps no more than an event waiting for a reader that is behind (E2)", async
   expect([most > 30_000, most < 128 * 1024]).toEqual([true, true]);
 });
 
-it("cuts off a reader for whom the log cannot be read, reports it, and goes on (E5)", async () => {
+it("tells a reader for whom the log cannot be read so, ends it, reports it, and goes on (E5)", async () => {
   const told: unknown[] = [];
   const server = await served({ report: (error) => told.push(error) });
   await begun(server);
@@ -158,9 +158,45 @@ it("cuts off a reader for whom the log cannot be read, reports it, and goes on (
   const cut = await follow(url);
   await expect.poll(() => cut.isEnded()).toBe(true);
   expect(told).toEqual([damage]);
+  expect(cut.text()).toMatch(
+    /\n\nevent: error\ndata: \{"code":"STORE_DAMAGED","message":"read the log: a page is damaged","requestId":"[^"]+"\}\n\n$/,
+  );
   Object.defineProperty(store, "log", { value: log });
   const stream = await follow(url);
   await expect.poll(() => stream.ids()).toEqual([1, 2, 3]);
+});
+
+it("ends the one answer whose step cannot be told, reports it, and no other reader hears of it (S2)", async () => {
+  const real = memorySystem();
+  const onCommitted = real.onCommitted.bind(real);
+  const defect = new Error("a step that cannot be told");
+  const untellable = (entry: JournalEntry): JournalEntry => ({
+    ...entry,
+    get orders(): never {
+      throw defect;
+    },
+  });
+  const broken: System["onCommitted"] = (listener) =>
+    onCommitted(({ entries, ...rest }) => {
+      const told = entries.map((each) =>
+        each.address.startsWith("session/") ? untellable(each) : each,
+      );
+      listener({ ...rest, entries: told });
+    });
+  Object.defineProperty(real, "onCommitted", { value: broken });
+  const reports: unknown[] = [];
+  const server = await served({ system: real, report: (error) => reports.push(error) });
+  await withProject(server);
+  const url = await listening(server);
+  const [ended, other] = [await follow(`${url}?kind=session`), await follow(`${url}?kind=project`)];
+  await withSession(server);
+  await expect.poll(() => ended.isEnded()).toBe(true);
+  expect(ended.text()).toMatch(/^: follow\n\nevent: error\ndata: \{"code":"DEFECT",.*\}\n\n$/);
+  expect(ended.text()).not.toContain("cannot be told");
+  expect(reports).toEqual([defect]);
+  await server.request("POST", "/projects/demo/pause");
+  await expect.poll(() => other.text()).toMatch(/"value":"paused"/);
+  expect(other.isEnded()).toBe(false);
 });
 
 it("orcha-334, S21: begins with now when no point is named", async () => {
@@ -241,6 +277,12 @@ it("refuses one reader too many, with a time to try again", async () => {
   ]);
 });
 
+it("has a connection of its own: to drop one that is not read drops nothing else (S5)", async () => {
+  const server = await served();
+  const { response } = await follow(await listening(server));
+  expect(response.headers.connection).toBe("close");
+});
+
 it("says that it is there while nothing happens", async () => {
   const server = await served({ events: { heartbeatMs: 10 } });
   const stream = await follow(await listening(server));
@@ -281,6 +323,6 @@ it("says to a reader that resumes in another store that it missed steps, and goe
   const stream = await follow(`${await listening(server)}?store=g-1`, { "last-event-id": "1" });
   await change(server, 1);
   await expect.poll(stream.ids).toEqual([4]);
-  const told = 'event: gap\ndata: {"after":1,"oldest":4}\n\n: follow\n\n';
+  const told = ': follow\n\nevent: gap\ndata: {"after":1,"oldest":4}\n\n';
   expect(stream.text().slice(0, told.length)).toBe(told);
 });

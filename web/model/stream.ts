@@ -7,6 +7,7 @@ import { open, Refusal } from "./client.ts";
 //   M1. After a break it goes on after the last id it saw: nothing is missed, nothing is told twice.
 //   M2. Silence is a break: who hears neither news nor a heartbeat for a while connects anew, and says so.
 //   M3. A page that nobody looks at holds no connection: browsers have few for one host.
+//   M4. An `error` says why the daemon ended the stream: it is shown, and tried again as seldom as after a refusal.
 
 export interface ServerEvent {
   readonly id: string | undefined;
@@ -76,6 +77,7 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
   };
   let silence = setTimeout(end, options.silentMs, "silent");
   const unwatch = whenHidden(() => end("hidden"));
+  const { tries, lostAt } = place;
   try {
     const signal = AbortSignal.any([stopped, ended.signal]);
     const path = pathFrom(options.path, place.store);
@@ -88,6 +90,10 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
       clearTimeout(silence);
       silence = setTimeout(end, options.silentMs, "silent");
     })) {
+      if (event.type === "error") {
+        Object.assign(place, { tries, lostAt });
+        throw refusalIn(event.data);
+      }
       if (event.id !== undefined) place.last = event.id;
       options.onEvent(event);
     }
@@ -98,6 +104,12 @@ async function once(options: StreamOptions, place: Place, stopped: AbortSignal):
     unwatch();
   }
   return why;
+}
+
+function refusalIn(data: string): Refusal {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- page and daemon are of one version
+  const { code, message } = JSON.parse(data) as { code: string; message: string };
+  return new Refusal(code, message, 0);
 }
 
 /** A restored store has the same numbers for other steps: it is told which one was followed before. */
