@@ -11,7 +11,7 @@ import { runsInWords } from "./review/words.ts";
 import { sessionLine } from "./session/line.ts";
 import { unheardWords } from "./session/unheard.ts";
 import { stateOf } from "./stored-state.ts";
-import { statePaths } from "./views.ts";
+import { statesOf } from "./views.ts";
 
 // Board
 //
@@ -79,7 +79,7 @@ export function boardRoutes(app: App, edge: Edge): void {
 export function boardLine(row: SnapshotRow, facts: JsonObject): BoardLine {
   const { kind, id } = splitAddress(row.address);
   const { value, context } = stateOf(row);
-  const states = statePaths(value);
+  const states = statesOf(kind, value);
   const told = kind === "session" ? toldOf(row, states, context) : plainLine(row, states, context);
   const [isOver, notices] = [isDone(row), context["notices"]];
   const { isQuarantined } = row;

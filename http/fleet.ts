@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { definitionHashOf } from "../actors/charts.ts";
-import { pathsOf } from "../actors/hindsight.ts";
 import { Failure } from "../machines/failures.ts";
 import { KINDS, splitAddress, type KindName } from "../machines/ids.ts";
 import type { Json } from "../machines/json.ts";
@@ -114,9 +113,9 @@ function diffRoute(app: App, edge: Edge): void {
 function fleetOf({ views, system: { store } }: Edge, kind: KindName) {
   const states = new Map<string, number>();
   let total = 0;
-  for (const { value } of views.list({ kind, limit: Number.MAX_SAFE_INTEGER })) {
+  for (const row of views.list({ kind, limit: Number.MAX_SAFE_INTEGER })) {
     total += 1;
-    for (const path of pathsOf(value)) states.set(path, (states.get(path) ?? 0) + 1);
+    for (const path of withOuter(row.states)) states.set(path, (states.get(path) ?? 0) + 1);
   }
   const moves = new Map<string, z.infer<typeof NoopFree>>();
   const after = Math.max(0, store.head().globalSeq - LOOKED_AT);
@@ -137,6 +136,12 @@ function fleetOf({ views, system: { store } }: Edge, kind: KindName) {
     moves: [...moves.values()],
     since,
   };
+}
+
+/** The paths, and those of the states around them. */
+function withOuter(paths: readonly string[]): Set<string> {
+  const names = paths.map((path) => path.split("."));
+  return new Set(names.flatMap((parts) => parts.map((_, n) => parts.slice(0, n + 1).join("."))));
 }
 
 function noteOf(kind: string, version: number): string {

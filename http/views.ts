@@ -16,7 +16,7 @@ import type { SummaryRow } from "../storage/store.ts";
 
 /** One actor as lists show it. */
 export interface ActorSummary extends SummaryRow {
-  /** Every state it is in, as dotted paths: `lifecycle.working`. */
+  /** Every state it is in, as dotted paths, `lifecycle.working`; as `statesOf` tells them. */
   readonly states: readonly string[];
 }
 
@@ -62,6 +62,7 @@ interface Row {
   facts: JsonObject;
 }
 interface Table {
+  readonly kind: KindName;
   readonly byAddress: Map<Address, Row>;
   readonly shapes: Map<string, Shape>;
   /** In order of address. */
@@ -101,7 +102,7 @@ const NO_FACTS: JsonObject = {};
 function emptyTables(): ReadonlyMap<KindName, Table> {
   const names = KINDS.toSorted();
   return new Map(
-    names.map((kind) => [kind, { byAddress: new Map(), shapes: new Map(), rows: [] }]),
+    names.map((kind) => [kind, { kind, byAddress: new Map(), shapes: new Map(), rows: [] }]),
   );
 }
 
@@ -137,9 +138,20 @@ function shapeOf(table: Table, value: Json): Shape {
   const key = JSON.stringify(value);
   const known = table.shapes.get(key);
   if (known !== undefined) return known;
-  const shape = { value, states: statePaths(value), count: 0 };
+  const shape = { value, states: statesOf(table.kind, value), count: 0 };
   table.shapes.set(key, shape);
   return shape;
+}
+
+/**
+ * The states that an actor of a kind is in. A session that was done when it was ended keeps what its agent was in: its
+ * chart hears nothing of it any more. The agent is gone all the same, so that is not counted.
+ */
+export function statesOf(kind: KindName, value: Json): string[] {
+  const paths = statePaths(value);
+  const isEnded = kind === "session" && paths.includes("wanted.stopped.closed");
+  if (!isEnded || !paths.includes("runtime.alive")) return paths;
+  return paths.filter((path) => !/^(runtime|activity)\b/.test(path));
 }
 
 /** An XState value as dotted paths, one for each active leaf. */

@@ -23,6 +23,35 @@ it("counts the actors of a kind by state, and the ways they went (F1)", async ()
   });
 });
 
+it("counts no agent of a session that was done and then ended as alive, nor lists it (F1)", async () => {
+  const server = await served();
+  await withProject(server);
+  const [ended, other] = [await withSession(server), await withSession(server)];
+  const alive = async (): Promise<unknown[]> => {
+    const { states } = (await server.request("GET", "/machines/session/fleet")).body;
+    const { actors } = (await server.request("GET", "/actors?state=runtime.alive")).body;
+    const { lines } = (await server.request("GET", "/board?kind=session")).body;
+    return [
+      states.find(({ path }: { path: string }) => path === "runtime.alive")?.count,
+      actors.map(({ address }: { address: string }) => address),
+      lines
+        .filter(({ states: paths }: { states: string[] }) => paths.includes("runtime.alive"))
+        .map(({ id }: { id: string }) => id),
+    ];
+  };
+  for (const id of [ended, other]) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await server.system.observe("activity", id, { state: "active" });
+  }
+  await server.request("POST", `/sessions/${ended}/report`, { outcome: "success", summary: "all" });
+  await expect.poll(alive).toEqual([2, [`session/${ended}`, `session/${other}`], [ended, other]]);
+  await server.request("POST", `/sessions/${ended}/kill`, {});
+  const value = async () => (await server.request("GET", `/actors/session/${ended}`)).body.value;
+  await expect.poll(value).toMatchObject({ wanted: { stopped: "closed" } });
+  expect(await value()).toMatchObject({ lifecycle: "done", runtime: "alive" });
+  expect(await alive()).toEqual([1, [`session/${other}`], [other]]);
+});
+
 it("compares a chart with an older version that ran here, part by part (F2)", async () => {
   const system = memorySystem();
   const current = system.kinds.get("terminal")?.version ?? 0;
