@@ -78,6 +78,8 @@ export const PullRequestFacts = z.object({
         line: z.number().int().optional(),
         url: z.string().max(2_000).optional(),
         resolved: z.boolean(),
+        /** It cannot be resolved where it was said, and its answer is not waited for: it is told, and holds up nothing. */
+        isAnswered: z.boolean().exactOptional(),
       }),
     )
     .max(500),

@@ -18,5 +18,5 @@ export async function ask(
 
 const Partial = z.object({
   errors: z.array(z.object({ type: z.literal("NOT_FOUND") })).min(1),
-  data: z.object({ repository: z.object({}).loose() }),
+  data: z.object({ repository: z.object({}).loose() }).loose(),
 });

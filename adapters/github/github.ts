@@ -1,21 +1,14 @@
 import { LRUCache } from "lru-cache";
 import type { EffectData } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
+import { OBSERVED_COMMENTS, OBSERVED_TEXT } from "../../machines/forge/pulls.ts";
 import type { FollowedPull } from "../../machines/observations.ts";
 import type { Adapter, Attempt } from "../adapter.ts";
 import { ask } from "./ask.ts";
 import { deadline } from "../deadline.ts";
 import { githubClient, type GithubClient, type RateLimit, type Repository } from "./client.ts";
-import {
-  Answer,
-  EarlierThreads,
-  type FailedJob,
-  MOST_COMMENTS,
-  openLast,
-  pullsIn,
-  type Seen,
-  threadComments,
-} from "./pull-facts.ts";
+import { Answer, type FailedJob, pullsIn, type Seen } from "./pull-facts.ts";
+import { EarlierThreads, openLast, threadComments } from "./comments.ts";
 import { merge } from "./merging.ts";
 import { open } from "./opening.ts";
 import { EARLIER_THREADS, queryFor, type Wanted } from "./pull-query.ts";
@@ -132,12 +125,12 @@ async function withThreads(at: Repository, seen: Seen, signal: AbortSignal): Pro
     // oxlint-disable-next-line eslint/no-await-in-loop -- each page names the next
     const answer = EarlierThreads.parse(await ask(at, EARLIER_THREADS, { number, before, signal }));
     const { reviewThreads } = answer.repository.pullRequest;
-    earlier = [...threadComments(reviewThreads), ...earlier];
+    earlier = [...threadComments(reviewThreads, seen.ours), ...earlier];
     const { hasPreviousPage, startCursor } = reviewThreads.pageInfo;
     before = hasPreviousPage ? (startCursor ?? undefined) : undefined;
   }
   if (earlier.length === 0) return seen;
-  const comments = openLast([...earlier, ...seen.facts.comments]).slice(-MOST_COMMENTS);
+  const comments = openLast([...earlier, ...seen.facts.comments]).slice(-OBSERVED_COMMENTS);
   return { ...seen, facts: { ...seen.facts, comments } };
 }
 
@@ -162,7 +155,6 @@ async function withLogs(
 }
 
 const MOST_LOGS = 5;
-const LOG_CHARS = 4_096;
 const LOG_AGAIN_MS = 60_000;
 
 /** The end of a job's log; "" where it cannot be had, as for one that expired (G4). */
@@ -197,12 +189,12 @@ async function endOfStream(stream: unknown): Promise<string> {
   if (!(stream instanceof ReadableStream)) return "";
   let text = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    text = `${text}${chunk}`.slice(-2 * LOG_CHARS);
+    text = `${text}${chunk}`.slice(-2 * OBSERVED_TEXT);
   }
   return text
     .replaceAll(/^\d{4}-\d\d-\d\dT[\d:.]+Z ?/gm, "")
     .trimEnd()
-    .slice(-LOG_CHARS);
+    .slice(-OBSERVED_TEXT);
 }
 
 /** What was opened, as it is there. */

@@ -1,20 +1,10 @@
 import { z } from "zod";
 import type { FollowedPull } from "../../machines/observations.ts";
+import { OBSERVED_COMMENTS, OBSERVED_TEXT } from "../../machines/forge/pulls.ts";
+import { Actor, type AllSaid, commentsOf, listOf, openLast, Said, Threads } from "./comments.ts";
 import type { Wanted } from "./pull-query.ts";
 
 // The facts that GitHub's answer about pull requests means.
-
-const Actor = z
-  .object({ kind: z.string(), login: z.string() })
-  // A deleted account.
-  .nullish()
-  .transform((actor) => actor ?? { kind: "User", login: "ghost" });
-/** GitHub leaves out, as null, what it could not find just then. */
-function listOf<Item extends z.ZodType>(item: Item) {
-  return z.array(item.nullable()).transform((all) => all.filter((each) => each !== null));
-}
-
-const Said = z.object({ id: z.string(), body: z.string(), url: z.string(), author: Actor });
 
 /** One check of either sort, as it matters here. */
 interface Check {
@@ -78,24 +68,6 @@ const Rollup = z.object({
   state: z.string(),
   contexts: z.object({ nodes: listOf(z.union([CheckRun, StatusContext])) }),
 });
-const Threads = z.object({
-  pageInfo: z.object({ hasPreviousPage: z.boolean(), startCursor: z.string().nullish() }),
-  nodes: listOf(
-    z.object({
-      isResolved: z.boolean(),
-      path: z.string(),
-      line: z.number().nullish(),
-      comments: z.object({ nodes: listOf(Said) }),
-    }),
-  ),
-});
-type Threads = z.infer<typeof Threads>;
-
-/** What GitHub answers to `EARLIER_THREADS`. */
-export const EarlierThreads = z.object({
-  repository: z.object({ pullRequest: z.object({ reviewThreads: Threads }) }),
-});
-
 const Pull = z.object({
   number: z.number(),
   url: z.string(),
@@ -113,10 +85,17 @@ const Pull = z.object({
   author: Actor,
   mergeCommit: z.object({ oid: z.string() }).nullish(),
   comments: z.object({ nodes: listOf(Said) }),
-  reviews: z.object({ nodes: listOf(Said.extend({ state: z.string() })) }).nullable(),
+  reviews: z.object({ nodes: listOf(Said) }).nullable(),
   reviewThreads: Threads,
   commits: z.object({
-    nodes: z.array(z.object({ commit: z.object({ statusCheckRollup: Rollup.nullable() }) })),
+    nodes: z.array(
+      z.object({
+        commit: z.object({
+          committedDate: z.string().transform(Date.parse),
+          statusCheckRollup: Rollup.nullable(),
+        }),
+      }),
+    ),
   }),
 });
 type Pull = z.infer<typeof Pull>;
@@ -126,6 +105,8 @@ const Branch = z.object({ associatedPullRequests: Found });
 
 /** What GitHub answers to `queryFor`. */
 export const Answer = z.object({
+  /** Whom our token makes us. */
+  viewer: z.object({ login: z.string() }),
   // Null where it is not, or may not be seen.
   repository: z.record(z.string(), z.union([Pull, Found, Branch]).nullable()).nullable(),
   // Null where nothing is limited.
@@ -143,11 +124,13 @@ export interface Seen {
   readonly facts: FollowedPull;
   /** Where its earlier threads end; undefined when all were told. */
   readonly threadsBefore: string | undefined;
+  /** The accounts under which its agent may write. */
+  readonly ours: ReadonlySet<string>;
   readonly jobs: readonly FailedJob[];
 }
 
 /** The pull requests in an answer, each once. */
-export function pullsIn({ repository }: z.infer<typeof Answer>, wanted: Wanted): Seen[] {
+export function pullsIn({ repository, viewer }: z.infer<typeof Answer>, wanted: Wanted): Seen[] {
   const found = Object.entries(repository ?? {}).flatMap(([key, value]) => {
     if (value === null) return [];
     if ("number" in value) return [value];
@@ -155,7 +138,9 @@ export function pullsIn({ repository }: z.infer<typeof Answer>, wanted: Wanted):
     const { since = 0 } = wanted.branches[Number(key.slice(1))] ?? {};
     return nodes.filter((pull) => isOf(pull, since));
   });
-  return [...new Map(found.map((pull) => [pull.number, pull])).values()].map(seen);
+  return [...new Map(found.map((pull) => [pull.number, pull])).values()].map((pull) =>
+    seen(pull, viewer.login),
+  );
 }
 
 /** Whether it is of the branch that there is since then, and not of one of that name elsewhere or before. */
@@ -163,20 +148,21 @@ function isOf({ isCrossRepository, state, createdAt }: Pull, since: number): boo
   return !isCrossRepository && (state === "OPEN" || Date.parse(createdAt) >= since);
 }
 
-const TEXT = 4_096;
-export const MOST_COMMENTS = 50;
 const MOST_FAILING = 20;
 
-function seen(pull: Pull): Seen {
-  const rollup = pull.commits.nodes[0]?.commit.statusCheckRollup ?? null;
+function seen(pull: Pull, viewer: string): Seen {
+  const head = pull.commits.nodes[0]?.commit;
+  const rollup = head?.statusCheckRollup ?? null;
   const checks = rollup?.contexts.nodes ?? [];
   const failing = checks.filter(({ state }) => state === "failing").slice(0, MOST_FAILING);
   const jobs = failing.flatMap(({ name, job }) =>
     job === undefined ? [] : [{ check: name, id: job }],
   );
   const { hasPreviousPage, startCursor } = pull.reviewThreads.pageInfo;
+  const ours = new Set([pull.author.login, viewer]);
   return {
     jobs,
+    ours,
     threadsBefore: hasPreviousPage ? (startCursor ?? undefined) : undefined,
     facts: {
       url: pull.url,
@@ -191,13 +177,18 @@ function seen(pull: Pull): Seen {
         ...(failing.length > 0 && { failing: failing.map(failingOf) }),
       },
       reviewDecision: decisionOf(pull),
-      comments: openLast(commentsOf(pull)).slice(-MOST_COMMENTS),
+      comments: openLast(commentsOf(saidOf(pull), ours)).slice(-OBSERVED_COMMENTS),
       mergeable: pull.mergeable === "UNKNOWN" ? null : pull.mergeable === "MERGEABLE",
       updatedAt: Date.parse(pull.updatedAt),
       author: pull.author.login,
       mergeSha: pull.mergeCommit?.oid ?? null,
     },
   };
+}
+
+function saidOf({ comments, reviews, reviewThreads: threads, commits }: Pull): AllSaid {
+  const below = [...comments.nodes, ...(reviews?.nodes ?? [])];
+  return { below, threads, movedAt: commits.nodes[0]?.commit.committedDate ?? 0 };
 }
 
 function stateOf({ state, isDraft }: Pull): FollowedPull["state"] {
@@ -215,7 +206,7 @@ function failingOf({ name, url, said }: Check): { name: string; url?: string; lo
   return {
     name: name.slice(0, 256),
     ...(url !== undefined && { url: url.slice(0, 2_000) }),
-    ...(said !== undefined && said !== "" && { logTail: said.slice(-TEXT) }),
+    ...(said !== undefined && said !== "" && { logTail: said.slice(-OBSERVED_TEXT) }),
   };
 }
 
@@ -230,45 +221,4 @@ function ciOf(
     checks.some((check) => check.state === wanted);
   if (isSome("failing") || state === "FAILURE" || state === "ERROR") return "failing";
   return isSome("pending") || AWAITED.has(state) ? "pending" : "passing";
-}
-
-/** With those that are settled first: they are left out before the others are. */
-export function openLast(comments: FollowedPull["comments"]): FollowedPull["comments"] {
-  return comments.toSorted((one, other) => Number(other.resolved) - Number(one.resolved));
-}
-
-/**
- * Open threads on lines, reviews with words, and what others than its author said below it. The author's account is the
- * agent's too: what it answers there is no news for it.
- */
-function commentsOf(pull: Pull): FollowedPull["comments"] {
-  const others = [...pull.comments.nodes, ...(pull.reviews?.nodes ?? [])]
-    .filter(({ author, body }) => author.login !== pull.author.login && body.trim() !== "")
-    .map((said) => commentOf(said, false));
-  return [...others, ...threadComments(pull.reviewThreads)];
-}
-
-/** What was said in threads on lines. */
-export function threadComments({ nodes }: Threads): FollowedPull["comments"] {
-  return nodes.flatMap(({ isResolved, path, line, comments }) =>
-    comments.nodes.map((said) => ({
-      ...commentOf(said, isResolved),
-      path: path.slice(0, 1_024),
-      ...(typeof line === "number" && { line }),
-    })),
-  );
-}
-
-function commentOf(
-  { id, body, url, author }: z.infer<typeof Said>,
-  resolved: boolean,
-): FollowedPull["comments"][number] {
-  return {
-    id: id.slice(0, 256),
-    author: author.login,
-    isBot: author.kind === "Bot",
-    body: body.slice(0, TEXT),
-    url: url.slice(0, 2_000),
-    resolved,
-  };
 }

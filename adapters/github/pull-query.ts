@@ -15,19 +15,19 @@ export interface Branch {
 // What the question cost, and what is left until when.
 const LIMIT = "rateLimit { cost remaining resetAt }";
 const NEWEST = "orderBy: {field: CREATED_AT, direction: DESC}";
+const SAID = "id body url createdAt author { ...actor }";
+const THREADS = `pageInfo { hasPreviousPage startCursor }
+    nodes { isResolved path line begun: comments(first: 1) { nodes { ${SAID} } } comments(last: 5) { nodes { ${SAID} } } }`;
 const FIELDS = `
 fragment actor on Actor { kind: __typename login }
 fragment facts on PullRequest {
   number url title isDraft state headRefOid headRefName baseRefName mergeable reviewDecision createdAt updatedAt isCrossRepository
   author { ...actor }
   mergeCommit { oid }
-  comments(last: 30) { nodes { id body url author { ...actor } } }
-  reviews(last: 20, states: [COMMENTED, CHANGES_REQUESTED]) { nodes { id body url state author { ...actor } } }
-  reviewThreads(last: 20) {
-    pageInfo { hasPreviousPage startCursor }
-    nodes { isResolved path line comments(last: 5) { nodes { id body url author { ...actor } } } }
-  }
-  commits(last: 1) { nodes { commit { statusCheckRollup { state contexts(first: 100) { nodes {
+  comments(last: 30) { nodes { ${SAID} } }
+  reviews(last: 20, states: [COMMENTED, CHANGES_REQUESTED]) { nodes { ${SAID} } }
+  reviewThreads(last: 20) { ${THREADS} }
+  commits(last: 1) { nodes { commit { committedDate statusCheckRollup { state contexts(first: 100) { nodes {
     kind: __typename
     ... on CheckRun { name status conclusion detailsUrl databaseId summary checkSuite { app { slug } } }
     ... on StatusContext { context state targetUrl description }
@@ -59,7 +59,7 @@ export function queryFor({ branches, numbers }: Wanted): {
   }
   for (const [n, number] of numbers.entries()) variables[`p${n}`] = number;
   return {
-    query: `query(${types.join(", ")}) { repository(owner: $owner, name: $name) { ${[...byBranch, ...byNumber].join(" ")} } ${LIMIT} } ${FIELDS}`,
+    query: `query(${types.join(", ")}) { viewer { login } repository(owner: $owner, name: $name) { ${[...byBranch, ...byNumber].join(" ")} } ${LIMIT} } ${FIELDS}`,
     variables,
   };
 }
@@ -67,8 +67,7 @@ export function queryFor({ branches, numbers }: Wanted): {
 /** Asks for the threads of a pull request before those that were told. */
 export const EARLIER_THREADS = `query($owner: String!, $name: String!, $number: Int!, $before: String!) {
   repository(owner: $owner, name: $name) { pullRequest(number: $number) { reviewThreads(last: 100, before: $before) {
-    pageInfo { hasPreviousPage startCursor }
-    nodes { isResolved path line comments(last: 5) { nodes { id body url author { ...actor } } } }
+    ${THREADS}
   } } } ${LIMIT}
 }
 fragment actor on Actor { kind: __typename login }`;

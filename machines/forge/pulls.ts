@@ -60,8 +60,9 @@ type Checked = EffectResult<"runChecks">["checks"];
 // An observation must fit into one message of the bus with room to spare.
 export const OBSERVATION_BYTES = 400_000;
 const OBSERVED_PULLS = 50;
-const OBSERVED_COMMENTS = 50;
-const OBSERVED_TEXT = 4_096;
+/** As many of its comments, the newest; and so much of each, as of each log, characters. */
+export const OBSERVED_COMMENTS = 50;
+export const OBSERVED_TEXT = 4_096;
 
 const Stored = z.object({
   context: z.object({

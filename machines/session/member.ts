@@ -3,6 +3,7 @@ import { PullState } from "../pull-state.ts";
 import { addressOf } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { MailOrder } from "../order.ts";
+import { isPending } from "./pull-requests.ts";
 import type { SessionContext, SessionMessage } from "./record.ts";
 import { Cause } from "../supervision/supervision.ts";
 
@@ -152,7 +153,7 @@ function pullOf(pr: SessionContext["prs"][number]): MemberPull {
     ci: pr.ci.state,
     review: pr.reviewDecision,
     mergeable: pr.mergeable,
-    unresolved: pr.comments.filter(({ resolved }) => !resolved).length,
+    unresolved: pr.comments.filter(isPending).length,
   };
 }
 

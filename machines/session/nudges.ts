@@ -3,7 +3,7 @@ import { isOpenPull } from "../pull-state.ts";
 import { evidenceTextOf } from "./liveness.ts";
 import { fingerprint } from "../fingerprint.ts";
 import type { PullRequestFacts } from "../observations.ts";
-import { isBlocked } from "./pull-requests.ts";
+import { isBlocked, isPending } from "./pull-requests.ts";
 import type { ReactionKey } from "./reaction-budgets.ts";
 
 // Nudges
@@ -20,6 +20,8 @@ export interface Wanted {
   readonly url: string;
   /** What it is made of; a part that was not told before makes it news. */
   readonly parts: readonly string[];
+  /** All of it was answered where it was said. */
+  readonly isAnswered?: boolean;
   readonly text: () => string;
 }
 
@@ -51,12 +53,14 @@ export function wantedBy(pr: PullRequestFacts, all: readonly PullRequestFacts[])
       reaction: "changes-requested",
       url: pr.url,
       parts: [...decision, ...human.map(({ id }) => id)],
+      isAnswered: !isRefused && !human.some(isPending),
       text: () => reviewNudge(pr, human),
     },
     {
       reaction: "bugbot-comments",
       url: pr.url,
       parts: bots.map(({ id }) => id),
+      isAnswered: !bots.some(isPending),
       text: () => botNudge(pr, bots),
     },
     {

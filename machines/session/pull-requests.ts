@@ -177,7 +177,7 @@ export function decideEnded(state: PrState): EndedVerdict {
 
 /** What a forge's words about one open pull request come to. Unknown is never taken for passing. */
 export function openFactsOf(pr: PullRequestFacts): OpenFacts {
-  const pending = pr.comments.filter(({ resolved }) => !resolved);
+  const pending = pr.comments.filter(isPending);
   const isChecked = pr.ci.state === "passing" || pr.ci.state === "none";
   return {
     draft: pr.state === "draft",
@@ -190,6 +190,11 @@ export function openFactsOf(pr: PullRequestFacts): OpenFacts {
     approved: pr.reviewDecision === "approved",
     reviewPending: pr.reviewDecision === "required",
   };
+}
+
+/** Whether a comment still waits for something to be done. */
+export function isPending({ resolved, isAnswered }: PullRequestFacts["comments"][number]): boolean {
+  return !resolved && isAnswered !== true;
 }
 
 /** What all pull requests of a session come to; undefined when there are none. */

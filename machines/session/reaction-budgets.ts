@@ -6,6 +6,7 @@
 //   B2. Checks that fail, pass again and fail again draw on one budget; any other is new once its cause has gone.
 //   B3. At the bound, and at the very moment that the time is over, a person is asked; after that it is silent.
 //   B4. The turn that only answers a text about rest is no end of the rest: it draws on the same budget.
+//   B5. What was answered where it was said is told once, and no person is asked about it.
 
 /** What is done, at most how often, and how long it may stand. Durations are milliseconds; 0 is no bound. */
 interface Budget {
@@ -58,34 +59,54 @@ const FRESH: Tracker = {
 };
 const KEPT_PARTS = 200;
 
+interface Cause {
+  readonly parts: readonly string[];
+  readonly signature: string;
+  readonly at: number;
+  /** It is told, and nothing is waited for after that (B5). */
+  readonly isAnswered?: boolean;
+}
+
+interface Tried {
+  readonly act: "send" | "escalate" | "none";
+  readonly tracker: Tracker;
+  readonly news: readonly string[];
+}
+
 /** What is to be done about a cause as it stands, and the tracker after that. */
 export function tried(
   reaction: ReactionKey,
   former: Tracker | undefined,
-  cause: { readonly parts: readonly string[]; readonly signature: string; readonly at: number },
-): {
-  readonly act: "send" | "escalate" | "none";
-  readonly tracker: Tracker;
-  readonly news: readonly string[];
-} {
-  const { parts, signature, at } = cause;
-  const tracker = former ?? FRESH;
+  { parts, signature, at, isAnswered = false }: Cause,
+): Tried {
+  const tracker = isAnswered ? awaitingNothing(former ?? FRESH) : (former ?? FRESH);
   const standing = tracker.signature === signature ? tracker : { ...tracker, signature };
   const news = parts.filter((part) => !tracker.seen.includes(part));
   if (news.length === 0) return { act: "none", tracker: standing, news };
   const seen = [...new Set([...tracker.seen, ...parts])].slice(-KEPT_PARTS);
-  if (tracker.escalated) return { act: "none", tracker: { ...standing, seen }, news };
+  const told = { ...standing, seen };
+  if (isAnswered) return { act: "send", tracker: told, news };
+  if (tracker.escalated) return { act: "none", tracker: told, news };
   const next: Tracker = {
-    ...standing,
-    seen,
+    ...told,
     attempts: tracker.attempts + 1,
     firstAt: tracker.firstAt ?? at,
   };
-  const { retries } = REACTIONS[reaction];
-  const isSpent = (retries > 0 && next.attempts > retries) || isOverdue(reaction, next, at);
-  return isSpent
+  return isSpent(reaction, next, at)
     ? { act: "escalate", tracker: { ...next, escalated: true }, news }
     : { act: "send", tracker: next, news };
+}
+
+function isSpent(reaction: ReactionKey, tracker: Tracker, at: number): boolean {
+  const { retries } = REACTIONS[reaction];
+  return (retries > 0 && tracker.attempts > retries) || isOverdue(reaction, tracker, at);
+}
+
+/** As if its cause had gone, but with what was told: it cannot be taken back where it was said (B5). */
+function awaitingNothing(tracker: Tracker): Tracker {
+  const { attempts, escalated, firstAt } = tracker;
+  const isSo = attempts === 0 && !escalated && firstAt === null;
+  return isSo ? tracker : { ...tracker, attempts: 0, escalated: false, firstAt: null };
 }
 
 /** The tracker once its cause has gone; undefined when nothing of it is kept (B2). */

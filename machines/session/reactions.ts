@@ -72,20 +72,21 @@ function isReady(pr: PullRequestFacts): boolean {
 }
 
 function reacted(context: SessionContext, wanted: Wanted, at: number): SessionStep {
-  const { reaction, url, parts, text } = wanted;
+  const { reaction, url, parts, isAnswered = false, text } = wanted;
   const id = trackerId(reaction, url);
   const signature = fingerprint(JSON.stringify(parts.toSorted()));
   const current = expired(
     context,
     (message) => message.about?.tracker === id && message.about.signature !== signature,
   );
-  return sentOrAsked(current, { reaction, id, parts, signature, text, at });
+  return sentOrAsked(current, { reaction, id, parts, isAnswered, signature, text, at });
 }
 
 interface Cause {
   readonly reaction: ReactionKey;
   readonly id: string;
   readonly parts: readonly string[];
+  readonly isAnswered?: boolean;
   readonly signature: string;
   readonly text: () => string;
   readonly at: number;

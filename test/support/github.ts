@@ -28,15 +28,26 @@ export interface GithubPull {
   mergeCommit: { oid: string } | null;
   comments: { nodes: object[] };
   reviews: { nodes: object[] };
-  reviewThreads: { nodes: object[] };
+  reviewThreads: { nodes: GithubThread[] };
+  /** When its head was made. */
+  committedDate: string;
   checks: object[] | null;
   rollup: string;
+}
+
+export interface GithubThread {
+  isResolved: boolean;
+  path: string;
+  line: number | null;
+  comments: { nodes: object[] };
 }
 
 export interface FakeGithub {
   readonly url: string;
   /** The token that it takes. */
   readonly token: string;
+  /** Whose token it is. */
+  viewer: string;
   readonly pulls: Map<number, GithubPull>;
   /** Logs of jobs, by number. */
   readonly logs: Map<number, string>;
@@ -79,9 +90,14 @@ export function checkRun(name: string, conclusion: string | null, databaseId = 1
 }
 
 /** What somebody wrote. */
-export function said(id: string, body: string, login = "rita", type = "User"): object {
+export function said(
+  id: string,
+  body: string,
+  login = "rita",
+  { type = "User", createdAt = "2026-01-01T00:00:00Z" } = {},
+): object {
   const url = `https://github.com/acme/app/pull/1#${id}`;
-  return { id, body, url, state: "COMMENTED", author: { __typename: type, login } };
+  return { id, body, url, createdAt, state: "COMMENTED", author: { __typename: type, login } };
 }
 
 /** The repository acme/app there, until the test ends. */
@@ -103,6 +119,7 @@ export async function fakeGithub(): Promise<FakeGithub> {
   const fake: FakeGithub & { refusal: Parameters<FakeGithub["refuse"]>[0] } = {
     url: `http://127.0.0.1:${port}`,
     token: "gh-token",
+    viewer: WHO.login,
     pulls: new Map(),
     logs: new Map(),
     asked: [],
@@ -136,6 +153,7 @@ export async function fakeGithub(): Promise<FakeGithub> {
         comments: { nodes: [] },
         reviews: { nodes: [] },
         reviewThreads: { nodes: [] },
+        committedDate: "2026-01-01T00:00:00Z",
         checks: null,
         rollup: "PENDING",
         ...given,
@@ -191,6 +209,7 @@ async function answerQuestion(fake: Fake, body: unknown): Promise<unknown> {
     variableValues: variables,
     rootValue: {
       rateLimit: fake.limit,
+      viewer: { login: fake.viewer },
       repository: ({ owner, name }: { owner: string; name: string }) => {
         if (`${owner}/${name}` !== "acme/app") throw notFound("Could not resolve to a Repository");
         return {
@@ -246,7 +265,7 @@ function notFound(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { type: "NOT_FOUND" } });
 }
 
-function shown({ checks, rollup, ...pull }: GithubPull): object {
+function shown({ checks, rollup, committedDate, ...pull }: GithubPull): object {
   const contexts = { nodes: checks };
   const statusCheckRollup = checks === null ? null : { state: rollup, contexts };
   const { nodes: threads } = pull.reviewThreads;
@@ -257,10 +276,19 @@ function shown({ checks, rollup, ...pull }: GithubPull): object {
       const end = before === undefined ? threads.length : Number(before);
       const start = Math.max(0, end - last);
       const pageInfo = { hasPreviousPage: start > 0, startCursor: String(start) };
-      return { pageInfo, nodes: threads.slice(start, end) };
+      return { pageInfo, nodes: threads.slice(start, end).map(threadShown) };
     },
     url: `https://github.com/acme/app/pull/${pull.number}`,
-    commits: { nodes: [{ commit: { statusCheckRollup } }] },
+    commits: { nodes: [{ commit: { committedDate, statusCheckRollup } }] },
+  };
+}
+
+function threadShown({ comments, ...thread }: GithubThread): object {
+  return {
+    ...thread,
+    comments: ({ first, last = 0 }: { first?: number; last?: number }) => ({
+      nodes: first === undefined ? comments.nodes.slice(-last) : comments.nodes.slice(0, first),
+    }),
   };
 }
 

@@ -4,7 +4,13 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { github, type Github } from "../../../adapters/github/github.ts";
 import { FollowedPull } from "../../../machines/observations.ts";
 import { tempFolder } from "../../support/folder.ts";
-import { checkRun, fakeGithub, said, type FakeGithub } from "../../support/github.ts";
+import {
+  checkRun,
+  fakeGithub,
+  said,
+  type FakeGithub,
+  type GithubThread,
+} from "../../support/github.ts";
 
 const until = new AbortController().signal;
 
@@ -22,7 +28,7 @@ async function lookAt(here: Github, ...names: string[]): Promise<FollowedPull[]>
   return [...pulls];
 }
 
-function threadOf(n: number): object {
+function threadOf(n: number): GithubThread {
   const comments = { nodes: [said(`t${n}`, "Why?")] };
   return { isResolved: n > 0, path: "a.ts", line: n, comments };
 }
@@ -241,7 +247,7 @@ describe("a look at GitHub", () => {
         nodes: [
           said("c1", "Nice"),
           said("c2", "my own", "agent"),
-          said("c3", "lint", "linter", "Bot"),
+          said("c3", "lint", "linter", { type: "Bot" }),
         ],
       },
       reviews: { nodes: [said("r1", "Please split"), said("r2", "")] },
@@ -258,8 +264,8 @@ describe("a look at GitHub", () => {
       ]),
     ).toEqual([
       ["t2", false, true, "b.ts", undefined],
-      ["c1", false, false, undefined, undefined],
       ["c3", true, false, undefined, undefined],
+      ["c1", false, false, undefined, undefined],
       ["r1", false, false, undefined, undefined],
       ["t1", false, false, "a.ts", 3],
     ]);

@@ -212,6 +212,11 @@ describe("pull requests", () => {
       more: { comments: [{ ...comment, isBot: false, resolved: true }] },
       reason: "in_progress",
     },
+    {
+      title: "an answered comment",
+      more: { comments: [{ ...comment, isBot: false, isAnswered: true }] },
+      reason: "in_progress",
+    },
     { title: "a conflict", more: { mergeable: false }, reason: "merge_conflicts" },
     {
       title: "a merge that waits for no review",

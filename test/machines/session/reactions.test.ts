@@ -116,6 +116,16 @@ describe("an agent", () => {
       next: pullRequest({ comments: [{ ...comment, resolved: true }] }),
       told: 1,
     },
+    {
+      title: "the same comment, answered",
+      next: pullRequest({ comments: [{ ...comment, isAnswered: true }] }),
+      told: 1,
+    },
+    {
+      title: "another comment, answered already",
+      next: pullRequest({ comments: [comment, { ...comment, id: "2", isAnswered: true }] }),
+      told: 2,
+    },
   ])("is told $told times in all after $title", ({ next, told }) => {
     const machine = after(...live);
     const texts = sentTo(machine, scm(pullRequest({ comments: [comment] })), scm(next));
@@ -260,6 +270,24 @@ describe("time", () => {
     expect(askedOf(machine)).toEqual([]);
   });
 
+  it("is not waited for where a comment was answered, and what comes after it is heard (B5)", () => {
+    const machine = after(...live);
+    const told = (at: number, ...comments: object[]): string[] =>
+      sentTo(machine, { ...scm(pullRequest({ comments })), at });
+    const [first, second, third] = ["1", "2", "3"].map((id) => ({ ...comment, id }));
+    const answered = { isAnswered: true };
+    expect(told(5, first ?? {}).length).toBe(1);
+    expect(told(6, { ...first, ...answered })).toEqual([]);
+    machine.send(tick(31 * MINUTE));
+    expect(askedOf(machine)).toEqual([]);
+    expect(told(40 * MINUTE, { ...first, ...answered }, second ?? {}).length).toBe(1);
+    machine.send(tick(70 * MINUTE));
+    expect(askedOf(machine)).toEqual(["changes-requested"]);
+    expect(told(71 * MINUTE, { ...first, ...answered }, { ...second, ...answered })).toEqual([]);
+    expect(askedOf(machine)).toEqual([]);
+    expect(told(72 * MINUTE, { ...second, ...answered }, third ?? {}).length).toBe(1);
+  });
+
   it("changes nothing of the record by itself", () => {
     const machine = after(...live, { ...refused, at: 5 });
     const { revision } = machine.now.context;
@@ -371,6 +399,16 @@ describe("a merge", () => {
     expect(mergesOf(machine, scm(pullRequest({ ...green, headSha: "bbb" })))).toMatchObject([
       { data: { headSha: "bbb" } },
     ]);
+  });
+
+  it("with an answered comment is ordered", () => {
+    const answered = [
+      { ...comment, isAnswered: true },
+      { ...bot, isAnswered: true },
+    ];
+    expect(
+      mergesOf(after(...asked), scm(pullRequest({ ...green, comments: answered }))),
+    ).toHaveLength(1);
   });
 
   it.each([
