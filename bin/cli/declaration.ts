@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { KindName } from "../../machines/ids.ts";
 import { EXIT } from "./exit.ts";
+import { idOf, KIND_OF, kindOfFlags } from "./names.ts";
 import { standardOutput, type Output } from "./output.ts";
 
 // Declaration
@@ -52,12 +54,40 @@ export function declare<Options extends object = object>(
   command.addHelpText("after", told(examples));
   ofGroup.get(parent)?.push(...examples.slice(0, 1));
   command.action(async () => {
-    const { json, ...given } = command.opts<Options & { json?: boolean }>();
+    const { json } = command.opts<{ json?: boolean }>();
     const output = standardOutput({ json });
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all of them but json
-    const call = { args: command.args, options: given as unknown as Options, output };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as they were declared
+    const call = { args: argsOf(command), options: optionsOf(command) as Options, output };
     process.exitCode = (await run(call)) ?? EXIT.done;
   });
+}
+
+/** The arguments as they were given, ids for addresses. */
+function argsOf(command: Command): string[] {
+  const { registeredArguments: registered } = command;
+  return command.args.map((word, at) => {
+    const argument = registered[Math.min(at, registered.length - 1)];
+    return asId(KIND_OF[argument?.name() ?? ""], word);
+  });
+}
+
+/** All of them but --json, ids for addresses. */
+function optionsOf(command: Command): object {
+  const { json: _, ...given } = command.opts<Record<string, unknown>>();
+  const kinds = new Map(
+    command.options.map((option) => [option.attributeName(), kindOfFlags(option.flags)]),
+  );
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]): [string, unknown] => {
+      const kind = kinds.get(name);
+      const isMany = Array.isArray(value);
+      return [name, isMany ? value.map((each: unknown) => asId(kind, each)) : asId(kind, value)];
+    }),
+  );
+}
+
+function asId<Value>(kind: KindName | undefined, value: Value): Value | string {
+  return kind === undefined || typeof value !== "string" ? value : idOf(kind, value);
 }
 
 /** A group of commands; its examples are the first of each of them. */

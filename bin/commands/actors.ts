@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
-import { Failure } from "../../machines/failures.ts";
+import { actorPath } from "../cli/address.ts";
 import { folderOf } from "../cli/folder.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { type ChartState, stateTree } from "./state-tree.ts";
@@ -42,7 +42,7 @@ export async function showActor(
   address: string,
   options: { journal?: boolean; svg?: boolean; at?: number; after?: number; limit: number },
 ): Promise<void> {
-  const path = `/actors/${pathOf(address)}`;
+  const path = await actorPath(address);
   if (options.svg === true) {
     const picture = await ask<string>("GET", `${path}/svg${query({ at: options.at })}`);
     print(output, { svg: picture }, ({ svg }) => svg.trimEnd());
@@ -148,9 +148,10 @@ export async function retryLetter(output: Output, id: string): Promise<void> {
 }
 
 /** Lets a quarantined actor take messages again. */
-export async function releaseActor(output: Output, address: string): Promise<void> {
-  const answer = await ask<object>("POST", `/actors/${pathOf(address)}/release`, { body: {} });
-  print(output, answer, () => `${address} takes messages again`);
+export async function releaseActor(output: Output, given: string): Promise<void> {
+  const path = await actorPath(given);
+  const answer = await ask<object>("POST", `${path}/release`, { body: {} });
+  print(output, answer, () => `${given} takes messages again`);
 }
 
 export async function backUp(output: Output, folder: string): Promise<void> {
@@ -158,13 +159,4 @@ export async function backUp(output: Output, folder: string): Promise<void> {
     body: { folder: folderOf(folder) },
   });
   print(output, answer, ({ folder: where }) => `copied into ${where}`);
-}
-
-function pathOf(address: string): string {
-  const [kind = "", id = "", ...rest] = address.split("/");
-  if (kind !== "" && id !== "" && rest.length === 0) return `${part(kind)}/${part(id)}`;
-  throw new Failure(
-    "MALFORMED",
-    `read ${address}: an address is kind/id, for example session/mer-1`,
-  );
 }

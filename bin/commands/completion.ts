@@ -2,6 +2,7 @@ import type { Command, Option } from "commander";
 import { Failure } from "../../machines/failures.ts";
 import { HARNESSES } from "../../machines/harness/harnesses.ts";
 import { ask, query } from "../cli/api.ts";
+import { KIND_OF, kindOfFlags } from "../cli/names.ts";
 import type { Output } from "../cli/output.ts";
 
 // Completion
@@ -23,9 +24,10 @@ export async function printCompletion(
 
 /** The ids of all actors of a kind, a line each. Fails with MALFORMED for a kind that nobody is asked to name. */
 export async function printIds(output: Output, kind: string): Promise<void> {
-  if (!Object.values(KIND_OF).includes(kind)) {
-    const known = [...new Set(Object.values(KIND_OF))].join(", ");
-    throw new Failure("MALFORMED", `list ids of ${kind || "no kind"}: known kinds are ${known}`);
+  const known = [...new Set<string>(Object.values(KIND_OF))];
+  if (!known.includes(kind)) {
+    const seen = `known kinds are ${known.join(", ")}`;
+    throw new Failure("MALFORMED", `list ids of ${kind || "no kind"}: ${seen}`);
   }
   const path = `/actors${query({ kind, limit: MOST_IDS })}`;
   const { actors } = await ask<{ actors: { address: string; value: unknown }[] }>("GET", path);
@@ -38,15 +40,6 @@ export async function printIds(output: Output, kind: string): Promise<void> {
 }
 
 const MOST_IDS = 1_000;
-/** What an argument of this name is the id of. */
-const KIND_OF: Readonly<Record<string, string>> = {
-  session: "session",
-  worker: "session",
-  terminal: "terminal",
-  objective: "objective",
-  question: "question",
-  project: "project",
-};
 
 function completion(root: Command, shell: string): string {
   const words = wordsByPath(root);
@@ -80,6 +73,8 @@ interface Words {
   readonly options: readonly Flag[];
   /** Kinds of the actors whose ids are its arguments, in order; empty for what is no id. */
   readonly ids: readonly string[];
+  /** That of its last argument, where any number of them may be given. */
+  readonly more: string;
 }
 
 function wordsByPath(command: Command, path: readonly string[] = []): Words[] {
@@ -91,34 +86,34 @@ function wordsByPath(command: Command, path: readonly string[] = []): Words[] {
   const options = [...command.options.map(flagOf), help];
   const below = command.commands.flatMap((child) => wordsByPath(child, [...path, child.name()]));
   const ids = command.registeredArguments.map((argument) => KIND_OF[argument.name()] ?? "");
-  return [{ path: path.join(" "), commands, options, ids }, ...below];
+  const more = command.registeredArguments.at(-1)?.variadic === true ? (ids.at(-1) ?? "") : "";
+  return [{ path: path.join(" "), commands, options, ids, more }, ...below];
 }
 
 /** What a value of this name may be, where it is known before a daemon is asked. */
 const VALUES_OF: Readonly<Record<string, readonly string[]>> = { harness: [...HARNESSES.keys()] };
 
-/** `--project <id>` is of the kind that it is called, `--after <worker>` of what it takes. */
 function flagOf(option: Option): Flag {
   const { long, short, description, argChoices, flags } = option;
   const flag = long ?? short ?? "";
   const [, placeholder = ""] = /[<[](\w+)/.exec(flags) ?? [];
-  const kind = (placeholder === "id" ? KIND_OF[flag.slice(2)] : KIND_OF[placeholder]) ?? "";
   return {
     flag,
     summary: description,
     isValued: placeholder !== "",
     choices: argChoices ?? VALUES_OF[placeholder] ?? [],
-    kind,
+    kind: kindOfFlags(flags) ?? "",
   };
 }
 
 function bash(words: readonly Words[]): string {
-  const cases = words.map(({ path, commands, options, ids }) => {
+  const cases = words.map(({ path, commands, options, ids, more }) => {
     const valued = options.filter(({ isValued }) => isValued).map(({ flag }) => flag);
     return [
       `    "${path}") verbs="${commands.map(({ name }) => name).join(" ")}"`,
       `flags="${options.map(({ flag }) => flag).join(" ")}"`,
       ...(valued.length === 0 ? [] : [`valued=" ${valued.join(" ")} "`]),
+      ...(more === "" ? [] : [`more="${more}"`]),
       ...(ids.length === 0 ? [] : [`kinds=(${ids.map((kind) => `"${kind}"`).join(" ")})`]),
       ";;",
     ].join(" ");
@@ -133,7 +128,7 @@ function bash(words: readonly Words[]): string {
   // For zsh too: no `${array[@]:from:count}`, and none of its own names (path, words, commands, options).
   return `_ao() {
   local current="\${COMP_WORDS[COMP_CWORD]}" at="" next word offered="" kind="" i from=1 given=0
-  local verbs="" flags="" valued="" kinds
+  local verbs="" flags="" valued="" more="" kinds
   kinds=()
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -157,7 +152,7 @@ ${cases.join("\n")}
 ${values.join("\n")}
       esac ;;
     *)
-      kind="\${kinds[given]}" offered="$verbs"
+      kind="\${kinds[given]:-$more}" offered="$verbs"
       case "$current" in -*) kind="" offered="$flags" ;; esac
       if [ -z "$offered\${kinds[*]}" ] && [ \${#kinds[@]} -eq 0 ]; then offered="$flags"; fi ;;
   esac

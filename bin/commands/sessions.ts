@@ -2,6 +2,7 @@ import type { SessionView } from "../../http/session/view.ts";
 import { ask, part } from "../cli/api.ts";
 import { columns } from "../cli/columns.ts";
 import { EXIT } from "../cli/exit.ts";
+import { eachOf } from "../cli/several.ts";
 import { print, printable, type Output } from "../cli/output.ts";
 
 export interface SpawnOptions {
@@ -24,19 +25,29 @@ export async function spawnSession(
   print(output, session, ({ id, status }) => `session ${id}: ${status}`);
 }
 
-export async function killSession(output: Output, id: string, kind: string): Promise<void> {
-  const session = await ask<SessionView>("POST", `/sessions/${part(id)}/kill`, { body: { kind } });
-  print(output, session, ({ status }) => `session ${id}: ${status}`);
+/** Ends sessions; the answer is the exit code. */
+export async function killSessions(
+  output: Output,
+  ids: readonly string[],
+  kind: string,
+): Promise<number> {
+  return eachOf<SessionView>(output, ids, {
+    command: "ao kill",
+    run: async (id) => ask("POST", `/sessions/${part(id)}/kill`, { body: { kind } }),
+    line: ({ id, status }) => `session ${id}: ${status}`,
+  });
 }
 
-/** Brings a session that is over back to work. */
-export async function restoreSession(output: Output, id: string): Promise<void> {
-  const session = await ask<SessionView>("POST", `/sessions/${part(id)}/restore`);
-  print(output, session, ({ status, lifecycle }) =>
-    lifecycle.state === "not_started"
-      ? `session ${id}: ${status}`
-      : `session ${id}: ${status}, and begins again once its end is over`,
-  );
+/** Brings sessions that are over back to work; the answer is the exit code. */
+export async function restoreSessions(output: Output, ids: readonly string[]): Promise<number> {
+  return eachOf<SessionView>(output, ids, {
+    command: "ao restore",
+    run: async (id) => ask("POST", `/sessions/${part(id)}/restore`),
+    line: ({ id, status, lifecycle }) =>
+      lifecycle.state === "not_started"
+        ? `session ${id}: ${status}`
+        : `session ${id}: ${status}, and begins again once its end is over`,
+  });
 }
 
 interface Directory {

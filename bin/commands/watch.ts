@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import type { StepView } from "../../http/actors.ts";
 import { Failure } from "../../machines/failures.ts";
+import { addressIn } from "../cli/address.ts";
 import { part, query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
 import { events } from "./event-stream.ts";
@@ -25,9 +26,10 @@ const TRIES = 40;
 /** Prints steps as they are committed, one line each; goes on by itself when the daemon was restarted. */
 export async function watch(output: Output, options: WatchOptions): Promise<void> {
   const { limit = Number.POSITIVE_INFINITY, ...filter } = options;
-  const path = `/events${query({ ...filter })}`;
+  const address = options.address === undefined ? undefined : await addressOf(options.address);
+  const path = `/events${query({ ...filter, address })}`;
   const seen: Seen = { last: undefined, count: 0, tries: 0 };
-  if (options.address !== undefined) await sayIfAbsent(output, options.address);
+  if (address !== undefined) await sayIfAbsent(output, address);
   while (seen.count < limit) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- one stream after the other
@@ -38,6 +40,16 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     seen.tries += 1;
     // oxlint-disable-next-line no-await-in-loop -- between two streams
     if (seen.count < limit) await wait(AGAIN_AFTER_MS);
+  }
+}
+
+/** As it was given where nobody is called so: what is wrong with it the stream tells. */
+async function addressOf(given: string): Promise<string> {
+  try {
+    return await addressIn(given);
+  } catch (error) {
+    if (error instanceof Failure && error.code === "ACTOR_UNKNOWN") return given;
+    throw error;
   }
 }
 

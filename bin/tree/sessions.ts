@@ -58,21 +58,21 @@ function steerCommands(root: Command): void {
 
 function endCommands(root: Command): void {
   declare<{ kind: string }>(root, {
-    usage: "kill <session>",
-    summary: "End a session",
+    usage: "kill <session...>",
+    summary: "End sessions; of several each is tried, whatever becomes of the others",
     options: [
       new Option("--kind <kind>").choices(["manual", "cleanup", "error"]).default("manual"),
     ],
-    examples: ["ao kill app-1"],
-    run: async ({ args: [id = ""], options, output }) =>
-      (await body()).killSession(output, id, options.kind),
+    examples: ["ao kill app-1", "ao kill app-2 app-3"],
+    run: async ({ args, options, output }) =>
+      (await body()).killSessions(output, args, options.kind),
   });
   declare(root, {
-    usage: "restore <session>",
+    usage: "restore <session...>",
     summary:
-      "Bring a session that is over back to work, in its own conversation where its agent can",
-    examples: ["ao restore app-1", "ao restore app-1 --json"],
-    run: async ({ args: [id = ""], output }) => (await body()).restoreSession(output, id),
+      "Bring sessions that are over back to work, in their own conversation where their agent can",
+    examples: ["ao restore app-1", "ao restore app-2 app-3"],
+    run: async ({ args, output }) => (await body()).restoreSessions(output, args),
   });
   declare<{ project?: string; dryRun?: boolean; preserved?: string }>(root, {
     usage: "cleanup",

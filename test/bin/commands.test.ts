@@ -301,7 +301,7 @@ describe("what goes wrong", () => {
       code: 2,
     },
     { title: "a lane that is none", args: ["observe", "odd", "demo-1", "{}"], code: 2 },
-    { title: "an address that is none", args: ["actor", "demo-1"], code: 2 },
+    { title: "an address that is none", args: ["actor", "session/"], code: 2 },
     { title: "an id that is none", args: ["show", "a.b"], code: 2 },
     { title: "a path in place of an id", args: ["show", "../../x"], code: 2 },
     {

@@ -86,6 +86,7 @@ describe("completion", () => {
 
   it.each([
     { words: ["ao", "show", ""], is: "ids session" },
+    { words: ["ao", "kill", "demo-1", "--kind", "error", "demo-2", ""], is: "ids session" },
     { words: ["ao", "logs", "d"], is: "ids terminal" },
     { words: ["ao", "objective", "stop", ""], is: "ids objective" },
     { words: ["ao", "objective", "stop", "demo-o1", ""], is: "ids session" },
