@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { deadline } from "../adapters/deadline.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, Token, type Address } from "../machines/ids.ts";
 import { PRIORITIES } from "../machines/notices.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { brokenNotices, brokenOf } from "./broken.ts";
-import { askActor, knownActor } from "./commands.ts";
+import { ANSWER_WITHIN_MS, applied, askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
+import { foldedOutages, outagesOf, type Outage } from "./outages.ts";
 import { knownProject } from "./projects.ts";
 import { Empty } from "./schemas.ts";
 import { noticeViews, NoticeView } from "./session/view.ts";
@@ -18,9 +20,10 @@ import { stateOf } from "./stored-state.ts";
 //   N1. Only sessions that have a notice are read, and actors that are broken.
 //   N2. The most urgent first, and of one priority the oldest.
 //   N3. A page that goes on after a notice begins behind its place, whether it is still there or not.
+//   N4. What struck many sessions at once is one notice, also when note is taken of it; of one session its own is told.
 
 const tags = ["notices"];
-// `<session>-n<number>`, or of a broken actor `<kind>-<id>-n<number>`.
+// `<session>-n<number>`, of a broken actor `<kind>-<id>-n<number>`, of an outage `supervisor-outage-n<number>`.
 const NoticeId = z.string().regex(/^[A-Za-z0-9_-]{1,80}-n\d{1,9}$/, "expected <session>-n<number>");
 const Told = NoticeView.extend({
   /** What became of it outside; absent when nothing is set up for it. */
@@ -85,6 +88,8 @@ export function noticeRoutes(app: App, edge: Edge): void {
     },
     async (request, _reply) => {
       const { id } = request.params;
+      const outage = outagesOf(edge).find((each) => each.id === id);
+      if (outage !== undefined) return await acknowledgeAll(edge, outage);
       const broken = brokenOf(edge, id);
       if (broken !== undefined) throw lastingFailure(edge, id, broken);
       const to = addressOf("session", id.slice(0, id.lastIndexOf("-n")));
@@ -99,6 +104,32 @@ export function noticeRoutes(app: App, edge: Edge): void {
       throw new Failure("NOTICE_UNKNOWN", `take note of ${id}: no such notice is kept`);
     },
   );
+}
+
+/** Takes note of every member that stands; taken note of twice is once, so no key is needed. */
+async function acknowledgeAll(edge: Edge, outage: Outage): Promise<Told> {
+  using due = deadline(ANSWER_WITHIN_MS);
+  const open = membersOf(edge, outage).filter(({ state }) => state === "open");
+  await Promise.all(
+    open.map(async ({ id: noticeId, sessionId }) => {
+      const to = addressOf("session", sessionId);
+      const asked = { to, type: "session.acknowledge", data: { noticeId } };
+      return applied(await edge.system.ask(asked, due.signal));
+    }),
+  );
+  const [notice] = foldedOutages([outage], membersOf(edge, outage));
+  if (notice === undefined) {
+    throw new Failure("NOTICE_UNKNOWN", `take note of ${outage.id}: its sessions are gone`);
+  }
+  return withDelivery(edge, notice);
+}
+
+function membersOf(edge: Edge, { members }: Outage): NoticeView[] {
+  return members.flatMap(({ sessionId, noticeId }) => {
+    const row = edge.system.snapshot(addressOf("session", sessionId));
+    if (row === undefined) return [];
+    return noticeViews(row.address, stateOf(row).context).filter(({ id }) => id === noticeId);
+  });
 }
 
 /** What lasts by itself cannot be taken note of. */
@@ -129,12 +160,12 @@ function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Tol
       (session === undefined || address === addressOf("session", session))
     );
   });
-  return [
-    ...rows.flatMap(({ address }) =>
-      noticeViews(address, stateOf(knownActor(edge, address)).context),
-    ),
-    ...broken,
-  ]
+  const ofSessions = rows.flatMap(({ address }) =>
+    noticeViews(address, stateOf(knownActor(edge, address)).context),
+  );
+  // Whoever asks for one session wants to know of its own.
+  const told = session === undefined ? foldedOutages(outagesOf(edge), ofSessions) : ofSessions;
+  return [...told, ...broken]
     .map((notice) => withDelivery(edge, notice))
     .filter((notice) => state === "all" || notice.state === "open")
     .toSorted((a, b) => rank(a) - rank(b) || a.since - b.since || a.id.localeCompare(b.id));

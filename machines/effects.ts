@@ -257,6 +257,8 @@ export const EFFECTS = {
       noticeId: z.string().max(128),
       /** Whom it is about: a session, or an objective that asks for itself. */
       sessionId: Token,
+      /** All of them, when it is about several at once; `sessionId` is the first. */
+      sessionIds: z.array(Token).optional(),
       objectiveId: Token.optional(),
       projectId: z.string(),
       type: z.enum(NOTICE_TYPES),

@@ -35,6 +35,8 @@ export const MessageView = Message;
 export const NoticeView = z.object({
   id: z.string(),
   sessionId: z.string(),
+  /** All of them, when it is about several at once; `sessionId` is the first. */
+  sessionIds: z.array(z.string()).optional(),
   projectId: z.string(),
   type: z.string(),
   priority: z.string(),
@@ -263,7 +265,12 @@ function turnWith(
   });
 }
 
-const StoredNotice = NoticeView.omit({ sessionId: true, projectId: true, state: true }).extend({
+const StoredNotice = NoticeView.omit({
+  sessionId: true,
+  sessionIds: true,
+  projectId: true,
+  state: true,
+}).extend({
   about: z.string().catch(""),
 });
 

@@ -1,3 +1,5 @@
+import { ROOT } from "../ids.ts";
+import type { Order } from "../order.ts";
 import { isOpenPull } from "../pull-state.ts";
 import { opened, resolved, type Matter, type Notice, type NoticeType } from "../notices.ts";
 import { decideOpen, isBlocked, openFactsOf } from "./pull-requests.ts";
@@ -11,6 +13,7 @@ import { displayStatus, endWords, type Status } from "./status.ts";
 //   T-1. A matter is told with the step that begins it, and ended with the step that ends it.
 //   T-2. A kill tells nobody: whoever ordered it knows.
 //   T-3. That a pull request is ready is told once its agent asks for nothing, and no doubt is left that it lives.
+//   T-4. What may have struck others too, its terminal lost or out of sight, is told by `supervisor/root`, with theirs.
 
 type PullRequest = SessionContext["prs"][number];
 
@@ -34,7 +37,8 @@ export function withNotices(
   );
   for (const matter of fresh) {
     const told = opened(next.context, matter, at);
-    next = { context: told.context, orders: [...next.orders, ...told.orders] };
+    const orders = isOutage(context, matter) ? told.orders.map(toRoot) : told.orders;
+    next = { context: told.context, orders: [...next.orders, ...orders] };
   }
   return next;
 }
@@ -46,6 +50,19 @@ function isHeldBack({ axes: { lifecycle } }: SessionContext, { type }: Matter): 
     lifecycle.state === "stuck" ||
     lifecycle.state === "detecting";
   return stands && type === "approved-and-green";
+}
+
+/** Whether the machine failed it, and not the agent: the terminal was lost, or nobody could look at it (T-4). */
+function isOutage({ axes: { lifecycle }, trouble }: SessionContext, { type }: Matter): boolean {
+  if (type !== "agent-exited" && type !== "agent-stuck") return false;
+  return trouble === null && OUTAGE_REASONS.has(lifecycle.reason);
+}
+
+const OUTAGE_REASONS: ReadonlySet<string> = new Set(["runtime_lost", "probe_failure"]);
+
+function toRoot(order: Order): Order {
+  if (order.type !== "effect") return order;
+  return { type: "mail", to: ROOT, name: "root.notice", data: order.data };
 }
 
 type Named = Pick<Matter, "type" | "about">;

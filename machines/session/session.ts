@@ -389,7 +389,7 @@ export function sessionKind(settings: Settings): Kind {
   return {
     name: "session",
     description: "An agent on its branch",
-    version: 7,
+    version: 8,
     migrations: {
       1: withDefaults,
       2: withDefaults,
@@ -397,6 +397,8 @@ export function sessionKind(settings: Settings): Kind {
       4: withDefaults,
       5: withDefaults,
       6: withDefaults,
+      // Its notices of an outage went to a person by themselves.
+      7: (state) => state,
     },
     machine: machine.provide({ guards: guardsWith(decide), actions: actionsWith(decide) }),
     accepts,

@@ -8,6 +8,13 @@ import type { JsonObject } from "../json.ts";
 import type { EventOf } from "../message.ts";
 import type { Order } from "../order.ts";
 import { Broken, brokenNotice } from "./broken-notice.ts";
+import {
+  gathered,
+  NO_OUTAGES,
+  StruckNotice,
+  told as toldTogether,
+  type Outages,
+} from "./outages.ts";
 import { decides, records, type Decided, type Seen } from "../recording.ts";
 import type { Settings } from "../settings.ts";
 import { withoutQuota, withQuota } from "./quotas.ts";
@@ -23,6 +30,7 @@ import { typed } from "../typed.ts";
 //   K3. A slot is given once and goes back once; one whose session has nothing left is taken back, and counted.
 //   K4. The queue is bounded; whoever does not fit in is told to wait, and asks again with its next look.
 //   K5. A person is told of every actor whose step threw, and that is quarantined (R8): nobody else may notice for hours.
+//   K6. What strikes many agents at once is told once: see outages.ts.
 
 const MOST_WAITING = 2_000;
 const TROUBLE_CHARS = 300;
@@ -31,6 +39,7 @@ const accepts = {
   "root.wake": z.object({}),
   "root.threw": Broken,
   "root.quarantined": Broken,
+  "root.notice": StruckNotice,
   "root.repaired": z.object({ objective: Token, what: z.string().max(64) }),
   "slot.wanted": z.object({
     worker: Token,
@@ -51,10 +60,11 @@ const accepts = {
   "mail.undeliverable": MailUndeliverable,
   "timer.tick": z.object({}),
   "timer.look": z.object({}),
+  "timer.tell": z.object({}),
 };
 type RootEvent = EventOf<typeof accepts>;
 
-export type RootContext = {
+export type RootContext = Outages & {
   readonly held: readonly Slot[];
   readonly queue: readonly Waiting[];
   readonly samples: Readonly<Record<string, Sample>>;
@@ -101,17 +111,35 @@ function stepRoot({ context, event }: SeenBy, limits: Limits): RootStep {
 
 type PersonEvent = Extract<
   RootEvent,
-  { type: "root.threw" | "root.quarantined" | "notifyPerson.done" | "notifyPerson.failed" }
+  {
+    type:
+      | "root.threw"
+      | "root.quarantined"
+      | "root.notice"
+      | "timer.tell"
+      | "notifyPerson.done"
+      | "notifyPerson.failed";
+  }
 >;
 
+const PERSON_EVENTS: ReadonlySet<string> = new Set<PersonEvent["type"]>([
+  "root.threw",
+  "root.quarantined",
+  "root.notice",
+  "timer.tell",
+  "notifyPerson.done",
+  "notifyPerson.failed",
+]);
+
 function isForPerson(event: RootEvent): event is PersonEvent {
-  const { type } = event;
-  return type === "root.threw" || type === "root.quarantined" || type.startsWith("notifyPerson.");
+  return PERSON_EVENTS.has(event.type);
 }
 
-/** Tells a person of an actor that broke, and notes when that came to nothing (K5). */
+/** Tells a person what an actor cannot tell alone (K5, K6), and notes when that came to nothing. */
 function toldPerson(context: RootContext, event: PersonEvent): RootStep {
   const { type, at } = event;
+  if (type === "root.notice") return gathered(context, event.data, at);
+  if (type === "timer.tell") return toldTogether(context, at);
   if (type === "notifyPerson.done") return { context, orders: [] };
   if (type === "notifyPerson.failed")
     return { context: { ...context, trouble: troubleOf(event.data.message, at) }, orders: [] };
@@ -326,6 +354,8 @@ function actionsWith(limits: Limits) {
     countRepair: take,
     giveSlots: take,
     lookForOverdue: take,
+    gatherNotice: take,
+    tellTogether: take,
     tellOverdue: take,
     noteHost: take,
     noteTrouble: take,
@@ -380,11 +410,14 @@ const machine = setup({
     lastTick: null,
     repairs: {},
     trouble: null,
+    ...NO_OUTAGES,
   },
   initial: "resting",
   on: {
     "root.threw": { actions: "tellPerson" },
     "root.quarantined": { actions: "tellPerson" },
+    "root.notice": { actions: "gatherNotice" },
+    "timer.tell": { actions: "tellTogether" },
     "notifyPerson.done": { actions: "noteTold" },
     "notifyPerson.failed": { actions: "noteTold" },
     "root.repaired": { actions: "countRepair" },
@@ -431,16 +464,21 @@ function contextOf(state: MachineState): RootContext {
   return state.context as RootContext;
 }
 
+/** Of version 3, which told of each by itself. */
+function withOutages(state: MachineState): MachineState {
+  return { ...state, context: { ...contextOf(state), ...NO_OUTAGES } };
+}
+
 /** `supervisor/root`: the tick and the slots. The settings give its pace and its bounds. */
 export function supervisorKind({ supervisor: { tickMs }, scheduling }: Settings): Kind {
   return {
     name: "supervisor",
     description: "The tick and the slots",
-    version: 3,
-    migrations: { 1: (state) => state, 2: (state) => state },
+    version: 4,
+    migrations: { 1: (state) => state, 2: (state) => state, 3: withOutages },
     machine: machine.provide({ actions: actionsWith({ tickMs, gates: scheduling }) }),
     accepts,
-    creates: ["root.wake", "slot.wanted", "root.threw", "root.quarantined"],
+    creates: ["root.wake", "slot.wanted", "root.threw", "root.quarantined", "root.notice"],
     summarize: (state) => {
       const { held, queue, ticks, repairs } = contextOf(state);
       return { held: held.length, queue: queue.length, ticks, repairs };

@@ -1,13 +1,19 @@
 import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { z } from "zod";
 import { daemonWorld, PATIENCE_MS } from "../support/daemon.ts";
 
 // The tmux server goes while nobody looks: one event when the next daemon begins, not as many deaths as there were agents.
 
 const AGENTS = 6;
+const Listed = z.object({
+  notices: z.array(
+    z.object({ id: z.string(), state: z.string(), sessionIds: z.array(z.string()).optional() }),
+  ),
+});
 
-it("a tmux server that was lost while the daemon was away is told once, and makes nobody dead that moment (U3)", async () => {
+it("a tmux server that was lost while the daemon was away is told once, to a person too, and makes nobody dead that moment (U3, K6)", async () => {
   const world = daemonWorld();
   await world.up();
   await world.addProject();
@@ -27,6 +33,13 @@ it("a tmux server that was lost while the daemon was away is told once, and make
     const journal = JSON.stringify(await world.get(`/actors/session/${id}/journal?limit=200`));
     expect(journal).toContain("detecting");
   }
+  const told = (): string[] =>
+    [...daemon.output().matchAll(/^.*notice (\S+) \(urgent\)/gm)].map(([, id = ""]) => id);
+  await expect.poll(told, { timeout: PATIENCE_MS }).toEqual(["supervisor-outage-n1"]);
+  const { stdout } = await world.ao("notices", "--json");
+  const { notices } = Listed.parse(JSON.parse(stdout));
+  expect(notices.map(({ id, state }) => [id, state])).toEqual([["supervisor-outage-n1", "open"]]);
+  expect(new Set(notices[0]?.sessionIds)).toEqual(new Set(ids));
 });
 
 it("a store that was restored without the records of its terminals shows nobody at work (U4)", async () => {

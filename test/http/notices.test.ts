@@ -1,6 +1,8 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-return, typescript/no-unsafe-call, typescript/no-unsafe-argument -- looks into bodies of every shape */
 import { describe, expect, it } from "vitest";
 import type { NoticeTold } from "../../http/edge.ts";
+import { recordOf, stateOf } from "../../http/stored-state.ts";
+import { ROOT } from "../../machines/ids.ts";
 import { brittle } from "../support/brittle.ts";
 import { coded, served, withProject, withSession, type Served } from "../support/http.ts";
 import { pullFacts } from "../support/pulls.ts";
@@ -30,6 +32,25 @@ async function withNotices(options: Parameters<typeof served>[0] = {}): Promise<
   await expect.poll(async () => listed(server)).toHaveLength(1);
   await say(server, "demo-2", "waiting_input");
   await expect.poll(async () => listed(server)).toHaveLength(2);
+  return server;
+}
+
+/** Two sessions whose terminals were lost at once, of which a person was told. */
+async function withLost(): Promise<Served> {
+  const server = await served();
+  await withProject(server);
+  const lost = [await withSession(server), await withSession(server)];
+  for (const id of lost) {
+    server.outside.panes.delete(id);
+    await server.system.observe("terminal", id, { process: "dead", epoch: 1 });
+  }
+  const waiting = (): number => {
+    const row = server.system.snapshot(ROOT);
+    const { notices } = recordOf(row && stateOf(row).context["gathered"]);
+    return Array.isArray(notices) ? notices.length : 0;
+  };
+  await expect.poll(waiting).toBe(2);
+  await server.system.ask({ to: ROOT, type: "timer.tell", data: {} });
   return server;
 }
 
@@ -128,6 +149,27 @@ describe("notices", () => {
     ]);
     await say(server, "demo-1", "active");
     await expect.poll(async () => listed(server)).toEqual([]);
+  });
+
+  it("are one for all that were lost at once, until the last is over (N4)", async () => {
+    const server = await withLost();
+    const id = "supervisor-outage-n1";
+    expect(await listed(server)).toEqual([`${id} agent-exited open`]);
+    expect(await listed(server, "?project=demo")).toEqual([`${id} agent-exited open`]);
+    expect(await listed(server, "?session=demo-1")).toEqual(["demo-1-n1 agent-exited open"]);
+    await server.request("POST", "/notices/demo-1-n1/ack");
+    expect(await listed(server)).toEqual([`${id} agent-exited open`]);
+    const { status, body } = await server.request("POST", `/notices/${id}/ack`);
+    expect([status, body]).toMatchObject([
+      200,
+      { id, state: "seen", sessionIds: ["demo-1", "demo-2"], seenAt: expect.any(Number) },
+    ]);
+    expect(await listed(server)).toEqual([]);
+    expect((await server.request("POST", `/notices/${id}/ack`)).body).toEqual(body);
+    await server.request("POST", "/sessions/demo-1/kill", {});
+    expect(await listed(server, "?state=all")).toEqual([`${id} agent-exited seen`]);
+    await server.request("POST", "/sessions/demo-2/kill", {});
+    expect(await listed(server, "?state=all")).toEqual([`${id} agent-exited resolved`]);
   });
 
   it("come on the event stream as the step that told them", async () => {

@@ -15,7 +15,10 @@ const seen = (noticeId = "mer-1-n1"): Told => ({
 function toldBy(...told: Told[]): unknown[] {
   const { orders } = after(...told.slice(0, -1)).send(told.at(-1) ?? seen());
   return orders.flatMap((order) =>
-    order.type === "effect" && order.name === "notifyPerson" ? [order.data["type"]] : [],
+    (order.type === "effect" && order.name === "notifyPerson") ||
+    (order.type === "mail" && order.name === "root.notice")
+      ? [order.data["type"]]
+      : [],
   );
 }
 
@@ -89,6 +92,31 @@ describe("a person", () => {
   ])("$title", ({ told, types }) => {
     expect(toldBy(...live, ...told)).toEqual(types);
   });
+
+  it.each([
+    {
+      title: "a terminal that was lost",
+      told: [terminalExited(1, { cause: "infra" })],
+      type: "agent-exited",
+    },
+    { title: "agents that nobody can see", told: [doubt, doubt, doubt], type: "agent-stuck" },
+  ])(
+    "is told by the root of $title, which may have struck others (T-4)",
+    ({ told: said, type }) => {
+      const { orders, context } = after(...live, ...said.slice(0, -1)).send(said.at(-1) ?? seen());
+      const told = orders.filter(
+        (order) => "name" in order && ["root.notice", "notifyPerson"].includes(order.name),
+      );
+      expect(told).toMatchObject([
+        {
+          type: "mail",
+          to: "supervisor/root",
+          data: { noticeId: "mer-1-n1", sessionId: "mer-1", type },
+        },
+      ]);
+      expect(context.notices).toMatchObject([{ id: "mer-1-n1", type }]);
+    },
+  );
 
   it("is told why a launch failed", () => {
     const why = { code: "LAUNCH_FAILED", message: "cannot run nosuchprogram" };
