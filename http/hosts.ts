@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Failure } from "../machines/failures.ts";
 import { strangerAmong } from "../machines/harness/harnesses.ts";
 import { type Address, addressOf, ROOT } from "../machines/ids.ts";
-import type { RootContext } from "../machines/supervision/root.ts";
+import type { RootContext } from "../machines/supervision/record.ts";
 import { isFresh } from "../machines/supervision/slots.ts";
 import { askActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";

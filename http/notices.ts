@@ -89,7 +89,7 @@ export function noticeRoutes(app: App, edge: Edge): void {
     async (request, _reply) => {
       const { id } = request.params;
       const outage = outagesOf(edge).find((each) => each.id === id);
-      if (outage !== undefined) return await acknowledgeAll(edge, outage);
+      if (outage !== undefined) return acknowledgeAll(edge, outage);
       const broken = brokenOf(edge, id);
       if (broken !== undefined) throw lastingFailure(edge, id, broken);
       const to = addressOf("session", id.slice(0, id.lastIndexOf("-n")));

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { PartsTree } from "../actors/parts.ts";
 import { recentRestarts, type SupervisorState } from "../machines/supervision/supervision.ts";
 import { addressOf, KINDS, ROOT, splitAddress, type Address } from "../machines/ids.ts";
-import type { RootContext } from "../machines/supervision/root.ts";
+import type { RootContext } from "../machines/supervision/record.ts";
 import type { App, Edge } from "./edge.ts";
 import { page } from "./schemas.ts";
 import { stateOf } from "./stored-state.ts";

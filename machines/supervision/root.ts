@@ -1,25 +1,24 @@
 import { setup } from "xstate";
-import { z } from "zod";
-import { MailUndeliverable } from "../children.ts";
-import { EffectFailure, effectDone } from "../effects.ts";
-import { addressOf, splitAddress, Token } from "../ids.ts";
+import { addressOf } from "../ids.ts";
 import type { Birth, Kind, MachineState } from "../kind.ts";
-import type { JsonObject } from "../json.ts";
-import type { EventOf } from "../message.ts";
 import type { Order } from "../order.ts";
-import { Broken, brokenNotice } from "./broken-notice.ts";
-import {
-  gathered,
-  NO_OUTAGES,
-  StruckNotice,
-  told as toldTogether,
-  type Outages,
-} from "./outages.ts";
-import { decides, records, type Decided, type Seen } from "../recording.ts";
+import { decides, records } from "../recording.ts";
 import type { Settings } from "../settings.ts";
-import { withoutQuota, withQuota } from "./quotas.ts";
-import { allocated, type Quota, type Sample, type Slot, type Waiting } from "./slots.ts";
 import { typed } from "../typed.ts";
+import { brokenNotice } from "./broken-notice.ts";
+import { given, released, slotStep, type SlotEvent } from "./giving.ts";
+import { gathered, NO_OUTAGES, told as toldTogether } from "./outages.ts";
+import {
+  accepts,
+  NEW_ROOT,
+  repaired,
+  troubleOf,
+  type Limits,
+  type RootContext,
+  type RootEvent,
+  type RootStep,
+  type SeenBy,
+} from "./record.ts";
 
 // Supervisor root
 //
@@ -27,73 +26,14 @@ import { typed } from "../typed.ts";
 //
 //   K1. It ticks only while an objective goes on or somebody waits, and looks at an index, not at every actor.
 //   K2. What it has to mend it counts, by what it was; nothing is mended in silence.
-//   K3. A slot is given once and goes back once; one whose session has nothing left is taken back, and counted.
-//   K4. The queue is bounded; whoever does not fit in is told to wait, and asks again with its next look.
+//   K3, K4. Of slots: see giving.ts.
 //   K5. A person is told of every actor whose step threw, and that is quarantined (R8): nobody else may notice for hours.
 //   K6. What strikes many agents at once is told once: see outages.ts.
-
-const MOST_WAITING = 2_000;
-const TROUBLE_CHARS = 300;
-
-const accepts = {
-  "root.wake": z.object({}),
-  "root.threw": Broken,
-  "root.quarantined": Broken,
-  "root.notice": StruckNotice,
-  "root.repaired": z.object({ objective: Token, what: z.string().max(64) }),
-  "slot.wanted": z.object({
-    worker: Token,
-    host: z.string().max(128).default("local"),
-    harness: z.string().max(64).default(""),
-    projectId: z.string().max(64).default(""),
-  }),
-  "slot.released": z.object({ worker: Token }),
-  "quota.reached": z.object({ harness: z.string().min(1).max(64), until: z.number() }),
-  /** It is over before its time: the one until then, or any when a person says so. */
-  "quota.over": z.object({ harness: z.string().min(1).max(64), until: z.number().optional() }),
-  "auditActors.done": effectDone("auditActors"),
-  "auditActors.failed": EffectFailure,
-  "inspectHost.done": effectDone("inspectHost"),
-  "inspectHost.failed": EffectFailure,
-  "notifyPerson.done": effectDone("notifyPerson"),
-  "notifyPerson.failed": EffectFailure,
-  "mail.undeliverable": MailUndeliverable,
-  "timer.tick": z.object({}),
-  "timer.look": z.object({}),
-  "timer.tell": z.object({}),
-};
-type RootEvent = EventOf<typeof accepts>;
-
-export type RootContext = Outages & {
-  readonly held: readonly Slot[];
-  readonly queue: readonly Waiting[];
-  readonly samples: Readonly<Record<string, Sample>>;
-  readonly quotas: readonly Quota[];
-  /** A measurement is under way. */
-  readonly isLooking: boolean;
-  readonly lookedAt: number;
-  readonly lookAt: number | null;
-  readonly ticks: number;
-  readonly lastTick: { readonly at: number; readonly due: number; readonly active: number } | null;
-  /** What had to be mended, and how often. */
-  readonly repairs: Readonly<Record<string, number>>;
-  readonly trouble: { readonly at: number; readonly message: string } | null;
-};
-type SeenBy = Seen<RootContext, RootEvent>;
-type RootStep = Decided<RootContext>;
-
-interface Limits {
-  readonly tickMs: number;
-  readonly gates: Settings["scheduling"];
-}
 
 function stepRoot({ context, event }: SeenBy, limits: Limits): RootStep {
   const { at } = event;
   if (isForPerson(event)) return toldPerson(context, event);
-  if (!isAboutTicks(event)) {
-    const step = given(noted(context, event), limits, at);
-    return { context: step.context, orders: [...grantedBefore(context, event), ...step.orders] };
-  }
+  if (!isAboutTicks(event)) return slotStep(context, event, limits);
   switch (event.type) {
     case "root.wake":
       return { context, orders: [tickOrder(at + limits.tickMs)] };
@@ -151,11 +91,7 @@ function toldPerson(context: RootContext, event: PersonEvent): RootStep {
   };
 }
 
-type TickEvent = Extract<
-  RootEvent,
-  { type: "root.wake" | "root.repaired" | "timer.tick" | "auditActors.done" | "auditActors.failed" }
->;
-type SlotEvent = Exclude<RootEvent, TickEvent | PersonEvent>;
+type TickEvent = Exclude<RootEvent, SlotEvent | PersonEvent>;
 
 const TICK_EVENTS: ReadonlySet<string> = new Set<TickEvent["type"]>([
   "root.wake",
@@ -169,137 +105,8 @@ function isAboutTicks(event: TickEvent | SlotEvent): event is TickEvent {
   return TICK_EVENTS.has(event.type);
 }
 
-/** What is known of slots, hosts and limits after a message. */
-function noted(context: RootContext, event: SlotEvent): RootContext {
-  switch (event.type) {
-    case "slot.wanted":
-      return wanted(context, event, event.at);
-    case "slot.released":
-      return released(context, [event.data.worker]);
-    case "mail.undeliverable":
-      return withoutDead(context, event.data);
-    case "quota.reached":
-      return { ...context, quotas: withQuota(context.quotas, event.data) };
-    case "quota.over":
-      return { ...context, quotas: withoutQuota(context.quotas, event.data) };
-    case "timer.look":
-      return { ...context, lookAt: null };
-    case "inspectHost.done": {
-      const samples = { ...context.samples, local: { ...event.data.result, at: event.at } };
-      return { ...context, samples, isLooking: false };
-    }
-    case "inspectHost.failed":
-      return { ...context, isLooking: false };
-  }
-  return event satisfies never;
-}
-
 function tickOrder(dueAt: number): Order {
   return { type: "arm", name: "tick", dueAt };
-}
-
-function repaired(context: RootContext, what: string, count: number): RootContext {
-  if (count === 0) return context;
-  const repairs = { ...context.repairs, [what]: (context.repairs[what] ?? 0) + count };
-  return { ...context, repairs };
-}
-
-function wanted(
-  context: RootContext,
-  { data, from }: Extract<RootEvent, { type: "slot.wanted" }>,
-  at: number,
-): RootContext {
-  const { worker, host, harness } = data;
-  const isKnown = [...context.held, ...context.queue].some((slot) => slot.worker === worker);
-  if (isKnown || from === undefined || context.queue.length >= MOST_WAITING) return context;
-  const objective = splitAddress(from).id;
-  const waiting = { worker, objective, host, harness, at, reason: "" };
-  return { ...context, queue: [...context.queue, waiting] };
-}
-
-/** Whoever asks for what it holds did not hear that it was given (K3). */
-function grantedBefore({ held }: RootContext, event: SlotEvent): Order[] {
-  if (event.type !== "slot.wanted") return [];
-  const known = held.find(({ worker }) => worker === event.data.worker);
-  return known === undefined ? [] : [mailTo(known, "slot.granted", { worker: known.worker })];
-}
-
-function released(context: RootContext, workers: readonly string[]): RootContext {
-  const gone = new Set(workers);
-  const isKept = ({ worker }: Slot): boolean => !gone.has(worker);
-  return {
-    ...context,
-    held: context.held.filter(isKept),
-    queue: context.queue.filter(isKept),
-  };
-}
-
-/** An objective that cannot be told has no use for slots. */
-function withoutDead(
-  context: RootContext,
-  { to, name }: z.infer<typeof MailUndeliverable>,
-): RootContext {
-  if (name !== "slot.granted") return context;
-  const { id } = splitAddress(to);
-  const lost = context.held.filter(({ objective }) => objective === id);
-  return repaired(
-    released(
-      context,
-      lost.map(({ worker }) => worker),
-    ),
-    "slot",
-    lost.length,
-  );
-}
-
-/** Gives out what is free now, and looks again later when somebody waits for a measurement or a limit (K4). */
-function given(context: RootContext, { gates }: Limits, at: number): RootStep {
-  const quotas = context.quotas.filter(({ until }) => until > at);
-  const { held, queue, granted, told } = allocated({ ...context, quotas }, gates, at);
-  const next = { ...context, quotas, held, queue };
-  const look = lookAround(next, { gates, at });
-  return {
-    context: look.context,
-    orders: [
-      ...granted.map((slot) => mailTo(slot, "slot.granted", { worker: slot.worker })),
-      ...told.map((slot) =>
-        mailTo(slot, "slot.waiting", { worker: slot.worker, reason: slot.reason }),
-      ),
-      ...look.orders,
-    ],
-  };
-}
-
-function mailTo({ objective }: Slot, name: string, data: JsonObject): Order {
-  return { type: "mail", to: addressOf("objective", objective), name, data };
-}
-
-function lookAround(
-  context: RootContext,
-  { gates, at }: { gates: Limits["gates"]; at: number },
-): RootStep {
-  const isBusy = context.queue.length > 0 || context.held.length > 0;
-  const sample = context.samples["local"];
-  const keptMs = context.queue.length > 0 ? gates.lookMs : gates.sampleMs;
-  // Counted from the order, not from the answer: a host that cannot be asked is not asked at once again.
-  const isOld = at - Math.max(context.lookedAt, sample?.at ?? 0) >= keptMs;
-  const orders: Order[] = [];
-  let next = context;
-  if (isBusy && isOld && !context.isLooking) {
-    next = { ...next, isLooking: true, lookedAt: at };
-    orders.push({
-      type: "effect",
-      name: "inspectHost",
-      lane: "host:local",
-      data: { host: "local" },
-    });
-  }
-  const lookAt = context.queue.length > 0 ? at + gates.lookMs : null;
-  if (lookAt !== null && (context.lookAt === null || context.lookAt <= at)) {
-    next = { ...next, lookAt };
-    orders.push({ type: "arm", name: "look", dueAt: lookAt });
-  }
-  return { context: next, orders };
 }
 
 function audit(context: RootContext, at: number): RootStep {
@@ -340,10 +147,6 @@ function troubled(
 ): RootStep {
   const trouble = troubleOf(message, at);
   return { context: { ...context, trouble }, orders: [tickOrder(at + limits.tickMs)] };
-}
-
-function troubleOf(message: string, at: number): RootContext["trouble"] {
-  return { at, message: message.slice(0, TROUBLE_CHARS) };
 }
 
 function actionsWith(limits: Limits) {
@@ -398,20 +201,7 @@ const machine = setup({
 }).createMachine({
   id: "supervisor",
   description: "The tick that finds what events should have done, and the owner of all slots.",
-  context: {
-    held: [],
-    queue: [],
-    samples: {},
-    quotas: [],
-    isLooking: false,
-    lookedAt: 0,
-    lookAt: null,
-    ticks: 0,
-    lastTick: null,
-    repairs: {},
-    trouble: null,
-    ...NO_OUTAGES,
-  },
+  context: NEW_ROOT,
   initial: "resting",
   on: {
     "root.threw": { actions: "tellPerson" },

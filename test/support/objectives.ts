@@ -10,7 +10,7 @@ import { kinds } from "../../machines/kinds.ts";
 import type { ObjectiveContext, Worker } from "../../machines/objective/record.ts";
 import type { QuestionContext } from "../../machines/objective/question.ts";
 import { Settings } from "../../machines/settings.ts";
-import type { RootContext } from "../../machines/supervision/root.ts";
+import type { RootContext } from "../../machines/supervision/record.ts";
 import { memoryDisk, memoryStore, type MemoryDisk } from "../../storage/memory-store.ts";
 import type { Outcome } from "../../storage/store.ts";
 import { manualClock, settle, type ManualClock } from "./clock.ts";

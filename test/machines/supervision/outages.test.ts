@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RootContext } from "../../../machines/supervision/root.ts";
+import type { RootContext } from "../../../machines/supervision/record.ts";
 import { kinds } from "../../../machines/kinds.ts";
 import { Settings } from "../../../machines/settings.ts";
 import {
