@@ -139,7 +139,7 @@ function stepEnd(
 }
 
 /** The entries after a seq up to another, from the last one back. */
-function* backwards(
+export function* backwards(
   store: Store,
   address: Address,
   { last, after }: { readonly last: number; readonly after: number },

@@ -35,17 +35,7 @@ const LetterView = z.object({
   retriedAt: z.number().optional(),
 });
 
-const CauseView = z.object({
-  id: z.string(),
-  type: z.string(),
-  name: z.string(),
-  at: z.number(),
-  address: z.string().optional(),
-  seq: z.number().optional(),
-  data: z.unknown(),
-});
-
-/** What comes in, what could not be applied, and why things happened. */
+/** What comes in, and what could not be applied. */
 export function intakeRoutes(app: App, edge: Edge): void {
   bookRoutes(app, edge);
   letterRoutes(app, edge);
@@ -57,23 +47,6 @@ function bookRoutes(app: App, edge: Edge): void {
     "/intake",
     { schema: { tags, summary: "The books of intake", response: { 200: IntakeView } } },
     () => edge.system.report(),
-  );
-
-  app.get(
-    "/causes/:id",
-    {
-      schema: {
-        tags,
-        summary: "The chain of causes of a message or order, oldest first",
-        params: z.object({ id: z.string().min(1).max(512) }),
-        response: { 200: z.object({ causes: z.array(CauseView) }) },
-      },
-    },
-    ({ params: { id } }) => {
-      const causes = edge.system.causes(id);
-      if (causes.length > 0) return { causes };
-      throw new Failure("CAUSE_UNKNOWN", `no message or order ${id} is in the journal`);
-    },
   );
 }
 

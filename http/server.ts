@@ -17,6 +17,7 @@ import { answerBroken, answerFailures, answerUnrouted } from "./failures.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { healthRoutes, metricsOf } from "./health.ts";
 import { hindsightRoutes } from "./hindsight.ts";
+import { causeRoutes } from "./causes.ts";
 import { intakeRoutes } from "./intake.ts";
 import { hostRoutes } from "./hosts.ts";
 import { loadRoute } from "./load.ts";
@@ -199,6 +200,7 @@ const API = [
   supervisionRoutes,
   hostRoutes,
   loadRoute,
+  causeRoutes,
   intakeRoutes,
   backupRoute,
   muxRoute,

@@ -250,6 +250,8 @@ export interface Cause {
   readonly address?: string;
   readonly seq?: number;
   readonly data: Json;
+  /** The head of a pull request that came with it, whose review the chain leads to. */
+  readonly brings?: { readonly prUrl: string; readonly headSha: string };
 }
 
 /** One supervisor of `GET /supervision`. */

@@ -90,7 +90,7 @@ function Link({
   readonly cause: Cause;
   readonly before: Cause | undefined;
 }): ReactNode {
-  const { name, type, at, address, seq, data } = cause;
+  const { name, type, at, address, seq, data, brings } = cause;
   return (
     <>
       <p>
@@ -106,6 +106,13 @@ function Link({
             {address}
             {seq !== undefined && ` at its step ${seq}`}
           </a>
+        )}
+        {brings !== undefined && (
+          <>
+            {": "}
+            the push of <strong className="mono">{brings.headSha.slice(0, 9)}</strong>, which is
+            what the review below is of
+          </>
         )}
       </p>
       {typeof data === "object" && data !== null && Object.keys(data).length > 0 && (
