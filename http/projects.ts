@@ -95,6 +95,7 @@ function registerRoute(app: App, edge: Edge): void {
     async (request, reply) => {
       const { body } = request;
       checkHarnessesOf(body.config);
+      checkChecksOf(body.scm, body.config);
       const asking = { request, signal: absence(reply) };
       const to = await withRepository(edge, asking, async ({ repository, place, isRepeat }) => {
         if (body.scm === "github" && !isRepeat) await checkGithub(edge, repository.origin);
@@ -114,6 +115,16 @@ function registerRoute(app: App, edge: Edge): void {
       });
       return reply.code(201).send(projectView(knownActor(edge, to)));
     },
+  );
+}
+
+/** Checks that nobody would run are refused: whoever names some relies on them. */
+function checkChecksOf(scm: string, { checks }: ProjectConfig): void {
+  const [first] = checks;
+  if (scm !== "github" || first === undefined) return;
+  throw new Failure(
+    "SCM_UNSUPPORTED",
+    `configure the check ${first.name}: pull requests are at GitHub, and its checks are what counts; run it there in a workflow, or keep pull requests here with scm local`,
   );
 }
 
@@ -200,6 +211,7 @@ function changeRoutes(app: App, edge: Edge): void {
     },
     (request) => {
       checkHarnessesOf(request.body);
+      checkChecksOf(knownProject(edge, request.params.id).scm, request.body);
       const data = { config: toJson(request.body) };
       return change(request, { type: "project.configure", data });
     },

@@ -12,6 +12,7 @@ import { Accepted, Id } from "./schemas.ts";
 // else: what is so is asked of GitHub itself.
 //
 //   W1. Only what is signed with the secret of a project that follows that repository rings there; anything else is 401.
+//       What it says, which event it is and whether it came before do not matter: a look is all that comes of it.
 //   W2. A secret is made of the owner's token and the project's name; none is stored.
 
 const tags = ["projects"];
@@ -75,25 +76,31 @@ function hookRoute(app: App, edge: Edge, secretOf: (project: string) => string):
     async ({ body, headers }, reply) => {
       // Few are ever sent.
       const { verify } = await import("@octokit/webhooks-methods");
-      const signature = z.string().catch("").parse(headers["x-hub-signature-256"]);
+      // A stranger's 25 MB are not even read.
+      const { data: signature } = Signature.safeParse(headers["x-hub-signature-256"]);
+      if (signature === undefined) throw unsigned();
       const name = repositoryIn(body);
       const named = following(edge).filter(({ repository }) => isSameRepository(repository, name));
       const signed = await Promise.all(
         named.map(async (each) => ({
           ...each,
-          isTrue: signature !== "" && (await verify(secretOf(each.project), body, signature)),
+          isTrue: await verify(secretOf(each.project), body, signature),
         })),
       );
       const rung = signed.filter(({ isTrue }) => isTrue);
-      if (rung.length === 0) {
-        throw new Failure(
-          "UNAUTHORIZED",
-          "the webhook is not signed with the secret of a project that follows its repository",
-        );
-      }
+      if (rung.length === 0) throw unsigned();
       for (const { project } of rung) edge.ring?.(project);
       return reply.code(202).send({ accepted: true });
     },
+  );
+}
+
+const Signature = z.string().regex(/^sha256=[0-9a-f]{64}$/);
+
+function unsigned(): Failure {
+  return new Failure(
+    "UNAUTHORIZED",
+    "the webhook is not signed with the secret of a project that follows its repository",
   );
 }
 

@@ -23,6 +23,24 @@ describe("projects", () => {
     expect((await server.request("GET", "/projects")).body).toEqual({ projects: [], next: null });
   });
 
+  it("of GitHub take no checks of their own, neither at first nor later", async () => {
+    const server = await served({
+      inspectRepository: async (root) =>
+        Promise.resolve({ root, defaultBranch: "main", origin: "https://github.com/acme/app" }),
+    });
+    const config = { worker: { harness: "command", command: ["true"] } };
+    const checks = [{ name: "test", command: "npm test" }];
+    const body = { id: "demo", path: "/repositories/demo", scm: "github", config };
+    const first = { ...body, config: { ...config, checks } };
+    const refused = [422, "SCM_UNSUPPORTED"];
+    expect(coded(await server.request("POST", "/projects", first))).toEqual(refused);
+    expect((await server.request("POST", "/projects", body)).status).toBe(201);
+    const later = await server.request("PUT", "/projects/demo/config", { ...config, checks });
+    expect(coded(later)).toEqual(refused);
+    expect(later.body.message).toContain("run it there in a workflow");
+    expect((await server.request("PUT", "/projects/demo/config", config)).status).toBe(200);
+  });
+
   it("are not there when they were refused, and their name is free", async () => {
     const server = await served();
     const body = { id: "demo", path: "/repositories/demo", scm: "github" };

@@ -20,13 +20,19 @@ async function scene(): Promise<{ server: Served; rung: string[]; secret: string
 }
 
 /** What GitHub sends: no token, but a signature. */
-async function sent(server: Served, text: string, signature?: string): Promise<[number, unknown]> {
+async function sent(
+  server: Served,
+  text: string,
+  signature?: string,
+  more: Record<string, string> = {},
+): Promise<[number, unknown]> {
   const response = await server.app.inject({
     method: "POST",
     url: "/api/v1/webhooks/github",
     headers: {
       "content-type": "application/json",
       ...(signature !== undefined && { "x-hub-signature-256": signature }),
+      ...more,
     },
     payload: text,
   });
@@ -42,6 +48,45 @@ it("a webhook that the project's secret signed has it looked at, whoever else ma
 });
 
 it.each([
+  { title: "a ping", event: "ping", body: { zen: "Keep it simple.", hook_id: 1 } },
+  { title: "an event that nobody heard of", event: "star", body: { action: "created" } },
+])("$title has it looked at too: it is believed for nothing (W1)", async ({ event, body }) => {
+  const { server, rung, secret } = await scene();
+  const text = JSON.stringify({ ...body, ...REPOSITORY });
+  const headers = { "x-github-event": event };
+  expect(await sent(server, text, await sign(secret, text), headers)).toEqual([202, undefined]);
+  expect(rung).toEqual(["demo"]);
+});
+
+it("what is delivered twice is looked at twice, and nothing more (W1)", async () => {
+  const { server, rung, secret } = await scene();
+  const text = JSON.stringify({ action: "closed", ...REPOSITORY });
+  const signature = await sign(secret, text);
+  const headers = { "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958" };
+  await sent(server, text, signature, headers);
+  expect(await sent(server, text, signature, headers)).toEqual([202, undefined]);
+  expect(rung).toEqual(["demo", "demo"]);
+});
+
+it.each([
+  { title: "as large as GitHub sends", bytes: 26_214_400, is: [202, undefined] },
+  { title: "larger than GitHub sends", bytes: 26_214_401, is: [413, "BODY_TOO_LARGE"] },
+])("one $title is answered with $is", async ({ bytes, is }) => {
+  const { server, secret } = await scene();
+  const start = JSON.stringify(REPOSITORY);
+  const text = start + " ".repeat(bytes - start.length);
+  expect(await sent(server, text, await sign(secret, text))).toEqual(is);
+});
+
+it("a form is no webhook", async () => {
+  const { server, rung, secret } = await scene();
+  const text = `payload=${encodeURIComponent(JSON.stringify(REPOSITORY))}`;
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  expect(await sent(server, text, await sign(secret, text), headers)).toEqual([400, "MALFORMED"]);
+  expect(rung).toEqual([]);
+});
+
+it.each([
   {
     title: "no signature",
     text: JSON.stringify(REPOSITORY),
@@ -54,6 +99,13 @@ it.each([
     with: "other",
     is: [401, "UNAUTHORIZED"],
   },
+  {
+    title: "the signature of old alone",
+    text: JSON.stringify(REPOSITORY),
+    with: "sha1",
+    is: [401, "UNAUTHORIZED"],
+  },
+  { title: "no signature, and no JSON", text: "{", with: undefined, is: [401, "UNAUTHORIZED"] },
   {
     title: "another repository",
     text: '{"repository":{"full_name":"acme/other"}}',
@@ -77,8 +129,9 @@ it.each([
 ])("a webhook with $title rings nowhere (W1)", async ({ text, with: key, is }) => {
   const { server, rung, secret } = await scene();
   const keys = { own: secret, other: "f".repeat(64) } as Record<string, string>;
+  const unreal = { broken: "sha256=zz", sha1: `sha1=${"a".repeat(40)}` } as Record<string, string>;
   const signature =
-    key === undefined || key === "broken" ? key && "sha256=zz" : await sign(keys[key] ?? "", text);
+    key === undefined ? undefined : (unreal[key] ?? (await sign(keys[key] ?? "", text)));
   expect(await sent(server, text, signature)).toEqual(is);
   expect(rung).toEqual([]);
 });
