@@ -18,12 +18,16 @@ import type { App, Edge } from "./edge.ts";
 //   X3. When the socket ends, every terminal is let go.
 //   X4. A terminal that goes under the viewer ends the view with words.
 //   X5. Who asks and does not read is let go: no more than MOST_UNREAD answers wait for one reader.
+//   X6. A terminal that takes nothing of what is typed, because it does not open or tmux hangs, ends the view with words
+//       once MOST_UNTAKEN wait for it. No more than MOST_TERMINALS are being opened for one socket, whoever let them go.
 
 const MOST_TERMINALS = 64;
 const MOST_BYTES = 64 * 1_024;
 // Over this, what waits for the reader is more than it will want to read.
 const BEHIND_BYTES = 1_048_576;
 const LOOK_AGAIN_MS = 100;
+// More than anybody pastes into a terminal that answers.
+const MOST_UNTAKEN = 1_048_576;
 const MOST_UNREAD = 1_000;
 // The code of RFC 6455 for who breaks the rules of the place.
 const POLICY_VIOLATION = 1_008;
@@ -41,6 +45,8 @@ const Said = z.discriminatedUnion("type", [
   z.object({ type: z.literal("close"), id: Token }),
   z.object({ type: z.literal("ping") }),
 ]);
+
+type Said = z.infer<typeof Said>;
 
 /** A socket, as much of it as is used. */
 interface Socket {
@@ -100,10 +106,19 @@ type Saying =
     }
   | { readonly type: "pong" };
 
+/** A terminal that somebody looks at. */
+interface Opened {
+  readonly view: Promise<View>;
+  /** Characters of what was said to it and is not taken yet. */
+  untaken: number;
+}
+
 class Connection {
   readonly #socket: Socket;
   readonly #edge: Edge;
-  readonly #views = new Map<string, Promise<View>>();
+  readonly #views = new Map<string, Opened>();
+  /** Views that are not open yet, also those that were let go meanwhile. */
+  #opening = 0;
   readonly #behind = new Set<string>();
   /** Answers that are not written out yet. */
   #unread = 0;
@@ -124,7 +139,7 @@ class Connection {
     if (said.type === "ping") this.#say({ type: "pong" });
     else if (said.type === "open") this.#open(said.id, gridOf(said));
     else if (said.type === "close") this.#close(said.id);
-    else this.#pass(said.id, said);
+    else this.#pass(said, text.length);
   }
 
   end(): void {
@@ -134,20 +149,24 @@ class Connection {
 
   #open(id: string, grid: Grid | undefined): void {
     if (this.#views.has(id)) return;
-    if (this.#views.size >= MOST_TERMINALS) {
+    if (Math.max(this.#views.size, this.#opening) >= MOST_TERMINALS) {
       const message = `open ${id}: ${MOST_TERMINALS} terminals are open on this socket already`;
       this.#say({ type: "error", id, code: "STREAMS_FULL", message });
       return;
     }
-    const view = this.#watch(id);
-    this.#views.set(id, view);
+    this.#opening += 1;
+    const view = this.#watch(id).finally(() => {
+      this.#opening -= 1;
+    });
+    const opened = { view, untaken: 0 };
+    this.#views.set(id, opened);
     view.then(
-      (opened) => {
-        if (this.#views.get(id) !== view) return opened.close();
-        return grid === undefined ? undefined : opened.resize(grid);
+      (there) => {
+        const isWanted = this.#views.get(id) === opened;
+        return isWanted && grid !== undefined ? there.resize(grid) : undefined;
       },
       (error: unknown) => {
-        if (this.#views.get(id) === view) this.#forget(id);
+        if (this.#views.get(id) === opened) this.#forget(id);
         const { code, message } =
           error instanceof Failure ? error : new Failure("DEFECT", "the view could not be opened");
         if (!(error instanceof Failure)) this.#edge.report(error, "mux");
@@ -198,21 +217,34 @@ class Connection {
         return;
       }
       this.#behind.delete(id);
-      void this.#views.get(id)?.then((view) => view.redraw());
+      void this.#views.get(id)?.view.then((view) => view.redraw());
     }, LOOK_AGAIN_MS).unref();
   }
 
-  #pass(id: string, said: { type: "data"; data: string } | ({ type: "resize" } & Grid)): void {
-    const view = this.#views.get(id);
-    if (view === undefined) {
+  #pass(said: Extract<Said, { type: "data" | "resize" }>, size: number): void {
+    const { id } = said;
+    const opened = this.#views.get(id);
+    if (opened === undefined) {
       this.#say({ type: "error", id, code: "PANE_GONE", message: `${id} is not open here` });
       return;
     }
-    const act = (opened: View): void => {
-      if (said.type === "data") opened.type(Buffer.from(said.data, "base64"));
-      else opened.resize({ columns: said.columns, rows: said.rows });
+    if (opened.untaken + size > MOST_UNTAKEN) {
+      this.#drop(id);
+      const message = `type into ${id}: it takes nothing, and ${opened.untaken} bytes wait; nothing of that is typed later. Open it again when tmux answers: ao doctor tells`;
+      this.#say({ type: "error", id, code: "TMUX_UNREACHABLE", message });
+      return;
+    }
+    opened.untaken += size;
+    const taken = (): void => {
+      opened.untaken -= size;
     };
-    view.then(act, () => {});
+    const act = (view: View): void => {
+      // It was let go, so nobody sees what that would meet.
+      if (this.#views.get(id) !== opened) return;
+      if (said.type === "data") view.type(Buffer.from(said.data, "base64"), taken);
+      else view.resize({ columns: said.columns, rows: said.rows }, taken);
+    };
+    opened.view.then(act, () => {});
   }
 
   #close(id: string): void {
@@ -220,10 +252,10 @@ class Connection {
   }
 
   #drop(id: string): boolean {
-    const view = this.#views.get(id);
+    const opened = this.#views.get(id);
     this.#forget(id);
-    view?.then((opened) => opened.close()).catch(() => {});
-    return view !== undefined;
+    opened?.view.then((view) => view.close()).catch(() => {});
+    return opened !== undefined;
   }
 
   #forget(id: string): void {
@@ -250,7 +282,7 @@ class Connection {
   }
 }
 
-function parse(text: string): z.infer<typeof Said> | undefined {
+function parse(text: string): Said | undefined {
   try {
     return Said.safeParse(JSON.parse(text)).data;
   } catch {

@@ -26,10 +26,10 @@ export interface Viewer {
   readonly onEnd: () => void;
 }
 
-/** What a viewer may do. */
+/** What a viewer may do; `taken` is called once tmux has done it, or is gone. */
 export interface View {
-  type(bytes: Buffer): void;
-  resize(grid: Grid): void;
+  type(bytes: Buffer, taken?: () => void): void;
+  resize(grid: Grid, taken?: () => void): void;
   /** Draws all of it again: for a viewer that could not keep up. */
   redraw(): void;
   close(): void;
@@ -116,10 +116,10 @@ class Screen {
     this.#watching.add(watching);
     this.#draw(watching);
     return {
-      type: (bytes) => this.#type(bytes),
-      resize: (grid) => {
+      type: (bytes, taken) => this.#type(bytes, taken),
+      resize: (grid, taken) => {
         watching.grid = grid;
-        this.#resize();
+        this.#resize(taken);
       },
       redraw: () => this.#draw(watching),
       close: () => this.#remove(watching),
@@ -153,20 +153,26 @@ class Screen {
     });
   }
 
-  #type(bytes: Buffer): void {
+  #type(bytes: Buffer, taken?: () => void): void {
     for (let at = 0; at < bytes.length; at += KEYS_AT_ONCE) {
       const keys = [...bytes.subarray(at, at + KEYS_AT_ONCE)].map((byte) => byte.toString(16));
-      this.#client.command(`send-keys -t ${this.#pane.id} -H ${keys.join(" ")}`);
+      const isLast = at + KEYS_AT_ONCE >= bytes.length;
+      const command = `send-keys -t ${this.#pane.id} -H ${keys.join(" ")}`;
+      this.#client.command(command, isLast ? taken : undefined);
     }
+    if (bytes.length === 0) taken?.();
   }
 
-  #resize(): void {
+  #resize(taken?: () => void): void {
     const grids = [...this.#watching].flatMap(({ grid }) => grid ?? []);
     if (grids.length === 0) return;
     const columns = Math.max(...grids.map((grid) => grid.columns));
     const rows = Math.max(...grids.map((grid) => grid.rows));
     // Told in any case: tmux says nothing of a size that stays.
-    this.#client.command(`refresh-client -C ${columns}x${rows}`, () => this.#tellGrid());
+    this.#client.command(`refresh-client -C ${columns}x${rows}`, () => {
+      this.#tellGrid();
+      taken?.();
+    });
   }
 
   #remove(watching: Watching): void {

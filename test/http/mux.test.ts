@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { Viewer } from "../../adapters/terminal/view.ts";
+import type { View, Viewer } from "../../adapters/terminal/view.ts";
 import { tmuxWorld, type TmuxWorld } from "../adapters/terminal/tmux-world.ts";
 import { OWNER, served, withProject, withSession, type Served } from "../support/http.ts";
 
@@ -185,6 +185,73 @@ describe("the terminal socket", () => {
     await expect.poll(() => closed.mock.calls.length).toBe(1);
     raw.resume();
     await expect.poll(text).toContain("what was asked for is not read");
+  });
+
+  it.each([
+    { title: "does not open", opens: false },
+    { title: "is open and hangs", opens: true },
+  ])(
+    "ends the view of a terminal that $title, once too much is typed into it (X6)",
+    async ({ opens }) => {
+      const closed = vi.fn<() => void>();
+      const typed: Buffer[] = [];
+      const view: View = {
+        type: (keys) => typed.push(keys),
+        resize() {},
+        redraw() {},
+        close: closed,
+      };
+      const opening = Promise.withResolvers<View>();
+      if (opens) opening.resolve(view);
+      const server = await served({ watch: async () => opening.promise });
+      const one = await mux(server);
+      one.say({ type: "open", id: "mer" });
+      const keys = base64("k".repeat(60_000));
+      for (let said = 0; said < 13; said += 1) one.say({ type: "data", id: "mer", data: keys });
+      one.say({ type: "ping" });
+      await expect.poll(() => one.messages().at(-1)).toEqual({ type: "pong" });
+      expect(one.messages()).toHaveLength(1);
+      one.say({ type: "data", id: "mer", data: keys });
+      await expect
+        .poll(() => one.last("mer"))
+        .toMatchObject({ type: "error", code: "TMUX_UNREACHABLE" });
+      expect(one.last("mer")?.message).toMatch(
+        /^type into mer: it takes nothing, and \d+ bytes wait;/,
+      );
+      opening.resolve(view);
+      await expect.poll(() => closed.mock.calls.length).toBe(1);
+      expect(typed).toHaveLength(opens ? 13 : 0);
+    },
+  );
+
+  it("takes what is typed as fast as the terminal does, however much (X6)", async () => {
+    let typed = 0;
+    const view: View = {
+      type: (keys, taken) => {
+        typed += keys.length;
+        taken?.();
+      },
+      resize: (_grid, taken) => taken?.(),
+      redraw() {},
+      close() {},
+    };
+    const one = await mux(await served({ watch: async () => Promise.resolve(view) }));
+    one.say({ type: "open", id: "mer" });
+    const keys = base64("k".repeat(60_000));
+    for (let said = 0; said < 30; said += 1) one.say({ type: "data", id: "mer", data: keys });
+    await expect.poll(() => typed).toBe(1_800_000);
+    expect(one.messages()).toEqual([]);
+  });
+
+  it("begins no more terminals than may be open, also for who lets them go at once (X6)", async () => {
+    const watch = vi.fn<() => Promise<View>>(async () => new Promise(() => {}));
+    const one = await mux(await served({ watch }));
+    for (let asked = 0; asked < 70; asked += 1) {
+      one.say({ type: "open", id: "mer" });
+      one.say({ type: "close", id: "mer" });
+    }
+    await expect.poll(() => one.last("mer")).toMatchObject({ type: "error", code: "STREAMS_FULL" });
+    expect(watch).toHaveBeenCalledTimes(64);
   });
 
   it("shows what a terminal prints that ended while nobody kept up, and was opened again", async () => {
