@@ -46,7 +46,8 @@ export async function listSessions(output: Output, options: ListOptions): Promis
   });
 }
 
-async function everySession({ project, state, status }: ListOptions): Promise<Listed[]> {
+/** All sessions that were asked for, page after page. */
+export async function everySession({ project, state, status }: ListOptions): Promise<Listed[]> {
   const sessions: Listed[] = [];
   let after: string | undefined;
   do {

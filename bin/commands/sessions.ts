@@ -1,6 +1,8 @@
+import { Failure } from "../../machines/failures.ts";
 import type { SessionView } from "../../http/session/view.ts";
 import { ask, part } from "../cli/api.ts";
 import { columns } from "../cli/columns.ts";
+import { everySession } from "./session-list.ts";
 import { EXIT } from "../cli/exit.ts";
 import { eachOf } from "../cli/several.ts";
 import { print, printable, type Output } from "../cli/output.ts";
@@ -39,7 +41,20 @@ export async function killSessions(
 }
 
 /** Brings sessions that are over back to work; the answer is the exit code. */
-export async function restoreSessions(output: Output, ids: readonly string[]): Promise<number> {
+export async function restoreSessions(
+  output: Output,
+  named: readonly string[],
+  { lost = false }: { readonly lost?: boolean },
+): Promise<number> {
+  if (lost === named.length > 0) {
+    const tried = lost ? "restore --lost: it takes no names" : "restore: no session is named";
+    throw new Failure("MALFORMED", `${tried}; ao restore <session>, or all that were lost: --lost`);
+  }
+  const ids = lost ? await lostSessions() : named;
+  if (ids.length === 0) {
+    print(output, { done: [], failed: [] }, () => "no session was lost");
+    return EXIT.done;
+  }
   return eachOf<SessionView>(output, ids, {
     command: "ao restore",
     run: async (id) => ask("POST", `/sessions/${part(id)}/restore`),
@@ -48,6 +63,17 @@ export async function restoreSessions(output: Output, ids: readonly string[]): P
         ? `session ${id}: ${status}`
         : `session ${id}: ${status}, and begins again once its end is over`,
   });
+}
+
+/** Those that ended with their terminals, of which nobody took note. */
+async function lostSessions(): Promise<readonly string[]> {
+  const ended = await everySession({ status: "killed" });
+  return ended
+    .filter(({ statusReason, notices }) => {
+      const isOpen = notices.some(({ type, state }) => type === "agent-exited" && state === "open");
+      return statusReason === "runtime_lost" && isOpen;
+    })
+    .map(({ id }) => id);
 }
 
 interface Directory {

@@ -67,12 +67,18 @@ function endCommands(root: Command): void {
     run: async ({ args, options, output }) =>
       (await body()).killSessions(output, args, options.kind),
   });
-  declare(root, {
-    usage: "restore <session...>",
+  declare<{ lost?: boolean }>(root, {
+    usage: "restore [session...]",
     summary:
       "Bring sessions that are over back to work, in their own conversation where their agent can",
-    examples: ["ao restore app-1", "ao restore app-2 app-3"],
-    run: async ({ args, output }) => (await body()).restoreSessions(output, args),
+    options: [
+      new Option(
+        "--lost",
+        "all whose terminals were lost, with a tmux server say, and of which you have not taken note",
+      ),
+    ],
+    examples: ["ao restore app-1", "ao restore app-2 app-3", "ao restore --lost"],
+    run: async ({ args, options, output }) => (await body()).restoreSessions(output, args, options),
   });
   declare<{ project?: string; dryRun?: boolean; preserved?: string }>(root, {
     usage: "cleanup",

@@ -40,6 +40,12 @@ it("a tmux server that was lost while the daemon was away is told once, to a per
   const { notices } = Listed.parse(JSON.parse(stdout));
   expect(notices.map(({ id, state }) => [id, state])).toEqual([["supervisor-outage-n1", "open"]]);
   expect(new Set(notices[0]?.sessionIds)).toEqual(new Set(ids));
+  expect((await world.ao("restore", "--lost")).exitCode).toBe(0);
+  const terminals = async (): Promise<string[]> =>
+    Promise.all(ids.map(async (id) => (await world.session(id)).terminal.state));
+  await expect.poll(terminals, { timeout: PATIENCE_MS }).toEqual(ids.map(() => "live"));
+  await expect.poll(async () => (await world.ao("notices")).stdout).toContain("nothing");
+  expect((await world.ao("restore", "--lost")).stdout).toContain("no session was lost");
 });
 
 it("a store that was restored without the records of its terminals shows nobody at work (U4)", async () => {
