@@ -111,12 +111,13 @@ export function withRoom(context: ForgeContext): ForgeContext | undefined {
   return { ...context, pulls: others };
 }
 
-/** Adds a comment; its id is told. */
+/** Adds a comment; its id is told. Below one that ended nobody would hear it. */
 export function commentPull({ context, event }: SeenBy): Step {
   assertEvent(event, "pull.comment");
   const { number, body, author, isBot, path, line } = event.data;
   const pull = context.pulls[number];
   if (pull === undefined) return unknown(context, event.type, number);
+  if (!isOpenPull(pull)) return over(context, event.type, pull);
   if (pull.comments.length >= COMMENT_LIMIT) {
     return refused(
       context,

@@ -1,6 +1,6 @@
 import type { FollowedPull, PullRequestFacts } from "../observations.ts";
 import { isOpenPull } from "../pull-state.ts";
-import type { Followed, Pull } from "./pulls.ts";
+import { type Followed, type Pull, shortened } from "./pulls.ts";
 
 // Followed
 //
@@ -20,19 +20,14 @@ export function followed(known: Pull | undefined, told: FollowedPull, owesReview
   const next: Pull = {
     ...pull,
     ...facts,
-    ...(isOpen ? {} : wordless(facts)),
     followed: { decided, verdicts },
     reviewDecision: decided,
     merging: isOpen && pull.merging,
     trouble: isOpen && isSameHead ? pull.trouble : null,
   };
   const session = pull.session ?? owner;
-  return decidedBy(session === undefined ? next : { ...next, session }, owesReview);
-}
-
-/** Whoever wants to read what was said of one that ended reads it there. */
-function wordless({ ci }: Pick<Pull, "ci">): Pick<Pull, "comments" | "ci"> {
-  return { comments: [], ci: { state: ci.state } };
+  const owned = session === undefined ? next : { ...next, session };
+  return shortened(decidedBy(owned, owesReview));
 }
 
 function verdictsOn({ followed: kept }: Pull): Followed["verdicts"] {

@@ -5,6 +5,7 @@ import { refused, replyOf, unknown, withRoom } from "./commands.ts";
 import { settled, withJobs, withPull, type ForgeContext, type Opening } from "./jobs.ts";
 import type { ForgeEvent } from "./messages.ts";
 import { decidedBy, followed } from "./followed.ts";
+import { type Pull, shortened } from "./pulls.ts";
 import { isOpenPull } from "../pull-state.ts";
 
 // Following
@@ -120,7 +121,8 @@ export function refuseThere({ context, event }: SeenBy): Step {
 function without(context: ForgeContext, number: number): ForgeContext {
   const pull = context.pulls[number];
   if (pull === undefined || pull.state === "closed" || pull.asked?.isDone === true) return context;
-  return withPull(context, { ...pull, state: "closed", mergeSha: null, merging: false });
+  const closed: Pull = { ...pull, state: "closed", mergeSha: null, merging: false };
+  return withPull(context, shortened(closed));
 }
 
 function withFollowed(context: ForgeContext, told: FollowedPull): ForgeContext {

@@ -1,6 +1,7 @@
 import { setup } from "xstate";
 import type { Birth, Kind, MachineState } from "../kind.ts";
-import { NOTHING, type ForgeContext } from "./jobs.ts";
+import { NOTHING, type ForgeContext, withPull } from "./jobs.ts";
+import { shortened } from "./pulls.ts";
 import * as commands from "./commands.ts";
 import * as following from "./following.ts";
 import { accepts, type ForgeEvent } from "./messages.ts";
@@ -171,12 +172,21 @@ function tryingOnce(state: MachineState): MachineState {
   return { ...state, context: { ...context, failedOpenings: [], jobs: told } };
 }
 
+/** A forge of before those that ended were cut short. */
+function cutShort(state: MachineState): MachineState {
+  const context = contextOf(state);
+  return {
+    ...state,
+    context: Object.values(context.pulls).map(shortened).reduce(withPull, context),
+  };
+}
+
 /** `forge/<project>`: the pull requests of one repository. */
 export const forge: Kind = {
   name: "forge",
   description: "The pull requests of one repository",
-  version: 4,
-  migrations: { 1: owingNothing, 2: keptHere, 3: tryingOnce },
+  version: 5,
+  migrations: { 1: owingNothing, 2: keptHere, 3: tryingOnce, 4: cutShort },
   machine,
   accepts,
   creates: ["forge.open"],

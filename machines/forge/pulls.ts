@@ -13,6 +13,7 @@ import type { PullRequestFacts } from "../observations.ts";
 //   G2. A result for another head than the present one changes nothing.
 //   G3. A pull request that ended stays as it ended.
 //   G4. Where reviews are owed, a head without a verdict is `required`; a verdict holds for its own head only.
+//   G5. One that ended keeps its newest comments and its text, each cut short, and no logs.
 
 export type Pull = Omit<PullRequestFacts, "updatedAt"> & {
   readonly author: string;
@@ -197,7 +198,21 @@ export function ended(
   { state, mergeSha, at }: { state: "merged" | "closed"; mergeSha: string | null; at: number },
 ): Pull {
   if (!isOpenPull(pull)) return pull;
-  return { ...pull, state, mergeSha, merging: false, trouble: null, updatedAt: at };
+  return shortened({ ...pull, state, mergeSha, merging: false, trouble: null, updatedAt: at });
+}
+
+// A forge keeps a thousand of them in one record. Its journal has the rest for some days, and GitHub what is there.
+const ENDED_COMMENTS = 10;
+const ENDED_CHARS = 500;
+
+/** One that ended with as much of its words as is worth keeping (G5); a live one as it is. */
+export function shortened(pull: Pull): Pull {
+  if (isOpenPull(pull)) return pull;
+  const comments = pull.comments
+    .slice(-ENDED_COMMENTS)
+    .map((comment) => ({ ...comment, body: comment.body.slice(0, ENDED_CHARS) }));
+  const body = pull.body.slice(0, ENDED_CHARS);
+  return { ...pull, comments, body, ci: { state: pull.ci.state } };
 }
 
 /** Why it cannot be merged now; undefined when it can be tried. `unreviewed`: a person does without the review it owes. */

@@ -267,12 +267,6 @@ describe("a forge that GitHub keeps", () => {
     expect(pullOf(machine)?.state).toBe("closed");
   });
 
-  it("keeps no words of one that ended", () => {
-    const comments = [{ id: "c", author: "a", isBot: false, body: "b", resolved: false }];
-    const machine = forgeUnderTest(seen({ comments }), seen({ comments, state: "closed" }));
-    expect(pullOf(machine)).toMatchObject({ state: "closed", comments: [] });
-  });
-
   it("says which are open", () => {
     const machine = forgeUnderTest(
       seen(),
