@@ -2,7 +2,14 @@ import type { Adapters } from "../adapters/adapter.ts";
 import type { Bus, Publication } from "../bus/bus.ts";
 import { commandSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
 import { Failure } from "../machines/failures.ts";
-import { ROOT, splitAddress, splitOrderId, type Address, type KindName } from "../machines/ids.ts";
+import {
+  ROOT,
+  splitAddress,
+  splitOrderId,
+  type Address,
+  type KindName,
+  type OrderId,
+} from "../machines/ids.ts";
 import type { JsonObject } from "../machines/json.ts";
 import type { Kind, MachineState } from "../machines/kind.ts";
 import type { Message } from "../machines/message.ts";
@@ -273,6 +280,10 @@ export class ActorSystem implements System {
       globalSeq,
       isBalanced: received === applied + duplicate + stale + dead,
     };
+  }
+
+  ordersTo(address: Address): readonly OrderId[] {
+    return this.#dispatch.ordersTo(address);
   }
 
   get liveActors(): number {

@@ -1,11 +1,12 @@
 import type { Bus, Publication } from "../bus/bus.ts";
 import { DEAD_SUBJECT, eventSubject, mailSubject, observationSubject } from "../bus/subjects.ts";
-import { addressOf, splitOrderId, type Address, type OrderId } from "../machines/ids.ts";
+import { addressOf, type Address, type OrderId } from "../machines/ids.ts";
 import { LANES } from "../machines/observations.ts";
 import type { DeadLetter, JournalEntry, OutboxRow, Store } from "../storage/store.ts";
 import type { Batch } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectEnd, Effects } from "./effects.ts";
+import { OpenOrders } from "./open-orders.ts";
 import type { Posted, Postbox } from "./postbox.ts";
 import { resultIdOf, sealedId } from "./message-ids.ts";
 
@@ -25,12 +26,11 @@ export interface DispatchParts {
 
 export class Dispatch {
   readonly #parts: DispatchParts;
-  readonly #open = new Map<Address, Set<OrderId>>();
+  readonly #open = new OpenOrders();
   /** Orders whose mail or result nobody could take, and when that was. */
   readonly #parked = new Map<OrderId, number>();
   /** What is to be begun again by itself, and how that is called off. */
   readonly #later = new Map<OrderId, () => void>();
-  #size = 0;
   #isHeld = true;
 
   constructor(parts: DispatchParts) {
@@ -39,11 +39,16 @@ export class Dispatch {
 
   /** Orders that have not had their effect yet. */
   get size(): number {
-    return this.#size;
+    return this.#open.size;
   }
 
   openOrders(address: Address): number {
-    return this.#open.get(address)?.size ?? 0;
+    return this.#open.countFrom(address);
+  }
+
+  /** What is on its way to an actor. */
+  ordersTo(address: Address): readonly OrderId[] {
+    return this.#open.to(address);
   }
 
   /**
@@ -73,10 +78,7 @@ export class Dispatch {
   /** An order goes out: new, or found open when the daemon started. */
   begin(row: OutboxRow): void {
     const { effects } = this.#parts;
-    const ids = this.#open.get(row.from) ?? new Set<OrderId>();
-    if (ids.has(row.id)) return;
-    this.#open.set(row.from, ids.add(row.id));
-    this.#size += 1;
+    if (!this.#open.add(row.id, recipientOf(row))) return;
     if (isEffect(row)) {
       if (!this.#isHeld) effects.begin(row);
     } else {
@@ -117,11 +119,10 @@ export class Dispatch {
 
   /** The actor takes messages again: what is for it comes, and what had its effect in vain has it once more, under the same id. */
   #resume(address: Address): void {
-    for (const id of [...this.#open.values()].flatMap((ids) => [...ids])) {
+    const inVain = this.#open.from(address).filter((id) => this.#parked.has(id));
+    for (const id of new Set([...this.#open.to(address), ...inVain])) {
       const row = this.#parts.store.outboxRow(id);
-      if (row === undefined) continue;
-      if (recipientOf(row) === address || (row.from === address && this.#parked.has(id)))
-        this.#beginAgain(row);
+      if (row !== undefined) this.#beginAgain(row);
     }
   }
 
@@ -153,10 +154,7 @@ export class Dispatch {
     this.#parked.delete(id);
     this.#parts.postbox.close(id);
     this.#parts.effects.forget(id);
-    const { address: from } = splitOrderId(id);
-    const ids = this.#open.get(from);
-    if (ids?.delete(id) === true) this.#size -= 1;
-    if (ids?.size === 0) this.#open.delete(from);
+    this.#open.remove(id);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Bus } from "../bus/bus.ts";
-import type { Address, KindName } from "../machines/ids.ts";
+import type { Address, KindName, OrderId } from "../machines/ids.ts";
 import type { Json, JsonObject } from "../machines/json.ts";
 import type { Kind } from "../machines/kind.ts";
 import type { ObservationLane } from "../machines/observations.ts";
@@ -111,6 +111,8 @@ export interface System {
   /** The committed row of an actor, in the shape of today's chart; undefined for an unknown one. */
   snapshot(address: Address): SnapshotRow | undefined;
   report(): IntakeReport;
+  /** What others ordered for an actor, and it has not taken yet. */
+  ordersTo(address: Address): readonly OrderId[];
   /** Actors in memory now; `limits.liveActors` at most, the others are in the store. */
   readonly liveActors: number;
   /** Undefined for an unknown actor, or a seq that was pruned or not reached. */

@@ -14,6 +14,7 @@ import { statePaths } from "./views.ts";
 
 const tags = ["actors"];
 const Anything = z.unknown();
+/** Orders of one actor, and to it, that are shown. */
 const MOST_OPEN = 1_000;
 
 const ActorLine = z.object({
@@ -206,11 +207,14 @@ export function presentOf(
 }
 
 function mailTo(system: Edge["system"], address: Address): z.infer<typeof ActorView>["mailbox"] {
-  // What is open of all actors is short: an order is closed by the step that took it.
-  return system.store.outbox({ limit: MOST_OPEN }).flatMap(({ id, from, at, attempts, order }) => {
-    if (order.type !== "mail" || order.to !== address) return [];
+  const ids = system.ordersTo(address).slice(0, MOST_OPEN);
+  const mail = ids.flatMap((id) => {
+    const row = system.store.outboxRow(id);
+    if (row?.order.type !== "mail") return [];
+    const { from, at, attempts, order } = row;
     return [{ id, from, name: order.name, at, attempts }];
   });
+  return mail.toSorted((a, b) => a.at - b.at);
 }
 
 function pastRoutes(app: App, edge: Edge): void {

@@ -1,5 +1,5 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-argument, typescript/no-unsafe-return -- looks into bodies of every shape */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Bus } from "../../bus/bus.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
 import { memoryStream } from "../../bus/memory-stream.ts";
@@ -201,10 +201,13 @@ describe("actors", () => {
       (await server.request("GET", `/actors/terminal/${id}`)).body.mailbox;
     await expect.poll(mailbox).toEqual([]);
     isHeld = true;
+    const read = vi.spyOn(server.system.store, "outbox");
     await server.request("POST", `/sessions/${id}/kill`);
     await expect
       .poll(mailbox)
       .toMatchObject([{ from: `session/${id}`, name: "child.stop", attempts: 0 }]);
+    // However much is open of others, it is not looked through.
+    expect(read.mock.calls.filter(([{ from }]) => from === undefined)).toEqual([]);
     gate.resolve();
     await expect.poll(mailbox).toEqual([]);
   });
