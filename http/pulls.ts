@@ -82,7 +82,7 @@ function readRoutes(app: App, edge: Edge): void {
         },
       },
     },
-    ({ params: { id } }) => storedOf(edge, id),
+    ({ params: { id } }) => pullsOf(edge, id),
   );
 
   app.get(
@@ -248,7 +248,8 @@ function forgeOf(edge: Edge, projectId: string): Address {
   return address;
 }
 
-function storedOf(
+/** Pull requests as the forge of a project has them. Fails as `forgeOf`. */
+export function pullsOf(
   edge: Edge,
   projectId: string,
 ): Omit<z.infer<typeof Stored>, "pulls"> & { pulls: PullView[] } {
@@ -260,7 +261,7 @@ function storedOf(
 }
 
 function pullOf(edge: Edge, projectId: string, number: number): PullView {
-  const pull = storedOf(edge, projectId).pulls.find((candidate) => candidate.number === number);
+  const pull = pullsOf(edge, projectId).pulls.find((candidate) => candidate.number === number);
   if (pull === undefined) {
     throw new Failure("PULL_REQUEST_UNKNOWN", `project ${projectId} has no pull request ${number}`);
   }

@@ -32,6 +32,7 @@ import { orchestratorRoutes } from "./orchestrators.ts";
 import { projectRoutes } from "./projects.ts";
 import { questionRoutes } from "./objective/questions.ts";
 import { openApi } from "./openapi.ts";
+import { openPullRoutes } from "./open-pulls.ts";
 import { pullRoutes } from "./pulls.ts";
 import { boardRoutes } from "./board.ts";
 import { changeRoutes } from "./changes.ts";
@@ -193,6 +194,7 @@ const API = [
   noticeRoutes,
   reviewRoutes,
   pullRoutes,
+  openPullRoutes,
   actorRoutes,
   hindsightRoutes,
   machineRoutes,

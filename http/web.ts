@@ -25,6 +25,7 @@ export const PAGES: readonly string[] = [
   "/health",
   "/machines",
   "/machines/:kind",
+  "/pulls",
   "/supervision",
   "/terminals",
 ];

@@ -26,6 +26,7 @@ const LATER: ReadonlyMap<string, () => Promise<PageOf>> = new Map(
     terminals: async () => import("./pages/terminals.tsx").then((page) => page.TerminalsPage),
     machines: async () => import("./pages/machines.tsx").then((page) => page.MachinesPage),
     causes: async () => import("./pages/causes.tsx").then((page) => page.CausesPage),
+    pulls: async () => import("./pages/pulls.tsx").then((page) => page.PullsPage),
     supervision: async () => import("./pages/supervision.tsx").then((page) => page.SupervisionPage),
     health: async () => import("./pages/health.tsx").then((page) => page.HealthPage),
   }),
@@ -62,6 +63,7 @@ function Pages(): ReactNode {
       () => [
         { keys: "?", what: "Show what the keys do", run: () => showKeys((is) => !is) },
         { keys: "g b", what: "Go to the board", run: () => go("/") },
+        { keys: "g p", what: "Go to the pull requests", run: () => go("/pulls") },
         { keys: "g m", what: "Go to the statecharts", run: () => go("/machines") },
         { keys: "g s", what: "Go to the supervision", run: () => go("/supervision") },
         { keys: "g h", what: "Go to the health", run: () => go("/health") },

@@ -314,6 +314,7 @@ describe("a terminal in the page", () => {
 
 const PATHS = (session: string): readonly string[] => [
   "/",
+  "/pulls",
   `/actors/session/${session}`,
   `/actors/terminal/${session}?at=1`,
   `/causes/${encodeURIComponent(`terminal/${session}#1.0`)}`,

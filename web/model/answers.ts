@@ -354,3 +354,22 @@ export interface ReviewRun {
   readonly submittedAt?: number;
   readonly deliveredAt?: number;
 }
+
+/** One line of `GET /pulls`. */
+export interface OpenPull {
+  readonly projectId: string;
+  readonly number: number;
+  readonly title: string;
+  readonly url: string;
+  readonly headRef: string;
+  readonly baseRef: string;
+  readonly checks: "none" | "pending" | "passing" | "failing";
+  readonly reviewDecision: "none" | "required" | "approved" | "changes_requested";
+  readonly mergeable: boolean | null;
+  readonly stackedOn: number | null;
+  readonly session: { readonly id: string; readonly status: string } | null;
+  readonly stage: "ready" | "blocked" | "waits";
+  readonly status: string;
+  readonly reason: string;
+  readonly updatedAt: number;
+}

@@ -1,8 +1,9 @@
-import { useDeferredValue, useMemo, useRef, type KeyboardEvent, type ReactNode } from "react";
+import { useDeferredValue, useMemo, useRef, type ReactNode } from "react";
 import type { Line } from "../model/answers.ts";
 import { useBoard } from "../model/board.ts";
 import { useKeys } from "../model/keys.ts";
 import { setQuery, type Route } from "../model/route.ts";
+import { toRows, useRowKeys } from "../model/row-keys.ts";
 import {
   countsOf,
   kindsOf,
@@ -184,34 +185,4 @@ function Empty({
 function choiceOf({ query }: Route): Choice {
   const show = SHOWS.find((name) => name === query.get("show")) ?? "all";
   return { text: query.get("q") ?? "", show, kind: query.get("kind") ?? "" };
-}
-
-/** j and k go from row to row. */
-function useRowKeys(): void {
-  useKeys(
-    useMemo(
-      () => [
-        { keys: "j", what: "Next row", run: () => step(1) },
-        { keys: "k", what: "Row before", run: () => step(-1) },
-      ],
-      [],
-    ),
-  );
-}
-
-/** From the field of the search to what it found. */
-function toRows(event: KeyboardEvent): void {
-  if (event.key !== "Enter" && event.key !== "ArrowDown") return;
-  event.preventDefault();
-  step(1);
-}
-
-function step(by: 1 | -1): void {
-  const rows = [...document.querySelectorAll<HTMLElement>("a.row")];
-  const tops = new Map(rows.map((row) => [row, row.getBoundingClientRect().top]));
-  const sorted = rows.toSorted((a, b) => (tops.get(a) ?? 0) - (tops.get(b) ?? 0));
-  const at = sorted.findIndex((row) => row === document.activeElement);
-  const next = at === -1 ? sorted.find((row) => (tops.get(row) ?? 0) > 0) : sorted[at + by];
-  next?.focus();
-  next?.scrollIntoView({ block: "nearest" });
 }

@@ -4,6 +4,7 @@ import { turnTheme, useTheme } from "../model/theme.ts";
 
 const PAGES = [
   { href: "/", name: "Board" },
+  { href: "/pulls", name: "Pulls" },
   { href: "/terminals", name: "Terminals" },
   { href: "/machines", name: "Machines" },
   { href: "/supervision", name: "Supervision" },
