@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Boundary } from "../../../actors/host.ts";
 import type { Adapters } from "../../../adapters/adapter.ts";
-import { startDaemon } from "../../../bin/daemon/daemon.ts";
 import type { Outside } from "../../../bin/daemon/outside.ts";
 import type { EffectName } from "../../../machines/effects.ts";
 import type { Doom } from "../../support/doom.ts";
 
+// Before the daemon is loaded: what was loaded before is compiled anew at each start.
 module.enableCompileCache(join(import.meta.dirname, "../../../.cache/node"));
+const { startDaemon } = await import("../../../bin/daemon/daemon.ts");
 
 const home = process.env["AO_HOME"] ?? "";
 const order = join(home, "doom.json");
