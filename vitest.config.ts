@@ -1,9 +1,18 @@
 import { defineConfig } from "vitest/config";
 
+/**
+ * Tests that move actors over memory. They share the processes that run them: to load all of it anew for each file is
+ * more work than the tests are. What measures the memory of its process, or works for half a minute, has its own.
+ */
+const PURE = [
+  "test/{actors,conformance,machines}/**/*.test.ts",
+  "test/http/**/!(views).test.ts",
+  "test/reviews/**/!(model).test.ts",
+];
+
 export default defineConfig({
   test: {
     environment: "node",
-    include: ["test/**/*.test.ts"],
     // Processes, not threads: tests kill, change directory and load native code.
     pool: "forks",
     // Most tests wait for tmux, git or a server: one file more than there are cores keeps them busy.
@@ -22,5 +31,20 @@ export default defineConfig({
       poll: { timeout: 20_000, interval: 20 },
     },
     unstubEnvs: true,
+    // In the order of their names: what waits long comes first.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "outside",
+          include: ["test/**/*.test.ts"],
+          exclude: PURE,
+        },
+      },
+      {
+        extends: true,
+        test: { name: "pure", isolate: false, include: PURE },
+      },
+    ],
   },
 });

@@ -46,7 +46,8 @@ describe("the lines of a run", () => {
     {
       title: "a time that would take for ever",
       suites: [suite("seed-a", { ...one("b"), given: { steps: [{ op: "tick", atSec: 1e9 }] } })],
-      line: "ERROR b (t): step tick.atSec: Too big",
+      // In the words of zod, or of the http edge where that was loaded too.
+      line: /^ERROR b \(t\): step tick\.atSec: .*10000000$/,
     },
     {
       title: "an op of no model, though its suite does not bind",
@@ -61,7 +62,7 @@ describe("the lines of a run", () => {
   ])("name $title, and run the others", async ({ suites: odd, line }) => {
     const reports = await runFile(written(fileOf([...odd, suite("seed-z", one("z"))])));
     const lines = linesOf(reports);
-    expect(lines[0]).toContain(line);
+    expect(lines[0]).toMatch(line);
     expect(lines.at(-1)).toMatch(/^[12] passed, [1-9] failed$/);
     expect(reports.at(-1)).toMatchObject({ id: "z", type: "passed" });
   });
