@@ -12,7 +12,7 @@ const EVERY_MS = 1_000;
  */
 export async function awaited<Result>(
   output: Pick<Output, "isJson">,
-  what: string,
+  what: string | (() => string),
   run: () => Promise<Result>,
   stderr: Screen = process.stderr,
 ): Promise<Result> {
@@ -20,7 +20,8 @@ export async function awaited<Result>(
   const began = performance.now();
   let hasSaid = false;
   const timer = setInterval(() => {
-    const line = `ao: ${printable(what)}: ${Math.round((performance.now() - began) / 1_000)} s`;
+    const said = typeof what === "string" ? what : what();
+    const line = `ao: ${printable(said)}: ${Math.round((performance.now() - began) / 1_000)} s`;
     // A line that wraps could not be taken back.
     stderr.write(`${ANEW}${line.slice(0, screenSize(stderr).columns - 1)}`);
     hasSaid = true;

@@ -11,7 +11,11 @@ export interface Client {
   /** The answer's body. Fails with the code that the daemon answered, DAEMON_DOWN when nobody did. */
   request(method: Method, path: string, options?: RequestOptions): Promise<unknown>;
   /** The running answer of a stream of events. */
-  stream(path: string, headers?: Record<string, string>): Promise<IncomingMessage>;
+  stream(
+    path: string,
+    headers?: Record<string, string>,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage>;
 }
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 export interface RequestOptions {
@@ -19,6 +23,8 @@ export interface RequestOptions {
   /** Becomes the message's id: asking again changes nothing. */
   readonly key?: string;
   readonly timeoutMs?: number;
+  /** Ends the asking, as if nobody had answered. */
+  readonly signal?: AbortSignal;
 }
 
 // A command waits for its commit; only a daemon in trouble takes longer.
@@ -42,13 +48,20 @@ export function client(env: NodeJS.ProcessEnv): Client {
           ...(options.key === undefined ? {} : { "idempotency-key": options.key }),
         },
         body,
-        timeoutMs: options.timeoutMs ?? ANSWER_WITHIN_MS,
+        signals: [
+          AbortSignal.timeout(options.timeoutMs ?? ANSWER_WITHIN_MS),
+          ...(options.signal === undefined ? [] : [options.signal]),
+        ],
       });
       return answerOf(response, await textOf(response));
     },
-    async stream(path, more = {}) {
-      const all = { ...headers, ...more, accept: "text/event-stream" };
-      const response = await send({ url: `${url}/api/v1${path}`, method: "GET", headers: all });
+    async stream(path, more = {}, signal) {
+      const response = await send({
+        url: `${url}/api/v1${path}`,
+        method: "GET",
+        headers: { ...headers, ...more, accept: "text/event-stream" },
+        signals: signal === undefined ? [] : [signal],
+      });
       if (response.statusCode === 200) return response;
       answerOf(response, await textOf(response));
       throw new Failure("DAEMON_DOWN", `follow ${path}: answered ${response.statusCode}`);
@@ -93,18 +106,18 @@ interface Sent {
   readonly method: Method;
   readonly headers: Record<string, string>;
   readonly body?: string | undefined;
-  readonly timeoutMs?: number;
+  readonly signals: readonly AbortSignal[];
 }
 
-async function send({ url, method, headers, body, timeoutMs }: Sent): Promise<IncomingMessage> {
+async function send({ url, method, headers, body, signals }: Sent): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const down = (error: Error): void => {
       reject(new Failure("DAEMON_DOWN", `ask ${url}: ${error.message}`, { cause: error }));
     };
     const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
-    const signal = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-    const options = { method, headers: { ...headers, ...length }, agent: false } as const;
-    const request = httpRequest(url, { ...options, ...(signal === undefined ? {} : { signal }) });
+    const signal = AbortSignal.any([...signals]);
+    const options = { method, headers: { ...headers, ...length }, agent: false, signal } as const;
+    const request = httpRequest(url, options);
     request.once("response", resolve).once("error", down).end(body);
   });
 }

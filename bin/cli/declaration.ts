@@ -111,3 +111,17 @@ export function numeric(flags: string, summary: string): Option {
     throw new InvalidArgumentError("Expected a number.");
   });
 }
+
+export interface WaitOptions {
+  readonly wait?: boolean | undefined;
+  /** Seconds; waits also without `wait`. */
+  readonly timeout?: number | undefined;
+}
+
+/** `--wait` and `--timeout` of a command; `until` says for what it waits. */
+export function waitOptions(until: string): readonly Option[] {
+  return [
+    new Option("--wait", `${until}; 124 when --timeout is over before`),
+    numeric("--timeout <s>", "wait at most so many seconds"),
+  ];
+}

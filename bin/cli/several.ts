@@ -1,10 +1,12 @@
 import { Failure } from "../../machines/failures.ts";
+import type { WaitOptions } from "./declaration.ts";
 import { EXIT, lineOf, troubleOf, type Trouble } from "./exit.ts";
 import { print, type Output } from "./output.ts";
+import { patiently, settled, type Outcome, type Patience, type Standing } from "./settled.ts";
 
 // Several
 //
-// One order for each of the names that were given.
+// One order for each of the names that were given, and with --wait what comes of each.
 //
 //   V1. Of one name what comes of it is all there is: its record is what --json prints, its failure that of the command.
 //   V2. Of several each is tried, whatever became of the others; a failure is a line on standard error, and with --json an
@@ -16,8 +18,8 @@ export interface Orders<Fact> {
   readonly command: string;
   readonly run: (name: string) => Promise<Fact>;
   readonly line: (fact: Fact) => string;
-  /** Whether it came to what was asked for; that it did, unless said. */
-  readonly isFine?: (fact: Fact) => boolean;
+  /** What is waited for with --wait, once it was ordered. */
+  readonly outcome?: (fact: Fact) => Outcome<Fact>;
 }
 
 /** Runs all orders and prints what came of them; the answer is the exit code. */
@@ -25,38 +27,73 @@ export async function eachOf<Fact>(
   output: Output,
   names: readonly string[],
   orders: Orders<Fact>,
+  options: WaitOptions = {},
 ): Promise<number> {
-  const { run, line, isFine = () => true } = orders;
-  const asked = [...new Set(names)];
-  const [only] = asked;
-  if (only !== undefined && asked.length === 1) {
-    const fact = await run(only);
-    print(output, fact, line);
-    return isFine(fact) ? EXIT.done : EXIT.failed;
-  }
-  const { done, failed } = await tried(asked, orders);
-  if (output.isJson || done.length > 0) {
-    print(output, { done, failed }, (facts) => facts.done.map(line).join("\n"));
-  }
-  if (!output.isJson) for (const trouble of failed) output.note(lineOf(trouble, false));
-  return failed.length === 0 && done.every(isFine) ? EXIT.done : EXIT.failed;
+  return patiently(output, options, async (patience) => {
+    const asked = [...new Set(names)];
+    const [only] = asked;
+    if (only !== undefined && asked.length === 1) {
+      const standing = await ordered(only, orders, patience);
+      print(output, standing.fact, orders.line);
+      return codeOf(output, [standing], patience);
+    }
+    const { done, failed } = await tried(asked, orders, patience);
+    const facts = done.map(({ fact }) => fact);
+    if (output.isJson || done.length > 0) {
+      print(output, { done: facts, failed }, () => facts.map(orders.line).join("\n"));
+    }
+    if (!output.isJson) for (const trouble of failed) output.note(lineOf(trouble, false));
+    const code = codeOf(output, done, patience);
+    return failed.length === 0 ? code : EXIT.failed;
+  });
+}
+
+/** How it stands, and what to do next where that is not known yet. */
+type Ordered<Fact> = Standing<Fact> & { readonly next?: string };
+
+async function ordered<Fact>(
+  name: string,
+  { run, outcome }: Orders<Fact>,
+  patience: Patience | undefined,
+): Promise<Ordered<Fact>> {
+  const fact = await run(name);
+  if (outcome === undefined || patience === undefined) return { fact, is: "reached", words: "" };
+  const awaited = outcome(fact);
+  const standing = await settled(patience, awaited, { fact, is: "open", words: "ordered" });
+  return { ...standing, next: awaited.next };
 }
 
 async function tried<Fact>(
   names: readonly string[],
-  { command, run }: Orders<Fact>,
-): Promise<{ done: Fact[]; failed: (Trouble & { readonly name: string })[] }> {
-  const done: Fact[] = [];
+  orders: Orders<Fact>,
+  patience: Patience | undefined,
+): Promise<{ done: Ordered<Fact>[]; failed: (Trouble & { readonly name: string })[] }> {
+  const done: Ordered<Fact>[] = [];
   const failed: (Trouble & { readonly name: string })[] = [];
-  const results = await Promise.allSettled(names.map(run));
+  const results = await Promise.allSettled(
+    names.map(async (name) => ordered(name, orders, patience)),
+  );
   for (const [at, result] of results.entries()) {
     if (result.status === "fulfilled") done.push(result.value);
     else if (isDown(result.reason) && done.length === 0) throw result.reason;
-    else failed.push({ name: names[at] ?? "", ...troubleOf(result.reason, command) });
+    else failed.push({ name: names[at] ?? "", ...troubleOf(result.reason, orders.command) });
   }
   return { done, failed };
 }
 
 function isDown(error: unknown): boolean {
   return error instanceof Failure && error.code === "DAEMON_DOWN";
+}
+
+/** The exit code of what was ordered; what is not over yet is told with what to do next (W3). */
+function codeOf(
+  output: Output,
+  all: readonly Ordered<unknown>[],
+  patience: Patience | undefined,
+): number {
+  const open = all.filter(({ is }) => is === "open");
+  const why = patience?.code() === EXIT.interrupted ? "no longer waited for" : "not in time";
+  for (const { next = "" } of open) output.note(`ao: ${why}, and it goes on; look with: ${next}`);
+  if (all.some(({ is }) => is === "failed")) return EXIT.failed;
+  return open.length === 0 ? EXIT.done : (patience?.code() ?? EXIT.done);
 }

@@ -4,6 +4,11 @@ import { Failure } from "../../machines/failures.ts";
 import { isOpenPull } from "../../machines/pull-state.ts";
 import type { PullView } from "../../http/schemas.ts";
 import { ask, part } from "../cli/api.ts";
+import { client } from "../cli/client.ts";
+import type { WaitOptions } from "../cli/declaration.ts";
+import { EXIT } from "../cli/exit.ts";
+import { eachOf, type Orders } from "../cli/several.ts";
+import type { Standing } from "../cli/settled.ts";
 import { textOfFile } from "../cli/text-file.ts";
 import { listing, paint, print, printable, table, type Output } from "../cli/output.ts";
 
@@ -143,23 +148,93 @@ export async function showPull(output: Output, project: string, number: string):
 // Of each check that fails; the whole tail is in --json.
 const LOG_LINES = 20;
 
+/** Turns one; a check is waited for where that is asked. The answer is the exit code. */
 export async function changePull(
   output: Output,
   { project, number, verb }: { project: string; number: string; verb: "close" | "ready" | "check" },
-): Promise<void> {
-  const answer = await ask<object>("POST", `${pulls(project)}/${part(number)}/${verb}`);
-  print(output, answer, () => `#${number} was told to ${verb}`);
+  options: WaitOptions = {},
+): Promise<number> {
+  const change = async (): Promise<object> =>
+    ask("POST", `${pulls(project)}/${part(number)}/${verb}`);
+  if (options.wait !== true && options.timeout === undefined) {
+    print(output, await change(), () => `#${number} was told to ${verb}`);
+    return EXIT.done;
+  }
+  return turned(output, { project, number }, options, {
+    command: `ao pr ${verb}`,
+    order: change,
+    standing: ({ state, ci, trouble }) => {
+      const words = `checks ${ci.state}`;
+      if (ci.state === "failing") return { is: "failed", words };
+      if (ci.state !== "pending") return { is: "reached", words };
+      return isOpenPull({ state }) ? { is: "open", words } : failedBy(state, trouble);
+    },
+  });
 }
 
-/** Merges; `unreviewed` does without the review that it owes. */
+/** Merges; `unreviewed` does without the review that it owes. The answer is the exit code. */
 export async function mergePull(
   output: Output,
   { project, number }: { project: string; number: string },
-  { unreviewed = false }: { unreviewed?: boolean },
-): Promise<void> {
+  { unreviewed = false, ...options }: WaitOptions & { unreviewed?: boolean },
+): Promise<number> {
+  const path = `${pulls(project)}/${part(number)}`;
   const body = unreviewed ? { unreviewed } : {};
-  const answer = await ask<object>("POST", `${pulls(project)}/${part(number)}/merge`, { body });
-  print(output, answer, () => `#${number} is being merged`);
+  const merge = async (): Promise<object> => ask("POST", `${path}/merge`, { body });
+  if (options.wait !== true && options.timeout === undefined) {
+    print(output, await merge(), () => `#${number} is being merged`);
+    return EXIT.done;
+  }
+  return turned(output, { project, number }, options, {
+    command: "ao pr merge",
+    order: merge,
+    standing: ({ state, merging, trouble }) => {
+      if (state === "merged") return { is: "reached", words: "merged" };
+      return merging ? { is: "open", words: "is being merged" } : failedBy(state, trouble);
+    },
+  });
+}
+
+/** Waits for what a pull request is turned into, and tells what it is then. */
+async function turned(
+  output: Output,
+  { project, number }: { project: string; number: string },
+  options: WaitOptions,
+  {
+    command,
+    order,
+    standing,
+  }: {
+    readonly command: string;
+    readonly order: () => Promise<unknown>;
+    readonly standing: (pull: Pull) => Omit<Standing<Pull>, "fact">;
+  },
+): Promise<number> {
+  const path = `${pulls(project)}/${part(number)}`;
+  const orders: Orders<Pull> = {
+    command,
+    async run() {
+      await order();
+      return ask("GET", path);
+    },
+    line: (pull) => printable(`#${pull.number} ${standing(pull).words}`),
+    outcome: () => ({
+      name: `#${number}`,
+      address: `forge/${project}`,
+      next: `ao pr show ${project} ${number}`,
+      async look(signal) {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
+        const fact = (await client(process.env).request("GET", path, { signal })) as Pull;
+        return { fact, ...standing(fact) };
+      },
+    }),
+  };
+  return eachOf(output, [number], orders, options);
+}
+
+function failedBy(state: string, trouble: Pull["trouble"]): Omit<Standing<Pull>, "fact"> {
+  const why = trouble === null ? "" : `: ${trouble.message} (${trouble.code})`;
+  return { is: "failed", words: `is ${state}${why}` };
 }
 
 /** Makes a pull request a session's own work. */

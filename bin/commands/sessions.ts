@@ -4,47 +4,56 @@ import { ask, part } from "../cli/api.ts";
 import { columns } from "../cli/columns.ts";
 import { everySession } from "./session-list.ts";
 import { EXIT } from "../cli/exit.ts";
-import { eachOf } from "../cli/several.ts";
+import { eachOf, type Orders } from "../cli/several.ts";
+import type { WaitOptions } from "../cli/declaration.ts";
+import { begun, begunAgain, ended, lineOf } from "./session-outcomes.ts";
 import { print, printable, type Output } from "../cli/output.ts";
 
-export interface SpawnOptions {
+export interface SpawnOptions extends WaitOptions {
   readonly kind: string;
   readonly harness?: string;
   readonly branch?: string;
   readonly title?: string;
 }
 
-/** Starts a session; `command` is an argv, empty for the project's own. */
+/** Starts a session; `command` is an argv, empty for the project's own. The answer is the exit code. */
 export async function spawnSession(
   output: Output,
   asked: { project: string; prompt: string; command: readonly string[] },
-  options: SpawnOptions,
-): Promise<void> {
+  { wait, timeout, ...options }: SpawnOptions,
+): Promise<number> {
   const { project: projectId, prompt, command } = asked;
   const own = command.length === 0 ? {} : { harness: "command", command };
   const body = { projectId, prompt, ...own, ...options };
-  const session = await ask<SessionView>("POST", "/sessions", { body });
-  print(output, session, ({ id, status }) => `session ${id}: ${status}`);
+  const orders: Orders<SessionView> = {
+    command: "ao spawn",
+    run: async () => ask("POST", "/sessions", { body }),
+    line: lineOf,
+    outcome: begun,
+  };
+  return eachOf(output, [projectId], orders, { wait, timeout });
 }
 
 /** Ends sessions; the answer is the exit code. */
 export async function killSessions(
   output: Output,
   ids: readonly string[],
-  kind: string,
+  { kind, ...options }: WaitOptions & { readonly kind: string },
 ): Promise<number> {
-  return eachOf<SessionView>(output, ids, {
+  const orders: Orders<SessionView> = {
     command: "ao kill",
     run: async (id) => ask("POST", `/sessions/${part(id)}/kill`, { body: { kind } }),
     line: ({ id, status }) => `session ${id}: ${status}`,
-  });
+    outcome: ended,
+  };
+  return eachOf(output, ids, orders, options);
 }
 
 /** Brings sessions that are over back to work; the answer is the exit code. */
 export async function restoreSessions(
   output: Output,
   named: readonly string[],
-  { lost = false }: { readonly lost?: boolean },
+  { lost = false, ...options }: WaitOptions & { readonly lost?: boolean },
 ): Promise<number> {
   if (lost === named.length > 0) {
     const tried = lost ? "restore --lost: it takes no names" : "restore: no session is named";
@@ -55,20 +64,22 @@ export async function restoreSessions(
     print(output, { done: [], failed: [] }, () => "no session was lost");
     return EXIT.done;
   }
-  return eachOf<SessionView>(output, ids, {
+  const orders: Orders<SessionView> = {
     command: "ao restore",
     run: async (id) => ask("POST", `/sessions/${part(id)}/restore`),
-    line: ({ id, status, lifecycle }) =>
-      lifecycle.state === "not_started"
-        ? `session ${id}: ${status}`
-        : `session ${id}: ${status}, and begins again once its end is over`,
-  });
+    line: (session) =>
+      session.wanted === "running" || session.lifecycle.state === "not_started"
+        ? lineOf(session)
+        : `${lineOf(session)}, and begins again once its end is over`,
+    outcome: begunAgain,
+  };
+  return eachOf(output, ids, orders, options);
 }
 
 /** Those that ended with their terminals, of which nobody took note. */
 async function lostSessions(): Promise<readonly string[]> {
-  const ended = await everySession({ status: "killed" });
-  return ended
+  const killed = await everySession({ status: "killed" });
+  return killed
     .filter(({ statusReason, notices }) => {
       const isOpen = notices.some(({ type, state }) => type === "agent-exited" && state === "open");
       return statusReason === "runtime_lost" && isOpen;

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { Failure } from "../../machines/failures.ts";
 import type { OpenOptions } from "../commands/pulls.ts";
-import { declare, group, numeric } from "../cli/declaration.ts";
+import { declare, group, numeric, waitOptions, type WaitOptions } from "../cli/declaration.ts";
 
 // Loaded when one of them runs.
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type
@@ -53,11 +53,14 @@ function changeCommands(pr: Command): void {
     run: async ({ args: [session = "", number = ""], output }) =>
       (await body()).claimPull(output, session, numberOf(number)),
   });
-  declare<{ unreviewed?: boolean }>(pr, {
+  declare<WaitOptions & { unreviewed?: boolean }>(pr, {
     usage: "merge <project> <number>",
     summary: "Merge a pull request",
-    options: [new Option("--unreviewed", "without the review that its project's reviewers owe")],
-    examples: ["ao pr merge app 3"],
+    options: [
+      new Option("--unreviewed", "without the review that its project's reviewers owe"),
+      ...waitOptions("until it is merged, or could not be"),
+    ],
+    examples: ["ao pr merge app 3 --wait", "ao pr merge app 3 --wait --timeout 600"],
     run: async ({ args: [project = "", number = ""], options, output }) =>
       (await body()).mergePull(output, { project, number }, options),
   });
@@ -67,12 +70,13 @@ function changeCommands(pr: Command): void {
     check: "Run the checks of its head again",
   };
   for (const verb of ["close", "ready", "check"] as const) {
-    declare(pr, {
+    declare<WaitOptions>(pr, {
       usage: `${verb} <project> <number>`,
       summary: verbs[verb],
+      options: verb === "check" ? waitOptions("until they have passed, or failed") : [],
       examples: [`ao pr ${verb} app 3`],
-      run: async ({ args: [project = "", number = ""], output }) =>
-        (await body()).changePull(output, { project, number, verb }),
+      run: async ({ args: [project = "", number = ""], options, output }) =>
+        (await body()).changePull(output, { project, number, verb }, options),
     });
   }
   declare<{ author?: string; path?: string; line?: number }>(pr, {

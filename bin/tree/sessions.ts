@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { ListOptions } from "../commands/session-list.ts";
 import type { SendOptions } from "../commands/send.ts";
 import type { SpawnOptions } from "../commands/sessions.ts";
-import { declare, group, numeric } from "../cli/declaration.ts";
+import { declare, group, numeric, waitOptions, type WaitOptions } from "../cli/declaration.ts";
 
 // Loaded when one of them runs.
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type
@@ -27,9 +27,10 @@ function steerCommands(root: Command): void {
       new Option("--harness <harness>", "the kind of agent; the project's when absent"),
       new Option("--branch <name>", "the branch it works on"),
       new Option("--title <text>", "what lists call it"),
+      ...waitOptions("until its agent says what it does, or has ended"),
     ],
     examples: [
-      "ao spawn app 'Fix the login' --title login",
+      "ao spawn app 'Fix the login' --title login --wait",
       "ao spawn app 'Try this' -- ./agent.sh --fast",
     ],
     run: async ({ args: [project = "", prompt = "", ...command], options, output }) =>
@@ -39,11 +40,7 @@ function steerCommands(root: Command): void {
     usage: "send <session> [text]",
     summary: "Type a message into a session's terminal; - is standard input",
     options: [
-      new Option(
-        "--wait",
-        "until it was typed, or never will be; 124 when --timeout is over before",
-      ),
-      numeric("--timeout <s>", "wait at most so many seconds"),
+      ...waitOptions("until it was typed, or never will be"),
       new Option("--file <file>", "the message is in a file; - is standard input"),
     ],
     examples: [
@@ -57,17 +54,17 @@ function steerCommands(root: Command): void {
 }
 
 function endCommands(root: Command): void {
-  declare<{ kind: string }>(root, {
+  declare<WaitOptions & { kind: string }>(root, {
     usage: "kill <session...>",
     summary: "End sessions; of several each is tried, whatever becomes of the others",
     options: [
       new Option("--kind <kind>").choices(["manual", "cleanup", "error"]).default("manual"),
+      ...waitOptions("until nothing of it runs and its worktree is gone, or kept"),
     ],
-    examples: ["ao kill app-1", "ao kill app-2 app-3"],
-    run: async ({ args, options, output }) =>
-      (await body()).killSessions(output, args, options.kind),
+    examples: ["ao kill app-1 --wait", "ao kill app-2 app-3"],
+    run: async ({ args, options, output }) => (await body()).killSessions(output, args, options),
   });
-  declare<{ lost?: boolean }>(root, {
+  declare<WaitOptions & { lost?: boolean }>(root, {
     usage: "restore [session...]",
     summary:
       "Bring sessions that are over back to work, in their own conversation where their agent can",
@@ -76,8 +73,9 @@ function endCommands(root: Command): void {
         "--lost",
         "all whose terminals were lost, with a tmux server say, and of which you have not taken note",
       ),
+      ...waitOptions("until its agent says what it does, or has ended"),
     ],
-    examples: ["ao restore app-1", "ao restore app-2 app-3", "ao restore --lost"],
+    examples: ["ao restore app-1 --wait", "ao restore app-2 app-3", "ao restore --lost"],
     run: async ({ args, options, output }) => (await body()).restoreSessions(output, args, options),
   });
   declare<{ project?: string; dryRun?: boolean; preserved?: string }>(root, {

@@ -200,7 +200,7 @@ describe("the command line", () => {
     expect(await ao(["send", "demo-1", "hello", "--wait", "--timeout", "0"])).toMatchObject({
       code: 124,
       out: "queued",
-      err: expect.stringMatching(/^ao: .*still queued.*ao show demo-1$/),
+      err: expect.stringMatching(/^ao: not in time, and it goes on; .*ao show demo-1$/),
     });
     const waiting = ao(["send", "demo-1", "again", "--wait"]);
     await expect

@@ -68,7 +68,7 @@ describe("completion", () => {
     { words: ["ao", "pro"], is: ["project"] },
     { words: ["ao", "project", "s"], is: ["show"] },
     { words: ["ao", "pr", "open", "--dr"], is: ["--draft"] },
-    { words: ["ao", "spawn", "project", "--ti"], is: ["--title"] },
+    { words: ["ao", "spawn", "project", "--tit"], is: ["--title"] },
     { words: ["ao", "watch", "show", "--li"], is: ["--limit"] },
     { words: ["ao", "spawn", "--kind", "w"], is: ["worker"] },
     { words: ["ao", "machine", "session", "--format", "x"], is: ["xstate"] },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { eachOf } from "../../bin/cli/several.ts";
 import { Failure } from "../../machines/failures.ts";
 
-/** What comes of killing these: `gone-…` are unknown, `late-…` do not end, `down-…` cannot be asked. */
+/** What comes of killing these: `gone-…` are unknown, `down-…` cannot be asked. */
 async function killed(names: readonly string[], isJson = false) {
   let out = "";
   const notes: string[] = [];
@@ -23,7 +23,6 @@ async function killed(names: readonly string[], isJson = false) {
       return Promise.resolve({ name });
     },
     line: ({ name }) => `${name} ended`,
-    isFine: ({ name }) => !name.startsWith("late"),
   });
   return { code, out, notes, asked };
 }
@@ -39,7 +38,6 @@ describe("several names", () => {
       asked: ["app-1", "gone-1", "app-2"],
     });
     expect((await killed(["app-1", "app-2"])).code).toBe(0);
-    expect((await killed(["app-1", "late-2"])).code).toBe(1);
   });
 
   it("are told as JSON in one value, failures among it (V2)", async () => {
@@ -62,6 +60,5 @@ describe("several names", () => {
 
 it("one name gives its own record, and fails as it fails (V1)", async () => {
   expect(JSON.parse((await killed(["app-1"], true)).out)).toEqual({ name: "app-1" });
-  expect((await killed(["late-1"])).code).toBe(1);
   await expect(killed(["gone-1"])).rejects.toThrow("no session/gone-1");
 });
