@@ -8,6 +8,7 @@ import { hasWorktree } from "../../machines/workspace/facts.ts";
 import { type Bell, bell } from "../../probes/bell.ts";
 import { githubProbe, type Work } from "../../probes/github.ts";
 import type { SummaryRow } from "../../storage/store.ts";
+import { wordsOfOthers } from "./overheard.ts";
 import type { Workshop } from "./workshop.ts";
 
 // GitHub work
@@ -86,16 +87,11 @@ export async function lookAtGithub(
   const ours = bell(clock);
   bells.set(project, ours);
   const doubted = new Set<number>();
-  const unfollow = system.onCommitted(({ entries }) => {
-    for (const { address, message } of entries) {
-      // Our own probe alone can use such an id.
-      if (message.type !== "pulls.observed" || message.id.startsWith("pulls:")) continue;
-      if (address !== addressOf("forge", project)) continue;
-      for (const { number } of PullsObservation.safeParse(message.data).data?.pulls ?? []) {
-        doubted.add(number);
-      }
-      ours.ring();
-    }
+  const unfollow = wordsOfOthers(system, "pulls", (id, { data }) => {
+    if (id !== project) return;
+    for (const { number } of PullsObservation.safeParse(data).data?.pulls ?? [])
+      doubted.add(number);
+    ours.ring();
   });
   signal.addEventListener("abort", unfollow, { once: true });
   await githubProbe({

@@ -13,12 +13,25 @@ import type { ProbeClock } from "../../probes/terminals.ts";
 
 const ANSWER_MS = 1_000;
 
+type Speaking = Pick<ActorSystem, "onCommitted">;
+
+/** Tells every word of others on a lane, with the id of whom it is about, until the returned function is called. */
+export function wordsOfOthers(
+  system: Speaking,
+  lane: "runtime" | "workspace" | "pulls",
+  tell: (id: string, word: { readonly at: number; readonly data: unknown }) => void,
+): () => void {
+  return system.onCommitted(({ entries }) => {
+    for (const { address, message } of entries) {
+      if (message.type !== `${lane}.observed` || message.id.startsWith(`${lane}:`)) continue;
+      tell(splitAddress(address).id, message);
+    }
+  });
+}
+
 /** Tells `heard`, until the returned function is called, of which session others spoke. */
 export function overhear(
-  {
-    system,
-    clock,
-  }: { readonly system: Pick<ActorSystem, "onCommitted">; readonly clock: ProbeClock },
+  { system, clock }: { readonly system: Speaking; readonly clock: ProbeClock },
   lane: "runtime" | "workspace",
   heard: (session: string) => void,
 ): () => void {
@@ -34,12 +47,7 @@ export function overhear(
     });
     waiting.set(session, { until, cancel });
   };
-  const unfollow = system.onCommitted(({ entries }) => {
-    for (const { address, message } of entries) {
-      if (message.type !== `${lane}.observed` || message.id.startsWith(`${lane}:`)) continue;
-      note(splitAddress(address).id, message.at);
-    }
-  });
+  const unfollow = wordsOfOthers(system, lane, (session, { at }) => note(session, at));
   return () => {
     unfollow();
     for (const { cancel } of waiting.values()) cancel();

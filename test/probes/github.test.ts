@@ -211,44 +211,30 @@ it("answers what another said, and says of what is not there that it is not (H5)
   ]);
 });
 
-it("tells the others though one has more words than a message can carry, and of that one what fits (H1)", async () => {
+function wordy(body: string): Pick<FollowedPull, "comments"> {
+  const said = { author: "rita", isBot: false, body, resolved: false };
+  return { comments: Array.from({ length: 50 }, (_, n) => ({ id: `c${n}`, ...said })) };
+}
+
+async function toldOf(pulls: FollowedPull[]): Promise<FollowedPull[]> {
   const { state, clock, ring } = scene();
-  const body = "\u0000".repeat(4_096);
-  const comments = Array.from({ length: 50 }, (_, n) => ({
-    id: `c${n}`,
-    author: "rita",
-    isBot: false,
-    body,
-    resolved: false,
-  }));
-  Object.assign(state, { work: [WORK], pulls: [pull(1, { comments }), pull(2)] });
+  Object.assign(state, { work: [WORK], pulls });
   ring();
   await clock.advance(0);
-  const told = state.published.flatMap(({ data }) => PullsObservation.parse(data).pulls);
-  expect(told.map(({ number }) => number)).toEqual([1, 2]);
-  expect(told[0]?.comments.at(-1)?.id).toBe("c49");
   for (const { data } of state.published) {
     expect(Buffer.byteLength(JSON.stringify(data))).toBeLessThan(500_000);
   }
+  return state.published.flatMap(({ data }) => PullsObservation.parse(data).pulls);
+}
+
+it("tells the others though one has more words than a message can carry, and of that one what fits (H1)", async () => {
+  const told = await toldOf([pull(1, wordy("\u0000".repeat(4_096))), pull(2)]);
+  expect(told.map(({ number }) => number)).toEqual([1, 2]);
+  expect(told[0]?.comments.at(-1)?.id).toBe("c49");
 });
 
 it("parts what one message could not carry", async () => {
-  const { state, clock, ring } = scene();
-  const body = "x".repeat(4_096);
-  const comments = Array.from({ length: 50 }, (_, n) => ({
-    id: `c${n}`,
-    author: "rita",
-    isBot: false,
-    body,
-    resolved: false,
-  }));
-  Object.assign(state, {
-    work: [WORK],
-    pulls: Array.from({ length: 60 }, (_, n) => pull(n + 1, n < 4 ? { comments } : {})),
-  });
-  ring();
-  await clock.advance(0);
-  const counts = state.published.map(({ data }) => PullsObservation.parse(data).pulls.length);
-  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(60);
-  for (const { data } of state.published) expect(JSON.stringify(data).length).toBeLessThan(500_000);
+  const words = wordy("x".repeat(4_096));
+  const pulls = Array.from({ length: 60 }, (_, n) => pull(n + 1, n < 4 ? words : {}));
+  expect(await toldOf(pulls)).toHaveLength(60);
 });
