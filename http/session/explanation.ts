@@ -69,14 +69,15 @@ export async function explanationOf(
 ): Promise<Explanation> {
   const { store } = edge.system;
   const after = Math.max(0, row.seq - JOURNAL_READ);
+  const entries = store.journal(row.address, { after, limit: JOURNAL_READ });
   const words = await lastWordsOf(edge, [view]);
   const messages = messageViews(row);
   const counts = Object.groupBy(messages, ({ state }) => state);
   return {
     waitsFor: [...brokenOf(edge, view), ...waitsOf(view)],
-    evidence: evidenceOf(view, row),
+    evidence: evidenceOf(view, row, entries),
     timers: comingOf(row),
-    transitions: transitionsOf(store.journal(row.address, { after, limit: JOURNAL_READ })),
+    transitions: transitionsOf(entries),
     orders: store.outbox({ from: row.address, limit: 100 }).map(orderOf),
     messages: {
       counts: Object.fromEntries(
@@ -104,14 +105,28 @@ const Times = z.object({
   axes: z.object({ runtime: z.object({ since: Time }) }).catch({ runtime: { since: 0 } }),
 });
 
-function evidenceOf(view: SessionView, row: SnapshotRow): Explanation["evidence"] {
+const Probed = z.object({ evidence: z.string() });
+
+/** What the probe of its terminal said of what it saw, if its state rests on that; empty when it said nothing. */
+function wordsOfProbe(entries: readonly JournalEntry[], since: number): string {
+  const last = entries.findLast(({ message }) => message.type === "runtime.observed");
+  if (last === undefined || last.message.at < since) return "";
+  return Probed.safeParse(last.message.data).data?.evidence ?? "";
+}
+
+function evidenceOf(
+  view: SessionView,
+  row: SnapshotRow,
+  entries: readonly JournalEntry[],
+): Explanation["evidence"] {
   const { observedAt: at, axes } = Times.parse(stateOf(row).context);
+  const words = wordsOfProbe(entries, axes.runtime.since);
   const { runtime, activity, pr, workspace, terminal } = view;
   const dirt = workspace.dirty === true ? "dirty" : "clean";
   const all = [
     {
       of: "runtime",
-      says: `${runtime.state} (${runtime.reason})`,
+      says: `${runtime.state} (${runtime.reason})${words === "" ? "" : `: ${words}`}`,
       source: at.runtime === 0 ? "its terminal" : "terminal probe",
       // That it ended with its session was not seen by anything: its status does not rest on it.
       at: runtime.reason === ENDED_RUNTIME.reason ? 0 : at.runtime || axes.runtime.since,

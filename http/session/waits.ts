@@ -7,7 +7,7 @@ import type { SessionView } from "./view.ts";
 
 /** Empty when nothing is left to wait for. */
 export function waitsOf(view: SessionView): string[] {
-  const { wanted, lifecycle, workspace } = view;
+  const { id, wanted, lifecycle, workspace } = view;
   if (wanted !== "running" && isAtRest(view)) {
     const kept = workspace.reason ?? "";
     const path = workspace.path ?? "";
@@ -16,9 +16,10 @@ export function waitsOf(view: SessionView): string[] {
   if (wanted !== "running") return endOf(view);
   const open = lifecycle.state === "done" ? view.prs.find(isOpenPull) : undefined;
   if (open !== undefined) return [`pull request #${open.number} to be merged or closed`];
-  if (lifecycle.state === "terminated" || lifecycle.state === "done") {
-    return [`you: it is over; ao cleanup ends what is left of it`];
+  if (lifecycle.state === "terminated") {
+    return [`you: it has ended; ao restore ${id} goes on, ao cleanup ends what is left of it`];
   }
+  if (lifecycle.state === "done") return ["you: it is over; ao cleanup ends what is left of it"];
   return [
     ...limitOf(view),
     ...personOf(view),

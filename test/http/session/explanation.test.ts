@@ -78,7 +78,7 @@ describe("a session", () => {
         on.outside.end("demo-1");
         await on.system.observe("terminal", "demo-1", { process: "dead", epoch: 1, exitCode: 0 });
       },
-      is: /ao cleanup/,
+      is: /ao restore demo-1 goes on, ao cleanup/,
     },
   ])("says that it waits for $title", async ({ act, is }) => {
     const server = await live();
@@ -189,6 +189,19 @@ describe("a session", () => {
         { of: "pull requests", says: "open (merge_ready)" },
         { of: "runtime", says: "alive (process_running)" },
       ]);
+  });
+
+  it("tells what its probe saw as long as its state rests on that", async () => {
+    const server = await live();
+    const runtime = async (): Promise<string> => {
+      const { evidence } = await explanation(server);
+      return evidence.find(({ of }: { of: string }) => of === "runtime").says;
+    };
+    const failed = { runtime: "failed", process: "failed", evidence: "tmux hangs" };
+    await server.system.observe("runtime", "demo-1", failed);
+    await expect.poll(runtime).toBe("probe_failed (probe_error): tmux hangs");
+    await server.system.observe("runtime", "demo-1", { runtime: "alive", process: "alive" });
+    await expect.poll(runtime).toBe("alive (process_running)");
   });
 
   it("tells of no process that is alive once it was done and then ended (W3)", async () => {
