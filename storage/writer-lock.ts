@@ -44,6 +44,14 @@ export function takeWriterLock(folder: string): WriterLock {
   };
 }
 
+// What nobody refers to is collected, and its lock is gone.
+const heldForLife: WriterLock[] = [];
+
+/** Takes the lock of a folder for as long as this process lives. Fails with STORE_BUSY when somebody has it. */
+export function lockForLife(folder: string): void {
+  heldForLife.push(takeWriterLock(folder));
+}
+
 /** Whether somebody holds the lock of a folder. */
 function isHeld(folder: string): boolean {
   try {

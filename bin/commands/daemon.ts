@@ -20,6 +20,8 @@ const LOOK_EVERY_MS = 50;
 // A store of a million entries is checked, and a big NATS backlog read, well within this.
 const READY_WITHIN_MS = 120_000;
 const DOWN_WITHIN_MS = 60_000;
+// What git or tmux is at takes less; it is all that a stopped daemon may still wait for.
+const LINGER_MS = 1_000;
 
 /** Runs the daemon here until it is told to stop. The answer is the exit code. */
 export async function up(output: Output, options: { detach?: boolean }): Promise<number> {
@@ -35,6 +37,23 @@ export async function up(output: Output, options: { detach?: boolean }): Promise
 }
 
 async function upHere(output: Output, home: string): Promise<number> {
+  try {
+    return await runHere(output, home);
+  } finally {
+    endSoon(output);
+  }
+}
+
+/** Ends this process though something in it goes on: until then no other daemon may start, and it comes again as after a kill. */
+function endSoon(output: Output): void {
+  const end = (): void => {
+    output.note("ao: ended what did not end by itself; the next daemon begins it again");
+    process.exit();
+  };
+  setTimeout(end, LINGER_MS).unref();
+}
+
+async function runHere(output: Output, home: string): Promise<number> {
   const { startDaemon } = await import("../daemon/daemon.ts");
   const log = (line: string): void => output.note(`${new Date().toISOString()} ${line}`);
   const defect = firstDefect(log);
@@ -197,7 +216,7 @@ function absence(home: string, starting: number | undefined): string {
   if (damaged !== undefined) return `${damaged} is damaged, no daemon is found; ${ANEW}`;
   return starting === undefined
     ? "not running; start it with: ao up --detach"
-    : `process ${starting} is starting, or cannot; see ${join(home, "logs", "daemon.log")}, or end it with: ao down`;
+    : `process ${starting} is starting or ending, or cannot; see ${join(home, "logs", "daemon.log")}, or end it with: ao down`;
 }
 
 /** What `run.json` says, when its daemon is there: its pid alone may be somebody else's by now. */

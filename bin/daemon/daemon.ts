@@ -10,7 +10,7 @@ import { reviewerTokens, sessionTokens } from "../../http/tokens.ts";
 import { Failure } from "../../machines/failures.ts";
 import { shellWord } from "../../machines/shell-word.ts";
 import type { SupervisorSpec } from "../../machines/supervision/supervision.ts";
-import { takeWriterLock, type WriterLock } from "../../storage/writer-lock.ts";
+import { holderOf, lockForLife } from "../../storage/writer-lock.ts";
 import { coreParts } from "./core.ts";
 import { sweepDrafts } from "./drafts.ts";
 import { guardHome, type HomeGuard } from "./home-guard.ts";
@@ -26,7 +26,8 @@ import { NO_SEAMS, type DaemonOptions, type Workshop } from "./workshop.ts";
 // One per home. Brings up the parts under supervision and keeps them up: the nats-server by itself, and the core
 // (store, bus, system, probes, http), where each part stands on the ones before it.
 //
-//   D1. One daemon per home: the lock goes with the process, however that ends.
+//   D1. One daemon per home: the lock goes with the process, however that ends, and no sooner. Once all parts have
+//       stopped, work that did not heed that may still write there.
 //   D2. `run.json` is there only while HTTP answers.
 //   D3. Agents outlive the daemon; so does the nats-server, unless the daemon is stopped in order.
 //   D4. Once it was up, no outage of the nats-server ends the daemon: it is restarted for ever, ever less often, while
@@ -42,6 +43,7 @@ export interface Daemon {
   readonly escalated: Promise<Escalation>;
   /** Resolves with HOME_LOST, once nothing of it writes there any more but this process, which has to exit at once (D5). */
   readonly lost: Promise<Failure>;
+  /** Resolves when all parts have stopped. The home is this process's until it ends (D1). */
   stop(): Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { home, env, log } = options;
   makeHome(home);
-  const lock = lockHome(home);
+  lockHome(home);
   const guard = guardHome(home);
   // Node ignores it, but whoever listened for a while leaves it deadly (execa does): a write that is too large for
   // the limit on files shall fail like one on a full disk.
@@ -101,11 +103,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const url = workshop.address ?? "";
     log(`ready at ${url}`);
     const parts = nats === undefined ? [root.parts] : [root.parts, nats.parts];
-    return daemonOf({ parts, workshop, lock, url });
+    return daemonOf({ parts, workshop, url });
   } catch (error) {
     process.off("SIGXFSZ", ignore);
     guard.close();
-    lock.release();
     throw error;
   }
 }
@@ -113,13 +114,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 function ignore(): void {}
 
 /** `parts`: those that stand on others first. */
-function daemonOf(up: {
+function daemonOf({
+  parts,
+  workshop,
+  url,
+}: {
   parts: readonly Parts[];
   workshop: Workshop;
-  lock: WriterLock;
   url: string;
 }): Daemon {
-  const { parts, workshop, lock, url } = up;
   return {
     url,
     token: workshop.token,
@@ -131,7 +134,6 @@ function daemonOf(up: {
       for (const each of parts) await each.stop();
       removeRunFile(workshop.home);
       process.off("SIGXFSZ", ignore);
-      lock.release();
     },
   };
 }
@@ -162,13 +164,15 @@ async function untilReady({ parts, hopeless }: Supervised): Promise<void> {
   }
 }
 
-function lockHome(home: string): WriterLock {
+function lockHome(home: string): void {
   try {
-    return takeWriterLock(home);
+    lockForLife(home);
   } catch (cause) {
     const run = readRunFile(home);
-    const holder = run === undefined ? "another ao" : `process ${run.pid}, at ${run.url}`;
-    throw new Failure("DAEMON_RUNNING", `start a daemon in ${home}: ${holder} holds it`, { cause });
+    const pid = run?.pid ?? holderOf(home);
+    const how = run === undefined ? "starting or ending" : `at ${run.url}`;
+    const tried = `start a daemon in ${home}`;
+    throw new Failure("DAEMON_RUNNING", `${tried}: process ${pid}, ${how}, holds it`, { cause });
   }
 }
 

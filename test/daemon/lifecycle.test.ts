@@ -82,7 +82,9 @@ describe("a daemon that is told to stop", () => {
     expect(await world.down()).toEqual({ code: 0, signal: null });
     expect(existsSync(join(world.home, "run.json"))).toBe(false);
     expect([await isAlive(server), await isAlive(agent)]).toEqual([false, true]);
-    const { output } = await world.up();
+    // Something in it will not end by itself.
+    const env = { NODE_OPTIONS: "--import=data:text/javascript,setInterval(()=>{},1e9)" };
+    const { output } = await world.up({ env });
     await world.post(`/sessions/${id}/send`, { text: "still there?" });
     await expect.poll(() => world.typed(id)).toEqual(["still there?"]);
     await world.settled();
@@ -92,7 +94,10 @@ describe("a daemon that is told to stop", () => {
     });
     expect(world.starts(id)).toHaveLength(1);
     expect(await agentOf(world, id)).toBe(agent);
-    await world.down();
+    expect(await world.down()).toEqual({ code: 0, signal: null });
+    expect(output()).toMatch(
+      /^ao: ended what did not end by itself; the next daemon begins it again$/m,
+    );
     const stopped = [...output().matchAll(/part\.stopped id="(\S+)"/g)].map(([, name]) => name);
     expect(stopped).toEqual(["http", "probes", "system", "bus", "store", "core", "nats-server"]);
   });

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Ended, Part } from "../../actors/part-run.ts";
 import { startDaemon, type Daemon } from "../../bin/daemon/daemon.ts";
 import { readRunFile } from "../../bin/run-file.ts";
+import { holderOf } from "../../storage/writer-lock.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/folder.ts";
 
@@ -86,4 +87,9 @@ describe("the parts of the core", () => {
       });
     },
   );
+
+  it("D1: leave the home to their process when they have stopped, until it ends", async () => {
+    await daemon.stop();
+    expect([readRunFile(home), holderOf(home)]).toEqual([undefined, process.pid]);
+  });
 });
