@@ -8,6 +8,7 @@ import { shellWord } from "../../machines/shell-word.ts";
 import { givenEndpoint } from "../daemon/given-nats.ts";
 import { listening } from "../daemon/listening.ts";
 import { readSettings } from "../home.ts";
+import { notifyFindings } from "./doctor-programs.ts";
 import type { Finding } from "./finding.ts";
 
 // Doctor of the settings
@@ -25,6 +26,7 @@ export async function settingsFindings(home: string): Promise<Finding[]> {
       { name: "config", isFine: true, found },
       ...(await natsFindings(settings, mend)),
       await addressFinding(settings, mend),
+      ...(await notifyFindings(settings, mend)),
     ];
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -27,6 +27,7 @@ import { LAUNCHER, storedSecrets } from "../home.ts";
 import { versionOf } from "../version.ts";
 import { paint, print, type Output } from "../cli/output.ts";
 import { readiness, running } from "./daemon.ts";
+import { agentFindings } from "./doctor-programs.ts";
 import { settingsFindings } from "./doctor-settings.ts";
 import type { Finding } from "./finding.ts";
 
@@ -326,7 +327,8 @@ async function projectFindings(home: string): Promise<Finding[]> {
     const path = `/projects${query({ limit: MOST_PROJECTS })}`;
     const { projects } = await ask<{ projects: Project[] }>("GET", path);
     const findings = await Promise.all(projects.map(projectFinding));
-    const wrong = findings.filter((finding) => !finding.isFine);
+    const missing = await Promise.all(projects.map(async (project) => agentFindings(project)));
+    const wrong = [...findings, ...missing.flat()].filter((finding) => !finding.isFine);
     if (wrong.length > 0) return wrong;
     const found = projects.length === 0 ? "none" : `all ${projects.length} are there`;
     return [{ name: "projects", isFine: true, found }];

@@ -204,7 +204,7 @@ describe("the doctor", () => {
   it("names a project whose repository is gone, with what removes it", async () => {
     const line = await connected();
     const { path } = await repositoryAlone();
-    await line.ao(["project", "add", path, "--id", "here"]);
+    await line.ao(["project", "add", path, "--id", "here", "--command", "true"]);
     const projects = async (): Promise<unknown> =>
       Said.parse(await line.json(["doctor"])).findings.filter(({ name }) => /project/.test(name));
     expect(await projects()).toMatchObject([{ isFine: true, found: "all 1 are there" }]);
