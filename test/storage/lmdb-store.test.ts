@@ -16,6 +16,7 @@ import { Failure } from "../../machines/failures.ts";
 import { lmdbEngine } from "../../storage/lmdb-engine.ts";
 import { openLmdbStore } from "../../storage/lmdb-store.ts";
 import type { Store } from "../../storage/store.ts";
+import { COMPILED } from "../support/compiled.ts";
 import { tempFolder } from "../support/folder.ts";
 import { failureOf } from "./failure-of.ts";
 import { busyCommit, commitOf, deadLetter, outboxRow, summaryRow } from "./rows.ts";
@@ -37,7 +38,11 @@ function openHere(path: string): Store {
 
 /** A writer on the store; `untilAck` resolves with the last number printed once so many were. */
 function startWriter(path: string) {
-  const program = execa("node", [WRITER, path], { reject: false, buffer: false });
+  const program = execa("node", [WRITER, path], {
+    reject: false,
+    env: COMPILED,
+    buffer: false,
+  });
   onTestFinished(() => void program.kill("SIGKILL"));
   let last = 0;
   let count = 0;

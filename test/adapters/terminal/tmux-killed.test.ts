@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { expect, it } from "vitest";
 import type { DriverOrder, DriverPlan } from "./tmux-driver.ts";
 import { isAlive, launchSpec, recorder, slowTmux, tmuxWorld, typed } from "./tmux-world.ts";
+import { COMPILED } from "../../support/compiled.ts";
 import { eventually } from "../../support/eventually.ts";
 
 // A process carries out effects through the adapter and is killed with SIGKILL at random moments, then another
@@ -26,6 +27,7 @@ async function carryOutKilling(plan: DriverPlan): Promise<number> {
     const driver = execa("node", [DRIVER, file, String(done)], {
       detached: true,
       reject: false,
+      env: COMPILED,
       buffer: { stdout: false },
     });
     const { pid = 0 } = driver;

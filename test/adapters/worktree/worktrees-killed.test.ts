@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { expect, it } from "vitest";
 import { worktrees } from "../../../adapters/worktree/worktrees.ts";
+import { COMPILED } from "../../support/compiled.ts";
 import { repositoryWithOrigin, run } from "../../support/repository.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -30,7 +31,9 @@ async function makeWorld(files: number): Promise<World> {
   await mkdir(bin);
   const { stdout: real } = await execa("sh", ["-c", "command -v git"]);
   const script = `#!/bin/sh
-n=$(( $(cat "$KILL_COUNT" 2>/dev/null || echo 0) + 1 ))
+n=0
+if [ -e "$KILL_COUNT" ]; then read -r n < "$KILL_COUNT"; fi
+n=$((n + 1))
 echo $n > "$KILL_COUNT"
 if [ "$n" = "$KILL_AT" ] && [ "$KILL_WHEN" = before ]; then kill -9 $PPID; exit 1; fi
 ${real} "$@"
@@ -68,7 +71,10 @@ function elsewhere(
     console.log("go");
     await adapters.${effect}(${JSON.stringify({ ...dataOf(world, workspace), isAgain: true })}, attempt);
     console.log("done");`;
-  return execa("node", ["--input-type=module", "-e", code], { reject: false, env });
+  return execa("node", ["--input-type=module", "-e", code], {
+    reject: false,
+    env: { ...COMPILED, ...env },
+  });
 }
 
 /** Carries the effect out here, again after failures that allow it, as a lane does. */
