@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Bus } from "../../bus/bus.ts";
 import { memoryBus } from "../../bus/memory-bus.ts";
 import { memoryStream } from "../../bus/memory-stream.ts";
+import { faults } from "../support/axe.ts";
 import { bundled, startBrowser } from "../support/browser.ts";
 import { withProject, withSession } from "../support/http.ts";
 import { pullFacts } from "../support/pulls.ts";
@@ -38,9 +39,12 @@ describe("the board", () => {
 
   it("says that nothing is under way, and how to begin, and goes on when something is", async () => {
     const site = await siteIn(browser);
-    const { page } = await site.open("/");
+    const still = { colorScheme: "light", reducedMotion: "reduce" } as const;
+    const { page } = await site.open("/", still);
     await page.getByRole("heading", { name: "Nothing is under way" }).waitFor();
     await page.getByText("ao project add .").waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await faults(page)).toEqual([]);
     await withProject(site);
     await page.getByText("There is a project, and no work in it yet.").waitFor();
     const id = await withSession(site);
@@ -255,6 +259,9 @@ describe("beside a chart that is rewound", () => {
     await page.getByRole("button", { name: "Back to now" }).click();
     await page.getByRole("button", { name: "Review …" }).waitFor();
     await words.waitFor({ state: "detached" });
+    await page.goto(site.url);
+    const title = page.locator(`a.row[data-address="review/${id}"] .row-title`);
+    await expect.poll(async () => title.innerText()).toBe(`Reviews of ${id}`);
   });
 });
 

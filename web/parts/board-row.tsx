@@ -25,7 +25,8 @@ export function BoardRow({ line }: { readonly line: Line }): ReactNode {
         <Badge word={line.isQuarantined ? "quarantined" : status} tone={toneOfLine(line)} />
       </span>
       <span className="row-title">
-        <strong>{title}</strong> {title !== id && <span className="dim">{id}</span>}
+        <strong>{title}</strong>{" "}
+        {!title.split(" ").includes(id) && <span className="dim">{id}</span>}
       </span>
       {reason !== "" && (
         <span className="row-why" title={reason}>
