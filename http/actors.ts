@@ -8,7 +8,7 @@ import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { checkState } from "./filters.ts";
 import { Offer, offersOf } from "./offers.ts";
-import { Accepted, Empty, KindAndId, page, sendMade, StateName } from "./schemas.ts";
+import { Accepted, Empty, KindAndId, page, sendMade, StateName, whole } from "./schemas.ts";
 import { stateOf } from "./stored-state.ts";
 import { statePaths } from "./views.ts";
 
@@ -225,7 +225,7 @@ function pastRoutes(app: App, edge: Edge): void {
         tags,
         summary: "Its steps after a seq, oldest first",
         params: KindAndId,
-        querystring: page(z.coerce.number().int().nonnegative(), 1_000),
+        querystring: page(whole(0), 1_000),
         response: {
           200: z.object({ entries: z.array(StepView), next: z.number().nullable() }),
         },
@@ -248,7 +248,7 @@ function pastRoutes(app: App, edge: Edge): void {
         params: z.object({
           kind: z.enum(KINDS),
           id: Token,
-          seq: z.coerce.number().int().nonnegative(),
+          seq: whole(0),
         }),
         response: {
           200: z.object({

@@ -7,6 +7,7 @@ import { boardLine } from "./board.ts";
 import type { App, Edge } from "./edge.ts";
 import { StoreName } from "./places.ts";
 import { EventStreams, eventFrame, type EventStream, type StreamOptions } from "./sse.ts";
+import { whole } from "./schemas.ts";
 
 // Changes
 //
@@ -46,7 +47,7 @@ export function changeRoutes(app: App, edge: Edge, options: StreamOptions): void
     feed.close();
     done();
   });
-  const Seq = z.coerce.number().int().nonnegative();
+  const Seq = whole(0);
   app.get(
     "/changes",
     {

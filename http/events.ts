@@ -6,6 +6,7 @@ import { stepView } from "./actors.ts";
 import type { App, Edge } from "./edge.ts";
 import { StoreName } from "./places.ts";
 import { EventStreams, eventFrame, type EventStream, type StreamOptions } from "./sse.ts";
+import { whole } from "./schemas.ts";
 
 // Events
 //
@@ -43,7 +44,7 @@ export function eventRoutes(app: App, edge: Edge, options: StreamOptions): void 
     stop();
     done();
   });
-  const Seq = z.coerce.number().int().nonnegative();
+  const Seq = whole(0);
   app.get(
     "/events",
     {

@@ -32,11 +32,34 @@ export function answerFailures(
     if (failure.code === "DEFECT") report(error, request.id);
     return answerFailure(request, reply, failure);
   });
+  const methodsOf = routesSeen(app);
   app.setNotFoundHandler((request, reply) => {
     if (wantsPage(request)) return sendMissing(reply);
-    const tried = `${request.method} ${request.url.split("?")[0]}`;
-    return answerFailure(request, reply, new Failure("ROUTE_UNKNOWN", `there is no ${tried}`));
+    const [path = ""] = request.url.split("?");
+    const tried = `there is no ${request.method} ${path}`;
+    const methods = methodsOf(path).join(", ");
+    if (methods === "") {
+      const failure = new Failure(
+        "ROUTE_UNKNOWN",
+        `${tried}; GET /openapi.json names all there is`,
+      );
+      return answerFailure(request, reply, failure);
+    }
+    void reply.header("allow", methods);
+    return answerFailure(request, reply, new Failure("METHOD_UNKNOWN", `${tried}, but ${methods}`));
   });
+}
+
+/** Looks at the routes that are registered after it; tells which methods a path has. */
+function routesSeen(app: App): (path: string) => readonly string[] {
+  const seen: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+  app.addHook("onRoute", ({ url, method }) => {
+    const pattern = url.replaceAll(".", String.raw`\.`).replaceAll(/:\w+/g, "[^/]+");
+    seen.push({ pattern: new RegExp(`^${pattern}$`), methods: [method].flat() });
+  });
+  return (path) => [
+    ...new Set(seen.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods)),
+  ];
 }
 
 /** Answers a path that cannot be decoded, or a part of it that is too long: no route and no hook sees it. */

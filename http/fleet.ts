@@ -10,6 +10,7 @@ import { graphLayout } from "./chart/layout.ts";
 import { toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownKind } from "./machines.ts";
+import { whole } from "./schemas.ts";
 
 // Fleet
 //
@@ -75,7 +76,7 @@ export function fleetRoutes(app: App, edge: Edge): void {
 }
 
 function diffRoute(app: App, edge: Edge): void {
-  const Version = z.coerce.number().int().positive();
+  const Version = whole(1);
   app.get(
     "/machines/:kind/diff",
     {

@@ -11,7 +11,7 @@ import { chartLayout } from "./chart/layout.ts";
 import { chartSvg } from "./chart/svg.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { KindAndId, page, sendMade, sendText } from "./schemas.ts";
+import { KindAndId, page, sendMade, sendText, whole } from "./schemas.ts";
 
 // Hindsight
 //
@@ -108,7 +108,7 @@ const WhatIfView = z.object({
 const KindIdSeq = z.object({
   kind: z.enum(KINDS),
   id: Token,
-  seq: z.coerce.number().int().positive(),
+  seq: whole(1),
 });
 
 /** `last` is the newest step there is. */
@@ -139,7 +139,7 @@ function pictureRoute(app: App, edge: Edge): void {
         tags,
         summary: "Its chart as a picture, the states it is in lit; `at`: as it was after that step",
         params: KindAndId,
-        querystring: z.strictObject({ at: z.coerce.number().int().positive().optional() }),
+        querystring: z.strictObject({ at: whole(1).optional() }),
         response: { 200: z.string().meta({ description: "image/svg+xml" }) },
       },
     },
@@ -164,7 +164,7 @@ function timelineRoute(app: App, edge: Edge): void {
         tags,
         summary: "Its steps in few bytes, oldest first",
         params: KindAndId,
-        querystring: page(z.coerce.number().int().nonnegative(), 2_000),
+        querystring: page(whole(0), 2_000),
         response: { 200: z.object({ ticks: z.array(Tick), next: z.number().nullable() }) },
       },
     },

@@ -4,7 +4,7 @@ import { Token } from "../machines/ids.ts";
 import { LANE_NAMES, LANES } from "../machines/observations.ts";
 import { applied, tellActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { Empty, page } from "./schemas.ts";
+import { Empty, page, whole } from "./schemas.ts";
 
 const tags = ["intake"];
 
@@ -57,7 +57,7 @@ function letterRoutes(app: App, edge: Edge): void {
       schema: {
         tags,
         summary: "Messages that could not be applied, oldest first",
-        querystring: page(z.coerce.number().int().nonnegative(), 500),
+        querystring: page(whole(0), 500),
         response: {
           200: z.object({ letters: z.array(LetterView), next: z.number().nullable() }),
         },
@@ -76,7 +76,7 @@ function letterRoutes(app: App, edge: Edge): void {
       schema: {
         tags,
         summary: "Try a dead letter again",
-        params: z.object({ id: z.coerce.number().int().positive() }),
+        params: z.object({ id: whole(1) }),
         body: Empty,
         response: { 200: z.object({ address: z.string(), seq: z.number() }) },
       },

@@ -42,7 +42,8 @@ async function ask(app: App, token: string, { subject, body }: Request): Promise
   if (method === undefined || path.length === 0) {
     throw new Failure("SUBJECT_UNKNOWN", `read ${subject}: a request is ao.api.<method>.<path>`);
   }
-  if (path[0] === "events") {
+  if (["events", "changes", "mux"].includes(path[0] ?? "")) {
+    // Its answer would never end.
     throw new Failure("SUBJECT_UNKNOWN", `read ${subject}: listen to ao.evt.> for events`);
   }
   const payload = parseBody(subject, body);

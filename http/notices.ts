@@ -9,7 +9,7 @@ import { ANSWER_WITHIN_MS, applied, askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { foldedOutages, outagesOf, type Outage } from "./outages.ts";
 import { knownProject } from "./projects.ts";
-import { Empty } from "./schemas.ts";
+import { Empty, whole } from "./schemas.ts";
 import { noticeViews, NoticeView } from "./session/view.ts";
 import { stateOf } from "./stored-state.ts";
 
@@ -47,7 +47,7 @@ const Query = z.strictObject({
   project: Token.optional(),
   session: Token.optional(),
   after: Cursor.optional(),
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  limit: whole(1, 1_000).default(100),
 });
 
 /** Reading notices and taking note of them. */

@@ -6,12 +6,12 @@ import { said as readable } from "../machines/objective/protocol.ts";
 import { askActor, firstDataOf, knownActor, toJson } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
 import { knownProject } from "./projects.ts";
-import { Accepted, Empty, Id, PullView } from "./schemas.ts";
+import { Accepted, Empty, Id, PullView, whole } from "./schemas.ts";
 import { stateOf } from "./stored-state.ts";
 
 const tags = ["pulls"];
 const Ref = z.string().min(1).max(256);
-const PullId = z.object({ id: Token, number: z.coerce.number().int().positive() });
+const PullId = z.object({ id: Token, number: whole(1) });
 const OpenBody = z.strictObject({
   title: readable(1_000),
   headRef: Ref,

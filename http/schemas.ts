@@ -72,11 +72,21 @@ export const StateName = z.string().max(128);
 /** The query of a route that takes none. */
 export const NoQuery = z.strictObject({});
 
+/** A whole number in a path, a query or a header: digits. What is left empty is none, and not 0. */
+export function whole(least: number, most?: number) {
+  const number = z.coerce.number().int().min(least);
+  return z.preprocess(digits, most === undefined ? number : number.max(most));
+}
+
+function digits(text: unknown): unknown {
+  return typeof text === "string" && !/^-?\d+$/.test(text) ? Number.NaN : text;
+}
+
 /** `after` and `limit` of every list; an unknown key is refused. */
 export function page<After extends z.ZodType>(after: After, most: number) {
   return z.strictObject({
     after: after.optional(),
-    limit: z.coerce.number().int().min(1).max(most).default(Math.min(100, most)),
+    limit: whole(1, most).default(Math.min(100, most)),
   });
 }
 

@@ -110,7 +110,11 @@ function isOpen(request: FastifyRequest): boolean {
 function checkHost(request: FastifyRequest, hosts: ReadonlySet<string>): void {
   const { host = "", origin } = request.headers;
   if (!hosts.has(hostname(host))) {
-    throw new Failure("HOST_REFUSED", `the Host header names ${host}, which is not this daemon`);
+    const seen =
+      host === ""
+        ? "there is no Host header"
+        : `the Host header names ${host}, which is not this daemon`;
+    throw new Failure("HOST_REFUSED", `${seen}: ask it as localhost`);
   }
   if (origin === undefined) return;
   const page = /^https?:\/\/([^/]+)$/.exec(origin)?.[1] ?? "";

@@ -12,6 +12,7 @@ import { actorRoutes } from "./actors.ts";
 import { backupRoute } from "./backup.ts";
 import { ANSWER_WITHIN_MS } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
+import { Failure } from "../machines/failures.ts";
 import { eventRoutes } from "./events.ts";
 import { answerBroken, answerFailures, answerUnrouted } from "./failures.ts";
 import { fleetRoutes } from "./fleet.ts";
@@ -96,8 +97,8 @@ export interface ServerOptions extends Pick<
   readonly patienceMs?: number;
 }
 
-/** Many a client names JSON as the type of every request, also of one without a body: it is one that was left out. */
-function takeEmptyBodies(app: App): void {
+/** Bodies are JSON. Many a client names a type with every request, also with one without a body: it is one that was left out. */
+function takeBodies(app: App): void {
   const parse = app.getDefaultJsonParser("error", "error");
   app.addContentTypeParser<string>(
     "application/json",
@@ -107,6 +108,13 @@ function takeEmptyBodies(app: App): void {
       else void parse(request, body, done);
     },
   );
+  app.removeContentTypeParser("text/plain");
+  app.addContentTypeParser<string>("*", { parseAs: "string" }, (request, body, done) => {
+    const type = request.headers["content-type"] ?? "no type";
+    const failure = `a body of ${type} is not read: send JSON, as content-type: application/json`;
+    if (body === "") done(null);
+    else done(new Failure("BODY_TYPE_UNKNOWN", failure));
+  });
 }
 
 /** The HTTP side of a running system, ready to listen or to be injected; close it before the system. */
@@ -123,6 +131,10 @@ export async function httpServer(options: ServerOptions): Promise<App> {
       headersTimeout: requestMs,
       // Node looks for late ones in turns: they are refused within this of their time.
       connectionsCheckingInterval: Math.ceil(requestMs / 10),
+      // Node's own refusal is of another shape than ours.
+      requireHostHeader: false,
+      // Many a client offers HTTP/2 with each request, and goes on with 1.1 when that is not taken.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
     },
     clientErrorHandler: answerBroken,
     exposeHeadRoutes: false,
@@ -136,7 +148,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   z.config({ customError: wordingOf });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  takeEmptyBodies(app);
+  takeBodies(app);
   answerFailures(app, report);
   await takeSockets(app);
   const now = options.now ?? Date.now;

@@ -3,7 +3,7 @@ import { Failure } from "../machines/failures.ts";
 import { addressOf } from "../machines/ids.ts";
 import { knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { Id } from "./schemas.ts";
+import { Id, whole } from "./schemas.ts";
 import { stateOf } from "./stored-state.ts";
 import { statePaths } from "./views.ts";
 
@@ -27,7 +27,7 @@ export function terminalRoutes(app: App, edge: Edge): void {
         summary: "A terminal; with `lines`, also the last lines of its screen",
         params: Id,
         querystring: z.strictObject({
-          lines: z.coerce.number().int().min(1).max(10_000).optional(),
+          lines: whole(1, 10_000).optional(),
         }),
         response: { 200: TerminalView },
       },

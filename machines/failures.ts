@@ -6,6 +6,8 @@ export const FAILURES = {
   FORBIDDEN: { status: 403, retry: false },
   HOST_REFUSED: { status: 403, retry: false },
   ROUTE_UNKNOWN: { status: 404, retry: false },
+  METHOD_UNKNOWN: { status: 405, retry: false },
+  BODY_TYPE_UNKNOWN: { status: 415, retry: false },
   BODY_TOO_LARGE: { status: 413, retry: false },
   HEADERS_TOO_LARGE: { status: 431, retry: false },
   REQUEST_SLOW: { status: 408, retry: true },

@@ -73,7 +73,8 @@ function tell(trouble: Trouble, argv: readonly string[]): void {
 function isStrange(error: unknown): boolean {
   if (!(error instanceof Failure)) return true;
   const isAsked = /^(?:body|params|querystring)\//.test(error.message);
-  return error.code === "ROUTE_UNKNOWN" || (error.code === "MALFORMED" && isAsked);
+  const isRoute = error.code === "ROUTE_UNKNOWN" || error.code === "METHOD_UNKNOWN";
+  return isRoute || (error.code === "MALFORMED" && isAsked);
 }
 
 /** What to do when a command failed because the daemon is of another version. */

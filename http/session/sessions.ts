@@ -12,7 +12,7 @@ import type { App, Edge } from "../edge.ts";
 import { checkState } from "../filters.ts";
 import { Cleaned, CleanupBody, cleanUp } from "../cleanup.ts";
 import { knownProject } from "../projects.ts";
-import { Empty, Id, page, SpawnBody, StateName } from "../schemas.ts";
+import { Empty, Id, page, SpawnBody, StateName, whole } from "../schemas.ts";
 import { Explanation, explanationOf } from "./explanation.ts";
 import { withKeptWork } from "./kept-work.ts";
 import { LastWords, lastWordsOf } from "./last-words.ts";
@@ -301,7 +301,7 @@ function terminalRoute(app: App, edge: Edge): void {
         summary: "Its terminal; with `lines`, also the last lines of its screen",
         params: Id,
         querystring: z.strictObject({
-          lines: z.coerce.number().int().min(1).max(10_000).optional(),
+          lines: whole(1, 10_000).optional(),
         }),
         response: { 200: SessionView.shape.terminal.extend({ screen: z.string().optional() }) },
       },

@@ -65,6 +65,7 @@ it.each([
   { subject: "ao.api.get", body: "", is: [404, "SUBJECT_UNKNOWN"] },
   { subject: "ao.api.brew.sessions", body: "", is: [404, "SUBJECT_UNKNOWN"] },
   { subject: "ao.api.get.events", body: "", is: [404, "SUBJECT_UNKNOWN"] },
+  { subject: "ao.api.get.changes", body: "", is: [404, "SUBJECT_UNKNOWN"] },
   { subject: "ao.api.post.sessions", body: "{", is: [400, "BAD_JSON"] },
   { subject: "ao.api.post.sessions", body: "[1]", is: [400, "BAD_JSON"] },
   { subject: "ao.api.post.sessions", body: "{}", is: [400, "MALFORMED"] },

@@ -244,7 +244,7 @@ describe("an agent's token", () => {
 describe("input", () => {
   it.each([
     { title: "not JSON", payload: "{", type: "application/json", is: [400, "MALFORMED"] },
-    { title: "another type", payload: "<a/>", type: "text/xml", is: [400, "MALFORMED"] },
+    { title: "another type", payload: "<a/>", type: "text/xml", is: [415, "BODY_TYPE_UNKNOWN"] },
     {
       title: "too large",
       payload: `"${"x".repeat(2_000)}"`,
@@ -326,6 +326,11 @@ describe("input", () => {
       title: "never comes whole",
       sent: `POST /api/v1/sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${OWNER}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`,
       is: [408, "REQUEST_SLOW"],
+    },
+    {
+      title: "names no host",
+      sent: "GET / HTTP/1.1\r\nconnection: close\r\n\r\n",
+      is: [403, "HOST_REFUSED"],
     },
     { title: "has headers that never end", sent: "GET / HTTP/1.1\r\n", is: [408, "REQUEST_SLOW"] },
   ])("that $title is refused in the same shape, and the daemon goes on", async ({ sent, is }) => {

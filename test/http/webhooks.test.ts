@@ -82,7 +82,10 @@ it("a form is no webhook", async () => {
   const { server, rung, secret } = await scene();
   const text = `payload=${encodeURIComponent(JSON.stringify(REPOSITORY))}`;
   const headers = { "content-type": "application/x-www-form-urlencoded" };
-  expect(await sent(server, text, await sign(secret, text), headers)).toEqual([400, "MALFORMED"]);
+  expect(await sent(server, text, await sign(secret, text), headers)).toEqual([
+    415,
+    "BODY_TYPE_UNKNOWN",
+  ]);
   expect(rung).toEqual([]);
 });
 
