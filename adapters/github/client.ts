@@ -1,7 +1,7 @@
 import type { Octokit } from "@octokit/core";
 import { execa } from "execa";
-import { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
+import { failureOf, retryAtOf } from "./failures.ts";
 
 // GitHub client
 //
@@ -55,7 +55,8 @@ export function githubClient(env: NodeJS.ProcessEnv, version: string): GithubCli
       const limit = limits.get(host);
       if (limit !== undefined && (retryAtOf(limit) ?? 0) > Date.now()) throw limit;
       limits.delete(host);
-      const auth = tokens.get(host) ?? (await tokenOf(env, host));
+      const given = givenToken(env, host);
+      const auth = tokens.get(host) ?? given?.token ?? (await signedIn(env, host));
       tokens.set(host, auth);
       // Most daemons follow nothing there, and it takes 10 MB.
       const { Octokit: Client } = await import("@octokit/core");
@@ -68,7 +69,8 @@ export function githubClient(env: NodeJS.ProcessEnv, version: string): GithubCli
       try {
         return await run({ owner, name, octokit });
       } catch (error) {
-        const failure = failureOf(`${tried} at ${repository}`, error);
+        const renewal = given === undefined ? SIGN_IN : `start the daemon with a new ${given.name}`;
+        const failure = failureOf(`${tried} at ${repository}`, error, renewal);
         if (failure.code === "FORGE_UNAUTHORIZED") tokens.delete(host);
         if (failure.code === "FORGE_LIMITED") limits.set(host, failure);
         throw failure;
@@ -92,13 +94,23 @@ function apiOf(env: NodeJS.ProcessEnv, host: string): string {
   return (env["GITHUB_API_URL"] ?? "https://api.github.com").replace(/\/+$/, "");
 }
 
-async function tokenOf(env: NodeJS.ProcessEnv, host: string): Promise<string> {
-  const names =
-    host === PUBLIC
-      ? ["GH_TOKEN", "GITHUB_TOKEN"]
-      : ["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
-  const given = names.map((name) => env[name]).find((token) => token !== undefined && token !== "");
-  if (given !== undefined) return given;
+const SIGN_IN = "run gh auth login";
+
+function namesFor(host: string): readonly [string, string] {
+  return host === PUBLIC
+    ? ["GH_TOKEN", "GITHUB_TOKEN"]
+    : ["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
+}
+
+function givenToken(
+  env: NodeJS.ProcessEnv,
+  host: string,
+): { readonly name: string; readonly token: string } | undefined {
+  const name = namesFor(host).find((each) => (env[each] ?? "") !== "");
+  return name === undefined ? undefined : { name, token: env[name] ?? "" };
+}
+
+async function signedIn(env: NodeJS.ProcessEnv, host: string): Promise<string> {
   const args = ["auth", "token", "--hostname", host];
   const { stdout } = await execa("gh", args, {
     env,
@@ -110,82 +122,6 @@ async function tokenOf(env: NodeJS.ProcessEnv, host: string): Promise<string> {
   if (token !== "") return token;
   throw new Failure(
     "FORGE_UNAUTHORIZED",
-    `sign in at ${host}: nobody is; run gh auth login, or start the daemon with ${names[0]}`,
+    `sign in at ${host}: nobody is; ${SIGN_IN}, or start the daemon with ${namesFor(host)[0]}`,
   );
-}
-
-/** What the client of the API throws for an answer that is no success. */
-const HttpError = z.object({
-  status: z.number(),
-  message: z.string(),
-  response: z.object({ headers: z.record(z.string(), z.unknown()).catch({}) }).optional(),
-});
-/** What it throws for an answer with errors in it. */
-const GraphqlError = z.object({
-  name: z.literal("GraphqlResponseError"),
-  headers: z.record(z.string(), z.unknown()).catch({}),
-  errors: z.array(z.object({ type: z.string().optional(), message: z.string() })),
-});
-
-function failureOf(tried: string, error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const graphql = GraphqlError.safeParse(error).data;
-  if (graphql !== undefined) return graphqlFailure(tried, graphql);
-  const http = HttpError.safeParse(error).data;
-  if (error instanceof z.ZodError) {
-    const at = error.issues[0]?.path.join(".") ?? "";
-    return new Failure("FORGE_REFUSED", `${tried}: its answer is not what was expected, at ${at}`);
-  }
-  if (http === undefined) {
-    const said = error instanceof Error ? error.message : String(error);
-    return new Failure("REMOTE_UNREACHABLE", `${tried}: ${said}`, { cause: error });
-  }
-  return httpFailure(tried, http);
-}
-
-function graphqlFailure(tried: string, { headers, errors }: z.infer<typeof GraphqlError>): Failure {
-  const said = errors.map(({ message }) => message).join("; ");
-  return errors.some(({ type }) => type === "RATE_LIMITED")
-    ? limited(`${tried}: ${said}`, headers)
-    : new Failure("FORGE_REFUSED", `${tried}: ${said}`);
-}
-
-/** What an answer says, without the address of the page that explains it. */
-export function wordsOf(message: string): string {
-  return message.split(" - https://docs.github.com")[0] ?? "";
-}
-
-function httpFailure(
-  tried: string,
-  { status, message, response }: z.infer<typeof HttpError>,
-): Failure {
-  const headers = response?.headers ?? {};
-  const told = `${tried}: ${wordsOf(message)} (${status})`;
-  if (status === 401) return new Failure("FORGE_UNAUTHORIZED", `${told}; run gh auth login`);
-  const isLimit = headers["x-ratelimit-remaining"] === "0" || headers["retry-after"] !== undefined;
-  if ((status === 403 || status === 429) && isLimit) return limited(told, headers);
-  // One without an answer is given 500 by the client.
-  return status >= 500
-    ? new Failure("REMOTE_UNREACHABLE", told)
-    : new Failure("FORGE_REFUSED", told);
-}
-
-/** When a limit is over (K2); milliseconds since 1970. */
-const Limited = z.object({ retryAt: z.number() });
-
-function limited(message: string, headers: Record<string, unknown>): Failure {
-  const after = Number(headers["retry-after"] ?? Number.NaN);
-  const reset = Number(headers["x-ratelimit-reset"] ?? Number.NaN);
-  const inAMinute = Date.now() + 60_000;
-  const retryAt = Number.isFinite(after)
-    ? Date.now() + after * 1_000
-    : Number.isFinite(reset)
-      ? reset * 1_000
-      : inAMinute;
-  return new Failure("FORGE_LIMITED", message, { details: { retryAt } });
-}
-
-/** When what failed can be asked again; undefined when nothing was said of it. */
-export function retryAtOf(error: unknown): number | undefined {
-  return error instanceof Failure ? Limited.safeParse(error.details).data?.retryAt : undefined;
 }

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { EffectData } from "../../machines/effects.ts";
 import { Failure } from "../../machines/failures.ts";
 import { ask } from "./ask.ts";
-import { type Repository, wordsOf } from "./client.ts";
+import type { Repository } from "./client.ts";
+import { wordsOf } from "./failures.ts";
 
 // Merging at GitHub
 //
@@ -67,6 +68,7 @@ export async function merge(
   if (pull.headRefOid !== headSha) throw refused(`its head is ${pull.headRefOid}, not ${headSha}`);
   if (pull.state === "MERGED")
     return { mergeSha: pull.mergeCommit?.oid ?? headSha, repeated: true };
+  if (pull.state === "CLOSED") throw refused("it is closed");
   const obstacle = obstacleOf(pull, review);
   if (obstacle !== undefined) throw refused(obstacle);
   return { mergeSha: await put(at, { number, headSha, method, signal, refused }), repeated: false };
@@ -99,9 +101,7 @@ async function put(
     });
     return data.sha;
   } catch (error) {
-    if (REFUSALS.has(Status.safeParse(error).data?.status ?? 0) && error instanceof Error) {
-      throw refused(wordsOf(error.message));
-    }
+    if (REFUSALS.has(Status.safeParse(error).data?.status ?? 0)) throw refused(wordsOf(error));
     throw error;
   }
 }

@@ -81,6 +81,8 @@ async function opened(
   return (ours.find((pull) => pull?.body.includes(mark)) ?? isOpen)?.number;
 }
 
+// A repository of another name may answer with something else.
+const Made = z.object({ number: z.number() });
 // GitHub takes 65,536 characters.
 const MOST_BODY = 65_000;
 
@@ -98,5 +100,5 @@ async function post(
     draft,
     request: { signal },
   });
-  return made.number;
+  return Made.parse(made).number;
 }

@@ -1,6 +1,6 @@
 import { pause } from "../../actors/clock.ts";
 import type { ActorSystem } from "../../actors/actor-system.ts";
-import { retryAtOf } from "../../adapters/github/client.ts";
+import { retryAtOf } from "../../adapters/github/failures.ts";
 import { livePullsOf } from "../../machines/forge/pulls.ts";
 import { addressOf, splitAddress } from "../../machines/ids.ts";
 import { PullsObservation } from "../../machines/observations.ts";

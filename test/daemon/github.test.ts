@@ -128,7 +128,9 @@ it("says why GitHub cannot be asked, until it can", async () => {
   const trouble = async () => (await world.get("/projects/demo/pulls")).trouble;
   await vi.waitUntil(async () => (await trouble()) !== null, PATIENCE_MS);
   const { stdout } = await world.ao("pr", "ls", "demo");
-  expect(stdout).toContain("at acme/app: Bad credentials (401); run gh auth login");
+  expect(stdout).toContain(
+    "at acme/app: Bad credentials (401); start the daemon with a new GH_TOKEN",
+  );
   there.refuse(undefined);
   await ring(world);
   await vi.waitUntil(async () => (await trouble()) === null, PATIENCE_MS);

@@ -42,6 +42,16 @@ export interface GithubThread {
   comments: { nodes: object[] };
 }
 
+export interface Refusal {
+  readonly status: number;
+  readonly headers?: Record<string, string>;
+  /** In the words of GitHub; a page of HTML when it begins as one. */
+  readonly message?: string;
+  /** The whole answer, where it is more than a message. */
+  readonly body?: object;
+  readonly only?: RegExp;
+}
+
 export interface FakeGithub {
   readonly url: string;
   /** The token that it takes. */
@@ -55,10 +65,10 @@ export interface FakeGithub {
   readonly asked: string[];
   /** Opens one as somebody there would. */
   open(pull: Partial<GithubPull> & { readonly headRefName: string }): GithubPull;
-  /** Answers everything with this from now on; undefined ends that. */
-  refuse(
-    answer: { status: number; headers?: Record<string, string>; message: string } | undefined,
-  ): void;
+  /** Answers everything with this from now on, `only` what it matches as "POST /path"; undefined ends that. */
+  refuse(answer: Refusal | undefined): void;
+  /** It has another name by now: what is asked of the old one is sent on, as GitHub does. */
+  isRenamed: boolean;
   /** What one question costs there, and what is left for the hour. */
   readonly limit: { cost: number; remaining: number; resetAt: string };
   /** How the repository wants its pull requests merged. */
@@ -128,6 +138,7 @@ export async function fakeGithub(): Promise<FakeGithub> {
     mergeMethod: "MERGE",
     mergeRefusal: undefined,
     refuseOpening: undefined,
+    isRenamed: false,
     beforeAnswer: undefined,
     refusal: undefined,
     refuse: (refusal) => {
@@ -186,18 +197,25 @@ async function answer(
   }
   const body: unknown = JSON.parse((await text(request)) || "{}");
   fake.asked.push(`${request.method} ${path}`);
-  if (fake.refusal !== undefined) {
-    return send(fake.refusal.status, { message: fake.refusal.message }, fake.refusal.headers);
-  }
+  const refused = refusedBy(fake, `${request.method} ${path}`);
+  if (refused !== undefined) return send(refused.status, refused.data, refused.headers);
   if (request.headers.authorization !== `token ${fake.token}`) {
     return send(401, { message: "Bad credentials" });
   }
   if (path === "/graphql") return send(200, await answerQuestion(fake, body));
-  const rest = routes(fake, path, body);
-  if (request.method !== "GET" && rest.status < 300) fake.beforeAnswer?.();
+  const rest = answerRest(fake, { method: request.method ?? "", path, body });
   return send(rest.status, rest.data, rest.headers);
 }
 
+function refusedBy({ refusal }: Fake, asked: string): Answered | undefined {
+  if (refusal === undefined || refusal.only?.test(asked) === false) return undefined;
+  const { status, message = "", headers, body = { message } } = refusal;
+  if (!message.startsWith("<")) return { status, data: body, ...(headers && { headers }) };
+  return { status, data: message, headers: { "content-type": "text/html", ...headers } };
+}
+
+const NAMED = "/repos/acme/app";
+const NUMBERED = "/repositories/1";
 const Question = z.object({ query: z.string(), variables: z.record(z.string(), z.unknown()) });
 
 async function answerQuestion(fake: Fake, body: unknown): Promise<unknown> {
@@ -296,6 +314,23 @@ interface Answered {
   readonly status: number;
   readonly data: unknown;
   readonly headers?: Record<string, string>;
+}
+
+function answerRest(
+  fake: Fake,
+  { method, path, body }: { method: string; path: string; body: unknown },
+): Answered {
+  if (fake.isRenamed && path.startsWith(NAMED)) {
+    const headers = { location: `${fake.url}${path.replace(NAMED, NUMBERED)}` };
+    return {
+      status: method === "GET" ? 301 : 307,
+      data: { message: "Moved Permanently" },
+      headers,
+    };
+  }
+  const rest = routes(fake, path.replace(NUMBERED, NAMED), body);
+  if (method !== "GET" && rest.status < 300) fake.beforeAnswer?.();
+  return rest;
 }
 
 function routes(fake: Fake, path: string, body: unknown): Answered {

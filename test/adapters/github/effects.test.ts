@@ -192,14 +192,4 @@ describe("merging at GitHub", () => {
       expect(there.merged).toEqual([]);
     },
   );
-
-  it.each([405, 409, 422])("tells what GitHub says when it refuses with %s", async (status) => {
-    const { there, here } = await scene();
-    there.open({ headRefName: "x" });
-    there.mergeRefusal = { status, message: "Required status check is expected" };
-    await expect(here.mergePullRequest(data, until)).rejects.toMatchObject({
-      code: "NOT_MERGEABLE",
-      message: "merge #1 at acme/app: Required status check is expected",
-    });
-  });
 });

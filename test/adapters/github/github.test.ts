@@ -1,4 +1,4 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { github, type Github } from "../../../adapters/github/github.ts";
@@ -272,68 +272,23 @@ describe("a look at GitHub", () => {
   });
 });
 
-describe("what GitHub refuses", () => {
-  const reset = Math.ceil(Date.now() / 1_000) + 900;
-  it.each([
-    { status: 401, headers: {}, code: "FORGE_UNAUTHORIZED", isRetryable: false },
-    { status: 404, headers: {}, code: "FORGE_REFUSED", isRetryable: false },
-    { status: 403, headers: {}, code: "FORGE_REFUSED", isRetryable: false },
-    { status: 502, headers: {}, code: "REMOTE_UNREACHABLE", isRetryable: true },
-    {
-      status: 403,
-      headers: { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(reset) },
-      code: "FORGE_LIMITED",
-      isRetryable: true,
-    },
-    { status: 429, headers: { "retry-after": "30" }, code: "FORGE_LIMITED", isRetryable: true },
-  ])("$status with $headers is $code", async ({ status, headers, code, isRetryable }) => {
-    const { there, here } = await scene();
-    there.refuse({ status, headers, message: "no" });
-    await expect(lookAt(here, "x")).rejects.toMatchObject({ code, isRetryable });
-  });
-
-  it("is told with the time at which a limit is over", async () => {
-    const { there, here } = await scene();
-    there.refuse({
-      status: 403,
-      headers: { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(reset) },
-      message: "API rate limit exceeded",
-    });
-    await expect(lookAt(here, "x")).rejects.toMatchObject({ details: { retryAt: reset * 1_000 } });
-  });
-
-  it("is told when a repository is registered that is not there, or nobody is signed in", async () => {
-    const { there, here } = await scene();
-    await here.check("acme/app", until);
-    const nowhere = here.check("acme/other", until);
-    await expect(nowhere).rejects.toMatchObject({ code: "FORGE_REFUSED" });
-    there.refuse({ status: 401, message: "Bad credentials" });
-    const stranger = here.check("acme/app", until);
-    await expect(stranger).rejects.toMatchObject({ code: "FORGE_UNAUTHORIZED" });
-  });
-
-  it("is named when there is no such repository, or nobody listens", async () => {
-    const { here } = await scene();
-    const wanted = { branches: [{ name: "x", since: 0 }], numbers: [] };
-    await expect(here.look("acme/other", wanted, until)).rejects.toMatchObject({
-      code: "FORGE_REFUSED",
-      message: "look at pull requests at acme/other: Could not resolve to a Repository",
-    });
-    const nowhere = github({ GITHUB_API_URL: "http://127.0.0.1:9", GH_TOKEN: "x", PATH: "" }, "1");
-    await expect(lookAt(nowhere, "x")).rejects.toMatchObject({ code: "REMOTE_UNREACHABLE" });
-  });
-});
-
 describe("whom GitHub knows us as", () => {
-  it("is what gh is signed in with when no token is given", async () => {
+  it("is what gh is signed in with when no token is given, and again after that was revoked (K1)", async () => {
     const folder = tempFolder();
-    await writeFile(
-      join(folder, "gh"),
-      '#!/bin/sh\n[ "$*" = "auth token --hostname github.com" ] && echo gh-token\n',
-    );
-    await chmod(join(folder, "gh"), 0o755);
+    const says = async (token: string): Promise<void> =>
+      writeFile(
+        join(folder, "gh"),
+        `#!/bin/sh\n[ "$*" = "auth token --hostname github.com" ] && echo ${token}\n`,
+        { mode: 0o755 },
+      );
+    await says("revoked");
     const { there, here } = await scene({ GH_TOKEN: "", PATH: folder });
     there.open({ headRefName: "x" });
+    await expect(lookAt(here, "x")).rejects.toMatchObject({
+      code: "FORGE_UNAUTHORIZED",
+      message: "look at pull requests at acme/app: Bad credentials (401); run gh auth login",
+    });
+    await says("gh-token");
     expect(await lookAt(here, "x")).toHaveLength(1);
   });
 
