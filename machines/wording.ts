@@ -11,7 +11,7 @@ export function wordingOf(issue: z.core.$ZodRawIssue): string | undefined {
     return `${issue.input === undefined ? "missing: " : ""}expected ${kindOf(issue.expected)}`;
   }
   if (code === "invalid_value") {
-    return `expected ${issue.values.length === 1 ? "" : "one of "}${issue.values.join(", ")}`;
+    return oneOf(issue.values.map(String), issue.input);
   }
   if (code === "too_small") {
     const bound = issue.inclusive === false ? "more than" : "at least";
@@ -21,6 +21,12 @@ export function wordingOf(issue: z.core.$ZodRawIssue): string | undefined {
   if (code !== "too_big") return undefined;
   const bound = issue.inclusive === false ? "less than" : "at most";
   return `expected ${bound} ${issue.maximum}${UNITS[issue.origin] ?? ""}`;
+}
+
+function oneOf(values: readonly string[], given: unknown): string {
+  const meant = typeof given === "string" ? nearest(given, values) : undefined;
+  const hint = meant === undefined ? "" : `did you mean ${meant}? `;
+  return `${hint}expected ${values.length === 1 ? "" : "one of "}${values.join(", ")}`;
 }
 
 function unknownKeys(keys: readonly string[], known: readonly string[]): string {

@@ -101,6 +101,14 @@ export function readRun(home: string): RunFile {
   throw new Failure("DAEMON_DOWN", `${why} for ${home}`);
 }
 
+/** Why nobody answered: there is no daemon, or it hangs. */
+export function unanswered(url: string, error: Error): Failure {
+  const { cause } = error;
+  const isLate = cause instanceof Error && cause.name === "TimeoutError";
+  const seen = isLate ? "the daemon does not answer in time, it may hang" : error.message;
+  return new Failure("DAEMON_DOWN", `ask ${url}: ${seen}`, { cause: error });
+}
+
 interface Sent {
   readonly url: string;
   readonly method: Method;
@@ -111,9 +119,7 @@ interface Sent {
 
 async function send({ url, method, headers, body, signals }: Sent): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const down = (error: Error): void => {
-      reject(new Failure("DAEMON_DOWN", `ask ${url}: ${error.message}`, { cause: error }));
-    };
+    const down = (error: Error): void => reject(unanswered(url, error));
     const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
     const signal = AbortSignal.any([...signals]);
     const options = { method, headers: { ...headers, ...length }, agent: false, signal } as const;

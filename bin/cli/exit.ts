@@ -94,6 +94,11 @@ const TOLD: readonly {
     words: /^drop what is kept of /,
     next: "see what is kept: ao cleanup --dry-run",
   },
+  {
+    code: "DAEMON_DOWN",
+    words: /does not answer in time/,
+    next: "see what is wrong: ao doctor; a new start: ao down && ao up --detach",
+  },
   { code: "DAEMON_DOWN", words: /is damaged, no daemon is found/, next: ANEW },
 ];
 
@@ -138,6 +143,11 @@ export function troubleOf(thrown: unknown, command: string): Trouble {
   }
   const next = nextOf(error, command) ?? `see ${error.code} in docs/failures.md`;
   return { code: error.code, message: brief(asTyped(error)), next };
+}
+
+/** A next step with the words that were given in place of what stands for them: `<session>`. */
+export function filled(next: string, given: ReadonlyMap<string, string>): string {
+  return next.replaceAll(/<(\w+)>/g, (whole, name: string) => given.get(name) ?? whole);
 }
 
 /** The one line of it: JSON for who asked for that. */

@@ -56,14 +56,18 @@ export async function patiently<Result>(
   if (!wait && timeout === undefined) return run(undefined);
   const ended = new AbortController();
   let code: number = EXIT.done;
+  const stages = new Map<string, string>();
   const end = (with_: number) => (): void => {
     code = with_;
     ended.abort();
   };
-  const interrupt = end(EXIT.interrupted);
+  const interrupt = (): void => {
+    // Before anything was ordered, or while nobody answers, there is nothing to be told.
+    if (stages.size === 0) process.exit(EXIT.interrupted);
+    end(EXIT.interrupted)();
+  };
   const timer = timeout === undefined ? undefined : setTimeout(end(EXIT.timedOut), timeout * 1_000);
   process.once("SIGINT", interrupt);
-  const stages = new Map<string, string>();
   const told = (): string =>
     `waiting for ${[...stages].map(([name, words]) => `${name} (${words})`).join(", ")}`;
   try {

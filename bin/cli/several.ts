@@ -1,6 +1,6 @@
 import { Failure } from "../../machines/failures.ts";
 import type { WaitOptions } from "./declaration.ts";
-import { EXIT, lineOf, troubleOf, type Trouble } from "./exit.ts";
+import { EXIT, filled, lineOf, troubleOf, type Trouble } from "./exit.ts";
 import { print, type Output } from "./output.ts";
 import { patiently, settled, type Outcome, type Patience, type Standing } from "./settled.ts";
 
@@ -63,22 +63,31 @@ async function ordered<Fact>(
   return { ...standing, next: awaited.next };
 }
 
+type Failed = Trouble & { readonly name: string };
+
 async function tried<Fact>(
   names: readonly string[],
   orders: Orders<Fact>,
   patience: Patience | undefined,
-): Promise<{ done: Ordered<Fact>[]; failed: (Trouble & { readonly name: string })[] }> {
+): Promise<{ done: Ordered<Fact>[]; failed: Failed[] }> {
   const done: Ordered<Fact>[] = [];
-  const failed: (Trouble & { readonly name: string })[] = [];
+  const failed: Failed[] = [];
   const results = await Promise.allSettled(
     names.map(async (name) => ordered(name, orders, patience)),
   );
   for (const [at, result] of results.entries()) {
     if (result.status === "fulfilled") done.push(result.value);
     else if (isDown(result.reason) && done.length === 0) throw result.reason;
-    else failed.push({ name: names[at] ?? "", ...troubleOf(result.reason, orders.command) });
+    else failed.push(troubleWith(names[at] ?? "", troubleOf(result.reason, orders.command)));
   }
   return { done, failed };
+}
+
+/** A name is all that its command took. */
+function troubleWith(name: string, trouble: Trouble): Failed {
+  const { next } = trouble;
+  if (next === undefined) return { name, ...trouble };
+  return { name, ...trouble, next: filled(next, new Map([["session", name]])) };
 }
 
 function isDown(error: unknown): boolean {

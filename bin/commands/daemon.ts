@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "../../machines/failures.ts";
-import { agentOf } from "../cli/client.ts";
+import { agentOf, unanswered } from "../cli/client.ts";
 import { makeHome } from "../home.ts";
 import { damagedRunFile, homeOf, readRunFile, type RunFile } from "../run-file.ts";
 import { ANEW, EXIT, failureLine } from "../cli/exit.ts";
@@ -238,9 +238,7 @@ export interface Readiness {
 /** What `/readyz` says. Fails with DAEMON_DOWN. */
 export async function readiness(url: string): Promise<Readiness> {
   return new Promise((resolve, reject) => {
-    const down = (error: Error): void => {
-      reject(new Failure("DAEMON_DOWN", `ask ${url}/readyz: ${error.message}`, { cause: error }));
-    };
+    const down = (error: Error): void => reject(unanswered(`${url}/readyz`, error));
     httpRequest(
       `${url}/readyz`,
       { agent: false, signal: AbortSignal.timeout(10_000) },

@@ -36,6 +36,8 @@ type Project = z.infer<typeof ProjectView>;
 const MOST_PROJECTS = 1_000;
 // A store needs room to write while it keeps what it has.
 const FREE_BYTES = 512 * 1024 * 1024;
+// A daemon that hangs is one of the things it is asked about.
+const DOCTOR_WAITS_MS = 10_000;
 const RESTART = "ao down && ao up --detach";
 const INSTALL = process.platform === "darwin" ? "brew install" : "sudo apt-get install -y";
 
@@ -325,7 +327,9 @@ async function projectFindings(home: string): Promise<Finding[]> {
   if (running(home) === undefined || agentOf(process.env) !== undefined) return [];
   try {
     const path = `/projects${query({ limit: MOST_PROJECTS })}`;
-    const { projects } = await ask<{ projects: Project[] }>("GET", path);
+    const { projects } = await ask<{ projects: Project[] }>("GET", path, {
+      timeoutMs: DOCTOR_WAITS_MS,
+    });
     const findings = await Promise.all(projects.map(projectFinding));
     const missing = await Promise.all(projects.map(async (project) => agentFindings(project)));
     const wrong = [...findings, ...missing.flat()].filter((finding) => !finding.isFine);

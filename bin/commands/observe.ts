@@ -1,4 +1,5 @@
 import { Failure } from "../../machines/failures.ts";
+import { nearest } from "../../machines/nearest.ts";
 import { LANE_NAMES, LANES } from "../../machines/observations.ts";
 import { client } from "../cli/client.ts";
 import { print, type Output } from "../cli/output.ts";
@@ -10,7 +11,12 @@ export async function observe(
 ): Promise<void> {
   if (!Object.hasOwn(LANES, lane)) {
     const known = LANE_NAMES.join(", ");
-    throw new Failure("MALFORMED", `observe ${lane}: there is no such lane; known are ${known}`);
+    const meant = nearest(lane, LANE_NAMES);
+    const hint = meant === undefined ? "" : `did you mean ${meant}? `;
+    throw new Failure(
+      "MALFORMED",
+      `observe ${lane}: there is no such lane; ${hint}known are ${known}`,
+    );
   }
   const path = `/observations/${encodeURIComponent(lane)}/${encodeURIComponent(session)}`;
   const answer = await client(process.env).request("POST", path, { body: parse(json) });

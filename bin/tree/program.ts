@@ -10,7 +10,7 @@ import { sessionCommands } from "./sessions.ts";
 import { printable } from "../cli/output.ts";
 import { Failure } from "../../machines/failures.ts";
 import { homeOf, readRunFile } from "../run-file.ts";
-import { EXIT, exitCodeOf, lineOf, troubleOf, type Trouble } from "../cli/exit.ts";
+import { EXIT, exitCodeOf, filled, lineOf, troubleOf, type Trouble } from "../cli/exit.ts";
 
 // Program
 //
@@ -56,7 +56,8 @@ export async function runProgram(argv: readonly string[], version: string): Prom
     }
     const trouble = troubleOf(error, namedBy(root, argv).join(" "));
     const other = otherDaemon(error, version);
-    const next = [trouble.next, other].filter((each) => each !== undefined).join("; ");
+    const told = trouble.next === undefined ? undefined : filled(trouble.next, givenTo(root, argv));
+    const next = [told, other].filter((each) => each !== undefined).join("; ");
     tell(next === "" ? trouble : { ...trouble, next }, argv);
     process.exitCode = exitCodeOf(error);
   }
@@ -91,15 +92,29 @@ function otherDaemon(error: unknown, version: string): string | undefined {
 
 /** The command that a command line names, word by word: `ao pr open`. */
 function namedBy(root: Command, argv: readonly string[]): readonly string[] {
-  const path = [root.name()];
-  let command = root;
+  return pathOf(root, argv).map((command) => command.name());
+}
+
+/** What was given to it, by the name of the argument. */
+function givenTo(root: Command, argv: readonly string[]): ReadonlyMap<string, string> {
+  const command = pathOf(root, argv).at(-1);
+  const names = command?.registeredArguments.map((argument) => argument.name()) ?? [];
+  return new Map(
+    names.flatMap((name, at): [string, string][] => {
+      const word = command?.args[at];
+      return word === undefined || !/^[\w/-]{1,130}$/.test(word) ? [] : [[name, word]];
+    }),
+  );
+}
+
+function pathOf(root: Command, argv: readonly string[]): readonly Command[] {
+  const path = [root];
   for (const word of argv) {
-    const child = command.commands.find(
-      (each) => each.name() === word || each.aliases().includes(word),
-    );
+    const child = path
+      .at(-1)
+      ?.commands.find((each) => each.name() === word || each.aliases().includes(word));
     if (child === undefined) break;
-    path.push(child.name());
-    command = child;
+    path.push(child);
   }
   return path;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { failureLine } from "../../bin/cli/exit.ts";
+import { unanswered } from "../../bin/cli/client.ts";
 import { watch } from "../../bin/commands/watch.ts";
 import { AO, commandLine, connected, pointTo } from "../support/command-line.ts";
 import { tempFolder } from "../support/folder.ts";
@@ -23,6 +24,18 @@ it("says of a disk that takes no more what it is, whoever was told of it", () =>
   });
   expect(failureLine(gone, "ao project add")).toBe(
     "ao: the folder in which this was called was removed (FOLDER_INVALID); cd to another one",
+  );
+});
+
+it("tells a daemon that hangs from one that is not there", () => {
+  const late = new Error("The operation was aborted", {
+    cause: new DOMException("", "TimeoutError"),
+  });
+  expect(failureLine(unanswered("http://x/y", late), "ao ls")).toBe(
+    "ao: ask http://x/y: the daemon does not answer in time, it may hang (DAEMON_DOWN); see what is wrong: ao doctor; a new start: ao down && ao up --detach",
+  );
+  expect(failureLine(unanswered("http://x/y", new Error("ECONNREFUSED")), "ao ls")).toBe(
+    "ao: ask http://x/y: ECONNREFUSED (DAEMON_DOWN); start it with: ao up --detach",
   );
 });
 
@@ -254,6 +267,21 @@ it("names what was typed, what was expected, and what to do next", async () => {
       "demo",
       "--set",
       wrong,
+    ],
+    [
+      1,
+      "session/demo-1 has no step 99, or it was pruned (SEQ_UNKNOWN); see its steps: ao actor session/demo-1 --journal",
+      "actor",
+      "session/demo-1",
+      "--at",
+      "99",
+    ],
+    [
+      2,
+      "--kind: did you mean session? expected one of project, objective, session, terminal, workspace, forge, review, question, supervisor, collector (MALFORMED); see: ao actors --help",
+      "actors",
+      "--kind",
+      "sesion",
     ],
     [
       1,
