@@ -265,6 +265,22 @@ describe("beside a chart that is rewound", () => {
   });
 });
 
+it("says of a step in the past that it cannot be read, and draws it once it can", async () => {
+  const site = await siteIn(browser);
+  await withProject(site);
+  const path = `/actors/session/${await withSession(site)}?at=2`;
+  const { page, complaints } = await site.open(path);
+  await page.getByText("As it was after step 2").waitFor();
+  const refusal = { code: "STORE_CORRUPT", message: "read the journal: a row is broken" };
+  await page.route(/\/frames\/1$/, async (route) => route.fulfill({ status: 500, json: refusal }));
+  await page.getByRole("button", { name: "Step back" }).click();
+  await page.getByText(`Step 1 cannot be read: ${refusal.message}`).waitFor();
+  await page.unroute(/\/frames\/1$/);
+  await page.getByText("As it was after step 1").waitFor();
+  // Chromium itself notes each status.
+  expect(complaints.splice(0).filter((line) => !line.includes("500"))).toEqual([]);
+});
+
 /** "9 min 58 s" */
 function secondsOf(words: string): number {
   const units: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3_600, d: 86_400 };

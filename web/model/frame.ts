@@ -1,6 +1,6 @@
 import { startTransition, useEffect, useRef, useState } from "react";
 import type { ExplainedMove, Frame, Layout } from "./answers.ts";
-import { ask } from "./client.ts";
+import { ask, Refusal } from "./client.ts";
 
 export interface Loaded<Value> {
   /** The last one that was read: what is drawn stays until the next is here. */
@@ -10,6 +10,7 @@ export interface Loaded<Value> {
 
 // A hand that goes back and forth finds these at once.
 const MOST_KEPT = 64;
+const RETRY_MS = 1_000;
 
 /** An actor after a step that others followed; nothing without one. */
 export function usePast(path: string, seq: number | undefined): Loaded<Frame> {
@@ -22,16 +23,23 @@ export function usePast(path: string, seq: number | undefined): Loaded<Frame> {
       return undefined;
     }
     const stopped = new AbortController();
-    ask<Frame>("GET", `${path}/frames/${seq}`, undefined, stopped.signal).then(
-      (value) => {
+    const read = async (): Promise<void> => {
+      try {
+        const url = `${path}/frames/${seq}`;
+        const value = await ask<Frame>("GET", url, undefined, stopped.signal);
         keep(kept.current, seq, value);
-        if (!stopped.signal.aborted) setState({ value, failure: undefined });
-        return undefined;
-      },
-      (error: unknown) => {
-        if (!stopped.signal.aborted) setState((was) => ({ ...was, failure: asError(error) }));
-      },
-    );
+        setState({ value, failure: undefined });
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        setState((was) => ({ ...was, failure: asError(error) }));
+        // The daemon may be gone for a moment; what it says is not there never will be.
+        const isFinal = error instanceof Refusal && error.status >= 400 && error.status < 500;
+        if (!isFinal) retry = setTimeout(() => void read(), RETRY_MS);
+      }
+    };
+    let retry: ReturnType<typeof setTimeout> | undefined;
+    stopped.signal.addEventListener("abort", () => clearTimeout(retry));
+    void read();
     return () => stopped.abort();
   }, [path, seq]);
   return state;

@@ -1,5 +1,5 @@
 import type { Line } from "./answers.ts";
-import { toneOf, type Tone } from "./words.ts";
+import { byName, toneOf, type Tone } from "./words.ts";
 
 // Sections
 //
@@ -84,7 +84,7 @@ export function toneOfLine({ isQuarantined, status, attention }: Line): Tone {
 }
 
 function compare(a: Line, b: Line): number {
-  return rankOf(a) - rankOf(b) || b.since - a.since || a.address.localeCompare(b.address);
+  return rankOf(a) - rankOf(b) || b.since - a.since || byName(a.address, b.address);
 }
 
 function rankOf(line: Line): number {

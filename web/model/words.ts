@@ -60,6 +60,13 @@ export function toneOf(status: string): Tone {
   return order.find((tone) => tones.includes(tone)) ?? "quiet";
 }
 
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
+/** The order of two names as people count: `demo-2` is before `demo-10`. */
+export function byName(one: string, other: string): number {
+  return NATURAL.compare(one, other);
+}
+
 /** Without colour a tone is still told: by its sign. */
 export const SIGNS: Readonly<Record<Tone, string>> = {
   needs: "!",

@@ -36,7 +36,7 @@ export function ActorPage({ route }: { readonly route: Route }): ReactNode {
   return (
     <div className="actor">
       <ActorHead address={`${kind}/${id}`} actor={actor} frame={frame.value} isLive={isLive} />
-      <LiveChart kind={kind} actor={actor} frame={frame} isLive={isLive} onSeq={onSeq} />
+      <LiveChart {...{ kind, actor, frame, isLive, seq, onSeq }} />
       <aside className="actor-side" aria-label="Facts">
         {frame.value === undefined ? (
           <p className="tab-panel dim">{frame.failure?.message ?? "Reading …"}</p>
@@ -87,12 +87,15 @@ function LiveChart({
   actor,
   frame: { value: frame, failure },
   isLive,
+  seq,
   onSeq,
 }: {
   readonly kind: string;
   readonly actor: ActorState;
   readonly frame: Loaded<Frame>;
   readonly isLive: boolean;
+  /** The step that is asked for. */
+  readonly seq: number;
   readonly onSeq: (seq: number | "live") => void;
 }): ReactNode {
   const [collapsed, setCollapsed] = useState<readonly string[]>([]);
@@ -117,7 +120,7 @@ function LiveChart({
     <section className="actor-chart" aria-label="Statechart">
       <Trail frame={frame} onSeq={onSeq} />
       <div className="actor-drawing">
-        {!isLive && <Past frame={frame} onSeq={onSeq} />}
+        {!isLive && <Past {...{ frame, failure, seq, onSeq }} />}
         {layout.value === undefined || isUnknown ? (
           <Notice title={layout.failure?.message ?? "Laying out the chart …"} />
         ) : (
@@ -136,14 +139,20 @@ function LiveChart({
 
 function Past({
   frame,
+  failure,
+  seq,
   onSeq,
 }: {
   readonly frame: Frame | undefined;
+  readonly failure: Error | undefined;
+  readonly seq: number;
   readonly onSeq: (seq: "live") => void;
 }): ReactNode {
   return (
     <p className="past">
-      As it was after step {frame?.seq}
+      {failure !== undefined && frame?.seq !== seq
+        ? `Step ${seq} cannot be read: ${failure.message}`
+        : `As it was after step ${frame?.seq ?? seq}`}
       {frame?.divergedAt !== undefined &&
         `, as far as can be told: today's program took step ${frame.divergedAt} elsewhere`}
       <button type="button" onClick={() => onSeq("live")}>

@@ -33,14 +33,10 @@ export function PullsPage({ route }: { readonly route: Route }): ReactNode {
     <div className="pulls">
       <h1 className="hidden">Open pull requests</h1>
       <Search text={text} />
-      {failure !== undefined && (
-        <Notice title="The pull requests could not be read" tone="bad">
-          <p>{failure.message}</p>
-        </Notice>
+      {failure !== undefined && answer !== undefined && (
+        <p className="problem">{failure.message} What you see is how it was.</p>
       )}
-      {answer === undefined && failure === undefined && (
-        <Notice title="Reading the pull requests …" />
-      )}
+      {answer === undefined && <Notice title={failure?.message ?? "Reading …"} />}
       {answer !== undefined && items.length === 0 && <Empty hasText={text !== ""} />}
       <LongList
         label="Open pull requests"

@@ -3,7 +3,7 @@ import type { Supervisor, SupervisorTick } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
 import { usePolled } from "../model/polled.ts";
 import { actorHref } from "../model/route.ts";
-import { brief, clockTime, count, plain } from "../model/words.ts";
+import { byName, brief, clockTime, count, plain } from "../model/words.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Notice } from "../parts/notice.tsx";
 import "../style/causes.css";
@@ -42,8 +42,9 @@ function Actors({
   readonly actors: readonly Supervisor[];
   readonly hasMore: boolean;
 }): ReactNode {
-  const over = actors.filter(({ phase }) => phase === "stopped");
-  const busy = actors.filter((tree) => !over.includes(tree));
+  const sorted = actors.toSorted((one, other) => byName(one.name, other.name));
+  const over = sorted.filter(({ phase }) => phase === "stopped");
+  const busy = sorted.filter((tree) => !over.includes(tree));
   return (
     <section className="stack" aria-label="Actors">
       <h2>

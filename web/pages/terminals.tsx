@@ -1,6 +1,8 @@
 import { useMemo, type ReactNode } from "react";
+import type { Line } from "../model/answers.ts";
 import { useBoard } from "../model/board.ts";
 import { setQuery, type Route } from "../model/route.ts";
+import { byName } from "../model/words.ts";
 import { Badge } from "../parts/badge.tsx";
 import { LinkState } from "../parts/link-state.tsx";
 import { Notice } from "../parts/notice.tsx";
@@ -12,9 +14,7 @@ export function TerminalsPage({ route }: { readonly route: Route }): ReactNode {
   const { lines, link, isComplete } = useBoard();
   const open = (route.query.get("open") ?? "").split(",").filter(Boolean);
   const titles = useMemo(() => titlesOf(lines), [lines]);
-  const terminals = [...lines.values()].filter(
-    ({ kind, status }) => kind === "terminal" && status !== "absent",
-  );
+  const terminals = useMemo(() => terminalsOf(lines), [lines]);
   const toggle = (id: string): void =>
     show(open.includes(id) ? open.filter((each) => each !== id) : [...open, id]);
   return (
@@ -52,6 +52,12 @@ export function TerminalsPage({ route }: { readonly route: Route }): ReactNode {
 
 function show(ids: readonly string[]): void {
   setQuery({ open: ids.join(",") });
+}
+
+function terminalsOf(lines: ReturnType<typeof useBoard>["lines"]): readonly Line[] {
+  return [...lines.values()]
+    .filter(({ kind, status }) => kind === "terminal" && status !== "absent")
+    .toSorted((one, other) => byName(one.id, other.id));
 }
 
 function titlesOf(lines: ReturnType<typeof useBoard>["lines"]): ReadonlyMap<string, string> {
