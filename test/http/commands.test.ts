@@ -291,3 +291,16 @@ it("leaves no timer behind a command that was answered, nor behind what it was t
   await server.request("POST", "/observations/activity/demo-9", activity, headers);
   expect([created.status, vi.getTimerCount()]).toEqual([201, 0]);
 });
+
+it("a kill of a session that nobody knows is quietly nothing; over HTTP whoever asked is told", async () => {
+  const server = await served();
+  await withProject(server);
+  const kill = { to: "session/nobody", type: "session.kill", data: {} } as const;
+  expect(await server.system.ask(kill)).toMatchObject({ type: "applied" });
+  const asked = await server.request("POST", "/sessions/nobody/kill");
+  expect([asked.status, asked.body.code]).toEqual([404, "ACTOR_UNKNOWN"]);
+  expect(server.system.snapshot("session/nobody")).toBeUndefined();
+  expect((await server.request("GET", "/sessions")).body.sessions).toEqual([]);
+  expect(server.system.report()).toMatchObject({ isBalanced: true });
+  expect((await server.request("GET", "/dead-letters")).body.letters).toEqual([]);
+});
