@@ -100,7 +100,8 @@ const LONGEST_MS = 60 * MINUTE_MS;
 
 function limited(message: string, headers: Headers): Failure {
   const retryAt = Math.min(Date.now() + LONGEST_MS, overAt(headers));
-  return new Failure("FORGE_LIMITED", message, { details: { retryAt } });
+  const over = new Date(retryAt).toISOString().replace(/\.\d+Z$/, "Z");
+  return new Failure("FORGE_LIMITED", `${message}; not before ${over}`, { details: { retryAt } });
 }
 
 function overAt(headers: Headers): number {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { overhear } from "../../bin/daemon/overheard.ts";
+import { overhear, wordsOfOthers } from "../../bin/daemon/overheard.ts";
 import type { ActorSystem } from "../../actors/actor-system.ts";
 import { manualClock } from "../support/clock.ts";
 
@@ -59,4 +59,21 @@ it("hears neither the probe itself nor another lane, and nothing once it is deaf
   say("c", 105_000);
   await clock.advance(5_000);
   expect(told).toEqual([]);
+});
+
+it("tells what others say of pull requests, and not what the probe of GitHub says", () => {
+  let commit: Heard | undefined;
+  const told: unknown[] = [];
+  wordsOfOthers(
+    { onCommitted: (heard) => ((commit = heard), () => undefined) },
+    "pulls",
+    (id, { data }) => told.push([id, data]),
+  );
+  const entries = ["pulls:app:0.1", "mine"].map((id) => ({
+    address: "forge/app",
+    message: { id, type: "pulls.observed", at: 0, data: id },
+  }));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of it is read
+  commit?.({ entries, summaries: [] } as unknown as Parameters<Heard>[0]);
+  expect(told).toEqual([["app", "mine"]]);
 });

@@ -173,7 +173,9 @@ describe("a look that GitHub refuses", () => {
       const { there, here } = await scene();
       there.refuse(answer);
       const details = { retryAt: NOW + minutes * 60_000 };
-      const limited = { code: "FORGE_LIMITED", isRetryable: true, details };
+      const over = new Date(NOW + minutes * 60_000).toISOString().replace(".000", "");
+      const message = expect.stringMatching(new RegExp(`; not before ${over}$`)) as unknown;
+      const limited = { code: "FORGE_LIMITED", isRetryable: true, details, message };
       await expect(lookAt(here)).rejects.toMatchObject(limited);
     },
   );
