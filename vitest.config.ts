@@ -15,8 +15,8 @@ export default defineConfig({
     environment: "node",
     // Processes, not threads: tests kill, change directory and load native code.
     pool: "forks",
-    // Most tests wait for tmux, git or a server: one file more than there are cores keeps them busy.
-    maxWorkers: 3,
+    // Most tests wait for tmux, git or a server, and use half a core: two files for each core keep them busy.
+    maxWorkers: 4,
     // Ends what hangs; how long a thing may take is no test's business on a machine that also does other work.
     testTimeout: 60_000,
     hookTimeout: 60_000,
