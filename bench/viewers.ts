@@ -7,6 +7,7 @@
 import { setPriority, constants } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { eventsIn } from "../bin/cli/event-stream.ts";
 import { restAfter } from "../web/model/pace.ts";
 
 const [url = "", token = "", boards = "0", ...actors] = process.argv.slice(2);
@@ -88,16 +89,9 @@ async function follow(
 ): Promise<void> {
   const { body } = await fetch(`${url}/api/v1${path}`, { headers, signal });
   const read = async (): Promise<void> => {
-    let text = "";
-    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      text += chunk;
-      const frames = text.split("\n\n");
-      text = frames.pop() ?? "";
-      for (const frame of frames) {
-        const data = /^data: (.*)$/m.exec(frame)?.[1];
-        if (data !== undefined) onEvent(/^event: (.*)$/m.exec(frame)?.[1] ?? "", data);
-      }
-    }
+    if (body === null) return;
+    const parts = body.pipeThrough(new TextDecoderStream());
+    for await (const { type = "", data } of eventsIn(parts)) onEvent(type, data);
   };
   void read().catch(quietly);
 }

@@ -20,6 +20,15 @@ const Child = z.object({
   lastCause: z.string().optional(),
   error: z.string().optional(),
 });
+const Pokes = z.array(
+  z.object({
+    n: z.number(),
+    at: z.number(),
+    after: z.string(),
+    state: z.string(),
+    outcome: z.string(),
+  }),
+);
 const Tree = z.object({
   name: z.string(),
   phase: z.string(),
@@ -30,17 +39,7 @@ const Tree = z.object({
   restarts: z.record(z.string(), z.number()),
   dueAt: z.number().nullable(),
   parts: z.array(Child),
-  pokes: z
-    .array(
-      z.object({
-        n: z.number(),
-        at: z.number(),
-        after: z.string(),
-        state: z.string(),
-        outcome: z.string(),
-      }),
-    )
-    .optional(),
+  pokes: Pokes.optional(),
 });
 
 const Tick = z.object({
@@ -66,16 +65,6 @@ const Supervisor = z.looseObject({
   restarts: z.record(z.string(), z.array(z.number())),
   dueAt: z.number().nullable(),
 });
-const Pokes = z.array(
-  z.object({
-    n: z.number(),
-    at: z.number(),
-    after: z.string(),
-    state: z.string(),
-    outcome: z.string(),
-  }),
-);
-
 /** `GET /supervision`. */
 export function supervisionRoutes(app: App, edge: Edge): void {
   app.get(

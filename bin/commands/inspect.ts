@@ -6,7 +6,7 @@ import type { Json } from "../../machines/json.ts";
 import { ask, part, query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
 import { print, type Output } from "../cli/output.ts";
-import { events } from "./event-stream.ts";
+import { events } from "../cli/event-stream.ts";
 
 type Step = z.infer<typeof StepView>;
 

@@ -5,7 +5,7 @@ import { Failure } from "../../machines/failures.ts";
 import { ask } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
 import { age, screenSize, table, type Output } from "../cli/output.ts";
-import { events } from "./event-stream.ts";
+import { events } from "../cli/event-stream.ts";
 
 // Watch board
 //

@@ -5,7 +5,7 @@ import { Failure } from "../../machines/failures.ts";
 import { addressIn } from "../cli/address.ts";
 import { part, query } from "../cli/api.ts";
 import { client } from "../cli/client.ts";
-import { events } from "./event-stream.ts";
+import { events } from "../cli/event-stream.ts";
 import { isQuestion } from "./notices.ts";
 import { paint, printable, type Output } from "../cli/output.ts";
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { eventsIn } from "../cli/event-stream.ts";
 import type { RunFile } from "../run-file.ts";
 
 // Demo story
@@ -60,18 +61,9 @@ export async function follow(story: {
 
 async function* stepsIn(response: Response): AsyncIterable<Step> {
   if (response.body === null) return;
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body) {
-    text += decoder.decode(chunk, { stream: true });
-    const frames = text.split("\n\n");
-    text = frames.pop() ?? "";
-    for (const frame of frames) {
-      const data = frame.split("\n").find((line) => line.startsWith("data: "));
-      if (data === undefined) continue;
-      const step = Step.safeParse(JSON.parse(data.slice("data: ".length)));
-      if (step.success) yield step.data;
-    }
+  for await (const { data } of eventsIn(response.body.pipeThrough(new TextDecoderStream()))) {
+    const step = Step.safeParse(JSON.parse(data));
+    if (step.success) yield step.data;
   }
 }
 

@@ -1,7 +1,7 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument, typescript/no-unsafe-return, typescript/no-unsafe-call -- looks into bodies of every shape */
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { events } from "../../bin/commands/event-stream.ts";
+import { events } from "../../bin/cli/event-stream.ts";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { execa } from "execa";
