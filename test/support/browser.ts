@@ -1,6 +1,12 @@
 import { existsSync } from "node:fs";
 import { execa } from "execa";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 import { tempFolder } from "./folder.ts";
 
@@ -18,6 +24,8 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+
+export const VIEWPORT = { width: 1280, height: 800 };
 
 /** Starts a browser; whoever does closes it. */
 export async function startBrowser(): Promise<Browser> {
@@ -59,14 +67,21 @@ export async function signedIn(
   { path = "/", ...options }: BrowserContextOptions & { readonly path?: string } = {},
 ): Promise<Watched> {
   const { url } = world.run();
-  const { code } = await world.post("/web/codes");
-  const { token } = await world.post("/web/tokens", { code });
-  const localStorage = [{ name: "ao.token", value: String(token) }];
-  const storageState = { cookies: [], origins: [{ origin: url, localStorage }] };
+  const storageState = await signedInState(world);
   const watched = await watchedPage(browser, url, { storageState, ...options });
   await watched.page.goto(`${url}${path}`);
   return watched;
 }
+
+/** What a browser keeps that was signed in. */
+export async function signedInState(world: Served): Promise<StorageState> {
+  const { code } = await world.post("/web/codes");
+  const { token } = await world.post("/web/tokens", { code });
+  const localStorage = [{ name: "ao.token", value: String(token) }];
+  return { cookies: [], origins: [{ origin: world.run().url, localStorage }] };
+}
+
+type StorageState = Exclude<BrowserContextOptions["storageState"], string | undefined>;
 
 /** A page of its own context that nobody signed in, at no address yet; closed with the test as `signedIn` says. */
 export async function watchedPage(
@@ -74,7 +89,16 @@ export async function watchedPage(
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<Watched> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const context = await browser.newContext({ viewport: VIEWPORT, ...options });
+  return pageOf(context, url, async () => context.close());
+}
+
+/** A page of a context; ended with the test, which fails when it complained. */
+export async function pageOf(
+  context: BrowserContext,
+  url: string,
+  end?: () => Promise<void>,
+): Promise<Watched> {
   const page = await context.newPage();
   const complaints: string[] = [];
   const strangers: string[] = [];
@@ -89,7 +113,7 @@ export async function watchedPage(
   });
   onTestFinished(async ({ task }) => {
     if (task.result?.state === "fail") await keepPicture(page);
-    await context.close();
+    await (end ?? (async () => page.close()))();
     expect({ complaints, strangers }).toEqual({ complaints: [], strangers: [] });
   });
   return { page, complaints, strangers };

@@ -29,6 +29,8 @@ export interface SystemOptions {
   readonly settings?: Parameters<typeof Settings.parse>[0];
   readonly bus?: Bus;
   readonly outside?: Outside;
+  /** Told how it is ended; with the test unless somebody else does it. */
+  readonly endWith?: (end: () => Promise<void>) => void;
   /** What runs in place of the real kinds of the same names. */
   readonly kinds?: (real: ReadonlyMap<KindName, Kind>) => ReadonlyMap<KindName, Kind>;
 }
@@ -50,7 +52,7 @@ export function memorySystem(options: SystemOptions = {}): ActorSystem {
     onTrouble: () => {},
   });
   system.finished.catch(() => {});
-  onTestFinished(async () => system.stop());
+  (options.endWith ?? onTestFinished)(async () => system.stop());
   return system;
 }
 
@@ -85,13 +87,14 @@ export function coded({ status, body }: Answer): [number, string] {
 export async function served(
   options: Partial<Omit<ServerOptions, "system">> & SystemOptions & { system?: ActorSystem } = {},
 ): Promise<Served> {
-  const { settings, bus, kinds: played, outside: world = outside(), ...others } = options;
+  const { settings, bus, kinds: played, endWith, outside: world = outside(), ...others } = options;
   const system =
     options.system ??
     memorySystem({
       outside: world,
       ...(settings !== undefined && { settings }),
       ...(bus !== undefined && { bus }),
+      ...(endWith !== undefined && { endWith }),
       ...(played !== undefined && { kinds: played }),
     });
   const tokens = sessionTokens("secret");
@@ -110,7 +113,9 @@ export async function served(
     ...others,
     system,
   });
-  onTestFinished(async () => app.close());
+  (endWith ?? onTestFinished)(async () => {
+    await app.close();
+  });
   return {
     app,
     system,

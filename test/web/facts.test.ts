@@ -8,16 +8,22 @@ import { faults } from "../support/axe.ts";
 import { bundled, startBrowser } from "../support/browser.ts";
 import { withProject, withSession } from "../support/http.ts";
 import { pullFacts } from "../support/pulls.ts";
-import { siteIn } from "../support/site.ts";
+import { sharedSite, siteIn, type SharedSite } from "../support/site.ts";
 
 let browser: Browser;
+/** Of the tests that only need a session of their own. */
+let shared: SharedSite;
 
 beforeAll(async () => {
   await bundled();
   browser = await startBrowser();
+  shared = await sharedSite(browser);
 }, 120_000);
 
-afterAll(async () => browser.close());
+afterAll(async () => {
+  await shared.end();
+  await browser.close();
+});
 
 describe("the board", () => {
   it("says why it cannot be read, and shows it once it can", async () => {
@@ -53,10 +59,8 @@ describe("the board", () => {
   });
 
   it("says what a timer will bring, and when", async () => {
-    const site = await siteIn(browser);
-    await withProject(site);
-    const id = await withSession(site);
-    const { page } = await site.open("/");
+    const id = await withSession(shared);
+    const { page } = await shared.open("/");
     const row = page.locator(`a.row[data-address="session/${id}"]`);
     await expect
       .poll(async () => row.innerText())
@@ -81,9 +85,7 @@ async function stickingOut(page: Page): Promise<unknown> {
 
 describe("a chart", () => {
   it("is brought back into its room by a press, whole, however near it was", async () => {
-    const site = await siteIn(browser);
-    await withProject(site);
-    const { page } = await site.open(`/actors/session/${await withSession(site)}`);
+    const { page } = await shared.open(`/actors/session/${await withSession(shared)}`);
     await page.locator(".state").first().waitFor();
     await expect.poll(async () => stickingOut(page)).toEqual([]);
     const nearer = page.getByRole("button", { name: "Zoom In" });
@@ -97,9 +99,7 @@ describe("a chart", () => {
   });
 
   it("folds a state, and opens it again where everything was", async () => {
-    const site = await siteIn(browser);
-    await withProject(site);
-    const { page } = await site.open(`/actors/terminal/${await withSession(site)}`);
+    const { page } = await shared.open(`/actors/terminal/${await withSession(shared)}`);
     const inside = page.locator('.state[data-path="live.ready"]');
     await inside.waitFor();
     const at = async (): Promise<unknown> =>
@@ -117,13 +117,11 @@ describe("a chart", () => {
   });
 
   it("draws of an ended session as noted, not as now, what its agent was in", async () => {
-    const site = await siteIn(browser);
-    await withProject(site);
-    const id = await withSession(site);
-    await site.system.observe("activity", id, { state: "active" });
-    await site.request("POST", `/sessions/${id}/report`, { outcome: "success", summary: "all" });
-    await site.request("POST", `/sessions/${id}/kill`, {});
-    const { page } = await site.open(`/actors/session/${id}`);
+    const id = await withSession(shared);
+    await shared.system.observe("activity", id, { state: "active" });
+    await shared.request("POST", `/sessions/${id}/report`, { outcome: "success", summary: "all" });
+    await shared.request("POST", `/sessions/${id}/kill`, {});
+    const { page } = await shared.open(`/actors/session/${id}`);
     await page.locator('.state[data-path="wanted.stopped.closed"][data-active="true"]').waitFor();
     const alive = page.locator('.state[data-path="runtime.alive"]');
     expect(await alive.getAttribute("data-active")).toBe("false");
@@ -167,16 +165,14 @@ describe("what an actor waits for", () => {
   });
 
   it("is of the step that it says, while the chart shows a newer one already", async () => {
-    const site = await siteIn(browser);
-    await withProject(site);
-    const id = await withSession(site);
-    const { page } = await site.open(`/actors/session/${id}`);
+    const id = await withSession(shared);
+    const { page } = await shared.open(`/actors/session/${id}`);
     const step = page.locator(".side-step");
     const kill = page.getByRole("button", { name: "Kill …" });
     await page.getByRole("tab", { name: "Waits" }).click();
     await page.getByRole("term").filter({ hasText: "watch" }).waitFor();
-    await expect.poll(() => site.system.report().outbox).toBe(0);
-    const before = (await site.request("GET", `/actors/session/${id}`)).body.seq;
+    await expect.poll(() => shared.system.report().outbox).toBe(0);
+    const before = (await shared.request("GET", `/actors/session/${id}`)).body.seq;
     await expect.poll(async () => step.innerText()).toBe(`After step ${before}`);
     const gate = Promise.withResolvers<void>();
     await page.route(/frames\/last$/, async (route) => {
@@ -184,7 +180,7 @@ describe("what an actor waits for", () => {
       await route.continue();
     });
     expect(await kill.isDisabled()).toBe(false);
-    await site.request("POST", `/sessions/${id}/kill`, {});
+    await shared.request("POST", `/sessions/${id}/kill`, {});
     await page.locator('.state[data-path="wanted.stopped.closed"][data-active="true"]').waitFor();
     expect(await step.innerText()).toMatch(
       new RegExp(`^After step ${before} of \\d+: what is after it is being read$`),
@@ -192,7 +188,7 @@ describe("what an actor waits for", () => {
     expect(await kill.isDisabled()).toBe(true);
     gate.resolve();
     await page.getByText("None is armed.").waitFor();
-    const { seq } = (await site.request("GET", `/actors/session/${id}`)).body;
+    const { seq } = (await shared.request("GET", `/actors/session/${id}`)).body;
     await expect.poll(async () => step.innerText()).toBe(`After step ${seq}`);
     await kill.waitFor({ state: "detached" });
   });
@@ -226,9 +222,7 @@ describe("what an actor waits for", () => {
   });
 
   it("says which guard refuses a message, why, and what it read", async () => {
-    const site = await siteIn(browser);
-    await withProject(site);
-    const { page } = await site.open(`/actors/terminal/${await withSession(site)}`);
+    const { page } = await shared.open(`/actors/terminal/${await withSession(shared)}`);
     const refused = page
       .locator(".moves > li")
       .filter({ has: page.locator(".verdict", { hasText: /^no$/ }) })
@@ -242,12 +236,10 @@ describe("what an actor waits for", () => {
 
 describe("beside a chart that is rewound", () => {
   it("what is of the present says so, and no action is offered", async () => {
-    const site = await siteIn(browser);
-    await withProject(site);
-    const id = await withSession(site);
-    await site.system.observe("scm", id, { fetched: true, prs: [pullFacts()] });
-    await site.request("POST", `/sessions/${id}/reviews/trigger`, {});
-    const { page } = await site.open(`/actors/review/${id}?at=1`);
+    const id = await withSession(shared);
+    await shared.system.observe("scm", id, { fetched: true, prs: [pullFacts()] });
+    await shared.request("POST", `/sessions/${id}/reviews/trigger`, {});
+    const { page } = await shared.open(`/actors/review/${id}?at=1`);
     await page.getByText("As it was after step 1").waitFor();
     const panel = page.locator(".tab-panel");
     const words = panel.getByText("This is how it stands now, not as it was then.");
@@ -259,17 +251,15 @@ describe("beside a chart that is rewound", () => {
     await page.getByRole("button", { name: "Back to now" }).click();
     await page.getByRole("button", { name: "Review …" }).waitFor();
     await words.waitFor({ state: "detached" });
-    await page.goto(site.url);
+    await page.goto(shared.url);
     const title = page.locator(`a.row[data-address="review/${id}"] .row-title`);
     await expect.poll(async () => title.innerText()).toBe(`Reviews of ${id}`);
   });
 });
 
 it("says of a step in the past that it cannot be read, and draws it once it can", async () => {
-  const site = await siteIn(browser);
-  await withProject(site);
-  const path = `/actors/session/${await withSession(site)}?at=2`;
-  const { page, complaints } = await site.open(path);
+  const path = `/actors/session/${await withSession(shared)}?at=2`;
+  const { page, complaints } = await shared.open(path);
   await page.getByText("As it was after step 2").waitFor();
   const refusal = { code: "STORE_CORRUPT", message: "read the journal: a row is broken" };
   await page.route(/\/frames\/1$/, async (route) => route.fulfill({ status: 500, json: refusal }));
