@@ -3,10 +3,13 @@ import { Failure } from "../../machines/failures.ts";
 import type { Submission } from "../../machines/review/protocol.ts";
 import { shapesRefusal } from "../../machines/review/shapes.ts";
 import { ask, part } from "../cli/api.ts";
+import { client } from "../cli/client.ts";
+import type { WaitOptions } from "../cli/declaration.ts";
 import { EXIT } from "../cli/exit.ts";
 import { offerOrSpool } from "../cli/offer.ts";
+import { eachOf, type Orders } from "../cli/several.ts";
 import { textOfFile } from "../cli/text-file.ts";
-import { age, print, table, type Output } from "../cli/output.ts";
+import { age, print, printable, table, type Output } from "../cli/output.ts";
 
 type Triggered = ReviewsView & {
   readonly created: boolean;
@@ -14,23 +17,68 @@ type Triggered = ReviewsView & {
   readonly skipped: readonly { readonly prUrl: string; readonly reason: string }[];
 };
 
-export interface TriggerOptions {
+export interface TriggerOptions extends WaitOptions {
   readonly session?: string;
   readonly harness?: string;
   readonly force?: boolean;
 }
 
-/** Asks for reviews of what needs them. */
+/** Asks for reviews of what needs them; the answer is the exit code. */
 export async function triggerReview(
   output: Output,
   given: string | undefined,
-  options: TriggerOptions,
-): Promise<void> {
-  const session = sessionOf(given, options);
-  const { harness, force } = options;
-  const body = { harness, force };
-  const answer = await ask<Triggered>("POST", `${reviews(session)}/trigger`, { body });
-  print(output, answer, (facts) => triggered(session, facts, "reused the existing review for"));
+  { session: named, harness, force, ...options }: TriggerOptions,
+): Promise<number> {
+  const session = sessionOf(given, { ...(named !== undefined && { session: named }) });
+  const trigger = async (): Promise<Triggered> =>
+    ask("POST", `${reviews(session)}/trigger`, { body: { harness, force } });
+  if (options.wait !== true && options.timeout === undefined) {
+    const answer = await trigger();
+    print(output, answer, (facts) => triggered(session, facts, "reused the existing review for"));
+    return EXIT.done;
+  }
+  let asked: readonly string[] = [];
+  const ofThese = ({ runs }: ReviewsView): ReviewRunView[] =>
+    runs.filter(({ id }) => asked.includes(id));
+  const orders: Orders<ReviewsView> = {
+    command: "ao review trigger",
+    async run() {
+      const answer = await trigger();
+      asked = answer.runs.filter((run) => isOf(answer, run)).map(({ id }) => id);
+      return answer;
+    },
+    line: (facts) => ofThese(facts).map(runLine).join("\n") || `nothing to review for ${session}`,
+    outcome: () => ({
+      name: `the review of ${session}`,
+      address: `review/${session}`,
+      next: `ao review ls ${session}`,
+      async look(signal) {
+        const answer = await client(process.env).request("GET", reviews(session), { signal });
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
+        const fact = answer as ReviewsView;
+        const states = ofThese(fact).map(({ status }) => status);
+        const is = states.some((state) => ENDED_BADLY.has(state)) ? "failed" : "reached";
+        return { fact, is: states.some(isUnderWay) ? "open" : is, words: states.join(", ") };
+      },
+    }),
+  };
+  return eachOf(output, [session], orders, options);
+}
+
+const ENDED_BADLY: ReadonlySet<string> = new Set(["failed", "cancelled"]);
+
+function isUnderWay(status: string): boolean {
+  return status === "queued" || status === "running";
+}
+
+/** Whether a run is one that a trigger made, or found under way. */
+function isOf({ created, batchId }: Triggered, run: ReviewRunView): boolean {
+  return created ? run.batchId === batchId : isUnderWay(run.status);
+}
+
+function runLine({ id, status, verdict, failReason, prUrl }: ReviewRunView): string {
+  const what = verdict === "" ? (failReason ?? status) : verdict;
+  return printable(`${id} ${what.replaceAll("_", " ")}  ${prUrl}`);
 }
 
 /** Ends the reviewer and begins its open runs anew. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { SubmitOptions, TriggerOptions } from "../commands/reviews.ts";
-import { declare, group } from "../cli/declaration.ts";
+import { declare, group, waitOptions } from "../cli/declaration.ts";
 
 // Loaded when one of them runs.
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the module is its own type
@@ -24,8 +24,9 @@ function askCommands(review: Command): void {
       session(),
       new Option("--harness <name>", "another reviewer, for a second opinion"),
       new Option("--force", "also a head that was asked to change often enough"),
+      ...waitOptions("until each of its runs has a verdict, or none"),
     ],
-    examples: ["ao review trigger app-1", "ao review trigger app-1 --harness codex"],
+    examples: ["ao review trigger app-1 --wait", "ao review trigger app-1 --harness codex"],
     run: async ({ args: [id], options, output }) =>
       (await body()).triggerReview(output, id, options),
   });

@@ -46,6 +46,29 @@ describe("ao review", () => {
     expect(reused.out).toMatch(/^reused the existing review for demo-1\n.*review_running$/);
   });
 
+  it("trigger --wait ends with the verdict of its run, and with 1 where there is none", async () => {
+    const { ao, server } = await worker(false);
+    const waiting = ao(["review", "trigger", "demo-1", "--wait"]);
+    await expect.poll(async () => firstRun(server)).toMatchObject({ status: "running" });
+    await ao(["review", "submit", "demo-1", ...RUN, ...TOKEN, "--verdict", "approved"]);
+    expect(await waiting).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^demo-1-r1 approved {2}https:/) as unknown,
+    });
+    await server.system.observe("scm", "demo-1", {
+      fetched: true,
+      prs: [pullFacts({ number: 42, headSha: "b".repeat(40) })],
+    });
+    const again = ao(["review", "trigger", "demo-1", "--wait"]);
+    await expect
+      .poll(async () => (await ao(["review", "cancel", "demo-1"])).out)
+      .toMatch(/^cancelled/);
+    expect(await again).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^demo-1-r2 /) as unknown,
+    });
+  });
+
   it("R265 ls prints a row for each pull request: what it needs, since when, and why", async () => {
     const { ao } = await worker(true);
     const [head, row] = (await ao(["review", "ls", "demo-1"])).out.split("\n");
