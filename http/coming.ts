@@ -33,7 +33,11 @@ export const TIMERS: Readonly<Record<KindName, Readonly<Record<string, string>>>
     merge: "merges again",
   },
   project: { succession: "ends the last orchestrator again" },
-  supervisor: { tick: "looks at what is due", look: "looks at the host again" },
+  supervisor: {
+    tick: "looks at what is due",
+    look: "looks at the host again",
+    tell: "tells a person of what an outage struck",
+  },
   collector: { pass: "clears up again" },
   workspace: {},
   question: {},
