@@ -271,6 +271,30 @@ it("says of a step in the past that it cannot be read, and draws it once it can"
   expect(complaints.splice(0).filter((line) => !line.includes("500"))).toEqual([]);
 });
 
+it("reads an actor anew after steps were missed, and follows it from there", async () => {
+  const id = await withSession(shared);
+  const { page } = await shared.open("/health");
+  const reads: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith(`/api/v1/actors/session/${id}`)) reads.push(request.url());
+  });
+  const follows: string[] = [];
+  await page.route(/\/events\?/, async (route) => {
+    follows.push(route.request().url());
+    const body = 'event: gap\ndata: {"after":1,"oldest":2}\n\n';
+    if (follows.length > 1) await route.continue();
+    else await route.fulfill({ contentType: "text/event-stream", body });
+  });
+  await page.goto(`${shared.url}/actors/session/${id}`);
+  await expect.poll(() => follows.length).toBe(2);
+  await page.locator(".link-state[data-state=live]").waitFor();
+  await shared.system.observe("activity", id, { state: "active" });
+  await page.locator('.state[data-path="activity.active"][data-active="true"]').waitFor();
+  const { seq } = (await shared.request("GET", `/actors/session/${id}`)).body;
+  await expect.poll(async () => page.locator(".side-step").innerText()).toBe(`After step ${seq}`);
+  expect([reads.length, follows.length]).toEqual([2, 2]);
+});
+
 /** "9 min 58 s" */
 function secondsOf(words: string): number {
   const units: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3_600, d: 86_400 };
