@@ -47,13 +47,13 @@ export interface Patience {
 
 const AGAIN_AFTER_MS = 500;
 
-/** What `run` gives, with the patience that was asked for; undefined when none was. */
+/** What `run` gives, and the patience with which it ran; undefined when none was asked for. */
 export async function patiently<Result>(
   output: Output,
   { wait = false, timeout }: WaitOptions,
   run: (patience: Patience | undefined) => Promise<Result>,
-): Promise<Result> {
-  if (!wait && timeout === undefined) return run(undefined);
+): Promise<{ readonly result: Result; readonly patience: Patience | undefined }> {
+  if (!wait && timeout === undefined) return { result: await run(undefined), patience: undefined };
   const ended = new AbortController();
   let code: number = EXIT.done;
   const stages = new Map<string, string>();
@@ -71,9 +71,8 @@ export async function patiently<Result>(
   const told = (): string =>
     `waiting for ${[...stages].map(([name, words]) => `${name} (${words})`).join(", ")}`;
   try {
-    return await awaited(output, told, async () =>
-      run({ signal: ended.signal, stages, code: () => code }),
-    );
+    const patience = { signal: ended.signal, stages, code: () => code };
+    return { result: await awaited(output, told, async () => run(patience)), patience };
   } finally {
     clearTimeout(timer);
     process.off("SIGINT", interrupt);

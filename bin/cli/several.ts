@@ -29,23 +29,26 @@ export async function eachOf<Fact>(
   orders: Orders<Fact>,
   options: WaitOptions = {},
 ): Promise<number> {
-  return patiently(output, options, async (patience) => {
-    const asked = [...new Set(names)];
-    const [only] = asked;
-    if (only !== undefined && asked.length === 1) {
-      const standing = await ordered(only, orders, patience);
-      print(output, standing.fact, orders.line);
-      return codeOf(output, [standing], patience);
-    }
-    const { done, failed } = await tried(asked, orders, patience);
-    const facts = done.map(({ fact }) => fact);
-    if (output.isJson || done.length > 0) {
-      print(output, { done: facts, failed }, () => facts.map(orders.line).join("\n"));
-    }
-    if (!output.isJson) for (const trouble of failed) output.note(lineOf(trouble, false));
-    const code = codeOf(output, done, patience);
-    return failed.length === 0 ? code : EXIT.failed;
-  });
+  const asked = [...new Set(names)];
+  const [only] = asked;
+  // Printed once nothing is waited for: until then the last line of the terminal tells of that.
+  const { result, patience } = await patiently(output, options, async (patient) =>
+    only !== undefined && asked.length === 1
+      ? { one: await ordered(only, orders, patient) }
+      : tried(asked, orders, patient),
+  );
+  if ("one" in result) {
+    print(output, result.one.fact, orders.line);
+    return codeOf(output, [result.one], patience);
+  }
+  const { done, failed } = result;
+  const facts = done.map(({ fact }) => fact);
+  if (output.isJson || done.length > 0) {
+    print(output, { done: facts, failed }, () => facts.map(orders.line).join("\n"));
+  }
+  if (!output.isJson) for (const trouble of failed) output.note(lineOf(trouble, false));
+  const code = codeOf(output, done, patience);
+  return failed.length === 0 ? code : EXIT.failed;
 }
 
 /** How it stands, and what to do next where that is not known yet. */

@@ -3,7 +3,8 @@ import { createServer, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { settled, type Standing } from "../../bin/cli/settled.ts";
+import { eachOf } from "../../bin/cli/several.ts";
+import { settled, type Outcome, type Standing } from "../../bin/cli/settled.ts";
 import { AO, commandLine, connected, pointTo } from "../support/command-line.ts";
 import { withProject, withSession } from "../support/http.ts";
 
@@ -75,6 +76,34 @@ describe("who waits", () => {
     ending.abort();
     expect(await end).toMatchObject({ fact: 1, is: "open" });
   });
+});
+
+it("what came of it is printed once the line that told of the waiting is gone", async () => {
+  const { readers, tell } = await streaming();
+  let screen = "";
+  const write = (text: string): boolean => {
+    screen += text;
+    return true;
+  };
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => write(String(text)));
+  const { isTTY } = process.stderr;
+  process.stderr.isTTY = true;
+  onTestFinished(() => {
+    process.stderr.isTTY = isTTY;
+    vi.restoreAllMocks();
+  });
+  const output = { isJson: false, width: undefined, hasColour: false, write, note: write };
+  let looks = 0;
+  const look = async (): Promise<Standing<string>> =>
+    Promise.resolve({ fact: "merged", is: (looks += 1) > 1 ? "reached" : "open", words: "open" });
+  const outcome = (): Outcome<string> => ({ name: "#1", address: "forge/demo", next: "", look });
+  const orders = { command: "ao", run: async () => Promise.resolve("ordered"), outcome };
+  const ended = eachOf(output, ["1"], { ...orders, line: (fact) => fact }, { wait: true });
+  await expect.poll(() => screen, { timeout: 5_000 }).toContain("ao: waiting for #1 (open)");
+  expect(readers).toHaveLength(1);
+  tell();
+  expect(await ended).toBe(0);
+  expect(screen.endsWith("\r\u001B[Kmerged\n")).toBe(true);
 });
 
 describe("--wait", () => {
