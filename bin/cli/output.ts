@@ -43,7 +43,7 @@ export function print<Facts>(output: Output, facts: Facts, render: (facts: Facts
   output.write(output.isJson ? `${JSON.stringify(facts, undefined, 2)}\n` : `${render(facts)}\n`);
 }
 
-/** Rows under headings, each column as wide as its widest cell; the last one gives way to the width. */
+/** Rows under headings, or that there are none; each column as wide as its widest cell, the last gives way to the width. */
 export function table(
   output: Output,
   headings: readonly string[],
@@ -61,9 +61,10 @@ export function table(
         .trimEnd(),
       output.width,
     );
+  const lines = rows.length === 0 ? [paint(output, "dim", "none")] : clean.map(line);
   return [
     paint(output, "dim", line(headings.map((heading) => heading.toUpperCase()))),
-    ...clean.map(line),
+    ...lines,
   ].join("\n");
 }
 

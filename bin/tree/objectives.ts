@@ -21,7 +21,7 @@ export function objectiveCommands(root: Command): void {
 }
 
 function createCommand(objective: Command): void {
-  declare<{ title?: string; harness?: string; wait?: boolean }>(objective, {
+  declare<{ title?: string; harness?: string }>(objective, {
     usage: "create <project> <prompt> [command...]",
     summary: "Give a project a goal; a command after -- is run as its manager",
     options: [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { columns, widthOf, type Column } from "../../bin/cli/columns.ts";
-import { screenSize, type Output } from "../../bin/cli/output.ts";
+import { screenSize, table, type Output } from "../../bin/cli/output.ts";
 
 interface Row {
   readonly id: string;
@@ -89,6 +89,11 @@ describe("a table", () => {
   it("without rows is its headings", () => {
     expect(shown(80, [])).toEqual(["ID  WHY  WORDS"]);
   });
+});
+
+it("a plain table without rows says that there are none", () => {
+  expect(table(output(), ["id", "why"], []).split("\n")).toEqual(["ID  WHY", "none"]);
+  expect(table(output(), ["id", "why"], [["a", "b"]]).split("\n")).toEqual(["ID  WHY", "a   b"]);
 });
 
 it("a terminal that does not know its size is taken for one of the usual size", () => {
