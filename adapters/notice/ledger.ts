@@ -9,7 +9,8 @@ import { writePrivate } from "../private-file.ts";
 //
 //   N1. A notice is written down before it is told, and again after each way in which it was told or given up.
 //   N2. Within `periodMs` at most `burst` notices of one type are told of one session, and `burstAll` of all sessions
-//       together; the others are held back. A daemon that was killed counts on from where it was.
+//       together; the others are held back. One about several is of no single session. A daemon that was killed counts
+//       on from where it was.
 //   N3. The newest 500 are kept.
 
 export type Notice = EffectData<"notifyPerson">;
@@ -17,6 +18,7 @@ export type Notice = EffectData<"notifyPerson">;
 const Entry = z.object({
   id: z.string(),
   type: z.string(),
+  /** Whom it is about; of one about several its own id, as it counts for none of them. */
   sessionId: z.string(),
   /** When it was first to be told, milliseconds since 1970. */
   at: z.number(),
@@ -62,9 +64,11 @@ export function noticeLedger(options: {
     return entry;
   };
   return {
-    async open({ noticeId: id, type, sessionId }) {
+    async open(notice) {
+      const { noticeId: id, type } = notice;
       const known = entries.get(id);
       if (known !== undefined) return known;
+      const sessionId = countedFor(notice);
       const at = now();
       const isHeld = isTooMuch([...entries.values()], { type, sessionId, at }, limits);
       return save({ id, type, sessionId, at, isHeld, told: [], failed: [] });
@@ -75,13 +79,20 @@ export function noticeLedger(options: {
       return save({ ...known, ...change });
     },
     of: (id) => entries.get(id),
-    heldBefore({ noticeId, sessionId, type }) {
+    heldBefore(notice) {
+      const { noticeId, type } = notice;
+      const sessionId = countedFor(notice);
       const alike = [...entries.values()].filter(
         (entry) => entry.sessionId === sessionId && entry.type === type && entry.id !== noticeId,
       );
       return alike.length - 1 - alike.findLastIndex(({ isHeld }) => !isHeld);
     },
   };
+}
+
+/** The session that a notice counts for, or itself alone. */
+function countedFor({ noticeId, sessionId, sessionIds }: Notice): string {
+  return sessionIds === undefined ? sessionId : noticeId;
 }
 
 /** Whether one more would be more than anybody reads (N2). A clock that was set back makes nothing old again. */

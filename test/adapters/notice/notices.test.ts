@@ -290,6 +290,25 @@ describe("a session that flaps", () => {
     expect(told()).toHaveLength(3);
   });
 
+  it("keeps back no notice about several, which counts for none of them (N2)", async () => {
+    const { argv, told } = program();
+    const here = scene({ command: argv, burst: 1, burstAll: 4 });
+    const several = { sessionIds: ["mer-1", "mer-2"] };
+    const rows = [
+      notice(1),
+      notice(2, { ...several, noticeId: "supervisor-outage-n1" }),
+      notice(3, { ...several, noticeId: "supervisor-outage-n2", sessionId: "mer-2" }),
+      notice(4, { sessionId: "mer-2" }),
+      // Of all sessions together there were four.
+      notice(5, { ...several, noticeId: "supervisor-outage-n3" }),
+    ];
+    for (const row of rows) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, as they happen
+      expect((await here.tell(row)).isHeld).toBe(row === rows.at(-1));
+    }
+    expect(told()).toHaveLength(4);
+  });
+
   it("is held back no longer because the clock was set back", async () => {
     const { argv, told } = program();
     const here = scene({ command: argv, burst: 1, periodMs: 60_000 });
