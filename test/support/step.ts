@@ -1,7 +1,7 @@
 import { createActor, type AnyActor, type AnyMachineSnapshot, type Snapshot } from "xstate";
 import { addressOf, type Address } from "../../machines/ids.ts";
 import type { Json } from "../../machines/json.ts";
-import type { Kind } from "../../machines/kind.ts";
+import type { Kind, MachineState } from "../../machines/kind.ts";
 import type { Order } from "../../machines/order.ts";
 
 /** A message as a test writes it; what it leaves out is filled in. */
@@ -30,8 +30,8 @@ export interface MachineUnderTest<Context = unknown> {
   readonly now: Stepped<Context>;
   /** XState's persisted snapshot. */
   persisted(): unknown;
-  /** Goes through JSON and back, as a restart of the daemon does. */
-  restart(): void;
+  /** Goes through JSON and back, as a restart of the daemon does; `change` is what an upgrade does meanwhile. */
+  restart(change?: (state: MachineState) => MachineState): void;
 }
 
 /** The real machine of a kind, without any host around it. The caller names its context. */
@@ -95,11 +95,11 @@ export function machineUnderTest<Context = unknown>(
       return stepped(read());
     },
     persisted: () => actor.getPersistedSnapshot(),
-    restart() {
+    restart(change = (state) => state) {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was persisted just now
-      const snapshot = JSON.parse(
-        JSON.stringify(actor.getPersistedSnapshot()),
-      ) as Snapshot<unknown>;
+      const stored = JSON.parse(JSON.stringify(actor.getPersistedSnapshot())) as MachineState;
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a chart's state is its snapshot
+      const snapshot = change(stored) as unknown as Snapshot<unknown>;
       actor.stop();
       orders = [];
       actor = started(createActor(kind.machine, { snapshot }));

@@ -131,4 +131,19 @@ describe("what strikes agents", () => {
     machine.restart();
     expect(toldBy(machine.send(tell(2_001)))).toMatchObject([{ sessionIds: ["a", "b"] }]);
   });
+
+  it("is told of by a root of version 3, which knew of no outages", () => {
+    const machine = root();
+    machine.send({ type: "root.wake" });
+    machine.restart((state) => {
+      const { gathered: _, outages: __, outaged: ___, ...old } = machine.now.context;
+      const migrated = kind?.migrations?.[3]?.({ ...state, context: old });
+      expect(migrated).toMatchObject({ value: state.value, context: old });
+      return migrated ?? state;
+    });
+    machine.all(struck("a", 1), struck("b", 1));
+    expect(toldBy(machine.send(tell(2_001)))).toMatchObject([
+      { noticeId: "supervisor-outage-n1", sessionIds: ["a", "b"] },
+    ]);
+  });
 });
