@@ -17,7 +17,11 @@ it("a tmux server that was lost while the daemon was away is told once, to a per
   const world = daemonWorld();
   await world.up();
   await world.addProject();
-  const ids = await Promise.all(Array.from({ length: AGENTS }, async () => world.addSession()));
+  const ids: string[] = [];
+  for (let n = 0; n < AGENTS; n += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- at once each would spend its patience on the others
+    ids.push(await world.addSession());
+  }
   await world.settled();
   await world.kill();
   await world.tmux("kill-server");
