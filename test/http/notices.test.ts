@@ -158,6 +158,7 @@ describe("notices", () => {
     expect(await listed(server, "?project=demo")).toEqual([`${id} agent-exited open`]);
     expect(await listed(server, "?session=demo-1")).toEqual(["demo-1-n1 agent-exited open"]);
     await server.request("POST", "/notices/demo-1-n1/ack");
+    expect(await listed(server, "?state=all")).toEqual([`${id} agent-exited open`]);
     expect(await listed(server)).toEqual([`${id} agent-exited open`]);
     const { status, body } = await server.request("POST", `/notices/${id}/ack`);
     expect([status, body]).toMatchObject([
