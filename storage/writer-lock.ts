@@ -12,16 +12,19 @@ export interface WriterLock {
   release(): void;
 }
 
+/** Whoever looks has the file for a moment, and a process that is ending has its lock for another. */
+const FOR_LIFE_WAIT_MS = 500;
+
 /**
- * Takes the lock of a folder, without waiting. Fails with STORE_BUSY when somebody has it.
+ * Takes the lock of a folder; waits, blocking this process, for at most `waitMs`. Fails with STORE_BUSY when somebody has it.
  *
  * Node cannot lock a file, SQLite does: an open exclusive transaction on an empty file is a lock of the kernel, so it
  * goes with the process however that ends, and there is no stale lock to be told from a live one.
  */
-export function takeWriterLock(folder: string): WriterLock {
+export function takeWriterLock(folder: string, waitMs = 0): WriterLock {
   const file = join(folder, LOCK_FILE);
   const holder = join(folder, "writer.pid");
-  const lock = new DatabaseSync(file, { timeout: 0 });
+  const lock = new DatabaseSync(file, { timeout: waitMs });
   try {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
@@ -49,17 +52,20 @@ const heldForLife: WriterLock[] = [];
 
 /** Takes the lock of a folder for as long as this process lives. Fails with STORE_BUSY when somebody has it. */
 export function lockForLife(folder: string): void {
-  heldForLife.push(takeWriterLock(folder));
+  heldForLife.push(takeWriterLock(folder, FOR_LIFE_WAIT_MS));
 }
 
-/** Whether somebody holds the lock of a folder. */
+/** Whether somebody holds the lock of a folder. Reads only: those who look are no holders to each other. */
 function isHeld(folder: string): boolean {
+  const lock = new DatabaseSync(join(folder, LOCK_FILE), { readOnly: true, timeout: 0 });
   try {
-    takeWriterLock(folder).release();
+    lock.exec("SELECT count(*) FROM sqlite_schema");
     return false;
   } catch (error) {
-    if (error instanceof Failure && error.code === "STORE_BUSY") return true;
+    if (isBusy(error)) return true;
     throw error;
+  } finally {
+    lock.close();
   }
 }
 

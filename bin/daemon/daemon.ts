@@ -170,9 +170,10 @@ function lockHome(home: string): void {
   } catch (cause) {
     const run = readRunFile(home);
     const pid = run?.pid ?? holderOf(home);
+    const who = pid === undefined ? "another process" : `process ${pid}`;
     const how = run === undefined ? "starting or ending" : `at ${run.url}`;
     const tried = `start a daemon in ${home}`;
-    throw new Failure("DAEMON_RUNNING", `${tried}: process ${pid}, ${how}, holds it`, { cause });
+    throw new Failure("DAEMON_RUNNING", `${tried}: ${who}, ${how}, holds it`, { cause });
   }
 }
 
