@@ -59,9 +59,11 @@ export async function restoreSessions(
     const tried = lost ? "restore --lost: it takes no names" : "restore: no session is named";
     throw new Failure("MALFORMED", `${tried}; ao restore <session>, or all that were lost: --lost`);
   }
-  const ids = lost ? await lostSessions() : named;
-  if (ids.length === 0) {
-    print(output, { done: [], failed: [] }, () => "no session was lost");
+  const found = lost ? await lostSessions() : undefined;
+  const ids = found === undefined ? named : found.lost;
+  if (found !== undefined && ids.length === 0) {
+    const { noted, inDoubt } = found;
+    print(output, { done: [], failed: [], noted, inDoubt }, noneLost);
     return EXIT.done;
   }
   const orders: Orders<SessionView> = {
@@ -76,15 +78,42 @@ export async function restoreSessions(
   return eachOf(output, ids, orders, options);
 }
 
-/** Those that ended with their terminals, of which nobody took note. */
-async function lostSessions(): Promise<readonly string[]> {
-  const killed = await everySession({ status: "killed" });
-  return killed
-    .filter(({ statusReason, notices }) => {
-      const isOpen = notices.some(({ type, state }) => type === "agent-exited" && state === "open");
-      return statusReason === "runtime_lost" && isOpen;
-    })
-    .map(({ id }) => id);
+interface Lost {
+  /** Those that ended with their terminals, of which nobody took note. */
+  readonly lost: readonly string[];
+  /** Those of which somebody did. */
+  readonly noted: readonly string[];
+  /** Those that may have gone with their server just now. */
+  readonly inDoubt: readonly string[];
+}
+
+async function lostSessions(): Promise<Lost> {
+  const [killed, doubted] = await Promise.all([
+    everySession({ status: "killed" }),
+    everySession({ status: "detecting" }),
+  ]);
+  const gone = killed.filter(({ statusReason }) => statusReason === "runtime_lost");
+  return {
+    lost: gone.filter(isUnseen).map(({ id }) => id),
+    noted: gone.filter((session) => !isUnseen(session)).map(({ id }) => id),
+    inDoubt: doubted.map(({ id }) => id),
+  };
+}
+
+function isUnseen({ notices }: SessionView): boolean {
+  return notices.some(({ type, state }) => type === "agent-exited" && state === "open");
+}
+
+function noneLost({ noted, inDoubt }: Pick<Lost, "noted" | "inDoubt">): string {
+  const told = [
+    ...(noted.length === 0
+      ? []
+      : [`${noted.length} were lost, and taken note of: ao restore ${noted.join(" ")}`]),
+    ...(inDoubt.length === 0
+      ? []
+      : [`${inDoubt.length} in doubt, told within a minute whether they are lost: ao ls`]),
+  ];
+  return told.length === 0 ? "no session was lost" : told.join("\n");
 }
 
 interface Directory {

@@ -7,8 +7,8 @@ import type { EffectOrder, Order } from "../order.ts";
 // One failure of the machine strikes many agents: their terminals are lost with the server, or nobody can see them. Each
 // session keeps its own notice; a person is told once. Pure.
 //
-//   G1. A notice is told two seconds after the last of its type came, ten after the first at the latest: alone as its
-//       session wrote it, with others as one.
+//   G1. A notice is told two seconds after the last of them came, ten after the first at the latest: alone as its session
+//       wrote it, with others of its type as one.
 //   G2. The one notice is told as long as one of them stands: whether each does is its session's to say.
 //   G3. What waits and what is kept is bounded: what does not fit is told at once, and the oldest is forgotten.
 
@@ -46,6 +46,9 @@ export type Outages = {
 
 export const NO_OUTAGES: Outages = { gathered: null, outages: [], outaged: 0 };
 
+// app-2 comes before app-10.
+const ORDER = new Intl.Collator("en", { numeric: true });
+
 type Step<Context> = { readonly context: Context; readonly orders: readonly Order[] };
 
 /** One more that waits for its like (G1). */
@@ -66,7 +69,8 @@ export function told<Context extends Outages>(context: Context, at: number): Ste
   const notices = context.gathered?.notices ?? [];
   const byType = Map.groupBy(notices, ({ type }) => type);
   return [...byType.values()].reduce<Step<Context>>(
-    (step, alike) => {
+    (step, unsorted) => {
+      const alike = unsorted.toSorted((a, b) => ORDER.compare(a.sessionId, b.sessionId));
       const [alone] = alike;
       if (alone !== undefined && alike.length === 1) {
         return { ...step, orders: [...step.orders, tellOrder(alone)] };

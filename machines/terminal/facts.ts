@@ -211,6 +211,18 @@ export function isDead(seen: SeenBy): boolean {
   return process === "dead" || (runtime === "dead" && process !== "alive");
 }
 
+/**
+ * How it ended, as our own look found it. A program that ends by itself leaves its pane: where that is gone too the
+ * terminal was lost, and the code or signal only says how the program took it.
+ */
+export function exitOf({ context: { claim }, event }: SeenBy): Exit | null {
+  assertEvent(event, "inspectTerminal.done");
+  const isLost = event.data.result.runtime === "dead";
+  return claim !== null && isLost
+    ? { ...claim, cause: "infra", exitCode: null, signal: null }
+    : claim;
+}
+
 /** One look at the pane and the process in it; it waits for no text that is being typed. */
 export function lookOrder(context: TerminalContext): EffectOrder {
   return { ...paneOrder(context, "inspectTerminal", {}), lane: `look:${context.id}` };

@@ -6,6 +6,7 @@ import { records } from "../recording.ts";
 import {
   accepts,
   exitMail,
+  exitOf,
   claimOf,
   goneMail,
   hasMoved,
@@ -44,6 +45,7 @@ import { typed } from "../typed.ts";
 //   T4. Only a process that a look of our own found dead has exited. That a probe says so is a reason to look: anybody
 //       may publish as one. A probe that failed says nothing.
 //   T5. That its process exited is told again when it could not be told: nobody else may ever ask.
+//   T6. A program that ends by itself leaves its pane. Where that is gone too, the terminal was lost, not its agent at fault.
 
 /** What is known of an incarnation before its launch. */
 const NOT_LAUNCHED = {
@@ -107,7 +109,7 @@ const machine = setup({
     }),
     noteClaim: assign((seen) => ({ claim: claimOf(seen) })),
     forgetClaim: assign({ claim: null }),
-    noteExit: assign(({ context }) => ({ exit: context.claim, claim: null })),
+    noteExit: assign((seen) => ({ exit: exitOf(seen), claim: null })),
     noteQuiet: assign(({ event }) => {
       assertEvent(event, "terminal.observed");
       return { quietSince: event.at - (event.data.quietMs ?? 0) };
@@ -337,10 +339,11 @@ function withClaim(state: MachineState): MachineState {
 export const terminal: Kind = {
   name: "terminal",
   description: "A pane with one program in it",
-  version: 3,
+  version: 4,
   machine,
   // Who else asked for a stop is absent in an older one, and read as nobody.
-  migrations: { 1: withClaim, 2: (state) => state },
+  // An older one took the code of a program whose pane was gone for its own doing.
+  migrations: { 1: withClaim, 2: (state) => state, 3: (state) => state },
   accepts,
   creates: ["child.start"],
   epochOf: (state) => contextOf(state).epoch,

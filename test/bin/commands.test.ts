@@ -243,7 +243,7 @@ describe("the command line", () => {
         "owner on a.ts:3: Why ?",
       ]),
     );
-    expect((await ao(["pr", "show", "demo", "9"])).err).toContain("ao pr ls <project>");
+    expect((await ao(["pr", "show", "demo", "9"])).err).toContain("ao pr ls demo");
   });
 
   it("shows what a person should know until it is taken note of", async () => {

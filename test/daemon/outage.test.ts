@@ -52,6 +52,20 @@ it("a tmux server that was lost while the daemon was away is told once, to a per
   expect((await world.ao("restore", "--lost")).stdout).toContain("no session was lost");
 });
 
+it("a tmux server that is lost under three agents is told once, and all come back (T6, K6)", async () => {
+  const world = daemonWorld();
+  const daemon = await world.up();
+  await world.addProject();
+  const ids = [await world.addSession(), await world.addSession(), await world.addSession()];
+  await world.settled();
+  await world.tmux("kill-server");
+  const told = (): string[] =>
+    [...daemon.output().matchAll(/^.*notice (\S+) \(urgent\)/gm)].map(([, id = ""]) => id);
+  await expect.poll(told, { timeout: PATIENCE_MS }).toEqual(["supervisor-outage-n1"]);
+  const { stdout, exitCode } = await world.ao("restore", "--lost");
+  expect([exitCode, ids.every((id) => stdout.includes(id))]).toEqual([0, true]);
+});
+
 it("a store that was restored without the records of its terminals shows nobody at work (U4)", async () => {
   const world = daemonWorld();
   await world.up();

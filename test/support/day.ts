@@ -138,8 +138,8 @@ export class Day {
   /** Agents that were launched since, and those that were ended. */
   #meet(): void {
     const { panes } = this.world.outside;
-    for (const [session, { epoch }] of panes) {
-      if (this.#agents.get(session)?.epoch === epoch) continue;
+    for (const [session, { epoch, hasEnded = false }] of panes) {
+      if (hasEnded || this.#agents.get(session)?.epoch === epoch) continue;
       this.#agents.set(session, {
         session,
         epoch,
@@ -198,8 +198,10 @@ export class Day {
     this.#count(role === "reviewer" ? "death of a reviewer" : "death");
     agent.state = "dead";
     agent.diedAt = this.#now();
-    this.world.outside.panes.delete(session);
-    const how = this.#random() < 0.3 ? {} : { exitCode: 1 };
+    const isLost = this.#random() < 0.3;
+    const how = isLost ? {} : { exitCode: 1 };
+    if (isLost) this.world.outside.panes.delete(session);
+    else this.world.outside.end(session);
     await this.world.system.observe("terminal", session, { process: "dead", epoch, ...how });
   }
 

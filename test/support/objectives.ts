@@ -168,11 +168,13 @@ export class Objectives {
     await settle();
   }
 
-  /** The program in a terminal ends. */
+  /** The program in a terminal ends by itself, or with its terminal when it leaves no code. */
   async exits(session: string, exitCode: number | undefined): Promise<void> {
     const epoch = this.session(session).terminal.epoch;
     const data = { process: "dead", epoch, ...(exitCode !== undefined && { exitCode }) };
-    this.outside.panes.delete(session);
+    // What ends by itself leaves its pane.
+    if (exitCode === undefined) this.outside.panes.delete(session);
+    else this.outside.end(session);
     await this.system.observe("terminal", session, data);
     await settle();
   }

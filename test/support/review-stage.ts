@@ -162,7 +162,9 @@ export class ReviewStage {
   async exits(terminal: string, how: object): Promise<void> {
     const epoch = this.outside.panes.get(terminal)?.epoch;
     if (epoch === undefined) return;
-    this.outside.panes.delete(terminal);
+    // What ends by itself leaves its pane.
+    if (Object.keys(how).length === 0) this.outside.panes.delete(terminal);
+    else this.outside.end(terminal);
     await this.observe("terminal", { process: "dead", epoch, ...how }, terminal);
   }
 

@@ -57,12 +57,12 @@ describe("what strikes agents", () => {
       {
         noticeId: "supervisor-outage-n1",
         sessionId: "a-1",
-        sessionIds: ["a-1", "b-1", "a-3"],
+        sessionIds: ["a-1", "a-3", "b-1"],
         projectId: "",
         type: "agent-exited",
         priority: "urgent",
         title: "3 agents ended at once: their terminals were lost",
-        text: "a-1, b-1, a-3. Most likely their tmux server ended. Bring them back: ao restore --lost",
+        text: "a-1, a-3, b-1. Most likely their tmux server ended. Bring them back: ao restore --lost",
         about: "",
         at: 2_003,
       },
@@ -72,8 +72,8 @@ describe("what strikes agents", () => {
         id: "supervisor-outage-n1",
         members: [
           { sessionId: "a-1", noticeId: "a-1-n1" },
-          { sessionId: "b-1", noticeId: "b-1-n1" },
           { sessionId: "a-3", noticeId: "a-3-n1" },
+          { sessionId: "b-1", noticeId: "b-1-n1" },
         ],
       },
     ]);

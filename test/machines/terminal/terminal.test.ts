@@ -369,6 +369,26 @@ describe("terminal", () => {
     expect(machine.send(lost).orders).toMatchObject([{ name: "tell", dueAt: 12_000 }]);
   });
 
+  it.each([
+    {
+      title: "ended by itself when its pane is there",
+      runtime: "alive",
+      is: { cause: "clean", exitCode: 0 },
+    },
+    {
+      title: "was lost with its terminal when that is gone",
+      runtime: "dead",
+      is: { cause: "infra" },
+    },
+  ])("says that its program $title, whatever its code says (T6)", ({ runtime, is }) => {
+    const machine = machineUnderTest(terminal);
+    machine.all(...live, claim);
+    const found = done("inspectTerminal", { epoch: 1, runtime, process: "dead" });
+    expect(machine.send(found).orders).toMatchObject([
+      { name: "child.exited", data: { epoch: 1, exitCode: undefined, ...is } },
+    ]);
+  });
+
   it("changes nothing when the screen stays quiet", () => {
     const machine = machineUnderTest(terminal);
     machine.all(...live);
