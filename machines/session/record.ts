@@ -188,7 +188,10 @@ export type SessionContext = {
   readonly trouble: (Trouble & { readonly child: "workspace" | "terminal" }) | null;
   /** Its end could not be told to its project; `dueAt` is when it is told again. */
   readonly farewell: { readonly asked: number; readonly dueAt: number | null } | null;
-  /** The time of the newest observation that changed something, per axis, milliseconds since 1970. */
+  /**
+   * The time of the newest observation that changed something, or showed life while a look was out, per axis,
+   * milliseconds since 1970.
+   */
   readonly observedAt: Readonly<Record<ObservedAxis, number>>;
   readonly report: {
     readonly at: number;

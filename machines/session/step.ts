@@ -11,7 +11,7 @@ import { leaseOver, stoppedAgain, undelivered, withLeases } from "./leases.ts";
 import { confirmOver, delivered, withConfirmTimer } from "./confirm.ts";
 import { abandoned, handedOver, queued, returned } from "./messages.ts";
 import { withNotices } from "./notices.ts";
-import { looked, watchOver, withWatch } from "./watch.ts";
+import { isLifeSeen, looked, watchOver, withWatch } from "./watch.ts";
 import {
   isReviewMail,
   reviewAsked,
@@ -129,7 +129,8 @@ function observed(context: SessionContext, event: Observed, limits: SessionLimit
   const axis = AXIS[event.type];
   if (event.at < context.observedAt[axis]) return quiet(context);
   const step = observation(context, event, limits);
-  if (step.context === context || event.at === context.observedAt[axis]) return step;
+  const isNothing = step.context === context && !isLifeSeen(context, event);
+  if (isNothing || event.at === context.observedAt[axis]) return step;
   const observedAt = { ...context.observedAt, [axis]: event.at };
   return { ...step, context: { ...step.context, observedAt } };
 }

@@ -4,8 +4,14 @@ import { HARNESSES } from "../harness/harnesses.ts";
 import type { Order } from "../order.ts";
 import { limitedUntil } from "../harness/quota.ts";
 import { activityObserved, runtimeObserved } from "./observed.ts";
-import type { EventNamed } from "./protocol.ts";
-import type { LifecycleState, SessionContext, SessionLimits, SessionStep } from "./record.ts";
+import type { EventNamed, SessionEvent } from "./protocol.ts";
+import type {
+  LifecycleState,
+  SessionContext,
+  SessionLimits,
+  SessionStep,
+  Watch,
+} from "./record.ts";
 
 // Session watch
 //
@@ -15,6 +21,8 @@ import type { LifecycleState, SessionContext, SessionLimits, SessionStep } from 
 //   W-2. A lease that is over asks for one look at the screen, and for nothing else.
 //   W-3. A screen that can be read renews it, changed or not: quiet screens exist. What the look contradicts, could not
 //        see or did not answer is a doubt, by the rules of liveness: `detecting`, then a person. Silence ends nothing.
+//        A look without an answer is no doubt where something was heard since it began (the daemon may have been away
+//        meanwhile), and an answer that comes late is still what was seen last, as from a probe.
 //   W-4. What is heard moves no timer: only when it fires is it asked whether anything was heard since. One timer each.
 //   W-5. Where a harness says how its prompt looks, the look tells whether the agent is at it: then its turn is over, or its
 //        question, though no hook told so; a turn that is broken off at the terminal often ends without a word. What was
@@ -113,13 +121,23 @@ export function watchOver(
   const { watch } = context;
   const leaseMs = leaseMsOf(context, limits);
   if (watch === null || leaseMs === null || watch.dueAt > at) return quiet(context);
-  if (watch.isLooking) {
+  if (watch.isLooking && heardAt(context) <= begunAt(watch)) {
     return quiet(unseen(context, { at, why: "the look at its screen was not answered" }, limits));
   }
   const dueAt = heardAt(context) + leaseMs;
-  if (dueAt > at) return quiet({ ...context, watch: { ...watch, dueAt } });
+  if (dueAt > at) return quiet({ ...context, watch: { ...watch, dueAt, isLooking: false } });
   const looking = { ...context, watch: { ...watch, dueAt: at + LOOK_MS, isLooking: true } };
   return { context: looking, orders: [lookAt(context)] };
+}
+
+function begunAt({ dueAt }: Watch): number {
+  return dueAt - LOOK_MS;
+}
+
+/** Whether this shows that it lives while a look is out: then it counts as heard, though it changes nothing (W-3). */
+export function isLifeSeen({ watch }: SessionContext, event: SessionEvent): boolean {
+  if (watch?.isLooking !== true || event.type !== "runtime.observed") return false;
+  return event.data.runtime === "alive";
 }
 
 function lookAt({ id, harness, terminal: { epoch } }: SessionContext): Order {
@@ -143,7 +161,8 @@ export function looked(
   event: Looked,
   limits: SessionLimits,
 ): SessionContext {
-  if (context.watch?.isLooking !== true) return context;
+  const { watch } = context;
+  if (watch?.isLooking !== true) return lookedLate(context, event, limits);
   const { at } = event;
   if (event.type === "inspectTerminal.failed") {
     const { code, message } = event.data;
@@ -153,15 +172,23 @@ export function looked(
   const { result } = event.data;
   if (result.epoch !== context.terminal.epoch) return context;
   const seen = runtimeObserved(answered(context, at), { at, data: result }, limits);
-  const begunAt = context.watch.dueAt - LOOK_MS;
-  if (result.rests !== true || !isUntold(seen, begunAt)) return seen;
+  if (result.rests !== true || !isUntold(seen, begunAt(watch))) return seen;
   return rested(seen, { at, ...(result.limit !== undefined && { limit: result.limit }) });
 }
 
+/** An answer that no look waits for any more. That nothing could be seen was held against it already. */
+function lookedLate(context: SessionContext, event: Looked, limits: SessionLimits): SessionContext {
+  if (event.type === "inspectTerminal.failed") return context;
+  const { at, data } = event;
+  const isOlder = at < context.observedAt.runtime;
+  if (isOlder || data.result.epoch !== context.terminal.epoch) return context;
+  return runtimeObserved(context, { at, data: data.result }, limits);
+}
+
 /** Whether its hooks left it at something that its prompt contradicts (W-5). */
-function isUntold({ axes: { activity } }: SessionContext, begunAt: number): boolean {
+function isUntold({ axes: { activity } }: SessionContext, since: number): boolean {
   const isBusy = activity.state === "active" || activity.state === "none";
-  const isNewer = (activity.lastActivityAt ?? 0) > begunAt;
+  const isNewer = (activity.lastActivityAt ?? 0) > since;
   return (isBusy || ASKS.has(activity.state)) && !isNewer;
 }
 

@@ -199,10 +199,51 @@ describe("a screen that was looked at (W-3)", () => {
     expect(armedBy(step)).toEqual([{ type: "cancel", name: "watch" }]);
   });
 
-  it("counts for nothing when nobody asked", () => {
-    const machine = after(...live, says("active"));
-    expect(machine.send(shows("dead", "dead", AT)).isUnchanged).toBe(true);
-    expect(machine.send(unseen(AT)).isUnchanged).toBe(true);
+  const BEGAN = 4 + WORKING_MS;
+  const GIVEN_UP = BEGAN + LOOK_MS;
+  it.each([
+    { title: "a probe saw it alive", heard: probe("alive", "alive") },
+    { title: "its agent spoke", heard: says("active") },
+  ])("that nobody answered for is no doubt where $title since", ({ heard }) => {
+    const machine = after(...live, says("active"), probe("alive", "alive"));
+    const givenUpAt = (lookedAt(machine) ?? Number.NaN) + LOOK_MS;
+    const at = givenUpAt - 29;
+    machine.send({ ...heard, at });
+    const { revision } = machine.now.context;
+    const step = machine.send(over(givenUpAt));
+    expect([lifecycleOf(machine), lookOf(step), step.context.revision]).toEqual([
+      "working",
+      [],
+      revision,
+    ]);
+    expect(armedBy(step)).toEqual([{ type: "arm", name: "watch", dueAt: at + WORKING_MS }]);
+    expect(lookedAt(machine)).toBe(at + WORKING_MS);
+  });
+
+  it("that nobody answered for is a doubt where life was seen before it began", () => {
+    const machine = after(...live, says("active"), probe("alive", "alive"));
+    const at = lookedAt(machine) ?? Number.NaN;
+    machine.all(probe("alive", "alive", { at: at - 1 }), over(at + LOOK_MS));
+    expect(lifecycleOf(machine)).toBe("detecting");
+  });
+
+  it.each([
+    { title: "alive", told: shows("alive", "alive", GIVEN_UP + 78), state: "working" },
+    { title: "gone", told: shows("dead", "dead", GIVEN_UP + 78), state: "terminated" },
+    { title: "of an older epoch", told: shows("alive", "alive", AT, 0), state: "detecting" },
+    { title: "unseen", told: unseen(GIVEN_UP + 78), state: "detecting" },
+  ])("and told late counts as a probe does: $title makes it $state", ({ told, state }) => {
+    const machine = after(...live, says("active"), over(BEGAN), over(GIVEN_UP));
+    expect(lifecycleOf(machine)).toBe("detecting");
+    const step = machine.send(told);
+    expect([lifecycleOf(machine), step.value]).toMatchObject([state, { lifecycle: state }]);
+    expect(step.isUnchanged).toBe(state === "detecting");
+  });
+
+  it("and told late counts for nothing where a probe is newer", () => {
+    const machine = after(...live, says("active"), over(BEGAN), over(GIVEN_UP));
+    machine.send(probe("alive", "alive", { at: GIVEN_UP + 9 }));
+    expect(machine.send(shows("dead", "dead", GIVEN_UP + 8)).isUnchanged).toBe(true);
   });
 });
 
