@@ -1,10 +1,11 @@
 import { addAbortSignal } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { Failure } from "../../machines/failures.ts";
+import { Failure, type FailureCode } from "../../machines/failures.ts";
 import { query } from "./api.ts";
 import { awaited } from "./awaited.ts";
 import { client } from "./client.ts";
 import type { WaitOptions } from "./declaration.ts";
+import { events } from "./event-stream.ts";
 import { EXIT } from "./exit.ts";
 import type { Output } from "./output.ts";
 
@@ -46,6 +47,9 @@ export interface Patience {
 }
 
 const AGAIN_AFTER_MS = 500;
+
+// Who may not follow, or finds no room among those who do, looks from time to time.
+const LOOKS_INSTEAD: ReadonlySet<FailureCode> = new Set(["FORBIDDEN", "STREAMS_FULL"]);
 
 /** What `run` gives, and the patience with which it ran; undefined when none was asked for. */
 export async function patiently<Result>(
@@ -106,24 +110,25 @@ export async function settled<Fact>(
   return last;
 }
 
-/** Once at the beginning, then each time that something happened to an actor, or the stream showed that it goes on. */
+/** Once at the beginning, then each time that something happened to an actor, as the stream tells. */
 async function* stirs(address: string, signal: AbortSignal): AsyncGenerator<void> {
   const stream = await followed(address, signal);
   if (stream === undefined) {
     yield;
     return;
   }
+  // Its first words are no event, and its heartbeats are none either.
+  const told = events(addAbortSignal(signal, stream));
   try {
+    yield;
     // oxlint-disable-next-line no-unused-vars -- as above
-    for await (const _ of addAbortSignal(signal, stream)) yield;
-  } catch (cause) {
-    throw new Failure("DAEMON_DOWN", `follow ${address}: the stream broke off`, { cause });
+    for await (const _ of told) yield;
   } finally {
     stream.destroy();
   }
 }
 
-/** An agent may look at what is its own, and follow nothing: it looks from time to time. */
+/** An agent may look at what is its own, and follow nothing; undefined where nothing is to be followed. */
 async function followed(
   address: string,
   signal: AbortSignal,
@@ -131,7 +136,7 @@ async function followed(
   try {
     return await client(process.env).stream(`/events${query({ address })}`, {}, signal);
   } catch (error) {
-    if (error instanceof Failure && error.code === "FORBIDDEN") return undefined;
+    if (error instanceof Failure && LOOKS_INSTEAD.has(error.code)) return undefined;
     throw error;
   }
 }

@@ -13,44 +13,64 @@ const WORD_WITHIN_MS = 5_000;
 
 /** Its agent has said what it does, or cannot; one that runs as a command may say nothing, and then it runs. */
 export function begun({ id }: SessionView): Outcome<SessionView> {
-  return beginning(id, "failed");
-}
-
-/** The same of one that was restored, and begins once its end is over. */
-export function begunAgain({ id }: SessionView): Outcome<SessionView> {
-  return beginning(id, "open");
-}
-
-function beginning(id: string, stopped: "failed" | "open"): Outcome<SessionView> {
-  const begins = (session: SessionView): Standing<SessionView> => {
-    const { lifecycle, status: words, wanted } = session;
-    if (wanted !== "running") return { fact: session, is: stopped, words };
-    if (lifecycle.state === "terminated") return { fact: session, is: "failed", words };
-    return { fact: session, is: words === "spawning" ? "open" : "reached", words };
-  };
-  const said = outcomeOf(id, async (signal) => begins(await sessionOf(id, signal)));
+  const said = outcomeOf(id, async (signal) => beginning(await sessionOf(id, signal)));
   return outcomeOf(id, async (signal) => {
-    const now = begins(await sessionOf(id, signal));
-    const { harness, terminal } = now.fact;
-    if (now.is !== "open" || harness !== "command" || terminal.state !== "live") return now;
+    // One that was restored while it ended begins once it has stopped. Asked first: what begins meanwhile runs then.
+    const isRestoring = await waitsForItsEnd(id, signal);
+    const session = await sessionOf(id, signal);
+    const now = isRestoring
+      ? { fact: session, is: "open" as const, words: "ends first" }
+      : beginning(session);
+    if (!mayBeMute(now)) return now;
     const soon = AbortSignal.any([signal, AbortSignal.timeout(WORD_WITHIN_MS)]);
     const last = await settled({ signal: soon, stages: new Map() }, said, now);
-    return last.is === "open" && !signal.aborted ? { ...last, is: "reached" } : last;
+    return mayBeMute(last) && !signal.aborted ? { ...last, is: "reached" } : last;
   });
+}
+
+/** How a session stands that is to begin. One in doubt may be gone; one that is stuck by that doubt has not begun. */
+export function beginning(fact: SessionView): Standing<SessionView> {
+  const { lifecycle, status: words, statusReason, wanted } = fact;
+  const isOver = wanted !== "running" || lifecycle.state === "terminated";
+  const isUnseen = lifecycle.state === "stuck" && UNSEEN.has(statusReason);
+  if (isOver || isUnseen) return { fact, is: "failed", words };
+  const isOpen = words === "spawning" || lifecycle.state === "detecting";
+  return { fact, is: isOpen ? "open" : "reached", words };
+}
+
+const UNSEEN: ReadonlySet<string> = new Set(["probe_failure", "runtime_lost"]);
+
+/** Whether it runs as a command that may never say a word. */
+function mayBeMute({ is, fact: { harness, status, terminal } }: Standing<SessionView>): boolean {
+  const runs = status === "spawning" && terminal.state === "live";
+  return is === "open" && harness === "command" && runs;
+}
+
+async function waitsForItsEnd(id: string, signal: AbortSignal): Promise<boolean> {
+  const { context } = await actorOf(id, signal);
+  return context.restore?.isWaiting === true;
 }
 
 /** Nothing of it runs, and its worktree is gone, or kept for what would be lost with it. */
 export function ended({ id }: SessionView): Outcome<SessionView> {
   return outcomeOf(id, async (signal) => {
-    const actor = await client(process.env).request("GET", `/actors/session/${part(id)}`, {
-      signal,
-    });
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
-    const { wanted } = (actor as { value: { wanted: "running" | { stopped: string } } }).value;
+    const { wanted } = (await actorOf(id, signal)).value;
     const fact = await sessionOf(id, signal);
     if (wanted === "running") return { fact, is: "failed", words: fact.status };
     return { fact, is: wanted.stopped === "closed" ? "reached" : "open", words: "is being ended" };
   });
+}
+
+interface SessionActor {
+  readonly value: { readonly wanted: "running" | { readonly stopped: string } };
+  readonly context: { readonly restore: { readonly isWaiting: boolean } | null };
+}
+
+async function actorOf(id: string, signal: AbortSignal): Promise<SessionActor> {
+  const path = `/actors/session/${part(id)}`;
+  const actor = await client(process.env).request("GET", path, { signal });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
+  return actor as SessionActor;
 }
 
 function outcomeOf(id: string, look: Outcome<SessionView>["look"]): Outcome<SessionView> {

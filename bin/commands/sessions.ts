@@ -6,7 +6,7 @@ import { everySession } from "./session-list.ts";
 import { EXIT } from "../cli/exit.ts";
 import { eachOf, type Orders } from "../cli/several.ts";
 import type { WaitOptions } from "../cli/declaration.ts";
-import { begun, begunAgain, ended, lineOf } from "./session-outcomes.ts";
+import { begun, ended, lineOf } from "./session-outcomes.ts";
 import { print, printable, type Output } from "../cli/output.ts";
 
 export interface SpawnOptions extends WaitOptions {
@@ -70,10 +70,12 @@ export async function restoreSessions(
     command: "ao restore",
     run: async (id) => ask("POST", `/sessions/${part(id)}/restore`),
     line: (session) =>
-      session.wanted === "running" || session.lifecycle.state === "not_started"
+      options.wait === true ||
+      session.wanted === "running" ||
+      session.lifecycle.state === "not_started"
         ? lineOf(session)
         : `${lineOf(session)}, and begins again once its end is over`,
-    outcome: begunAgain,
+    outcome: begun,
   };
   return eachOf(output, ids, orders, options);
 }

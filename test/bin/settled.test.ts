@@ -9,9 +9,16 @@ import { AO, commandLine, connected, pointTo } from "../support/command-line.ts"
 import { withProject, withSession } from "../support/http.ts";
 
 /** A daemon that streams: what follows it, and what is told. */
-async function streaming(): Promise<{ readonly readers: ServerResponse[]; tell: () => void }> {
+async function streaming(
+  isFull = false,
+): Promise<{ readonly readers: ServerResponse[]; tell: () => void }> {
   const readers: ServerResponse[] = [];
   const server = createServer((_request, response) => {
+    if (isFull) {
+      const body = { code: "STREAMS_FULL", message: "follow events: enough do" };
+      response.writeHead(503, { "content-type": "application/json" }).end(JSON.stringify(body));
+      return;
+    }
     response.writeHead(200, { "content-type": "text/event-stream" }).write(": follow\n\n");
     readers.push(response);
   });
@@ -52,6 +59,10 @@ describe("who waits", () => {
     const { stages, looks, end } = counted(3);
     await expect.poll(looks).toBe(1);
     expect([readers.length, stages.get("it")]).toEqual([1, "look 1"]);
+    for (let beat = 0; beat < 3; beat += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- each as a chunk of its own
+      await new Promise<void>((sent) => void readers[0]?.write(": heartbeat\n\n", () => sent()));
+    }
     tell();
     await expect.poll(looks).toBe(2);
     tell();
@@ -66,6 +77,11 @@ describe("who waits", () => {
     readers[0]?.destroy();
     expect(await end).toMatchObject({ fact: 2, is: "reached" });
     expect(readers).toHaveLength(2);
+  });
+
+  it("looks from time to time where no more may follow", async () => {
+    await streaming(true);
+    expect(await counted(2).end).toMatchObject({ fact: 2, is: "reached" });
   });
 
   it("gives what was seen last when it waits no longer (W3)", async () => {
