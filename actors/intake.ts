@@ -2,6 +2,7 @@ import { parseSubject } from "../bus/subjects.ts";
 import type { RawMessage } from "../bus/bus.ts";
 import { Failure } from "../machines/failures.ts";
 import { Address, splitOrderId } from "../machines/ids.ts";
+import { withoutHalves } from "../machines/json.ts";
 import { Envelope, type Message } from "../machines/message.ts";
 import type { Rejection } from "./letters.ts";
 import { isOrderId, isReservedId, unsealedId } from "./message-ids.ts";
@@ -139,7 +140,7 @@ function parseJson(raw: RawMessage): unknown {
 
 function parsed(raw: RawMessage): unknown {
   try {
-    return JSON.parse(decoder.decode(raw.body));
+    return JSON.parse(withoutHalves(decoder.decode(raw.body)));
   } catch (cause) {
     throw new Failure("BAD_JSON", `read ${raw.subject}: the body is not JSON`, { cause });
   }

@@ -1,11 +1,27 @@
 /* oxlint-disable typescript/no-unsafe-member-access, typescript/no-unsafe-assignment, typescript/no-unsafe-argument -- looks into bodies of every shape */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, expect, it } from "vitest";
-import { OWNER, served } from "../support/http.ts";
+import { OWNER, served, withProject } from "../support/http.ts";
 
 // What programs ask that nobody here wrote: each is answered so that its author sees what is wrong.
 
 describe("a request", () => {
+  it("with half of a character leaves none in what is listed", async () => {
+    const server = await served();
+    await withProject(server);
+    const payload = String.raw`{"projectId":"demo","prompt":"cut \ud83d"}`;
+    const headers = { authorization: `Bearer ${OWNER}`, "content-type": "application/json" };
+    const { statusCode } = await server.app.inject({
+      method: "POST",
+      url: "/api/v1/sessions",
+      headers,
+      payload,
+    });
+    expect(statusCode).toBe(201);
+    const { body } = await server.app.inject({ method: "GET", url: "/api/v1/sessions", headers });
+    expect([body.includes("cut \ufffd"), /\\ud83d/i.test(body)]).toEqual([true, false]);
+  });
+
   it.each(["after=", "after=0x10", "after=1e3", "after=1.5", "after=-1", "after=1&after=2"])(
     "that is no whole number is refused, and not read as one: %s",
     async (query) => {
