@@ -72,3 +72,21 @@ describe("a session that is to begin", () => {
     ]);
   });
 });
+
+it("those that were lost are brought back by --lost, but for those of which somebody took note", async () => {
+  const { ao, server } = await connected();
+  await withProject(server);
+  for (const id of [await withSession(server), await withSession(server)]) {
+    server.outside.panes.delete(id);
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await server.system.observe("terminal", id, { process: "dead", epoch: 1, exitCode: 0 });
+  }
+  const ended = async (): Promise<string> => (await ao(["ls", "--all"])).out;
+  await expect.poll(ended).toMatch(/demo-1 +killed +runtime lost[^]*demo-2 +killed +runtime lost/);
+  await ao(["notices", "ack", "demo-2-n1"]);
+  expect((await ao(["restore", "--lost"])).out).toMatch(/^session demo-1: /);
+  await ao(["notices", "ack", "demo-1-n1"]);
+  expect((await ao(["restore", "--lost"])).out).toBe(
+    "1 were lost, and taken note of: ao restore demo-2",
+  );
+});

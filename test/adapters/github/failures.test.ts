@@ -139,6 +139,11 @@ describe("a look that GitHub refuses", () => {
       minutes: 2,
     },
     {
+      title: "it was too much, and only how long says so",
+      answer: { status: 403, headers: { "retry-after": "180" }, message: "Slow down." },
+      minutes: 3,
+    },
+    {
       title: "it was too much at once, and only its words say so",
       answer: {
         status: 403,

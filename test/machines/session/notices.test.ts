@@ -118,6 +118,13 @@ describe("a person", () => {
     },
   );
 
+  it("is told by its session of a terminal that never came to be (T-4)", () => {
+    const trouble = { cause: "infra", code: "X", message: "no room" };
+    const { orders } = after(...live).send(terminalExited(1, trouble));
+    const told = orders.filter((order) => "name" in order && order.name === "notifyPerson");
+    expect(told).toMatchObject([{ data: { text: "no room" } }]);
+  });
+
   it("is told why a launch failed", () => {
     const why = { code: "LAUNCH_FAILED", message: "cannot run nosuchprogram" };
     const { orders } = after(...live).send(terminalExited(1, { cause: "launch", ...why }));

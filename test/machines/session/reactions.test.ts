@@ -288,6 +288,12 @@ describe("time", () => {
     expect(told(72 * MINUTE, { ...second, ...answered }, third ?? {}).length).toBe(1);
   });
 
+  it("is not waited for where a comment came answered (B5)", () => {
+    const answered = scm(pullRequest({ comments: [{ ...comment, isAnswered: true }] }));
+    const machine = after(...live, { ...answered, at: 5 }, tick(31 * MINUTE));
+    expect(askedOf(machine)).toEqual([]);
+  });
+
   it("changes nothing of the record by itself", () => {
     const machine = after(...live, { ...refused, at: 5 });
     const { revision } = machine.now.context;
