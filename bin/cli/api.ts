@@ -22,7 +22,7 @@ export async function ask<Answer>(
   const told =
     agentOf(process.env) === undefined
       ? await once(method, path, options)
-      : await patiently(method, path, options);
+      : await untilThere(method, path, options);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
   return told as Answer;
 }
@@ -31,7 +31,7 @@ async function once(method: Method, path: string, options: RequestOptions): Prom
   return client(process.env).request(method, path, options);
 }
 
-async function patiently(method: Method, path: string, options: RequestOptions): Promise<unknown> {
+async function untilThere(method: Method, path: string, options: RequestOptions): Promise<unknown> {
   const keyed = method === "GET" ? options : { ...options, key: options.key ?? randomUUID() };
   const deadline = Date.now() + AGENT_WAITS_MS;
   for (let hasSaid = false; ; hasSaid = true) {

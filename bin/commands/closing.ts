@@ -6,6 +6,8 @@ import type { Output } from "../cli/output.ts";
 const LOOK_EVERY_MS = 100;
 // The grace of a program, the work on its worktree, and as much again on a slow machine.
 const CLOSED_WITHIN_MS = 15_000;
+// A daemon that hangs answers never.
+const SOON = { timeoutMs: 3_000 };
 
 /**
  * Waits until what was ordered to end has ended, for a while: without a daemon nobody ends it, and its programs would stay.
@@ -26,8 +28,8 @@ export async function untilClosed(output: Output): Promise<void> {
 async function closing(): Promise<string[]> {
   try {
     const [{ sessions }, { actors }] = await Promise.all([
-      ask<{ sessions: { id: string }[] }>("GET", "/sessions?state=closing&limit=10"),
-      ask<{ actors: { address: string }[] }>("GET", "/actors?kind=terminal&state=destroying"),
+      ask<{ sessions: { id: string }[] }>("GET", "/sessions?state=closing&limit=10", SOON),
+      ask<{ actors: { address: string }[] }>("GET", "/actors?kind=terminal&state=destroying", SOON),
     ]);
     return [...sessions.map(({ id }) => `session/${id}`), ...actors.map(({ address }) => address)];
   } catch (error) {
