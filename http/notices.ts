@@ -3,15 +3,17 @@ import { deadline } from "../adapters/deadline.ts";
 import { Failure } from "../machines/failures.ts";
 import { addressOf, Token, type Address } from "../machines/ids.ts";
 import { PRIORITIES } from "../machines/notices.ts";
+import type { Outage } from "../machines/supervision/outages.ts";
 import type { SnapshotRow } from "../storage/store.ts";
 import { brokenNotices, brokenOf } from "./broken.ts";
 import { ANSWER_WITHIN_MS, applied, askActor, knownActor } from "./commands.ts";
 import type { App, Edge } from "./edge.ts";
-import { foldedOutages, outagesOf, type Outage } from "./outages.ts";
+import { foldedOutages } from "./outages.ts";
 import { knownProject } from "./projects.ts";
 import { Empty, whole } from "./schemas.ts";
 import { noticeViews, NoticeView } from "./session/view.ts";
 import { stateOf } from "./stored-state.ts";
+import { rootOf } from "./supervision.ts";
 
 // Notices
 //
@@ -88,7 +90,7 @@ export function noticeRoutes(app: App, edge: Edge): void {
     },
     async (request, _reply) => {
       const { id } = request.params;
-      const outage = outagesOf(edge).find((each) => each.id === id);
+      const outage = rootOf(edge)?.outages.find((each) => each.id === id);
       if (outage !== undefined) return acknowledgeAll(edge, outage);
       const broken = brokenOf(edge, id);
       if (broken !== undefined) throw lastingFailure(edge, id, broken);
@@ -164,7 +166,8 @@ function noticesOf(edge: Edge, query: Omit<z.infer<typeof Query>, "limit">): Tol
     noticeViews(address, stateOf(knownActor(edge, address)).context),
   );
   // Whoever asks for one session wants to know of its own.
-  const told = session === undefined ? foldedOutages(outagesOf(edge), ofSessions) : ofSessions;
+  const told =
+    session === undefined ? foldedOutages(rootOf(edge)?.outages ?? [], ofSessions) : ofSessions;
   return [...told, ...broken]
     .map((notice) => withDelivery(edge, notice))
     .filter((notice) => state === "all" || notice.state === "open")

@@ -1,34 +1,10 @@
-import { z } from "zod";
-import { ROOT } from "../machines/ids.ts";
-import type { Edge } from "./edge.ts";
+import type { Outage } from "../machines/supervision/outages.ts";
 import type { NoticeView } from "./session/view.ts";
-import { stateOf } from "./stored-state.ts";
 
 // Outages
 //
 // What struck many agents at once, as the one notice that a person was told. Which of its members stand is read from
 // their sessions, so it is over with the last of them, however that came about.
-
-const Kept = z
-  .array(
-    z.object({
-      id: z.string(),
-      type: z.string(),
-      priority: z.string(),
-      title: z.string(),
-      text: z.string(),
-      at: z.number(),
-      members: z.array(z.object({ sessionId: z.string(), noticeId: z.string() })),
-    }),
-  )
-  .catch([]);
-export type Outage = z.infer<typeof Kept>[number];
-
-/** What `supervisor/root` keeps of them, oldest first. */
-export function outagesOf({ system }: Pick<Edge, "system">): Outage[] {
-  const row = system.snapshot(ROOT);
-  return row === undefined ? [] : Kept.parse(stateOf(row).context["outages"]);
-}
 
 /** The notices with those of each outage as one; an outage none of whose members is given is left out. */
 export function foldedOutages(

@@ -1,4 +1,5 @@
-import type { Order } from "./order.ts";
+import type { JsonObject } from "./json.ts";
+import type { EffectOrder, Order } from "./order.ts";
 
 // Notices
 //
@@ -71,6 +72,11 @@ const PRIORITY_OF = {
   "actor-quarantined": "urgent",
 } as const satisfies Record<NoticeType, Priority>;
 
+/** The order that tells a person of a notice. */
+export function tellOrder(data: JsonObject): EffectOrder {
+  return { type: "effect", name: "notifyPerson", lane: "notify", data };
+}
+
 /** The record with one more notice, and the order to tell it; the very same record when it is open already (P1). */
 export function opened<Context extends Noticed>(
   context: Context,
@@ -85,14 +91,9 @@ export function opened<Context extends Noticed>(
   const told = { type: matter.type, priority, title, text };
   const id = `${sessionId}-n${noticed}`;
   const notice: Notice = { id, ...told, about: matter.about, since: at };
-  const order: Order = {
-    type: "effect",
-    name: "notifyPerson",
-    lane: "notify",
-    data: { noticeId: id, sessionId, projectId, ...told, about: matter.about, at },
-  };
+  const data = { noticeId: id, sessionId, projectId, ...told, about: matter.about, at };
   const notices = shortened([...context.notices, notice]);
-  return { context: { ...context, notices, noticed }, orders: [order] };
+  return { context: { ...context, notices, noticed }, orders: [tellOrder(data)] };
 }
 
 /** The record with the open notices that `isOver` names ended; the very same one when there is none. */

@@ -4,6 +4,7 @@ import type { EffectData } from "../../machines/effects.ts";
 import type { Attempt } from "../adapter.ts";
 import { ask } from "./ask.ts";
 import type { GithubClient, Repository } from "./client.ts";
+import { listOf } from "./comments.ts";
 
 // Opening at GitHub
 //
@@ -56,16 +57,13 @@ const OPENED = `query($owner: String!, $name: String!, $head: String!, $base: St
 const Opened = z.object({
   repository: z.object({
     pullRequests: z.object({
-      nodes: z.array(
-        z
-          .object({
-            number: z.number(),
-            state: z.string(),
-            body: z.string(),
-            isCrossRepository: z.boolean(),
-          })
-          // What it could not find just then.
-          .nullable(),
+      nodes: listOf(
+        z.object({
+          number: z.number(),
+          state: z.string(),
+          body: z.string(),
+          isCrossRepository: z.boolean(),
+        }),
       ),
     }),
   }),
@@ -76,9 +74,9 @@ async function opened(
   { data: { headRef: head, baseRef: base }, mark, signal }: Wanted,
 ): Promise<number | undefined> {
   const { repository } = Opened.parse(await ask(at, OPENED, { head, base, signal }));
-  const ours = repository.pullRequests.nodes.filter((pull) => pull?.isCrossRepository === false);
-  const isOpen = ours.find((pull) => pull?.state === "OPEN");
-  return (ours.find((pull) => pull?.body.includes(mark)) ?? isOpen)?.number;
+  const ours = repository.pullRequests.nodes.filter((pull) => !pull.isCrossRepository);
+  const isOpen = ours.find((pull) => pull.state === "OPEN");
+  return (ours.find((pull) => pull.body.includes(mark)) ?? isOpen)?.number;
 }
 
 // A repository of another name may answer with something else.

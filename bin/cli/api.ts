@@ -27,6 +27,13 @@ export async function ask<Answer>(
   return told as Answer;
 }
 
+/** The answer to a question as things stand, for who looks again by itself: waits for no daemon. Fails as `client` does. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the route
+export async function look<Answer>(path: string, signal: AbortSignal): Promise<Answer> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
+  return (await once("GET", path, { signal })) as Answer;
+}
+
 async function once(method: Method, path: string, options: RequestOptions): Promise<unknown> {
   return client(process.env).request(method, path, options);
 }

@@ -118,6 +118,11 @@ export interface WaitOptions {
   readonly timeout?: number | undefined;
 }
 
+/** Whether it is waited for what an order leads to. */
+export function isWaiting({ wait = false, timeout }: WaitOptions): boolean {
+  return wait || timeout !== undefined;
+}
+
 /** `--wait` and `--timeout` of a command; `until` says for what it waits. */
 export function waitOptions(until: string): readonly Option[] {
   return [

@@ -4,7 +4,7 @@ import { Failure, type FailureCode } from "../../machines/failures.ts";
 import { query } from "./api.ts";
 import { awaited } from "./awaited.ts";
 import { client } from "./client.ts";
-import type { WaitOptions } from "./declaration.ts";
+import { isWaiting, type WaitOptions } from "./declaration.ts";
 import { events } from "./event-stream.ts";
 import { EXIT } from "./exit.ts";
 import type { Output } from "./output.ts";
@@ -54,10 +54,11 @@ const LOOKS_INSTEAD: ReadonlySet<FailureCode> = new Set(["FORBIDDEN", "STREAMS_F
 /** What `run` gives, and the patience with which it ran; undefined when none was asked for. */
 export async function patiently<Result>(
   output: Output,
-  { wait = false, timeout }: WaitOptions,
+  options: WaitOptions,
   run: (patience: Patience | undefined) => Promise<Result>,
 ): Promise<{ readonly result: Result; readonly patience: Patience | undefined }> {
-  if (!wait && timeout === undefined) return { result: await run(undefined), patience: undefined };
+  const { timeout } = options;
+  if (!isWaiting(options)) return { result: await run(undefined), patience: undefined };
   const ended = new AbortController();
   let code: number = EXIT.done;
   const stages = new Map<string, string>();

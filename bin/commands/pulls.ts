@@ -3,9 +3,8 @@ import type { z } from "zod";
 import { Failure } from "../../machines/failures.ts";
 import { isOpenPull } from "../../machines/pull-state.ts";
 import type { PullView } from "../../http/schemas.ts";
-import { ask, part } from "../cli/api.ts";
-import { client } from "../cli/client.ts";
-import type { WaitOptions } from "../cli/declaration.ts";
+import { ask, look, part } from "../cli/api.ts";
+import { isWaiting, type WaitOptions } from "../cli/declaration.ts";
 import { EXIT } from "../cli/exit.ts";
 import { eachOf, type Orders } from "../cli/several.ts";
 import type { Standing } from "../cli/settled.ts";
@@ -156,7 +155,7 @@ export async function changePull(
 ): Promise<number> {
   const change = async (): Promise<object> =>
     ask("POST", `${pulls(project)}/${part(number)}/${verb}`);
-  if (options.wait !== true && options.timeout === undefined) {
+  if (!isWaiting(options)) {
     print(output, await change(), () => `#${number} was told to ${verb}`);
     return EXIT.done;
   }
@@ -181,7 +180,7 @@ export async function mergePull(
   const path = `${pulls(project)}/${part(number)}`;
   const body = unreviewed ? { unreviewed } : {};
   const merge = async (): Promise<object> => ask("POST", `${path}/merge`, { body });
-  if (options.wait !== true && options.timeout === undefined) {
+  if (!isWaiting(options)) {
     print(output, await merge(), () => `#${number} is being merged`);
     return EXIT.done;
   }
@@ -223,8 +222,7 @@ async function turned(
       address: `forge/${project}`,
       next: `ao pr show ${project} ${number}`,
       async look(signal) {
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
-        const fact = (await client(process.env).request("GET", path, { signal })) as Pull;
+        const fact = await look<Pull>(path, signal);
         return { fact, ...standing(fact) };
       },
     }),

@@ -2,9 +2,8 @@ import type { ReviewRunView, ReviewsView } from "../../http/review/view.ts";
 import { Failure } from "../../machines/failures.ts";
 import type { Submission } from "../../machines/review/protocol.ts";
 import { shapesRefusal } from "../../machines/review/shapes.ts";
-import { ask, part } from "../cli/api.ts";
-import { client } from "../cli/client.ts";
-import type { WaitOptions } from "../cli/declaration.ts";
+import { ask, look, part } from "../cli/api.ts";
+import { isWaiting, type WaitOptions } from "../cli/declaration.ts";
 import { EXIT } from "../cli/exit.ts";
 import { offerOrSpool } from "../cli/offer.ts";
 import { eachOf, type Orders } from "../cli/several.ts";
@@ -32,7 +31,7 @@ export async function triggerReview(
   const session = sessionOf(given, { ...(named !== undefined && { session: named }) });
   const trigger = async (): Promise<Triggered> =>
     ask("POST", `${reviews(session)}/trigger`, { body: { harness, force } });
-  if (options.wait !== true && options.timeout === undefined) {
+  if (!isWaiting(options)) {
     const answer = await trigger();
     print(output, answer, (facts) => triggered(session, facts, "reused the existing review for"));
     return EXIT.done;
@@ -53,9 +52,7 @@ export async function triggerReview(
       address: `review/${session}`,
       next: `ao review ls ${session}`,
       async look(signal) {
-        const answer = await client(process.env).request("GET", reviews(session), { signal });
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
-        const fact = answer as ReviewsView;
+        const fact = await look<ReviewsView>(reviews(session), signal);
         const states = ofThese(fact).map(({ status }) => status);
         const is = states.some((state) => ENDED_BADLY.has(state)) ? "failed" : "reached";
         return { fact, is: states.some(isUnderWay) ? "open" : is, words: states.join(", ") };

@@ -1,7 +1,6 @@
 import { Failure } from "../../machines/failures.ts";
-import { ask, part } from "../cli/api.ts";
-import { client } from "../cli/client.ts";
-import type { WaitOptions } from "../cli/declaration.ts";
+import { ask, look, part } from "../cli/api.ts";
+import { isWaiting, type WaitOptions } from "../cli/declaration.ts";
 import { EXIT } from "../cli/exit.ts";
 import { textOfFile } from "../cli/text-file.ts";
 import { print, printable, type Output } from "../cli/output.ts";
@@ -33,7 +32,7 @@ export async function sendText(
   const body = { text: await textOf(text, options.file) };
   const queue = async (): Promise<string> =>
     (await ask<{ messageId: string }>("POST", `${path}/send`, { body })).messageId;
-  if (options.wait !== true && options.timeout === undefined) {
+  if (!isWaiting(options)) {
     const messageId = await queue();
     print(output, { messageId, state: "queued" }, () => `queued ${messageId}`);
     return EXIT.done;
@@ -58,9 +57,7 @@ async function looked(
   messageId: string,
   signal: AbortSignal,
 ): Promise<Standing<Sent>> {
-  const answer = await client(process.env).request("GET", `${path}/messages`, { signal });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
-  const { messages } = answer as { messages: Sent[] };
+  const { messages } = await look<{ messages: Sent[] }>(`${path}/messages`, signal);
   const fact = messages.find((message) => message.id === messageId);
   if (fact === undefined) throw new Failure("SESSION_TERMINATED", `message ${messageId} is gone`);
   const isOpen = fact.state === "queued" || fact.state === "delivering";

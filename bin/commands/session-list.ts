@@ -3,6 +3,7 @@ import { clipped } from "../../http/clipped.ts";
 import type { LastWords } from "../../http/session/last-words.ts";
 import { unheardWords } from "../../http/session/unheard.ts";
 import type { SessionView } from "../../http/session/view.ts";
+import { byName } from "../../machines/natural-order.ts";
 import { endWords } from "../../machines/session/status.ts";
 import { ask, query } from "../cli/api.ts";
 import { columns, type Column } from "../cli/columns.ts";
@@ -139,11 +140,8 @@ function titleOf({ title, prompt }: Listed): string {
 }
 
 function byUrgency(a: Listed, b: Listed): number {
-  return ranks(a) - ranks(b) || ORDER.compare(a.id, b.id);
+  return ranks(a) - ranks(b) || byName(a.id, b.id);
 }
-
-// app-2 comes before app-10.
-const ORDER = new Intl.Collator("en", { numeric: true });
 
 const MARKS = ["!", "*", ""];
 

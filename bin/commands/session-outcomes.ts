@@ -1,6 +1,6 @@
 import type { SessionView } from "../../http/session/view.ts";
-import { part } from "../cli/api.ts";
-import { client } from "../cli/client.ts";
+import { OUT_OF_SIGHT } from "../../machines/session/status.ts";
+import { look, part } from "../cli/api.ts";
 import { settled, type Outcome, type Standing } from "../cli/settled.ts";
 import { whyOf } from "./session-list.ts";
 
@@ -32,13 +32,11 @@ export function begun({ id }: SessionView): Outcome<SessionView> {
 export function beginning(fact: SessionView): Standing<SessionView> {
   const { lifecycle, status: words, statusReason, wanted } = fact;
   const isOver = wanted !== "running" || lifecycle.state === "terminated";
-  const isUnseen = lifecycle.state === "stuck" && UNSEEN.has(statusReason);
+  const isUnseen = lifecycle.state === "stuck" && OUT_OF_SIGHT.has(statusReason);
   if (isOver || isUnseen) return { fact, is: "failed", words };
   const isOpen = words === "spawning" || lifecycle.state === "detecting";
   return { fact, is: isOpen ? "open" : "reached", words };
 }
-
-const UNSEEN: ReadonlySet<string> = new Set(["probe_failure", "runtime_lost"]);
 
 /** Whether it runs as a command that may never say a word. */
 function mayBeMute({ is, fact: { harness, status, terminal } }: Standing<SessionView>): boolean {
@@ -67,21 +65,15 @@ interface SessionActor {
 }
 
 async function actorOf(id: string, signal: AbortSignal): Promise<SessionActor> {
-  const path = `/actors/session/${part(id)}`;
-  const actor = await client(process.env).request("GET", path, { signal });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- daemon and command line are of one version
-  return actor as SessionActor;
+  return look<SessionActor>(`/actors/session/${part(id)}`, signal);
 }
 
-function outcomeOf(id: string, look: Outcome<SessionView>["look"]): Outcome<SessionView> {
-  return { name: id, address: `session/${id}`, next: `ao show ${id}`, look };
+function outcomeOf(id: string, seen: Outcome<SessionView>["look"]): Outcome<SessionView> {
+  return { name: id, address: `session/${id}`, next: `ao show ${id}`, look: seen };
 }
 
 async function sessionOf(id: string, signal: AbortSignal): Promise<SessionView> {
-  const path = `/sessions/${part(id)}`;
-  const session = await client(process.env).request("GET", path, { signal });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
-  return session as SessionView;
+  return look<SessionView>(`/sessions/${part(id)}`, signal);
 }
 
 /** A session in a line, with why it stands so. */

@@ -5,7 +5,7 @@ import { columns } from "../cli/columns.ts";
 import { everySession } from "./session-list.ts";
 import { EXIT } from "../cli/exit.ts";
 import { eachOf, type Orders } from "../cli/several.ts";
-import type { WaitOptions } from "../cli/declaration.ts";
+import { isWaiting, type WaitOptions } from "../cli/declaration.ts";
 import { begun, ended, lineOf } from "./session-outcomes.ts";
 import { print, printable, type Output } from "../cli/output.ts";
 
@@ -70,7 +70,7 @@ export async function restoreSessions(
     command: "ao restore",
     run: async (id) => ask("POST", `/sessions/${part(id)}/restore`),
     line: (session) =>
-      options.wait === true ||
+      isWaiting(options) ||
       session.wanted === "running" ||
       session.lifecycle.state === "not_started"
         ? lineOf(session)

@@ -5,6 +5,7 @@ import { EffectFailure, type EffectResult, effectDone } from "../effects.ts";
 import { addressOf } from "../ids.ts";
 import type { Birth, Kind, MachineState } from "../kind.ts";
 import type { EventOf } from "../message.ts";
+import { tellOrder } from "../notices.ts";
 import type { Order } from "../order.ts";
 import { decides, records, type Decided, type Seen } from "../recording.ts";
 import type { Settings } from "../settings.ts";
@@ -176,7 +177,7 @@ function alerted(context: CollectorContext, at: number): Step {
   };
   return {
     context: { ...context, alertedAt: at, alerts: alerts + 1 },
-    orders: [{ type: "effect", name: "notifyPerson", lane: "notify", data }],
+    orders: [tellOrder(data)],
   };
 }
 

@@ -7,6 +7,7 @@ import { addressOf, Token } from "../ids.ts";
 import type { Birth, Kind, MachineState } from "../kind.ts";
 import type { EventOf } from "../message.ts";
 import { undecidedBy } from "./questions.ts";
+import { tellOrder } from "../notices.ts";
 import type { Order } from "../order.ts";
 import { records, type Seen } from "../recording.ts";
 import { typed } from "../typed.ts";
@@ -84,7 +85,7 @@ function notice(id: string, event: Extract<QuestionEvent, { type: "question.open
     about: id,
     at: event.at,
   };
-  return { type: "effect", name: "notifyPerson", lane: "notify", data };
+  return tellOrder(data);
 }
 
 const machine = setup({

@@ -4,7 +4,7 @@ import { isOpenPull } from "../pull-state.ts";
 import { opened, resolved, type Matter, type Notice, type NoticeType } from "../notices.ts";
 import { decideOpen, isBlocked, openFactsOf } from "./pull-requests.ts";
 import type { SessionContext, SessionStep } from "./record.ts";
-import { displayStatus, endWords, type Status } from "./status.ts";
+import { displayStatus, endWords, OUT_OF_SIGHT, type Status } from "./status.ts";
 
 // Session notices
 //
@@ -55,10 +55,8 @@ function isHeldBack({ axes: { lifecycle } }: SessionContext, { type }: Matter): 
 /** Whether the machine failed it, and not the agent: the terminal was lost, or nobody could look at it (T-4). */
 function isOutage({ axes: { lifecycle }, trouble }: SessionContext, { type }: Matter): boolean {
   if (type !== "agent-exited" && type !== "agent-stuck") return false;
-  return trouble === null && OUTAGE_REASONS.has(lifecycle.reason);
+  return trouble === null && OUT_OF_SIGHT.has(lifecycle.reason);
 }
-
-const OUTAGE_REASONS: ReadonlySet<string> = new Set(["runtime_lost", "probe_failure"]);
 
 function toRoot(order: Order): Order {
   if (order.type !== "effect") return order;

@@ -105,6 +105,9 @@ function isSilent({ silentMs = 0 }: StatusFacts): boolean {
   return silentMs > SIGNAL_EXPECTED_WITHIN_MS;
 }
 
+/** Reasons for which nobody knows what its agent does: its terminal was lost, or nobody could look at it. */
+export const OUT_OF_SIGHT: ReadonlySet<string> = new Set(["runtime_lost", "probe_failure"]);
+
 /** Why a session has ended, for a person: its trouble says more than its reason, and a program its code or signal. */
 export function endWords({
   reason,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { splitAddress, type Address } from "../ids.ts";
-import type { NoticeType, Priority } from "../notices.ts";
+import { tellOrder, type NoticeType, type Priority } from "../notices.ts";
 import type { EffectOrder } from "../order.ts";
 
 // Broken notice
@@ -60,5 +60,5 @@ export function brokenNotice(
   const { id: noticeId, ...matter } = brokenMatter(address, broken, isQuarantined);
   const { kind, id } = splitAddress(address);
   const data = { noticeId, ...matter, ...(kind === "objective" && { objectiveId: id }), at };
-  return { type: "effect", name: "notifyPerson", lane: "notify", data };
+  return tellOrder(data);
 }

@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import { EFFECTS } from "../effects.ts";
-import type { EffectOrder, Order } from "../order.ts";
+import { byName } from "../natural-order.ts";
+import { tellOrder } from "../notices.ts";
+import type { Order } from "../order.ts";
 
 // Outages
 //
@@ -46,9 +48,6 @@ export type Outages = {
 
 export const NO_OUTAGES: Outages = { gathered: null, outages: [], outaged: 0 };
 
-// app-2 comes before app-10.
-const ORDER = new Intl.Collator("en", { numeric: true });
-
 type Step<Context> = { readonly context: Context; readonly orders: readonly Order[] };
 
 /** One more that waits for its like (G1). */
@@ -70,7 +69,7 @@ export function told<Context extends Outages>(context: Context, at: number): Ste
   const byType = Map.groupBy(notices, ({ type }) => type);
   return [...byType.values()].reduce<Step<Context>>(
     (step, unsorted) => {
-      const alike = unsorted.toSorted((a, b) => ORDER.compare(a.sessionId, b.sessionId));
+      const alike = unsorted.toSorted((a, b) => byName(a.sessionId, b.sessionId));
       const [alone] = alike;
       if (alone !== undefined && alike.length === 1) {
         return { ...step, orders: [...step.orders, tellOrder(alone)] };
@@ -82,10 +81,6 @@ export function told<Context extends Outages>(context: Context, at: number): Ste
     },
     { context: { ...context, gathered: null }, orders: [] },
   );
-}
-
-function tellOrder(data: StruckNotice): EffectOrder {
-  return { type: "effect", name: "notifyPerson", lane: "notify", data };
 }
 
 function outageOf(

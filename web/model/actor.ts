@@ -45,7 +45,7 @@ const EMPTY: ActorState = {
 };
 
 const PAGE = 2_000;
-// The daemon's own beat on this stream is 15 s.
+// Some beats of the daemon on this stream.
 const SILENT_MS = 35_000;
 const LOOK_MS = 10_000;
 const UNDER_WAY_MS = 2_000;

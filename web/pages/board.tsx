@@ -1,9 +1,9 @@
-import { useDeferredValue, useMemo, useRef, type ReactNode } from "react";
+import { useDeferredValue, useMemo, type ReactNode } from "react";
 import type { Line } from "../model/answers.ts";
 import { useBoard } from "../model/board.ts";
 import { useKeys } from "../model/keys.ts";
 import { setQuery, type Route } from "../model/route.ts";
-import { toRows, useRowKeys } from "../model/row-keys.ts";
+import { useRowKeys } from "../model/row-keys.ts";
 import {
   countsOf,
   kindsOf,
@@ -19,6 +19,7 @@ import { BoardRow, ROW_HEIGHT } from "../parts/board-row.tsx";
 import { LinkState } from "../parts/link-state.tsx";
 import { LongList } from "../parts/long-list.tsx";
 import { Notice } from "../parts/notice.tsx";
+import { SearchBox } from "../parts/search-box.tsx";
 
 /** Everything that people think of, and how it stands. */
 export function Board({ route }: { readonly route: Route }): ReactNode {
@@ -56,32 +57,21 @@ function Filters({
   readonly lines: ReadonlyMap<string, Line>;
   readonly choice: Choice;
 }): ReactNode {
-  const search = useRef<HTMLInputElement>(null);
   useKeys(
     useMemo(
-      () => [
-        { keys: "/", what: "Search", run: () => search.current?.focus() },
-        ...SHOWS.map((show, index) => ({
+      () =>
+        SHOWS.map((show, index) => ({
           keys: String(index + 1),
           what: SHOW_NAMES[show],
           run: () => setQuery({ show: show === "all" ? null : show }),
         })),
-      ],
       [],
     ),
   );
   const counts = countsOf(lines.values(), choice.kind);
   return (
     <div className="filters" role="search">
-      <input
-        ref={search}
-        type="search"
-        aria-label="Search"
-        placeholder="Search  /"
-        value={choice.text}
-        onChange={({ target }) => setQuery({ q: target.value })}
-        onKeyDown={toRows}
-      />
+      <SearchBox text={choice.text} />
       <div className="chips" role="group" aria-label="Show">
         {SHOWS.map((show) => (
           <button

@@ -1,15 +1,15 @@
-import { useMemo, useRef, type ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 import type { OpenPull } from "../model/answers.ts";
 import { useNow } from "../model/clock.ts";
-import { useKeys } from "../model/keys.ts";
 import { usePolled } from "../model/polled.ts";
-import { actorHref, setQuery, type Route } from "../model/route.ts";
-import { toRows, useRowKeys } from "../model/row-keys.ts";
+import { actorHref, type Route } from "../model/route.ts";
+import { useRowKeys } from "../model/row-keys.ts";
 import { useNarrow } from "../model/screen.ts";
 import { brief, plain } from "../model/words.ts";
 import { Badge } from "../parts/badge.tsx";
 import { LongList } from "../parts/long-list.tsx";
 import { Notice } from "../parts/notice.tsx";
+import { SearchBox } from "../parts/search-box.tsx";
 import "../style/pulls.css";
 
 const EVERY_MS = 3_000;
@@ -32,7 +32,9 @@ export function PullsPage({ route }: { readonly route: Route }): ReactNode {
   return (
     <div className="pulls">
       <h1 className="hidden">Open pull requests</h1>
-      <Search text={text} />
+      <div className="filters" role="search">
+        <SearchBox text={text} />
+      </div>
       {failure !== undefined && answer !== undefined && (
         <p className="problem">{failure.message} What you see is how it was.</p>
       )}
@@ -67,24 +69,6 @@ function textOf(pull: OpenPull): string {
   const { projectId, number, title, headRef, baseRef, status, reason, session } = pull;
   const words = [projectId, `#${number}`, title, headRef, baseRef, plain(status), reason];
   return [...words, session?.id ?? ""].join(" ").toLowerCase();
-}
-
-function Search({ text }: { readonly text: string }): ReactNode {
-  const search = useRef<HTMLInputElement>(null);
-  useKeys(useMemo(() => [{ keys: "/", what: "Search", run: () => search.current?.focus() }], []));
-  return (
-    <div className="filters" role="search">
-      <input
-        ref={search}
-        type="search"
-        aria-label="Search"
-        placeholder="Search  /"
-        value={text}
-        onChange={({ target }) => setQuery({ q: target.value })}
-        onKeyDown={toRows}
-      />
-    </div>
-  );
 }
 
 /** One pull request; it leads to who works on it, else to the forge that keeps it. */
